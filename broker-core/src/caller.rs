@@ -1,0 +1,72 @@
+//! Who asks: a person whom a directory vouches for, or a job with a service token.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ConnectorId, ServiceTokenId, SessionId};
+use crate::name::{DirectoryName, Group, ServiceTokenName};
+
+/// Who somebody is, for good: names change and are given again, this does not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    pub directory: DirectoryName,
+    /// The directory's immutable id: `entryUUID`, `objectGUID`, or the name where a directory has nothing better.
+    pub id: String,
+}
+
+/// Somebody a directory vouched for, as they were when it was last asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    pub subject: Subject,
+    /// As the directory spells it, never as it was typed.
+    pub username: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The administrator says that people cannot change their own mail address there; only then may it name a session or a tag.
+    #[serde(default)]
+    pub email_trusted: bool,
+    pub groups: BTreeSet<Group>,
+}
+
+/// The one who makes a request, proved.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    Person(PersonCaller),
+    Service(ServiceCaller),
+}
+
+/// A person with a live session.
+#[derive(Clone, Debug)]
+pub struct PersonCaller {
+    pub session: SessionId,
+    pub person: Person,
+    /// In an administrators' group of a directory that may grant that.
+    pub admin: bool,
+}
+
+/// A job with a live service token.
+#[derive(Clone, Debug)]
+pub struct ServiceCaller {
+    pub token: ServiceTokenId,
+    pub name: ServiceTokenName,
+    /// Ids, not names: a connector that is made again under an old name is another one.
+    pub connectors: BTreeSet<ConnectorId>,
+}
+
+impl Person {
+    /// The mail address, where it is fit to stand in a session name or a tag.
+    pub fn trusted_email(&self) -> Option<&str> {
+        self.email.as_deref().filter(|_| self.email_trusted)
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.directory, self.id)
+    }
+}

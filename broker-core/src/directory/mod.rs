@@ -1,0 +1,147 @@
+//! Who people are and which groups they are in: one trait, and the directories behind it.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::caller::Person;
+use crate::name::DirectoryName;
+
+/// A place that knows people. Every method answers within a time limit of its own.
+#[async_trait]
+pub trait Directory: Debug + Send + Sync {
+    /// The name by which groups and sessions refer to this directory.
+    fn name(&self) -> &DirectoryName;
+
+    /// Proves that `password` is this person's, and says who they are and which groups they are in, all of them.
+    ///
+    /// An unknown name costs as much time as a wrong password, by a decoy.
+    async fn authenticate(&self, username: &TypedName, password: &Password) -> Result<Person, AuthenticateError>;
+
+    /// Reads somebody again by the immutable id of their [`Subject`](crate::caller::Subject): account state and groups, now.
+    async fn look_up(&self, id: &str) -> Result<Standing, Unavailable>;
+
+    /// Proves that the directory can be reached and that our own credential for it works.
+    async fn probe(&self) -> Result<(), Unavailable>;
+}
+
+/// What a directory says of somebody it was asked about by id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Good(Person),
+    /// There, but disabled, locked by an administrator, or expired.
+    Disabled,
+    /// Not there any more.
+    Gone,
+}
+
+/// Why somebody was not let in. Cut by what the caller does next; all but the last two look the same from outside.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// Definitely not here: the next directory may be asked. Nothing else lets the search go on.
+    #[error("no such user")]
+    NoSuchUser,
+    /// The end of the attempt. The reason stands in the trail only.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The password was right but must be changed first, with the directory's own means.
+    #[error("the password has expired or must be changed")]
+    PasswordExpired,
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The reason of a refusal, for the trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("wrong password")]
+    WrongPassword,
+    #[error("more than one entry answers to this name")]
+    Ambiguous,
+    #[error("the account is disabled or has expired")]
+    Disabled,
+    #[error("the account is locked by its directory")]
+    Locked,
+    /// An answer that is legal but cannot be used: no immutable id, too many groups, nested too deep.
+    #[error("the directory's entry cannot be used: {0}")]
+    UnusableEntry(&'static str),
+}
+
+/// The directory did not answer, or not in a way that can be trusted. `source` says why, for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("directory `{directory}` is unavailable")]
+pub struct Unavailable {
+    pub directory: DirectoryName,
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// A user name as somebody typed it: trimmed, without control characters, of bearable length. Not to be logged: people
+/// type passwords here.
+#[derive(Clone)]
+pub struct TypedName(String);
+
+/// A password that may be shown to a directory: not empty, because some answer success to an empty one.
+#[derive(Clone, Debug)]
+pub struct Password(SecretString);
+
+/// What was typed cannot be anybody's name or password; no directory needs to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a user name or password that any directory could hold")]
+pub struct Untypable;
+
+impl TypedName {
+    pub fn parse(text: &str) -> Result<Self, Untypable> {
+        let name = text.trim();
+        let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+        if fits { Ok(Self(name.to_owned())) } else { Err(Untypable) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Debug for TypedName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TypedName(..)")
+    }
+}
+
+impl Password {
+    /// Refuses what LDAP servers take for an anonymous bind (RFC 4513, 5.1.2), and what nobody can have typed.
+    pub fn parse(password: SecretString) -> Result<Self, Untypable> {
+        let text = password.expose_secret();
+        let fits = !text.is_empty() && !text.starts_with('\0') && text.len() <= MAX_PASSWORD;
+        if fits { Ok(Self(password)) } else { Err(Untypable) }
+    }
+
+    pub fn as_secret(&self) -> &SecretString {
+        &self.0
+    }
+}
+
+const MAX_NAME: usize = 256;
+const MAX_PASSWORD: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_name_is_trimmed_and_free_of_control_characters() {
+        assert_eq!(TypedName::parse(" ada ").unwrap().as_str(), "ada");
+        for bad in ["", "  ", "a\0", "a\nb", "\u{85}", &"x".repeat(257)] {
+            assert!(TypedName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_password_never_reaches_a_directory() {
+        for bad in ["", "\0secret", &"x".repeat(1_025)] {
+            assert!(Password::parse(SecretString::from(bad)).is_err(), "{bad:?}");
+        }
+        assert!(Password::parse(SecretString::from(" ")).is_ok());
+    }
+}

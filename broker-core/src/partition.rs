@@ -1,0 +1,151 @@
+//! AWS's separate worlds, and which hosts belong to each.
+
+use serde::{Deserialize, Serialize};
+
+/// One of AWS's partitions. Roles, policies, keys and hosts of two partitions never mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Partition {
+    #[serde(rename = "aws")]
+    Aws,
+    #[serde(rename = "aws-us-gov")]
+    AwsUsGov,
+    #[serde(rename = "aws-cn")]
+    AwsCn,
+}
+
+impl Partition {
+    /// The word as it stands in an ARN.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::AwsUsGov => "aws-us-gov",
+            Self::AwsCn => "aws-cn",
+        }
+    }
+
+    /// The partition that an ARN names, if it is one of ours.
+    pub fn from_arn_word(word: &str) -> Option<Self> {
+        [Self::Aws, Self::AwsUsGov, Self::AwsCn].into_iter().find(|partition| partition.as_str() == word)
+    }
+
+    /// The host that turns credentials into a sign-in to the console.
+    pub fn sign_in_host(self) -> &'static str {
+        match self {
+            Self::Aws => "signin.aws.amazon.com",
+            Self::AwsUsGov => "signin.amazonaws-us-gov.com",
+            Self::AwsCn => "signin.amazonaws.cn",
+        }
+    }
+
+    /// The console's own host; regional ones are `REGION.` before it.
+    pub fn console_host(self) -> &'static str {
+        match self {
+            Self::Aws => "console.aws.amazon.com",
+            Self::AwsUsGov => "console.amazonaws-us-gov.com",
+            Self::AwsCn => "console.amazonaws.cn",
+        }
+    }
+}
+
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The name of an AWS region, such as `eu-central-1`. The partition follows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Region(String);
+
+/// The text cannot be a region: two letters, words, a number, and nothing that could change a host name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the name of an AWS region, such as eu-central-1")]
+pub struct NotARegion(String);
+
+impl Region {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The partition that this region lies in.
+    /// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
+    pub fn partition(&self) -> Partition {
+        match self.0.split('-').take(2).collect::<Vec<_>>().as_slice() {
+            ["us", "gov"] => Partition::AwsUsGov,
+            ["cn", _] => Partition::AwsCn,
+            _ => Partition::Aws,
+        }
+    }
+
+    /// The regional STS endpoint. Global ones are never used: their tokens fail in regions that one opts in to.
+    pub fn sts_endpoint(&self) -> String {
+        let suffix = match self.partition() {
+            Partition::Aws | Partition::AwsUsGov => "amazonaws.com",
+            Partition::AwsCn => "amazonaws.com.cn",
+        };
+        format!("https://sts.{}.{suffix}", self.0)
+    }
+}
+
+impl TryFrom<String> for Region {
+    type Error = NotARegion;
+
+    fn try_from(name: String) -> Result<Self, NotARegion> {
+        let parts: Vec<&str> = name.split('-').collect();
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Err(NotARegion(name)) };
+        let words = parts.iter().take(parts.len().saturating_sub(1));
+        let is_region = (3..=4).contains(&parts.len())
+            && first.len() == 2
+            && words.clone().all(|word| (2..=12).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase()))
+            && (1..=2).contains(&last.len())
+            && last.bytes().all(|b| b.is_ascii_digit());
+        if is_region { Ok(Self(name)) } else { Err(NotARegion(name)) }
+    }
+}
+
+impl From<Region> for String {
+    fn from(region: Region) -> Self {
+        region.0
+    }
+}
+
+impl std::fmt::Display for Region {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(name: &str) -> Result<Region, NotARegion> {
+        name.to_owned().try_into()
+    }
+
+    #[test]
+    fn the_partition_follows_from_the_region() {
+        for (name, partition) in [
+            ("eu-central-1", Partition::Aws),
+            ("ap-southeast-2", Partition::Aws),
+            ("us-gov-west-1", Partition::AwsUsGov),
+            ("cn-northwest-1", Partition::AwsCn),
+        ] {
+            assert_eq!(region(name).unwrap().partition(), partition, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_region_cannot_change_the_host_that_is_asked() {
+        for name in ["", "eu", "eu-central", "evil.example/", "eu-central-1.evil", "EU-CENTRAL-1", "a@b-c-1", "eu-central-1\n"] {
+            assert!(region(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn sts_is_asked_in_the_region() {
+        assert_eq!(region("eu-central-1").unwrap().sts_endpoint(), "https://sts.eu-central-1.amazonaws.com");
+        assert_eq!(region("cn-north-1").unwrap().sts_endpoint(), "https://sts.cn-north-1.amazonaws.com.cn");
+    }
+}
