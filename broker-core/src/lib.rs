@@ -3,7 +3,17 @@
 //! Modules stand in order: each uses only modules further down.
 
 pub mod directory;
+pub mod store;
+pub mod access_key;
+pub mod connector;
+pub mod session;
 pub mod caller;
+pub mod vault;
+pub mod principal;
+pub mod tag;
+pub mod policy;
+pub mod session_name;
+pub mod destination;
 pub mod lifetime;
 pub mod arn;
 pub mod partition;

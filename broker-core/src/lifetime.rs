@@ -63,9 +63,13 @@ mod tests {
 
     #[test]
     fn both_limits_are_exact() {
-        for (seconds, role, token) in
-            [(899, false, false), (900, true, true), (43_200, true, true), (43_201, false, true), (129_601, false, false)]
-        {
+        for (seconds, role, token) in [
+            (899, false, false),
+            (900, true, true),
+            (43_200, true, true),
+            (43_201, false, true),
+            (129_601, false, false),
+        ] {
             assert_eq!(RoleLifetime::try_from(seconds).is_ok(), role, "{seconds}");
             assert_eq!(TokenLifetime::try_from(seconds).is_ok(), token, "{seconds}");
         }

@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn a_region_cannot_change_the_host_that_is_asked() {
-        for name in ["", "eu", "eu-central", "evil.example/", "eu-central-1.evil", "EU-CENTRAL-1", "a@b-c-1", "eu-central-1\n"] {
+        for name in
+            ["", "eu", "eu-central", "evil.example/", "eu-central-1.evil", "EU-CENTRAL-1", "a@b-c-1", "eu-central-1\n"]
+        {
             assert!(region(name).is_err(), "{name:?}");
         }
     }

@@ -1,1 +1,24 @@
-//! placeholder
+//! The kit of the tests: what a story starts around the broker, and how it asks.
+//!
+//! Everything here is started for one test and gone after it, even if the test process is killed; nothing is skipped when a
+//! server is missing, it fails and says how to install it. `./tests/run` is the command that runs all of it.
+//!
+//! Each module uses only those further down.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a kit for tests: a panic is how it says that something is wrong"
+)]
+
+pub mod moto;
+pub mod postgres;
+pub mod python;
+
+pub mod ended;
+pub mod installed;
+pub mod process;
+mod watchdog;
+
+pub mod environment;

@@ -1,0 +1,336 @@
+//! A named way to AWS: which key, acting as whom, with what limits, for which groups.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::arn::AccountId;
+use crate::destination::{Destination, DestinationError};
+use crate::id::ConnectorId;
+use crate::name::{AccessKeyName, ConnectorName, Group};
+use crate::partition::Partition;
+use crate::principal::{Principal, PrincipalError};
+
+/// A connector in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connector {
+    pub id: ConnectorId,
+    pub name: ConnectorName,
+    /// Counts every change, so that nothing vended by an earlier one is given again.
+    pub revision: i64,
+    pub managed_by: ManagedBy,
+    pub spec: ConnectorSpec,
+}
+
+/// Who may change something: the connectors file, or the API and the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagedBy {
+    File,
+    Api,
+}
+
+/// What an administrator says of a connector. Only legal ones exist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ConnectorFields", into = "ConnectorFields")]
+pub struct ConnectorSpec {
+    description: String,
+    access_key: AccessKeyName,
+    audience: Audience,
+    reuse: Reuse,
+    console: Option<Destination>,
+    principal: Principal,
+}
+
+/// Who may use a connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// People in one of these groups, and administrators.
+    People(BTreeSet<Group>),
+    /// Service tokens that name it; never people.
+    System,
+}
+
+/// `user` or `system`, as the API and the file call it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    #[default]
+    User,
+    System,
+}
+
+/// Whether the same caller, asking the very same again, gets credentials that still have life left.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ReuseFields", into = "ReuseFields")]
+pub enum Reuse {
+    Off,
+    /// The share of their life, from over 0 to 1, that must be left.
+    MinimumShare(f64),
+}
+
+/// A combination that would not do what its writer meant.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConnectorError {
+    #[error("a system connector is for service tokens: take `groups` away")]
+    GroupsOfSystem,
+    #[error("a system connector has no console: take `console` away")]
+    ConsoleOfSystem,
+    #[error("AWS's console takes no session tokens: take `console` away")]
+    ConsoleOfSessionToken,
+    #[error("a description has at most {MAX_DESCRIPTION} characters and no control characters")]
+    Description,
+    #[error("at most {MAX_GROUPS} groups")]
+    TooManyGroups,
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    #[error("reuse is \"off\" or {{ minimum_share = 0.5 }}, over 0 and at most 1")]
+    Reuse,
+    #[error(transparent)]
+    Principal(#[from] PrincipalError),
+}
+
+impl ConnectorSpec {
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    pub fn access_key(&self) -> &AccessKeyName {
+        &self.access_key
+    }
+
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    pub fn scope(&self) -> Scope {
+        match self.audience {
+            Audience::People(_) => Scope::User,
+            Audience::System => Scope::System,
+        }
+    }
+
+    pub fn reuse(&self) -> Reuse {
+        self.reuse
+    }
+
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Where a console link leads when nobody says.
+    pub fn console_destination(&self) -> Option<&Destination> {
+        self.console.as_ref()
+    }
+
+    /// Whether a console link can be made at all. Whoever holds credentials can make one without us, so this is no boundary;
+    /// AWS's console takes no session tokens, and jobs have no browser.
+    pub fn has_console(&self) -> bool {
+        match (&self.audience, &self.principal) {
+            (Audience::System, _) | (_, Principal::SessionToken(_)) => false,
+            (Audience::People(_), Principal::AssumeRole(_) | Principal::FederatedUser(_)) => true,
+        }
+    }
+
+    /// The partition of its ARNs or its console, where it names any.
+    pub fn partition(&self) -> Option<Partition> {
+        self.principal.partition().or_else(|| self.console.as_ref().map(Destination::partition))
+    }
+
+    pub fn account(&self) -> Option<AccountId> {
+        self.principal.account()
+    }
+}
+
+/// The fields as people write them, and as the store keeps them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConnectorFields {
+    #[serde(default)]
+    description: String,
+    access_key: AccessKeyName,
+    #[serde(default)]
+    scope: Scope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    groups: Option<BTreeSet<Group>>,
+    #[serde(default)]
+    reuse: Reuse,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    console: Option<ConsoleFields>,
+    principal: Principal,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConsoleFields {
+    destination: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReuseFields {
+    Off,
+    #[serde(untagged)]
+    Share(ReuseShare),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReuseShare {
+    minimum_share: f64,
+}
+
+impl TryFrom<ConnectorFields> for ConnectorSpec {
+    type Error = ConnectorError;
+
+    fn try_from(fields: ConnectorFields) -> Result<Self, ConnectorError> {
+        if fields.description.chars().count() > MAX_DESCRIPTION || fields.description.chars().any(char::is_control) {
+            return Err(ConnectorError::Description);
+        }
+        let audience = match (fields.scope, fields.groups) {
+            (Scope::User, groups) => Audience::People(groups.unwrap_or_default()),
+            (Scope::System, None) => Audience::System,
+            (Scope::System, Some(_)) => return Err(ConnectorError::GroupsOfSystem),
+        };
+        if matches!(&audience, Audience::People(groups) if groups.len() > MAX_GROUPS) {
+            return Err(ConnectorError::TooManyGroups);
+        }
+        let console = match (&fields.principal, &audience, fields.console) {
+            (_, _, None) => None,
+            (Principal::SessionToken(_), _, Some(_)) => return Err(ConnectorError::ConsoleOfSessionToken),
+            (_, Audience::System, Some(_)) => return Err(ConnectorError::ConsoleOfSystem),
+            (principal, Audience::People(_), Some(console)) => {
+                let destination = Destination::parse(&console.destination)?;
+                if principal.partition().is_some_and(|partition| partition != destination.partition()) {
+                    return Err(DestinationError::Partition.into());
+                }
+                Some(destination)
+            }
+        };
+        Ok(Self {
+            description: fields.description,
+            access_key: fields.access_key,
+            audience,
+            reuse: fields.reuse,
+            console,
+            principal: fields.principal,
+        })
+    }
+}
+
+impl From<ConnectorSpec> for ConnectorFields {
+    fn from(spec: ConnectorSpec) -> Self {
+        let (scope, groups) = match spec.audience {
+            Audience::People(groups) => (Scope::User, Some(groups)),
+            Audience::System => (Scope::System, None),
+        };
+        Self {
+            description: spec.description,
+            access_key: spec.access_key,
+            scope,
+            groups,
+            reuse: spec.reuse,
+            console: spec.console.map(|destination| ConsoleFields { destination: destination.as_str().to_owned() }),
+            principal: spec.principal,
+        }
+    }
+}
+
+impl Default for Reuse {
+    fn default() -> Self {
+        Self::MinimumShare(0.5)
+    }
+}
+
+impl TryFrom<ReuseFields> for Reuse {
+    type Error = ConnectorError;
+
+    fn try_from(fields: ReuseFields) -> Result<Self, ConnectorError> {
+        match fields {
+            ReuseFields::Off => Ok(Self::Off),
+            ReuseFields::Share(ReuseShare { minimum_share }) if minimum_share > 0.0 && minimum_share <= 1.0 => {
+                Ok(Self::MinimumShare(minimum_share))
+            }
+            ReuseFields::Share(_) => Err(ConnectorError::Reuse),
+        }
+    }
+}
+
+impl From<Reuse> for ReuseFields {
+    fn from(reuse: Reuse) -> Self {
+        match reuse {
+            Reuse::Off => Self::Off,
+            Reuse::MinimumShare(minimum_share) => Self::Share(ReuseShare { minimum_share }),
+        }
+    }
+}
+
+const MAX_DESCRIPTION: usize = 500;
+const MAX_GROUPS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn spec(change: impl FnOnce(&mut Value)) -> Result<ConnectorSpec, String> {
+        let mut fields = json!({
+            "access_key": "main", "groups": ["corp/release"],
+            "principal": { "assume_role": { "role_arn": "arn:aws:iam::123456789012:role/deploy" } },
+        });
+        change(&mut fields);
+        serde_json::from_value(fields).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_system_connector_has_neither_groups_nor_a_console() {
+        assert!(spec(|c| c["scope"] = json!("system")).unwrap_err().contains("take `groups` away"));
+        let with_console = spec(|c| {
+            *c = json!({ "access_key": "main", "scope": "system", "principal": { "session_token": {} } });
+            c["console"] = json!({ "destination": "https://console.aws.amazon.com/" });
+        });
+        assert!(with_console.unwrap_err().contains("console"));
+    }
+
+    #[test]
+    fn a_console_on_a_session_token_cannot_be_written_down() {
+        let refusal = spec(|c| {
+            c["principal"] = json!({ "session_token": {} });
+            c["console"] = json!({ "destination": "https://console.aws.amazon.com/" });
+        });
+        assert!(refusal.unwrap_err().contains("takes no session tokens"));
+    }
+
+    #[test]
+    fn the_console_is_of_the_roles_partition() {
+        let console = |url: &str| spec(|c| c["console"] = json!({ "destination": url }));
+        assert!(console("https://eu-central-1.console.aws.amazon.com/ecs").is_ok());
+        assert!(console("https://console.amazonaws.cn/").is_err());
+        assert!(console("https://evil.example/").is_err());
+    }
+
+    #[test]
+    fn reuse_is_off_or_a_share() {
+        assert_eq!(spec(|_| ()).unwrap().reuse(), Reuse::MinimumShare(0.5));
+        assert_eq!(spec(|c| c["reuse"] = json!("off")).unwrap().reuse(), Reuse::Off);
+        assert_eq!(spec(|c| c["reuse"] = json!({ "minimum_share": 1 })).unwrap().reuse(), Reuse::MinimumShare(1.0));
+        for bad in [json!("on"), json!({ "minimum_share": 0 }), json!({ "minimum_share": 1.1 }), json!(0.5)] {
+            assert!(spec(|c| c["reuse"] = bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_groups_means_administrators_only_and_is_legal() {
+        let nobody = spec(|c| c["groups"] = json!([])).unwrap();
+        assert_eq!(nobody.audience(), &Audience::People(BTreeSet::new()));
+        assert!(spec(|c| c["groups"] = json!(["release"])).unwrap_err().contains("DIRECTORY/GROUP"));
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let spec = spec(|c| c["reuse"] = json!("off")).unwrap();
+        let again: ConnectorSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
+        assert_eq!(again, spec);
+    }
+}

@@ -1,0 +1,50 @@
+//! Somebody signed in, and a job with a token: what the store remembers of either.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::caller::Person;
+use crate::id::{ConnectorId, ServiceTokenId, SessionId};
+use crate::name::ServiceTokenName;
+
+/// A person's session. The token itself is kept nowhere; the store has a keyed hash of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    pub id: SessionId,
+    /// As the directory described them at `checked_at`.
+    pub person: Person,
+    pub created_at: Timestamp,
+    /// The absolute end, whatever happens.
+    pub expires_at: Timestamp,
+    /// When the directory was last asked for account state and groups.
+    pub checked_at: Timestamp,
+    /// For the idle end; noted at most once a minute.
+    pub last_seen_at: Timestamp,
+}
+
+/// A token by which a CI job vends from named system connectors, and nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceToken {
+    pub id: ServiceTokenId,
+    pub name: ServiceTokenName,
+    pub terms: TokenTerms,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What a service token may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenTerms {
+    /// By id: a connector made again under an old name inherits nothing.
+    pub connectors: BTreeSet<ConnectorId>,
+    /// From where it may be used; empty means anywhere.
+    #[serde(default)]
+    pub networks: Vec<IpNet>,
+    /// Who made it, for the trail's readers.
+    pub created_by: String,
+}

@@ -1,0 +1,101 @@
+//! Changes as values: what is to be written, so that it can be committed together with its audit record or not at all.
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use super::{Store, StoreError, on};
+
+/// One statement that changes exactly one row, or the whole commit fails. Made by the store's own methods, committed by the trail.
+#[derive(Debug)]
+pub struct Change {
+    pub(super) sql: &'static str,
+    pub(super) values: Vec<Value>,
+    /// Whether nodes that hold copies must read again.
+    pub(super) announces: bool,
+}
+
+/// A bound value.
+#[derive(Debug)]
+pub(super) enum Value {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Bytes(Vec<u8>),
+}
+
+impl Store {
+    /// Runs all changes in one transaction, or none.
+    pub(crate) async fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        const ANNOUNCE: &str = "UPDATE installation SET revision = revision + 1 WHERE singleton = 1";
+        on!(&self.pool, pool => {
+            let mut transaction = pool.begin_write().await?;
+            for change in changes {
+                let mut query = sqlx::query(change.sql);
+                for value in &change.values {
+                    query = match value {
+                        Value::Text(text) => query.bind(text),
+                        Value::Int(number) => query.bind(number),
+                        Value::Bytes(bytes) => query.bind(bytes),
+                    };
+                }
+                let changed = query.execute(&mut *transaction).await?.rows_affected();
+                if changed != 1 {
+                    return Err(StoreError::Stale);
+                }
+            }
+            if changes.iter().any(|change| change.announces) {
+                sqlx::query(ANNOUNCE).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+        });
+        Ok(())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(Some(number))
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
+/// A transaction that means to write says so at once: SQLite refuses one that only turns out to.
+trait BeginWrite {
+    type Engine: sqlx::Database;
+    async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Self::Engine>>;
+}
+
+impl BeginWrite for SqlitePool {
+    type Engine = Sqlite;
+    async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+impl BeginWrite for PgPool {
+    type Engine = Postgres;
+    async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
+        self.begin().await
+    }
+}

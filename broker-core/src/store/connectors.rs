@@ -1,0 +1,103 @@
+//! Rows of connectors.
+
+use super::access_keys::encode;
+use super::{Change, Store, StoreError, on};
+use crate::connector::Connector;
+use crate::id::ConnectorId;
+use crate::vault::{Mac, Purpose};
+
+impl Store {
+    /// Every connector that proves to be ours, in the order of names. One that does not is reported and out of service.
+    pub async fn connectors(&self) -> Result<Vec<Connector>, StoreError> {
+        const SQL: &str = "SELECT id, name, revision, managed_by, spec, mac FROM connectors ORDER BY name";
+        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        Ok(rows.into_iter().filter_map(|row| self.connector(row)).collect())
+    }
+
+    /// Adds a connector under a name that is free.
+    pub fn add_connector(&self, connector: &Connector) -> Result<Change, StoreError> {
+        const SQL: &str = "INSERT INTO connectors (name, revision, managed_by, access_key, spec, mac, id)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        self.write_connector(SQL, connector, None)
+    }
+
+    /// Replaces a connector, unless someone else changed it since `seen`.
+    pub fn replace_connector(&self, connector: &Connector, seen: i64) -> Result<Change, StoreError> {
+        const SQL: &str = "UPDATE connectors SET name = $1, revision = $2, managed_by = $3, access_key = $4, spec = $5,
+                           mac = $6 WHERE id = $7 AND revision = $8";
+        self.write_connector(SQL, connector, Some(seen))
+    }
+
+    /// Takes a connector out of service, unless someone else changed it since `seen`. The trail keeps its name.
+    pub fn remove_connector(id: ConnectorId, seen: i64) -> Change {
+        const SQL: &str = "DELETE FROM connectors WHERE id = $1 AND revision = $2";
+        Change { sql: SQL, values: vec![id.to_string().into(), seen.into()], announces: true }
+    }
+
+    /// Whether a stored hash is the one that our own secret gives; when not, it says so loudly.
+    pub(super) fn proves(&self, table: &'static str, id: &str, expected: &Mac, found: &[u8]) -> bool {
+        let proved = aws_lc_rs::constant_time::verify_slices_are_equal(expected, found).is_ok();
+        if !proved {
+            tracing::error!(
+                table,
+                row = id,
+                alarm = "forged_row",
+                "a row does not prove to be ours and is out of service"
+            );
+        }
+        proved
+    }
+
+    fn write_connector(
+        &self,
+        sql: &'static str,
+        connector: &Connector,
+        seen: Option<i64>,
+    ) -> Result<Change, StoreError> {
+        let spec = encode(&connector.spec)?;
+        let managed_by = encode(&connector.managed_by)?;
+        let (id, name) = (connector.id.to_string(), connector.name.as_str());
+        let mac = self.connector_mac(&id, name, connector.revision, &managed_by, &spec);
+        let mut values = vec![
+            name.into(),
+            connector.revision.into(),
+            managed_by.into(),
+            connector.spec.access_key().as_str().into(),
+            spec.into(),
+            mac.as_slice().into(),
+            id.into(),
+        ];
+        values.extend(seen.map(Into::into));
+        Ok(Change { sql, values, announces: true })
+    }
+
+    fn connector(&self, (id, name, revision, managed_by, spec, mac): Row) -> Option<Connector> {
+        let expected = self.connector_mac(&id, &name, revision, &managed_by, &spec);
+        if !self.proves("connectors", &id, &expected, &mac) {
+            return None;
+        }
+        let parsed = || -> Option<Connector> {
+            Some(Connector {
+                id: id.parse().ok()?,
+                name: name.try_into().ok()?,
+                revision,
+                managed_by: serde_json::from_str(&managed_by).ok()?,
+                spec: serde_json::from_str(&spec).ok()?,
+            })
+        };
+        let connector = parsed();
+        if connector.is_none() {
+            tracing::error!(table = "connectors", row = %id, "a row cannot be read by this release and is out of service");
+        }
+        connector
+    }
+
+    fn connector_mac(&self, id: &str, name: &str, revision: i64, managed_by: &str, spec: &str) -> Mac {
+        let revision = revision.to_be_bytes();
+        let parts: [&[u8]; 6] =
+            [b"connectors", id.as_bytes(), name.as_bytes(), &revision, managed_by.as_bytes(), spec.as_bytes()];
+        self.seals.mac(Purpose::Row, &parts)
+    }
+}
+
+type Row = (String, String, i64, String, String, Vec<u8>);

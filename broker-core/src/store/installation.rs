@@ -1,0 +1,77 @@
+//! The one row that says which installation this is, and the secret that all keyed hashes derive from.
+
+use sqlx::Executor;
+
+use super::open::OpenError;
+use super::{Pool, Store, StoreError, on};
+use crate::clock::{Clock, Millis};
+use crate::id::InstallationId;
+use crate::vault::{Binding, MasterKey, Sealed, Seals, Vault};
+
+impl Store {
+    /// Counts every change of connectors, keys and tokens; nodes that hold copies look here.
+    pub async fn revision(&self) -> Result<i64, StoreError> {
+        const SQL: &str = "SELECT revision FROM installation WHERE singleton = 1";
+        Ok(on!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)?)
+    }
+
+    /// Proves that the database answers.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        on!(&self.pool, pool => pool.execute("SELECT 1").await.map(drop))?;
+        Ok(())
+    }
+}
+
+/// Opens the installation's secret, or makes one where the store is new.
+pub(super) async fn open(
+    pool: &Pool,
+    master_keys: Vec<MasterKey>,
+    seals_with: &str,
+    clock: &dyn Clock,
+) -> Result<(Vault, Seals), OpenError> {
+    if let Some((id, sealed)) = read(pool).await? {
+        let vault = Vault::new(id, master_keys, seals_with)?;
+        let secret = vault.open(binding(&id), &sealed)?;
+        return Ok((vault, Seals::derive(&secret)?));
+    }
+    let id = InstallationId::random();
+    let vault = Vault::new(id, master_keys, seals_with)?;
+    let secret = Seals::generate()?;
+    let sealed = vault.seal(binding(&id), &secret)?;
+    if insert(pool, id, &sealed, clock).await? {
+        return Ok((vault, Seals::derive(&secret)?));
+    }
+    // Another node made the installation in this very moment: its secret counts.
+    Box::pin(reopen(pool, vault)).await
+}
+
+async fn reopen(pool: &Pool, vault: Vault) -> Result<(Vault, Seals), OpenError> {
+    let (id, sealed) = read(pool).await?.ok_or(OpenError::WrongMasterKey)?;
+    let vault = vault.for_installation(id);
+    let secret = vault.open(binding(&id), &sealed)?;
+    Ok((vault, Seals::derive(&secret)?))
+}
+
+async fn read(pool: &Pool) -> Result<Option<(InstallationId, Sealed)>, StoreError> {
+    const SQL: &str = "SELECT id, sealed_secret FROM installation WHERE singleton = 1";
+    let row: Option<(String, String)> = on!(pool, pool => sqlx::query_as(SQL).fetch_optional(pool).await)?;
+    row.map(|(id, sealed)| {
+        let parsed = id.parse().map_err(|_| StoreError::Forged { table: "installation", id })?;
+        Ok((parsed, Sealed::from_store(sealed)))
+    })
+    .transpose()
+}
+
+async fn insert(pool: &Pool, id: InstallationId, sealed: &Sealed, clock: &dyn Clock) -> Result<bool, StoreError> {
+    const SQL: &str = "INSERT INTO installation (singleton, id, sealed_secret, created_at, revision)
+                       VALUES (1, $1, $2, $3, 1) ON CONFLICT (singleton) DO NOTHING";
+    let now = Millis::from(clock.now()).0;
+    let made = on!(pool, pool => {
+        sqlx::query(SQL).bind(id.to_string()).bind(sealed.as_str()).bind(now).execute(pool).await?.rows_affected()
+    });
+    Ok(made == 1)
+}
+
+fn binding(id: &InstallationId) -> Binding<'_> {
+    Binding { table: "installation", row: id.as_bytes(), purpose: "installation secret", details: &[] }
+}

@@ -1,0 +1,61 @@
+//! One daemon a SQLite file, and one migration at a time; command-line runs beside the daemon are welcome.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Held by the daemon as long as it runs.
+#[derive(Debug)]
+pub struct DaemonLock {
+    _file: Option<File>,
+}
+
+/// The lock could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("another brokerd serves from {0} already: stop it first, or use PostgreSQL to run several")]
+    Held(PathBuf),
+    #[error("the lock file {0} cannot be used")]
+    Io(PathBuf, #[source] std::io::Error),
+}
+
+impl DaemonLock {
+    /// Refuses at once when another daemon has it.
+    pub(super) fn take(database: &Path) -> Result<Self, LockError> {
+        let path = beside(database, "daemon-lock");
+        let file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: Some(file) }),
+            Err(TryLockError::WouldBlock) => Err(LockError::Held(database.to_owned())),
+            Err(TryLockError::Error(error)) => Err(LockError::Io(path, error)),
+        }
+    }
+
+    /// Where many daemons are meant to share a store there is nothing to lock.
+    pub(super) fn unneeded() -> Self {
+        Self { _file: None }
+    }
+}
+
+/// Waits for its turn to migrate; SQLite itself has no lock for that.
+pub(super) fn migration(database: &Path) -> Result<File, LockError> {
+    let path = beside(database, "migration-lock");
+    let file = open(&path)?;
+    file.lock().map_err(|error| LockError::Io(path, error))?;
+    Ok(file)
+}
+
+fn open(path: &Path) -> Result<File, LockError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| LockError::Io(path.to_owned(), error))
+}
+
+fn beside(database: &Path, what: &str) -> PathBuf {
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(what);
+    database.with_file_name(name)
+}

@@ -1,0 +1,85 @@
+//! Everything we remember. Each statement is written once and runs on SQLite and on PostgreSQL.
+
+mod access_keys;
+mod change;
+mod connectors;
+mod installation;
+mod lock;
+mod open;
+mod service_tokens;
+mod sessions;
+mod throttles;
+mod trail;
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, SqlitePool};
+
+use crate::vault::Seals;
+
+pub use change::Change;
+pub use lock::{DaemonLock, LockError};
+pub use open::{Location, OpenError, Opened};
+pub use trail::{TrailFilter, TrailLink};
+
+/// The store, and the keys that prove its rows to be ours.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: Pool,
+    seals: Arc<Seals>,
+}
+
+#[derive(Clone, Debug)]
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Runs the same body on whichever engine is there.
+macro_rules! on {
+    ($pool:expr, $engine:ident => $body:expr) => {
+        match $pool {
+            $crate::store::Pool::Sqlite($engine) => $body,
+            $crate::store::Pool::Postgres($engine) => $body,
+        }
+    };
+}
+pub(crate) use on;
+
+/// Why the store did not do it. Cut by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("that name is taken")]
+    Taken,
+    #[error("someone else changed it meanwhile")]
+    Stale,
+    #[error("it is still in use")]
+    InUse,
+    /// Contents that nobody with our keys wrote. An alarm has been logged.
+    #[error("a row of table {table} does not prove to be ours: {id}")]
+    Forged { table: &'static str, id: String },
+    #[error("the database failed")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error() {
+            Some(cause) if cause.is_unique_violation() => Self::Taken,
+            Some(cause) if cause.is_foreign_key_violation() => Self::InUse,
+            Some(_) | None => Self::Database(error),
+        }
+    }
+}
+
+impl Store {
+    /// The keyed hashes by which rows, tokens and the trail are proved.
+    pub fn seals(&self) -> &Seals {
+        &self.seals
+    }
+
+    /// Ends all connections, so that nothing is half written when the process goes.
+    pub async fn close(&self) {
+        on!(&self.pool, pool => pool.close().await);
+    }
+}

@@ -1,0 +1,173 @@
+//! Opens either engine, brings its schema up to date, and proves that the master key fits.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use super::lock::{self, DaemonLock, LockError};
+use super::{Pool, Store, StoreError, on};
+use crate::clock::Clock;
+use crate::vault::{MasterKey, MasterKeyError, SealBroken, Vault};
+
+/// Where the store is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// One file, for one daemon.
+    Sqlite(PathBuf),
+    /// Gone with the process: for tests.
+    Memory,
+    /// For one daemon or many. The password comes from a file or the environment, never in the URL.
+    Postgres { url: String, password: Option<SecretString> },
+}
+
+/// An open store, and the vault that its installation's secrets are sealed in.
+#[derive(Debug)]
+pub struct Opened {
+    pub store: Store,
+    pub vault: Arc<Vault>,
+}
+
+/// Why the store cannot be used. Nothing has been changed in it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the store's URL begins with sqlite: or postgres:")]
+    UnknownEngine,
+    #[error("the store's URL holds a password: name a file or an environment variable in store.password")]
+    PasswordInUrl,
+    #[error("the store's URL cannot be read")]
+    Url(#[source] sqlx::Error),
+    #[error("the database cannot be reached or opened")]
+    Unreachable(#[source] sqlx::Error),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("the database schema could not be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error(
+        "the master key does not fit this store: the secret that was sealed when it was made does not open. Point [[master_key]] at the key that was used then"
+    )]
+    WrongMasterKey,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl FromStr for Location {
+    type Err = OpenError;
+
+    fn from_str(url: &str) -> Result<Self, OpenError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return Ok(if path == ":memory:" { Self::Memory } else { Self::Sqlite(PathBuf::from(path)) });
+        }
+        if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+            return Err(OpenError::UnknownEngine);
+        }
+        let parsed = url::Url::parse(url).map_err(|error| OpenError::Url(sqlx::Error::Configuration(error.into())))?;
+        if parsed.password().is_some() || parsed.query_pairs().any(|(key, _)| key == "password") {
+            return Err(OpenError::PasswordInUrl);
+        }
+        Ok(Self::Postgres { url: url.to_owned(), password: None })
+    }
+}
+
+impl Location {
+    /// The lock that a daemon holds while it serves from here.
+    pub fn lock_for_daemon(&self) -> Result<DaemonLock, LockError> {
+        match self {
+            Self::Sqlite(path) => DaemonLock::take(path),
+            Self::Memory | Self::Postgres { .. } => Ok(DaemonLock::unneeded()),
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store, makes an installation in an empty one, and refuses a master key that does not open what is there.
+    pub async fn open(
+        location: &Location,
+        master_keys: Vec<MasterKey>,
+        seals_with: &str,
+        clock: &dyn Clock,
+    ) -> Result<Opened, OpenError> {
+        let pool = connect(location).await?;
+        let (vault, seals) = super::installation::open(&pool, master_keys, seals_with, clock).await?;
+        Ok(Opened { store: Self { pool, seals: Arc::new(seals) }, vault: Arc::new(vault) })
+    }
+}
+
+async fn connect(location: &Location) -> Result<Pool, OpenError> {
+    let pool = match location {
+        Location::Sqlite(path) => {
+            let _turn = lock::migration(path)?;
+            let pool = Pool::Sqlite(sqlite(Some(path)).await?);
+            migrate(&pool).await?;
+            return Ok(pool);
+        }
+        Location::Memory => Pool::Sqlite(sqlite(None).await?),
+        Location::Postgres { url, password } => {
+            let options: PgConnectOptions = url.parse().map_err(OpenError::Url)?;
+            let options = match password {
+                Some(password) => options.password(password.expose_secret()),
+                None => options,
+            };
+            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE);
+            Pool::Postgres(pool.connect_with(options).await.map_err(OpenError::Unreachable)?)
+        }
+    };
+    migrate(&pool).await?;
+    Ok(pool)
+}
+
+async fn sqlite(path: Option<&Path>) -> Result<sqlx::SqlitePool, OpenError> {
+    let options = SqliteConnectOptions::new();
+    let options = match path {
+        Some(path) => options.filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
+        None => options.in_memory(true),
+    };
+    // FULL: a commit is on the disk before it is answered, else the trail would promise too much.
+    let options = options.synchronous(SqliteSynchronous::Full).busy_timeout(BUSY).foreign_keys(true);
+    let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE);
+    // Each connection in memory is a database of its own, so there it must be the only one, and stay.
+    let pool = match path {
+        Some(_) => pool.max_connections(8),
+        None => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
+    };
+    pool.connect_with(options).await.map_err(OpenError::Unreachable)
+}
+
+async fn migrate(pool: &Pool) -> Result<(), OpenError> {
+    if is_current(pool).await {
+        return Ok(());
+    }
+    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, AssertSqlSafe(*sql).into_sql_str(), false)
+    });
+    let migrator = Migrator { migrations: migrations.collect::<Vec<_>>().into(), ..Migrator::DEFAULT };
+    on!(pool, pool => migrator.run(pool).await)?;
+    Ok(())
+}
+
+/// Whether there is nothing to do, so that a database role without the right to change tables can serve.
+async fn is_current(pool: &Pool) -> bool {
+    const SQL: &str = "SELECT max(version) FROM _sqlx_migrations WHERE success";
+    let version: Option<i64> = on!(pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await).ok().flatten();
+    version == MIGRATIONS.last().map(|(version, ..)| *version)
+}
+
+/// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("../../migrations/0001_first.sql"))];
+const BUSY: Duration = Duration::from_secs(5);
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+impl From<SealBroken> for OpenError {
+    fn from(SealBroken: SealBroken) -> Self {
+        Self::WrongMasterKey
+    }
+}

@@ -1,0 +1,90 @@
+//! Rows of service tokens. Revoking deletes the row: nobody can write it back without the installation's secret.
+
+use super::access_keys::encode;
+use super::{Change, Store, StoreError, on};
+use crate::clock::Millis;
+use crate::id::ServiceTokenId;
+use crate::session::ServiceToken;
+use crate::vault::{Mac, Purpose};
+
+impl Store {
+    /// The service token with this keyed hash.
+    pub async fn service_token(&self, token: &Mac) -> Result<Option<ServiceToken>, StoreError> {
+        const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac
+                           FROM service_tokens WHERE token = $1";
+        let row: Option<Row> =
+            on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
+        Ok(row.and_then(|row| self.read_service_token(row)))
+    }
+
+    /// All of them, in the order of names.
+    pub async fn service_tokens(&self) -> Result<Vec<ServiceToken>, StoreError> {
+        const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac
+                           FROM service_tokens ORDER BY name";
+        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        Ok(rows.into_iter().filter_map(|row| self.read_service_token(row)).collect())
+    }
+
+    /// Adds a token under a name that is free.
+    pub fn add_service_token(&self, token: &ServiceToken, hash: &Mac) -> Result<Change, StoreError> {
+        const SQL: &str = "INSERT INTO service_tokens (id, name, token, terms, created_at, expires_at, mac)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let (id, name, terms) = (token.id.to_string(), token.name.as_str(), encode(&token.terms)?);
+        let times = [token.created_at, token.expires_at].map(|time| Millis::from(time).0);
+        let mac = self.service_token_mac(&id, name, hash, &terms, times);
+        let [created_at, expires_at] = times;
+        let values = vec![
+            id.into(),
+            name.into(),
+            hash.as_slice().into(),
+            terms.into(),
+            created_at.into(),
+            expires_at.into(),
+            mac.as_slice().into(),
+        ];
+        Ok(Change { sql: SQL, values, announces: false })
+    }
+
+    /// Takes a token's rights away, at once and for good. Says whether there was one.
+    pub async fn revoke_service_token(&self, id: ServiceTokenId) -> Result<bool, StoreError> {
+        const SQL: &str = "DELETE FROM service_tokens WHERE id = $1";
+        Ok(on!(&self.pool, pool => sqlx::query(SQL).bind(id.to_string()).execute(pool).await?.rows_affected()) == 1)
+    }
+
+    /// Notes when a token was last used.
+    pub async fn touch_service_token(&self, id: ServiceTokenId, now: Millis) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE service_tokens SET last_used_at = $2 WHERE id = $1";
+        on!(&self.pool, pool => {
+            sqlx::query(SQL).bind(id.to_string()).bind(now.0).execute(pool).await?;
+        });
+        Ok(())
+    }
+
+    fn read_service_token(&self, row: Row) -> Option<ServiceToken> {
+        let (id, name, token, terms, created_at, expires_at, last_used_at, mac) = row;
+        let expected = self.service_token_mac(&id, &name, &token, &terms, [created_at, expires_at]);
+        if !self.proves("service_tokens", &id, &expected, &mac) {
+            return None;
+        }
+        let parsed = || -> Option<ServiceToken> {
+            Some(ServiceToken {
+                id: id.parse().ok()?,
+                name: name.try_into().ok()?,
+                terms: serde_json::from_str(&terms).ok()?,
+                created_at: Millis(created_at).into(),
+                expires_at: Millis(expires_at).into(),
+                last_used_at: last_used_at.map(|at| Millis(at).into()),
+            })
+        };
+        parsed()
+    }
+
+    fn service_token_mac(&self, id: &str, name: &str, token: &[u8], terms: &str, times: [i64; 2]) -> Mac {
+        let [created_at, expires_at] = times.map(i64::to_be_bytes);
+        let parts: [&[u8]; 7] =
+            [b"service_tokens", id.as_bytes(), name.as_bytes(), token, terms.as_bytes(), &created_at, &expires_at];
+        self.seals.mac(Purpose::Row, &parts)
+    }
+}
+
+type Row = (String, String, Vec<u8>, String, i64, i64, Option<i64>, Vec<u8>);

@@ -1,0 +1,117 @@
+//! Rows of people's sessions: found by the keyed hash of their token, proved by a keyed hash over all that decides.
+
+use super::access_keys::encode;
+use super::{Change, Store, StoreError, on};
+use crate::clock::Millis;
+use crate::id::SessionId;
+use crate::session::Session;
+use crate::vault::{Mac, Purpose};
+
+impl Store {
+    /// The session that a token belongs to, by the token's keyed hash.
+    pub async fn session_by_token(&self, token: &Mac) -> Result<Option<Session>, StoreError> {
+        const SQL: &str = "SELECT id, token, person, created_at, expires_at, checked_at, last_seen_at, mac
+                           FROM sessions WHERE token = $1";
+        let row: Option<Row> =
+            on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
+        Ok(row.and_then(|row| self.read_session(row)))
+    }
+
+    /// A session by its id, to see whether it still lives.
+    pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        const SQL: &str = "SELECT id, token, person, created_at, expires_at, checked_at, last_seen_at, mac
+                           FROM sessions WHERE id = $1";
+        let row: Option<Row> =
+            on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
+        Ok(row.and_then(|row| self.read_session(row)))
+    }
+
+    /// Begins a session.
+    pub fn add_session(&self, session: &Session, token: &Mac) -> Result<Change, StoreError> {
+        const SQL: &str =
+            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let id = session.id.to_string();
+        let person = encode(&session.person)?;
+        let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
+        let mac = self.session_mac(&id, token, &person, times);
+        let [created_at, expires_at, checked_at] = times;
+        let values = vec![
+            id.into(),
+            token.as_slice().into(),
+            person.into(),
+            created_at.into(),
+            expires_at.into(),
+            checked_at.into(),
+            Millis::from(session.last_seen_at).0.into(),
+            mac.as_slice().into(),
+        ];
+        Ok(Change { sql: SQL, values, announces: false })
+    }
+
+    /// Writes down what the directory said just now, unless another node was faster.
+    pub async fn refresh_session(&self, session: &Session, token: &Mac, seen: &Session) -> Result<(), StoreError> {
+        const SQL: &str =
+            "UPDATE sessions SET person = $2, checked_at = $3, mac = $4 WHERE id = $1 AND checked_at = $5";
+        let id = session.id.to_string();
+        let person = encode(&session.person)?;
+        let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
+        let mac = self.session_mac(&id, token, &person, times);
+        let (now, before) = (times[2], Millis::from(seen.checked_at).0);
+        on!(&self.pool, pool => {
+            sqlx::query(SQL).bind(id).bind(person).bind(now).bind(mac.as_slice()).bind(before).execute(pool).await?;
+        });
+        Ok(())
+    }
+
+    /// Notes that a session was used; the idle end counts from here.
+    pub async fn touch_session(&self, id: SessionId, now: Millis) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+        on!(&self.pool, pool => {
+            sqlx::query(SQL).bind(id.to_string()).bind(now.0).execute(pool).await?;
+        });
+        Ok(())
+    }
+
+    /// Ends a session at once, on every node. Says whether there was one.
+    pub async fn end_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        const SQL: &str = "DELETE FROM sessions WHERE id = $1";
+        Ok(on!(&self.pool, pool => sqlx::query(SQL).bind(id.to_string()).execute(pool).await?.rows_affected()) == 1)
+    }
+
+    /// Forgets sessions that are over. Any node may; it is the same for all.
+    pub async fn sweep_sessions(&self, ended_before: Millis, idle_since: Millis) -> Result<u64, StoreError> {
+        const SQL: &str = "DELETE FROM sessions WHERE expires_at < $1 OR last_seen_at < $2";
+        Ok(on!(&self.pool, pool => {
+            sqlx::query(SQL).bind(ended_before.0).bind(idle_since.0).execute(pool).await?.rows_affected()
+        }))
+    }
+
+    fn read_session(&self, row: Row) -> Option<Session> {
+        let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac) = row;
+        let expected = self.session_mac(&id, &token, &person, [created_at, expires_at, checked_at]);
+        if !self.proves("sessions", &id, &expected, &mac) {
+            return None;
+        }
+        let parsed = || -> Option<Session> {
+            Some(Session {
+                id: id.parse().ok()?,
+                person: serde_json::from_str(&person).ok()?,
+                created_at: Millis(created_at).into(),
+                expires_at: Millis(expires_at).into(),
+                checked_at: Millis(checked_at).into(),
+                last_seen_at: Millis(last_seen_at).into(),
+            })
+        };
+        parsed()
+    }
+
+    fn session_mac(&self, id: &str, token: &[u8], person: &str, times: [i64; 3]) -> Mac {
+        let [created_at, expires_at, checked_at] = times.map(i64::to_be_bytes);
+        let parts: [&[u8]; 7] =
+            [b"sessions", id.as_bytes(), token, person.as_bytes(), &created_at, &expires_at, &checked_at];
+        self.seals.mac(Purpose::Row, &parts)
+    }
+}
+
+type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>);

@@ -1,0 +1,356 @@
+//! Seals long-term secrets to the row that owns them, and makes the keyed hashes that everything else is proved by.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, RandomizedNonceKey};
+use aws_lc_rs::{digest, hkdf, hmac, rand};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use zeroize::Zeroizing;
+
+use crate::id::InstallationId;
+
+/// A master key: thirty-two bytes that stand nowhere but where the configuration says.
+pub struct MasterKey {
+    id: String,
+    bytes: SecretBox<[u8; 32]>,
+}
+
+/// Opens whatever a known master key sealed, and seals with one of them (AES-256-GCM, the AEAD that is in the TLS library anyway).
+pub struct Vault {
+    installation: InstallationId,
+    keys: BTreeMap<String, RandomizedNonceKey>,
+    seals: String,
+}
+
+/// What a sealed secret is bound to. Moved anywhere else, it does not open.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding<'a> {
+    pub table: &'static str,
+    pub row: &'a [u8],
+    pub purpose: &'static str,
+    /// Everything else that must not change under the secret: an access key's id, partition and endpoint.
+    pub details: &'a [&'a str],
+}
+
+/// A secret as the store holds it: format, the master key's id, and nonce and ciphertext in base64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed(String);
+
+/// Says no more: every reason why a seal does not open looks the same from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed secret does not open: wrong master key, wrong owner, or damaged")]
+pub struct SealBroken;
+
+/// What is wrong with a master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MasterKeyError {
+    #[error("a master key is 32 bytes in base64 (44 characters): make one with `brokerd init`")]
+    NotAKey,
+    #[error("a master key's id has 1 to 32 of the characters a-z 0-9 . _ -")]
+    Id,
+    #[error("two master keys have the same id")]
+    Twice,
+    #[error("no master key seals: set `seals = true` on exactly one")]
+    NoneSeals,
+}
+
+impl MasterKey {
+    /// Reads the base64 text that [`MasterKey::generate`] wrote.
+    pub fn parse(id: &str, text: &SecretString) -> Result<Self, MasterKeyError> {
+        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+        if !(1..=32).contains(&id.len()) || !id.bytes().all(known) {
+            return Err(MasterKeyError::Id);
+        }
+        let text = text.expose_secret().trim().trim_end_matches('=');
+        let decoded = Zeroizing::new(STANDARD_NO_PAD.decode(text).map_err(|_| MasterKeyError::NotAKey)?);
+        let bytes: Zeroizing<[u8; 32]> =
+            Zeroizing::new(decoded.as_slice().try_into().map_err(|_| MasterKeyError::NotAKey)?);
+        Ok(Self {
+            id: id.to_owned(),
+            bytes: SecretBox::init_with_mut(|key: &mut [u8; 32]| key.copy_from_slice(&*bytes)),
+        })
+    }
+
+    /// A new key as text for a file, from the operating system's randomness.
+    pub fn generate() -> Result<SecretString, SealBroken> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rand::fill(&mut *bytes).map_err(|_| SealBroken)?;
+        Ok(SecretString::from(base64::engine::general_purpose::STANDARD.encode(&*bytes)))
+    }
+}
+
+impl Vault {
+    /// `seals` names the one key that new secrets are sealed with.
+    pub fn new(installation: InstallationId, keys: Vec<MasterKey>, seals: &str) -> Result<Self, MasterKeyError> {
+        let mut known = BTreeMap::new();
+        for key in keys {
+            let cipher = RandomizedNonceKey::new(&AES_256_GCM, key.bytes.expose_secret())
+                .map_err(|_| MasterKeyError::NotAKey)?;
+            if known.insert(key.id, cipher).is_some() {
+                return Err(MasterKeyError::Twice);
+            }
+        }
+        if !known.contains_key(seals) {
+            return Err(MasterKeyError::NoneSeals);
+        }
+        Ok(Self { installation, keys: known, seals: seals.to_owned() })
+    }
+
+    /// The same keys, bound to another installation: the one that was found in the store.
+    pub(crate) fn for_installation(self, installation: InstallationId) -> Self {
+        Self { installation, ..self }
+    }
+
+    /// Seals a secret to its owner.
+    pub fn seal(&self, binding: Binding<'_>, secret: &SecretString) -> Result<Sealed, SealBroken> {
+        let key = self.keys.get(&self.seals).ok_or(SealBroken)?;
+        let mut text = Zeroizing::new(secret.expose_secret().as_bytes().to_vec());
+        let nonce = key.seal_in_place_append_tag(Aad::from(self.bind(binding)), &mut *text).map_err(|_| SealBroken)?;
+        let body = [nonce.as_ref().as_slice(), text.as_slice()].concat();
+        Ok(Sealed(format!("{FORMAT}:{}:{}", self.seals, STANDARD_NO_PAD.encode(body))))
+    }
+
+    /// Opens what was sealed to this owner.
+    pub fn open(&self, binding: Binding<'_>, sealed: &Sealed) -> Result<SecretString, SealBroken> {
+        let [FORMAT, id, body] = sealed.0.split(':').collect::<Vec<_>>()[..] else { return Err(SealBroken) };
+        let key = self.keys.get(id).ok_or(SealBroken)?;
+        let body = STANDARD_NO_PAD.decode(body).map_err(|_| SealBroken)?;
+        let (nonce, text) = body.split_first_chunk::<12>().ok_or(SealBroken)?;
+        let mut text = Zeroizing::new(text.to_vec());
+        let plain =
+            key.open_in_place(nonce.into(), Aad::from(self.bind(binding)), &mut text).map_err(|_| SealBroken)?;
+        Ok(SecretString::from(std::str::from_utf8(plain).map_err(|_| SealBroken)?))
+    }
+
+    fn bind(&self, binding: Binding<'_>) -> Vec<u8> {
+        let fixed: [&[u8]; 5] = [
+            FORMAT.as_bytes(),
+            self.installation.as_bytes(),
+            binding.table.as_bytes(),
+            binding.row,
+            binding.purpose.as_bytes(),
+        ];
+        framed(fixed.into_iter().chain(binding.details.iter().map(|detail| detail.as_bytes())))
+    }
+}
+
+impl Sealed {
+    /// Takes what the store holds; whether it opens is another question.
+    pub fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a keyed hash is for. Each purpose has a key of its own, so that a hash made for one proves nothing for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The store's form of session and service tokens.
+    Token,
+    /// Rows that decide: connectors, access keys, service tokens, sessions.
+    Row,
+    /// The links of the audit trail.
+    Trail,
+    /// Names that were typed and are not to be kept in clear.
+    TypedName,
+    /// The browser's proof that a form is ours.
+    Form,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Token => b"brokerd token v1",
+            Self::Row => b"brokerd row v1",
+            Self::Trail => b"brokerd trail v1",
+            Self::TypedName => b"brokerd typed name v1",
+            Self::Form => b"brokerd form v1",
+        }
+    }
+}
+
+/// Makes and checks keyed hashes (HMAC-SHA-256) under keys derived from the installation's own secret.
+pub struct Seals {
+    token: hmac::Key,
+    row: hmac::Key,
+    trail: hmac::Key,
+    typed_name: hmac::Key,
+    form: hmac::Key,
+}
+
+/// A keyed hash.
+pub type Mac = [u8; 32];
+
+impl Seals {
+    /// Derives the purposes' keys (HKDF-SHA-256, RFC 5869).
+    pub fn derive(secret: &SecretString) -> Result<Self, SealBroken> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"brokerd installation");
+        let base = salt.extract(secret.expose_secret().as_bytes());
+        let key = |purpose: Purpose| -> Result<hmac::Key, SealBroken> {
+            Ok(base.expand(&[purpose.label()], hmac::HMAC_SHA256).map_err(|_| SealBroken)?.into())
+        };
+        Ok(Self {
+            token: key(Purpose::Token)?,
+            row: key(Purpose::Row)?,
+            trail: key(Purpose::Trail)?,
+            typed_name: key(Purpose::TypedName)?,
+            form: key(Purpose::Form)?,
+        })
+    }
+
+    /// A new installation's secret.
+    pub fn generate() -> Result<SecretString, SealBroken> {
+        MasterKey::generate()
+    }
+
+    /// The keyed hash of the parts, each framed by its length.
+    pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> Mac {
+        let tag = hmac::sign(self.key(purpose), &framed(parts.iter().copied()));
+        let mut mac = [0; 32];
+        mac.copy_from_slice(tag.as_ref());
+        mac
+    }
+
+    /// Whether the hash is ours for these parts; takes the same time either way.
+    pub fn verify(&self, purpose: Purpose, parts: &[&[u8]], mac: &[u8]) -> bool {
+        hmac::verify(self.key(purpose), &framed(parts.iter().copied()), mac).is_ok()
+    }
+
+    fn key(&self, purpose: Purpose) -> &hmac::Key {
+        match purpose {
+            Purpose::Token => &self.token,
+            Purpose::Row => &self.row,
+            Purpose::Trail => &self.trail,
+            Purpose::TypedName => &self.typed_name,
+            Purpose::Form => &self.form,
+        }
+    }
+}
+
+/// A new bearer token: the prefix by which secret scanners know it, and 256 bits of the operating system's randomness.
+pub fn new_token(prefix: &str) -> Result<SecretString, SealBroken> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    rand::fill(&mut *bytes).map_err(|_| SealBroken)?;
+    Ok(SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(&*bytes))))
+}
+
+/// SHA-256 of the parts, each framed by its length.
+pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, &framed(parts.iter().copied())).as_ref());
+    out
+}
+
+/// Length before content, so that no two lists of parts look the same.
+fn framed<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut framed = Vec::new();
+    for part in parts {
+        framed.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        framed.extend_from_slice(part);
+    }
+    framed
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MasterKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").field("seals", &self.seals).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Seals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seals").finish_non_exhaustive()
+    }
+}
+
+const FORMAT: &str = "v1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str, byte: u8) -> MasterKey {
+        let text = base64::engine::general_purpose::STANDARD.encode([byte; 32]);
+        MasterKey::parse(id, &SecretString::from(text)).unwrap()
+    }
+
+    fn binding<'a>(row: &'a [u8], details: &'a [&'a str]) -> Binding<'a> {
+        Binding { table: "access_keys", row, purpose: "secret", details }
+    }
+
+    #[test]
+    fn a_seal_opens_for_its_owner_only() {
+        let installation = InstallationId::random();
+        let vault = Vault::new(installation, vec![key("k1", 1)], "k1").unwrap();
+        let secret = SecretString::from("wJalrXUtnFEMI");
+        let sealed = vault.seal(binding(b"row", &["AKIA", "aws"]), &secret).unwrap();
+        assert_eq!(vault.open(binding(b"row", &["AKIA", "aws"]), &sealed).unwrap().expose_secret(), "wJalrXUtnFEMI");
+        for (row, details) in [
+            (b"row2".as_slice(), &["AKIA", "aws"][..]),
+            (b"row", &["AKIB", "aws"]),
+            (b"row", &["AKIAaws"]),
+            (b"row", &["AKIA"]),
+        ] {
+            assert!(vault.open(binding(row, details), &sealed).is_err(), "{details:?}");
+        }
+        let elsewhere = Vault::new(InstallationId::random(), vec![key("k1", 1)], "k1").unwrap();
+        assert!(elsewhere.open(binding(b"row", &["AKIA", "aws"]), &sealed).is_err(), "another installation");
+        let purpose = Binding { purpose: "totp", ..binding(b"row", &["AKIA", "aws"]) };
+        assert!(vault.open(purpose, &sealed).is_err(), "another purpose");
+    }
+
+    #[test]
+    fn an_older_key_still_opens_and_the_new_one_seals() {
+        let installation = InstallationId::random();
+        let old = Vault::new(installation, vec![key("k1", 1)], "k1").unwrap();
+        let sealed = old.seal(binding(b"r", &[]), &SecretString::from("s")).unwrap();
+        let both = Vault::new(installation, vec![key("k1", 1), key("k2", 2)], "k2").unwrap();
+        assert!(both.open(binding(b"r", &[]), &sealed).is_ok());
+        assert!(both.seal(binding(b"r", &[]), &SecretString::from("s")).unwrap().as_str().starts_with("v1:k2:"));
+        let only_new = Vault::new(installation, vec![key("k2", 2)], "k2").unwrap();
+        assert_eq!(only_new.open(binding(b"r", &[]), &sealed).unwrap_err(), SealBroken);
+        let other_bytes = Vault::new(installation, vec![key("k1", 9)], "k1").unwrap();
+        assert_eq!(other_bytes.open(binding(b"r", &[]), &sealed).unwrap_err(), SealBroken);
+    }
+
+    #[test]
+    fn a_damaged_seal_is_refused_in_one_word() {
+        let vault = Vault::new(InstallationId::random(), vec![key("k1", 1)], "k1").unwrap();
+        let sealed = vault.seal(binding(b"r", &[]), &SecretString::from("s")).unwrap();
+        for text in ["", "v1", "v1:k1:", "v1:k1:%%%", "v2:k1:AAAA", "v1:k9:AAAA", &sealed.as_str()[..20]] {
+            assert_eq!(vault.open(binding(b"r", &[]), &Sealed(text.to_owned())).unwrap_err(), SealBroken, "{text}");
+        }
+    }
+
+    #[test]
+    fn purposes_do_not_prove_each_other() {
+        let seals = Seals::derive(&SecretString::from("installation")).unwrap();
+        let mac = seals.mac(Purpose::Token, &[b"a", b"b"]);
+        assert!(seals.verify(Purpose::Token, &[b"a", b"b"], &mac));
+        assert!(!seals.verify(Purpose::Row, &[b"a", b"b"], &mac));
+        assert!(!seals.verify(Purpose::Token, &[b"ab", b""], &mac), "parts are framed");
+        assert!(!Seals::derive(&SecretString::from("other")).unwrap().verify(Purpose::Token, &[b"a", b"b"], &mac));
+    }
+
+    #[test]
+    fn a_master_key_is_thirty_two_bytes_with_a_plain_id() {
+        let parse = |id: &str, text: &str| MasterKey::parse(id, &SecretString::from(text.to_owned()));
+        let good = MasterKey::generate().unwrap();
+        assert!(MasterKey::parse("2026-01", &good).is_ok());
+        assert!(parse("2026-01", &format!("{}\n", good.expose_secret())).is_ok(), "a file ends in a newline");
+        assert_eq!(parse("k", "c2hvcnQ=").unwrap_err(), MasterKeyError::NotAKey);
+        assert_eq!(parse("k:1", good.expose_secret()).unwrap_err(), MasterKeyError::Id);
+        assert!(!format!("{:?}", key("k1", 1)).contains('['), "Debug shows no bytes");
+    }
+}

@@ -1,0 +1,14 @@
+//! The environment that programs are started in: nothing of ours that could lead them astray.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+/// A command that inherits only what [`KEPT`] names: no `AWS_*`, no proxy, no certificate bundle, no `PG*`, no home.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LANG", "C.UTF-8");
+    command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+}
+
+const KEPT: [&str; 4] = ["PATH", "TMPDIR", "RUST_BACKTRACE", "BROKERD_TEST_CACHE"];

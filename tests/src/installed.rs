@@ -1,0 +1,61 @@
+//! Where the programs are that `tests/run` installed. A missing one is a failure, never a skipped test.
+
+use std::path::{Path, PathBuf};
+
+/// The Python that has boto3 and moto.
+pub fn python() -> PathBuf {
+    cached("venv/bin/python")
+}
+
+/// The fake AWS.
+pub fn moto_server() -> PathBuf {
+    cached("venv/bin/moto_server")
+}
+
+/// AWS's own command line, version 2.
+pub fn aws() -> PathBuf {
+    cached("aws-cli/dist/aws")
+}
+
+/// One of PostgreSQL's programs, from the newest version that is installed.
+pub fn postgres(program: &str) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions.filter_map(|version| version.file_name().to_str()?.parse::<u32>().ok()).max();
+    newest.map_or_else(
+        || missing("PostgreSQL's server"),
+        |version| existing(format!("/usr/lib/postgresql/{version}/bin/{program}")),
+    )
+}
+
+/// A program of Debian's, such as `slapd`, `ldapsearch`, `strace`, `chromium` or `chromedriver`.
+pub fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| missing(name))
+}
+
+fn cached(path: &str) -> PathBuf {
+    existing(cache().join(path))
+}
+
+/// The same folder as in `tests/run`.
+fn cache() -> PathBuf {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    variable("BROKERD_TEST_CACHE").unwrap_or_else(|| {
+        let caches = variable("XDG_CACHE_HOME")
+            .unwrap_or_else(|| variable("HOME").expect("HOME or BROKERD_TEST_CACHE must be set").join(".cache"));
+        caches.join("brokerd-tests")
+    })
+}
+
+fn existing(path: impl AsRef<Path>) -> PathBuf {
+    let path = path.as_ref();
+    if path.exists() { path.to_owned() } else { missing(&path.display().to_string()) }
+}
+
+fn missing(what: &str) -> ! {
+    panic!("{what} is not installed: run ./tests/run --install-only")
+}
