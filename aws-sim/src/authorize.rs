@@ -43,9 +43,7 @@ pub(crate) enum Kind {
 pub(crate) fn authorize(caller: &Caller, world: &Snapshot, ask: Ask<'_>, target: Target<'_>) -> Result<(), Denial> {
     let identity = match caller {
         Caller::Root { .. } => Verdict::Allowed,
-        Caller::User { .. } | Caller::Session(_) => {
-            verdict(caller.policies(world).iter().map(AsRef::as_ref), ask)
-        }
+        Caller::User { .. } | Caller::Session(_) => verdict(caller.policies(world).iter().map(AsRef::as_ref), ask),
     };
     let session = match caller.limits() {
         Limits::Whole => Verdict::Allowed,

@@ -78,10 +78,10 @@ struct Shelf {
 }
 
 impl Sessions {
-    pub(crate) fn keep(&self, session: &Arc<Session>) {
+    pub(crate) fn keep(&self, new: &Arc<Session>) {
         let mut shelf = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.by_key.insert(session.access_key_id.clone(), session.clone());
-        shelf.order.push_back(session.access_key_id.clone());
+        shelf.by_key.insert(new.access_key_id.clone(), new.clone());
+        shelf.order.push_back(new.access_key_id.clone());
         if shelf.order.len() > CAPACITY
             && let Some(oldest) = shelf.order.pop_front()
         {

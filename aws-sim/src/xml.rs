@@ -20,6 +20,11 @@ impl Xml {
         self.element(name, |xml| xml.0.push_str(&escape(text)));
     }
 
+    /// Writes what another document holds.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.0.push_str(&other.0);
+    }
+
     pub(crate) fn into_string(self) -> String {
         self.0
     }

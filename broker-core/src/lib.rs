@@ -2,6 +2,10 @@
 //!
 //! Modules stand in order: each uses only modules further down.
 
+pub mod inventory;
+pub mod sts;
+pub mod entitlement;
+pub mod trail;
 pub mod directory;
 pub mod store;
 pub mod access_key;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// A command that inherits only what [`KEPT`] names: no `AWS_*`, no proxy, no certificate bundle, no `PG*`, no home.
+/// A command that inherits `PATH` and a little more, but no `AWS_*`, no proxy, no certificate bundle, no `PG*`, no home.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("LANG", "C.UTF-8");

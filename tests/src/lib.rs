@@ -15,6 +15,7 @@
 pub mod moto;
 pub mod postgres;
 pub mod python;
+pub mod slapd;
 
 pub mod ended;
 pub mod installed;

@@ -171,6 +171,12 @@ fn every_program_is_installed() {
     }
 }
 
+#[test]
+#[should_panic(expected = "run ./tests/run --install-only")]
+fn a_missing_program_is_a_failure_that_says_what_to_do() {
+    installed::program("no-such-program");
+}
+
 fn shell(script: &str) -> Process {
     let mut command = environment::command("/bin/sh");
     command.args(["-c", script]);

@@ -49,9 +49,7 @@ impl Condition {
         }
         match found {
             Found::Unknown => Truth::Unknown,
-            Found::Absent => self.without_value(),
-            Found::Values([]) if self.quantifier == Quantifier::ForAll => Truth::Yes,
-            Found::Values([]) => self.without_value(),
+            Found::Absent | Found::Values([]) => self.without_value(),
             Found::Values(values) => {
                 let each = values.iter().map(|value| self.accepts(value, context));
                 match self.quantifier {

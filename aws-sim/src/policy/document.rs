@@ -26,8 +26,7 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn parse(text: &str, kind: PolicyKind, partition: &str) -> Result<Self, Complaint> {
-        let document: Value =
-            serde_json::from_str(text).map_err(|_| "This policy contains invalid Json".to_owned())?;
+        let document: Value = serde_json::from_str(text).map_err(|_| "This policy contains invalid Json".to_owned())?;
         let fields = document.as_object().ok_or(SYNTAX)?;
         if fields.keys().any(|field| !matches!(field.as_str(), "Version" | "Id" | "Statement")) {
             return Err(SYNTAX.into());
@@ -84,7 +83,8 @@ mod tests {
             "Condition": { "Bool": { "aws:SecureTransport": true }, "NumericLessThan": { "sts:DurationSeconds": 7 } } } }"#;
         let policy = Policy::parse(text, PolicyKind::Session, "aws").unwrap();
         assert!(policy.compact_length() < text.len());
-        let trust = r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"sts:AssumeRole"}]}"#;
+        let trust =
+            r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"sts:AssumeRole"}]}"#;
         assert!(Policy::parse(trust, PolicyKind::Trust, "aws").is_ok());
     }
 
@@ -96,7 +96,10 @@ mod tests {
             ("{}", "Syntax errors"),
             (r#"{"Statement":[]}"#, "Syntax errors"),
             (r#"{"Statement":[],"Extra":1}"#, "Syntax errors"),
-            (r#"{"Version":"2020-01-01","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#, "valid version"),
+            (
+                r#"{"Version":"2020-01-01","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+                "valid version",
+            ),
             (r#"{"Statement":{"Effect":"allow","Action":"*","Resource":"*"}}"#, "Syntax errors"),
             (r#"{"Statement":{"Effect":"Allow","Resource":"*"}}"#, "must contain actions"),
             (r#"{"Statement":{"Effect":"Allow","Action":"*"}}"#, "must contain resources"),
@@ -109,8 +112,14 @@ mod tests {
             (r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}}"#, "principal"),
             (r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Colour":"red"}}"#, "Syntax errors"),
             (r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Sid":"a b"}}"#, "SID"),
-            (r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Sounds":{"aws:username":"x"}}}}"#, "Condition type"),
-            (r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"username":"x"}}}}"#, "vendor"),
+            (
+                r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Sounds":{"aws:username":"x"}}}}"#,
+                "Condition type",
+            ),
+            (
+                r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"username":"x"}}}}"#,
+                "vendor",
+            ),
         ];
         for (text, wanted) in cases {
             let said = complaint(PolicyKind::Session, text);

@@ -12,12 +12,20 @@ use super::pattern::{Pattern, Syntax};
 /// What an operator compares, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Test {
-    Text { like: bool, fold_case: bool, negated: bool },
-    Arn { negated: bool },
+    Text {
+        like: bool,
+        fold_case: bool,
+        negated: bool,
+    },
+    Arn {
+        negated: bool,
+    },
     Number(Order),
     Date(Order),
     Bool,
-    Address { negated: bool },
+    Address {
+        negated: bool,
+    },
     Null,
     /// A true operator of IAM that the sim cannot evaluate.
     Unsupported,
@@ -131,10 +139,9 @@ impl Operand {
                 value.parse::<f64>().map_or(Truth::Unknown, |number| order.holds(&number, wanted).into())
             }
             Self::Date(order, wanted) => date(value).map_or(Truth::Unknown, |date| order.holds(&date, wanted).into()),
-            Self::Bool(wanted) => value
-                .to_ascii_lowercase()
-                .parse::<bool>()
-                .map_or(Truth::Unknown, |flag| (flag == *wanted).into()),
+            Self::Bool(wanted) => {
+                value.to_ascii_lowercase().parse::<bool>().map_or(Truth::Unknown, |flag| (flag == *wanted).into())
+            }
             Self::Network(network) => {
                 value.parse::<IpAddr>().map_or(Truth::Unknown, |address| network.contains(&address).into())
             }

@@ -76,9 +76,9 @@ impl Pattern {
                 (Found::Values(_) | Found::Absent, _) => return Err(Truth::No),
                 (Found::Unknown, _) => return Err(Truth::Unknown),
             };
-            pieces.extend(value.chars().map(|char| {
-                Piece::Char(if self.fold_case { char.to_ascii_lowercase() } else { char })
-            }));
+            pieces.extend(
+                value.chars().map(|char| Piece::Char(if self.fold_case { char.to_ascii_lowercase() } else { char })),
+            );
         }
         Ok(pieces)
     }

@@ -43,9 +43,11 @@ impl Statement {
         let sid = match fields.get("Sid") {
             None => None,
             Some(Value::String(sid)) if sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Some(sid.clone()),
-            Some(_) => return Err("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the \
+            Some(_) => {
+                return Err("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the \
                                    regular expression [0-9A-Za-z]*"
-                .into()),
+                    .into());
+            }
         };
         let allows = match fields.get("Effect").and_then(Value::as_str) {
             Some("Allow") => true,
@@ -78,17 +80,15 @@ impl Choice {
     }
 }
 
-fn principals(
-    fields: &Map<String, Value>,
-    kind: PolicyKind,
-    partition: &str,
-) -> Result<Option<Principals>, Complaint> {
+fn principals(fields: &Map<String, Value>, kind: PolicyKind, partition: &str) -> Result<Option<Principals>, Complaint> {
     match (kind, fields.get("Principal"), fields.get("NotPrincipal")) {
         (PolicyKind::Trust | PolicyKind::Bucket, Some(principal), None) => {
             Principals::parse(principal, partition).map(Some).ok_or_else(|| "Invalid principal in policy".into())
         }
         (PolicyKind::Trust | PolicyKind::Bucket, None, None) => Err("Missing required field Principal".into()),
-        (PolicyKind::Trust | PolicyKind::Bucket, _, Some(_)) => Err("AssumeRolepolicy contained an invalid principal".into()),
+        (PolicyKind::Trust | PolicyKind::Bucket, _, Some(_)) => {
+            Err("AssumeRolepolicy contained an invalid principal".into())
+        }
         (PolicyKind::Identity | PolicyKind::Session, None, None) => Ok(None),
         (PolicyKind::Identity | PolicyKind::Session, _, _) => {
             Err("Policy document should not specify a principal.".into())
@@ -161,11 +161,7 @@ fn conditions(fields: &Map<String, Value>, variables: bool) -> Result<Vec<Condit
 }
 
 /// The list under `plain`, or under `inverted`; both is an error.
-fn one_of(
-    fields: &Map<String, Value>,
-    plain: &str,
-    inverted: &str,
-) -> Result<Option<(Vec<String>, bool)>, Complaint> {
+fn one_of(fields: &Map<String, Value>, plain: &str, inverted: &str) -> Result<Option<(Vec<String>, bool)>, Complaint> {
     let strings = |value: &Value| {
         let only_strings = value.is_string() || value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
         texts(value).filter(|list| only_strings && !list.is_empty()).ok_or(SYNTAX)
@@ -189,8 +185,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-const FIELDS: &[&str] = &[
-    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
-];
+const FIELDS: &[&str] =
+    &["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 const SYNTAX: &str = "Syntax errors in policy.";
 const VENDOR: &str = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";

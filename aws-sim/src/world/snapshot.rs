@@ -78,7 +78,9 @@ impl Snapshot {
             world: World::default(),
         };
         for (arn, text) in &world.managed_policies {
-            is_managed_policy_arn(arn, partition).then_some(()).ok_or_else(|| WorldError::ManagedPolicyArn(arn.clone()))?;
+            is_managed_policy_arn(arn, partition)
+                .then_some(())
+                .ok_or_else(|| WorldError::ManagedPolicyArn(arn.clone()))?;
             let policy = parse(text, PolicyKind::Identity, partition, arn, "default version")?;
             snapshot.managed_policies.insert(arn.clone(), Arc::new(policy));
         }

@@ -1,5 +1,8 @@
 //! Who people are and which groups they are in: one trait, and the directories behind it.
 
+pub mod ldap;
+pub mod local;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;

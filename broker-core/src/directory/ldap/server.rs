@@ -7,6 +7,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::settings::SettingsProblem;
@@ -24,18 +25,12 @@ pub(super) struct Server {
 /// How a connection is kept secret.
 #[derive(Clone, Debug)]
 pub(super) enum Security {
-    /// TLS from the first byte (`ldaps`).
-    Tls(Tls),
+    /// TLS from the first byte (`ldaps`). The certificate must be for this name.
+    Tls(ServerName<'static>),
     /// TLS after asking for it (RFC 4511, 4.14). A refusal is an error: nothing is ever sent without it.
-    StartTls(Tls),
+    StartTls(ServerName<'static>),
     /// None. Loopback only.
     Plain,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Tls {
-    pub(super) name: ServerName<'static>,
-    pub(super) client: Option<Arc<ClientConfig>>,
 }
 
 /// Why the address of a server cannot be used.
@@ -70,11 +65,10 @@ impl Server {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(UrlError::Shape)?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_ascii_lowercase();
         let name = ServerName::try_from(host.clone()).map_err(|_| UrlError::Host)?;
-        let tls = Tls { name, client: None };
         let (security, usual_port) = match (url.scheme(), starttls) {
             ("ldaps", true) => return Err(UrlError::StartTlsOverTls),
-            ("ldaps", false) => (Security::Tls(tls), 636),
-            ("ldap", true) => (Security::StartTls(tls), 389),
+            ("ldaps", false) => (Security::Tls(name), 636),
+            ("ldap", true) => (Security::StartTls(name), 389),
             ("ldap", false) if plain_text_on_loopback && is_loopback(&host) => (Security::Plain, 389),
             ("ldap", false) => return Err(UrlError::PlainText),
             _ => return Err(UrlError::Shape),
@@ -93,13 +87,6 @@ impl Server {
             Security::Plain => false,
         }
     }
-
-    pub(super) fn trust(&mut self, client: &Arc<ClientConfig>) {
-        match &mut self.security {
-            Security::Tls(tls) | Security::StartTls(tls) => tls.client = Some(client.clone()),
-            Security::Plain => {}
-        }
-    }
 }
 
 impl std::fmt::Display for Server {
@@ -108,10 +95,10 @@ impl std::fmt::Display for Server {
     }
 }
 
-/// How to verify servers: by these certificates and no others, or by the system's.
-pub(super) fn tls(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, SettingsProblem> {
+/// How to verify servers: by these certificates and no others, or by the system's. Where no server uses TLS, none is trusted.
+pub(super) fn tls(needed: bool, ca_pem: Option<&[u8]>) -> Result<TlsConnector, SettingsProblem> {
     let mut roots = RootCertStore::empty();
-    if let Some(pem) = ca_pem {
+    if let Some(pem) = ca_pem.filter(|_| needed) {
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|_| SettingsProblem::Certificates)?;
             roots.add(certificate).map_err(|_| SettingsProblem::Certificates)?;
@@ -119,7 +106,7 @@ pub(super) fn tls(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, SettingsPr
         if roots.is_empty() {
             return Err(SettingsProblem::Certificates);
         }
-    } else {
+    } else if needed {
         // One unreadable certificate among the system's must not cost the others (pitfall 11).
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
@@ -135,7 +122,7 @@ pub(super) fn tls(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, SettingsPr
         .map_err(|_| SettingsProblem::Certificates)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Arc::new(client))
+    Ok(TlsConnector::from(Arc::new(client)))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -202,7 +189,7 @@ mod tests {
     #[test]
     fn certificates_must_be_certificates() {
         for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            assert!(tls(Some(pem.as_bytes())).is_err(), "{pem:?}");
+            assert!(tls(true, Some(pem.as_bytes())).is_err(), "{pem:?}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use tokio_rustls::TlsConnector;
 
 use super::dn::{Dn, is_attribute};
 use super::filter::{FilterError, Template};
@@ -133,9 +134,10 @@ pub enum TrustedAttribute {
 }
 
 /// An LDAP directory's settings, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LdapSettings {
     pub(super) servers: Vec<Server>,
+    pub(super) tls: TlsConnector,
     pub(super) service: Option<ServiceAccount>,
     pub(super) users: Users,
     pub(super) groups: Groups,
@@ -217,8 +219,10 @@ impl LdapSettings {
         ca_pem: Option<&[u8]>,
         bind_password: Option<SecretString>,
     ) -> Result<Self, LdapSettingsError> {
+        let (servers, tls) = servers(&config, ca_pem)?;
         Ok(Self {
-            servers: servers(&config, ca_pem)?,
+            servers,
+            tls,
             service: service(config.anonymous, config.bind_dn, bind_password)?,
             users: users(config.users)?,
             groups: groups(config.groups)?,
@@ -231,26 +235,31 @@ impl LdapSettings {
     }
 }
 
+impl std::fmt::Debug for LdapSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LdapSettings").field("servers", &self.servers).field("users", &self.users).finish_non_exhaustive()
+    }
+}
+
 impl LdapSettingsError {
     fn at(key: &'static str, problem: impl Into<SettingsProblem>) -> Self {
         Self { key, problem: problem.into() }
     }
 }
 
-fn servers<Secret>(config: &LdapConfig<Secret>, ca_pem: Option<&[u8]>) -> Result<Vec<Server>, LdapSettingsError> {
+fn servers<Secret>(config: &LdapConfig<Secret>, ca_pem: Option<&[u8]>) -> Result<(Vec<Server>, TlsConnector), LdapSettingsError> {
     let at_urls = |problem: UrlError| LdapSettingsError::at("urls", problem);
     if config.urls.is_empty() {
         return Err(LdapSettingsError::at("urls", SettingsProblem::NoServer));
     }
     let servers = config.urls.iter().map(|url| Server::parse(url, config.starttls, config.plain_text_on_loopback));
-    let mut servers = servers.collect::<Result<Vec<_>, _>>().map_err(at_urls)?;
-    if servers.iter().any(Server::uses_tls) {
-        let client = tls(ca_pem).map_err(|problem| LdapSettingsError::at("ca_file", problem))?;
-        servers.iter_mut().for_each(|server| server.trust(&client));
-    } else if ca_pem.is_some() {
+    let servers = servers.collect::<Result<Vec<_>, _>>().map_err(at_urls)?;
+    let needed = servers.iter().any(Server::uses_tls);
+    if ca_pem.is_some() && !needed {
         return Err(LdapSettingsError::at("ca_file", SettingsProblem::NoTls));
     }
-    Ok(servers)
+    let tls = tls(needed, ca_pem).map_err(|problem| LdapSettingsError::at("ca_file", problem))?;
+    Ok((servers, tls))
 }
 
 fn service(

@@ -35,7 +35,8 @@ fn a_denial_must_mean_here_what_it_meant_there() {
     let (old, new, none) = (r#""Version":"2008-10-17","#, r#""Version":"2012-10-17","#, "");
     let variable = DENY.replace("\"*\"", r#""arn:aws:s3:::a/\u0024{aws:username}""#);
     let condition = DENY.replace("\"*\"", r#""*","Condition":{"StringLike":{"s3:prefix":["${aws:username}"]}}"#);
-    for deny in [&variable, &condition] {
+    let key = DENY.replace("\"*\"", r#""*","Condition":{"Bool":{"aws:RequestTag/${aws:username}":"x"}}"#);
+    for deny in [&variable, &condition, &key] {
         for (own, asked) in [(old, new), (none, new), (new, old), (new, none)] {
             let refused = narrowed(&policy(own, ALLOW), &policy(asked, deny)).unwrap_err();
             assert_eq!(refused, PolicyErrorKind::VersionsDiffer);
@@ -51,7 +52,9 @@ fn a_denial_must_mean_here_what_it_meant_there() {
 fn a_request_cannot_reuse_a_statement_id() {
     let own = format!(r#"{{"Statement":{}}}"#, ALLOW.replacen('{', r#"{"Sid":"a","#, 1));
     let asked = |sid: &str| format!(r#"{{"Statement":{}}}"#, DENY.replacen('{', &format!(r#"{{"Sid":"{sid}","#), 1));
-    assert_eq!(narrowed(&own, &asked("a")).unwrap_err(), PolicyErrorKind::DuplicateSid("a".to_owned()));
+    let error = parse(&own).unwrap().narrowed_by(&parse(&asked("a")).unwrap()).unwrap_err();
+    assert_eq!(error.kind, PolicyErrorKind::DuplicateSid("a".to_owned()));
+    assert_eq!((error.line, error.column), (1, 14), "the place is in the request's policy");
     assert!(narrowed(&own, &asked("b")).is_ok());
 }
 

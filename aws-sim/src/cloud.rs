@@ -1,0 +1,27 @@
+//! Everything that the sim's handlers share.
+
+use std::sync::Arc;
+
+use crate::calls::Journal;
+use crate::clock::Clock;
+use crate::console::SigninTokens;
+use crate::faults::Faults;
+use crate::s3::Objects;
+use crate::session::Sessions;
+use crate::world::WorldHandle;
+
+/// The state. Nothing in it is locked for longer than it takes to copy or insert an entry.
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    pub(crate) world: WorldHandle,
+    pub(crate) sessions: Sessions,
+    pub(crate) signin_tokens: SigninTokens,
+    pub(crate) objects: Objects,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Journal,
+    /// `http://127.0.0.1:PORT`
+    pub(crate) endpoint: String,
+}
+
+pub(crate) type SharedCloud = Arc<Cloud>;

@@ -1,0 +1,102 @@
+//! `ListAccessKeys`, `CreateAccessKey`, `UpdateAccessKey`, `DeleteAccessKey`.
+
+use http::StatusCode;
+
+use super::{CREATED, Request, no_such_entity};
+use crate::refusal::Refusal;
+use crate::world::{AccessKey, KeyStatus, WorldError};
+use crate::xml::Xml;
+
+pub(super) fn list(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, Refusal> {
+    let (user_arn, user_name) = user_of(request, "iam:ListAccessKeys", &["MaxItems"])?;
+    let keys = request.world.world.users.iter().find(|user| user.arn(request.world.partition) == user_arn);
+    xml.element("AccessKeyMetadata", |xml| {
+        for key in keys.map_or(&[][..], |user| &user.keys) {
+            xml.element("member", |xml| {
+                xml.text("UserName", &user_name);
+                xml.text("AccessKeyId", key.id());
+                xml.text("Status", status_name(key.status));
+                xml.text("CreateDate", CREATED);
+            });
+        }
+    });
+    xml.text("IsTruncated", "false");
+    Ok(true)
+}
+
+pub(super) fn create(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, Refusal> {
+    let (user_arn, user_name) = user_of(request, "iam:CreateAccessKey", &[])?;
+    let key = AccessKey::random();
+    request.cloud.world.add_key(&user_arn, key.clone()).map_err(failed)?;
+    xml.element("AccessKey", |xml| {
+        xml.text("UserName", &user_name);
+        xml.text("AccessKeyId", key.id());
+        xml.text("Status", "Active");
+        xml.text("SecretAccessKey", key.secret());
+        xml.text("CreateDate", CREATED);
+    });
+    Ok(true)
+}
+
+pub(super) fn update(request: &mut Request<'_>) -> Result<bool, Refusal> {
+    let id = request.params.take("AccessKeyId").unwrap_or_default();
+    let status = request.params.take("Status").unwrap_or_default();
+    let (user_arn, _) = user_of(request, "iam:UpdateAccessKey", &[])?;
+    check_holder(request, &user_arn, &id)?;
+    match status.as_str() {
+        "Active" => request.cloud.world.activate_key(&id),
+        "Inactive" => request.cloud.world.deactivate_key(&id),
+        _ => {
+            return Err(Refusal::validation(format!(
+                "1 validation error detected: Value '{status}' at 'status' failed to satisfy constraint: Member must \
+                 satisfy enum value set: [Active, Inactive]"
+            )));
+        }
+    }
+    .map_err(failed)?;
+    Ok(false)
+}
+
+pub(super) fn delete(request: &mut Request<'_>) -> Result<bool, Refusal> {
+    let id = request.params.take("AccessKeyId").unwrap_or_default();
+    let (user_arn, _) = user_of(request, "iam:DeleteAccessKey", &[])?;
+    check_holder(request, &user_arn, &id)?;
+    request.cloud.world.delete_key(&id).map_err(failed)?;
+    Ok(false)
+}
+
+/// The user that the call is about, if the caller may do this to them: ARN and name.
+fn user_of(request: &mut Request<'_>, action: &str, ignored: &[&str]) -> Result<(String, String), Refusal> {
+    let name = request.params.take("UserName");
+    for parameter in ignored {
+        request.params.take(parameter);
+    }
+    request.params.nothing_left()?;
+    request.allow(action, &request.user_arn(name.as_deref()))?;
+    let user = request.user(name.as_deref())?;
+    Ok((user.arn.clone(), user.name.clone()))
+}
+
+fn check_holder(request: &Request<'_>, user_arn: &str, id: &str) -> Result<(), Refusal> {
+    let holder = request.world.keys.get(id).map(|key| &key.holder);
+    match holder {
+        Some(crate::world::Holder::User { arn }) if arn == user_arn => Ok(()),
+        Some(_) | None => Err(no_such_entity(format!("The Access Key with id {id} cannot be found."))),
+    }
+}
+
+fn failed(error: WorldError) -> Refusal {
+    match error {
+        WorldError::TooManyKeys(_) => {
+            Refusal::new(StatusCode::CONFLICT, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2")
+        }
+        other => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceFailure", other.to_string()),
+    }
+}
+
+fn status_name(status: KeyStatus) -> &'static str {
+    match status {
+        KeyStatus::Active => "Active",
+        KeyStatus::Inactive => "Inactive",
+    }
+}

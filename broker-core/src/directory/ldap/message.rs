@@ -1,0 +1,326 @@
+//! LDAP's messages (RFC 4511, 4): the requests that we make and the answers to them.
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use super::ber::{
+    BOOLEAN, ENUMERATED, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET, unsigned, write, write_unsigned,
+};
+use super::filter::Filter;
+use super::password_policy::{self, PolicyAnswer};
+
+/// What is looked for, and where.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    pub(super) base: String,
+    pub(super) scope: Scope,
+    pub(super) filter: Filter,
+    pub(super) attributes: Vec<String>,
+    pub(super) amount: Amount,
+}
+
+/// How far below the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Base,
+    Subtree,
+}
+
+/// How many entries are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amount {
+    /// Enough to see whether there is more than one: two.
+    One,
+    /// All there are, so many at a time (RFC 2696); more than `most` are an error.
+    All { page_size: u32, most: usize },
+}
+
+/// An entry of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) dn: String,
+    /// By name in lower case.
+    attributes: BTreeMap<String, Vec<Vec<u8>>>,
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) code: u32,
+    /// What the server says about it, cut and made harmless.
+    pub(super) message: String,
+    pub(super) policy: Option<PolicyAnswer>,
+    /// Where to go on with a paged search; empty at its end, absent where the server does not page.
+    pub(super) cookie: Option<Vec<u8>>,
+}
+
+/// An answer from a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Bound(Outcome),
+    Found(Entry),
+    /// Somewhere else there might be more. Never followed: it would hand our password to another host.
+    Elsewhere,
+    SearchDone(Outcome),
+    Extended(Outcome),
+    Intermediate,
+}
+
+/// What an entry does not have in a usable form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// The server gives the values in parts (`member;range=0-1499`), and this is one of them.
+    Partial,
+    NotText,
+}
+
+impl Entry {
+    /// The raw values of an attribute; options such as `;binary` are not asked for and do not count.
+    pub(super) fn bytes(&self, attribute: &str) -> &[Vec<u8>] {
+        self.attributes.get(&attribute.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    }
+
+    /// All values of an attribute as text.
+    pub(super) fn texts(&self, attribute: &str) -> Result<Vec<&str>, Unreadable> {
+        let part = format!("{};range=", attribute.to_ascii_lowercase());
+        if self.attributes.range(part.clone()..).next().is_some_and(|(name, _)| name.starts_with(&part)) {
+            return Err(Unreadable::Partial);
+        }
+        self.bytes(attribute).iter().map(|value| str::from_utf8(value).map_err(|_| Unreadable::NotText)).collect()
+    }
+
+    fn decode(content: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Reader::new(content);
+        let dn = fields.expect_text()?.to_owned();
+        if dn.is_empty() {
+            return Err(Malformed("an entry without a name"));
+        }
+        let mut attributes: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut list = Reader::new(fields.expect(SEQUENCE)?);
+        while let Some(attribute) = list.next()? {
+            let mut pair = Reader::new(attribute.content);
+            let values = attributes.entry(pair.expect_text()?.to_ascii_lowercase()).or_default();
+            let mut set = Reader::new(pair.expect(SET)?);
+            while let Some(value) = set.next()? {
+                values.push(value.content.to_vec());
+            }
+        }
+        Ok(Self { dn, attributes })
+    }
+}
+
+impl Outcome {
+    fn decode(content: &[u8], controls: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Reader::new(content);
+        let code = unsigned(fields.expect(ENUMERATED)?)?;
+        fields.expect(OCTET_STRING)?;
+        let message = harmless(fields.expect(OCTET_STRING)?);
+        let mut outcome = Self { code, message, policy: None, cookie: None };
+        let mut controls = Reader::new(controls);
+        while let Some(control) = controls.next()? {
+            let mut fields = Reader::new(control.content);
+            let oid = fields.expect_text()?;
+            let mut value = fields.next()?;
+            if value.is_some_and(|field| field.tag == BOOLEAN) {
+                value = fields.next()?;
+            }
+            match (oid, value) {
+                (password_policy::OID, Some(value)) => outcome.policy = Some(PolicyAnswer::decode(value.content)?),
+                (PAGED_RESULTS, Some(value)) => {
+                    let mut fields = Reader::new(Reader::new(value.content).expect(SEQUENCE)?);
+                    fields.expect(INTEGER)?;
+                    outcome.cookie = Some(fields.expect(OCTET_STRING)?.to_vec());
+                }
+                _ => {}
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "code {}", self.code)?;
+        if self.message.is_empty() { Ok(()) } else { write!(f, ", `{}`", self.message) }
+    }
+}
+
+/// A message's number and what it says. Number 0 is the server's farewell (RFC 4511, 4.4.1).
+pub(super) fn decode(content: &[u8]) -> Result<Option<(u32, Answer)>, Malformed> {
+    let mut fields = Reader::new(content);
+    let id = unsigned(fields.expect(INTEGER)?)?;
+    if id == 0 {
+        return Ok(None);
+    }
+    let operation = fields.next()?.ok_or(Malformed("a message without an operation"))?;
+    let controls = match fields.next()? {
+        Some(element) if element.tag == CONTROLS => element.content,
+        _ => &[],
+    };
+    let answer = match operation.tag {
+        0x61 => Answer::Bound(Outcome::decode(operation.content, controls)?),
+        0x64 => Answer::Found(Entry::decode(operation.content)?),
+        0x65 => Answer::SearchDone(Outcome::decode(operation.content, controls)?),
+        0x73 => Answer::Elsewhere,
+        0x78 => Answer::Extended(Outcome::decode(operation.content, controls)?),
+        0x79 => Answer::Intermediate,
+        _ => return Err(Malformed("an operation that is not an answer")),
+    };
+    Ok(Some((id, answer)))
+}
+
+/// A simple bind that asks what the password policy has to say.
+pub(super) fn bind(id: u32, dn: &str, password: &str) -> Zeroizing<Vec<u8>> {
+    let mut request = Zeroizing::new(Vec::with_capacity(dn.len() + password.len() + 32));
+    write_unsigned(&mut request, INTEGER, 3);
+    write(&mut request, OCTET_STRING, dn.as_bytes());
+    write(&mut request, 0x80, password.as_bytes());
+    let mut control = Vec::new();
+    write(&mut control, OCTET_STRING, password_policy::OID.as_bytes());
+    message(id, 0x60, &request, &control)
+}
+
+/// One page of a search, from `cookie` on.
+pub(super) fn search(id: u32, search: &Search, cookie: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut request = Vec::new();
+    write(&mut request, OCTET_STRING, search.base.as_bytes());
+    write_unsigned(&mut request, ENUMERATED, search.scope.number());
+    write_unsigned(&mut request, ENUMERATED, NEVER_DEREFERENCE);
+    write_unsigned(&mut request, INTEGER, search.amount.size_limit());
+    write_unsigned(&mut request, INTEGER, 0);
+    write(&mut request, BOOLEAN, &[0]);
+    request.extend_from_slice(search.filter.as_bytes());
+    let mut attributes = Vec::new();
+    for attribute in &search.attributes {
+        write(&mut attributes, OCTET_STRING, attribute.as_bytes());
+    }
+    write(&mut request, SEQUENCE, &attributes);
+    message(id, 0x63, &request, &search.amount.control(cookie))
+}
+
+/// Asks for TLS (RFC 4511, 4.14.1).
+pub(super) fn start_tls(id: u32) -> Zeroizing<Vec<u8>> {
+    let mut request = Vec::new();
+    write(&mut request, 0x80, b"1.3.6.1.4.1.1466.20037");
+    message(id, 0x77, &request, &[])
+}
+
+/// Says farewell.
+pub(super) fn unbind(id: u32) -> Zeroizing<Vec<u8>> {
+    message(id, 0x42, &[], &[])
+}
+
+impl Scope {
+    fn number(self) -> u32 {
+        match self {
+            Self::Base => 0,
+            Self::Subtree => 2,
+        }
+    }
+}
+
+impl Amount {
+    fn size_limit(self) -> u32 {
+        match self {
+            Self::One => 2,
+            Self::All { .. } => 0,
+        }
+    }
+
+    /// How many entries may come before the server is cut off.
+    pub(super) fn most(self) -> usize {
+        match self {
+            Self::One => 2,
+            Self::All { most, .. } => most,
+        }
+    }
+
+    fn control(self, cookie: &[u8]) -> Vec<u8> {
+        let Self::All { page_size, .. } = self else { return Vec::new() };
+        let mut fields = Vec::new();
+        write_unsigned(&mut fields, INTEGER, page_size);
+        write(&mut fields, OCTET_STRING, cookie);
+        let mut value = Vec::new();
+        write(&mut value, SEQUENCE, &fields);
+        let mut control = Vec::new();
+        write(&mut control, OCTET_STRING, PAGED_RESULTS.as_bytes());
+        // Critical: a server that cannot page must say so instead of giving what fits.
+        write(&mut control, BOOLEAN, &[0xff]);
+        write(&mut control, OCTET_STRING, &value);
+        control
+    }
+}
+
+fn message(id: u32, operation: u8, request: &[u8], control: &[u8]) -> Zeroizing<Vec<u8>> {
+    // Room for everything at once, so that no half-written copy of a password is left behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(request.len() + control.len() + 32));
+    write_unsigned(&mut content, INTEGER, id);
+    write(&mut content, operation, request);
+    if !control.is_empty() {
+        let mut controls = Vec::new();
+        write(&mut controls, SEQUENCE, control);
+        write(&mut content, CONTROLS, &controls);
+    }
+    let mut message = Zeroizing::new(Vec::with_capacity(content.len() + 8));
+    write(&mut message, SEQUENCE, &content);
+    message
+}
+
+/// What a peer says, fit for a log: 512 characters, none of control. Some servers end with a NUL.
+fn harmless(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().filter(|char| !char.is_control()).take(512).collect::<String>().trim().to_owned()
+}
+
+const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+const CONTROLS: u8 = 0xa0;
+const NEVER_DEREFERENCE: u32 = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_and_a_cut_one_is_not() {
+        let mut values = Vec::new();
+        write(&mut values, OCTET_STRING, b"ada");
+        let mut attribute = Vec::new();
+        write(&mut attribute, OCTET_STRING, b"UID");
+        write(&mut attribute, SET, &values);
+        let mut list = Vec::new();
+        write(&mut list, SEQUENCE, &attribute);
+        let mut entry = Vec::new();
+        write(&mut entry, OCTET_STRING, b"uid=ada,dc=corp");
+        write(&mut entry, SEQUENCE, &list);
+        let mut message = Vec::new();
+        write_unsigned(&mut message, INTEGER, 7);
+        write(&mut message, 0x64, &entry);
+        let Some((7, Answer::Found(found))) = decode(&message).unwrap() else { panic!("an entry with number 7") };
+        assert_eq!((found.dn.as_str(), found.texts("Uid")), ("uid=ada,dc=corp", Ok(vec!["ada"])));
+        for length in 0..message.len() {
+            assert!(decode(&message[..length]).is_err(), "{length} bytes of it");
+        }
+    }
+
+    #[test]
+    fn one_part_of_the_values_is_not_taken_for_all() {
+        let attributes = [("memberof;range=0-1499".to_owned(), vec![b"cn=a".to_vec()])].into();
+        let entry = Entry { dn: "uid=ada".to_owned(), attributes };
+        assert_eq!(entry.texts("memberOf"), Err(Unreadable::Partial));
+        assert_eq!(entry.texts("member"), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_a_server_says_is_cut_and_harmless() {
+        assert_eq!(harmless(b"data 52e, v4563\0"), "data 52e, v4563");
+        assert_eq!(harmless(b"\x1b[2Jno\xff"), "[2Jno\u{FFFD}");
+        assert_eq!(harmless(&[b'x'; 5_000]).len(), 512);
+    }
+
+    #[test]
+    fn a_farewell_ends_the_conversation_whatever_else_is_in_it() {
+        // Active Directory puts the name of its farewell where it does not belong.
+        assert_eq!(decode(&[2, 1, 0, 0x78, 0, 0x8a, 1, 1]), Ok(None));
+    }
+}

@@ -1,0 +1,255 @@
+//! People in an LDAP directory: search with our own credential, then bind with theirs, on a connection of its own.
+//!
+//! The client underneath is ours: `ldap3` 0.12.1 parses answers by recursion and unwraps what it finds in them, so that one message,
+//! under StartTLS even one from somebody on the wire, ends the process; and it knows no limit to the size of an answer.
+//! What is taken from it is what concerns our own side: filters and their escaping.
+
+mod ber;
+mod connection;
+mod dn;
+mod filter;
+mod groups;
+mod message;
+mod password_policy;
+mod person;
+mod server;
+mod service;
+mod settings;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use tokio::time::timeout;
+
+use self::connection::{SUCCESS, Trouble};
+use self::filter::Filter;
+use self::groups::GroupsError;
+use self::message::{Amount, Entry, Outcome, Scope, Search};
+use self::password_policy::{PolicyError, Warning};
+use self::person::{AccountState, Profile, Unusable};
+use self::service::{ServerTrouble, Service};
+use crate::caller::{Person, Subject};
+use crate::directory::{AuthenticateError, Directory, Password, Refusal, Standing, TypedName, Unavailable};
+use crate::name::{DirectoryName, Group};
+
+pub use self::filter::FilterError;
+pub use self::server::UrlError;
+pub use self::settings::{
+    DisabledConfig, GroupSearchConfig, GroupsConfig, LdapConfig, LdapSettings, LdapSettingsError, MemberOfConfig,
+    SettingsProblem, TrustedAttribute, UsersConfig,
+};
+
+/// An LDAP directory.
+#[derive(Debug)]
+pub struct LdapDirectory {
+    name: DirectoryName,
+    service: Service,
+}
+
+/// What keeps us from an answer, in one of the ways that the trait knows.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Trouble(#[from] ServerTrouble),
+    #[error("no answer within {0} seconds, all attempts together")]
+    Deadline(u64),
+    #[error("the entry cannot be used: {0}")]
+    Unusable(#[from] Unusable),
+    #[error("the entry's groups come in parts, or are not text")]
+    UnreadableGroups,
+    #[error("the base of the users does not exist, or our credential may not read it")]
+    NoBase,
+    #[error("several entries have the same immutable id")]
+    AmbiguousId,
+    #[error("asked for one immutable id, it answers with another")]
+    AnotherId,
+}
+
+/// What a directory says to somebody's password.
+enum Verdict {
+    Right,
+    MustChange,
+    Wrong(Refusal),
+}
+
+impl LdapDirectory {
+    pub fn new(name: DirectoryName, settings: LdapSettings) -> Self {
+        Self { name, service: Service::new(settings) }
+    }
+
+    async fn sign_in(&self, typed: &TypedName, password: &Password) -> Result<Person, AuthenticateError> {
+        let settings = self.service.settings();
+        let filter = Filter::parse(&settings.users.filter.filled(typed.as_str(), ""));
+        let filter = filter.ok_or(AuthenticateError::Refused(NO_FILTER))?;
+        let entries = self.people(filter).await.map_err(|failure| self.refusal(failure))?;
+        let [entry] = entries.as_slice() else {
+            self.pretend(password).await?;
+            let nobody = entries.is_empty();
+            return Err(if nobody { AuthenticateError::NoSuchUser } else { AuthenticateError::Refused(Refusal::Ambiguous) });
+        };
+        match self.check(&entry.dn, password.as_secret()).await? {
+            Verdict::Wrong(refusal) => return Err(AuthenticateError::Refused(refusal)),
+            Verdict::MustChange => return Err(AuthenticateError::PasswordExpired),
+            Verdict::Right => {}
+        }
+        match AccountState::read(entry, &settings.users) {
+            AccountState::Disabled => return Err(AuthenticateError::Refused(Refusal::Disabled)),
+            AccountState::Locked => return Err(AuthenticateError::Refused(Refusal::Locked)),
+            AccountState::InUse => {}
+        }
+        self.person(entry).await.map_err(|failure| self.refusal(failure))
+    }
+
+    async fn stand(&self, id: &str) -> Result<Standing, Failure> {
+        let users = &self.service.settings().users;
+        // By the id, and only among those whom the users' filter lets in: administrators write conditions there.
+        let filter = person::id_filter(users, id).map(|by_id| format!("(&{by_id}{})", users.filter.open_text()));
+        let Some(filter) = filter.and_then(|text| Filter::parse(&text)) else { return Ok(Standing::Gone) };
+        let entries = self.people(filter).await?;
+        let entry = match entries.as_slice() {
+            [] => return Ok(Standing::Gone),
+            [entry] => entry,
+            [_, _, ..] => return Err(Failure::AmbiguousId),
+        };
+        if AccountState::read(entry, users) != AccountState::InUse {
+            return Ok(Standing::Disabled);
+        }
+        let person = self.person(entry).await?;
+        if person.subject.id == id { Ok(Standing::Good(person)) } else { Err(Failure::AnotherId) }
+    }
+
+    async fn reach(&self) -> Result<(), Failure> {
+        let search = Search {
+            base: self.service.settings().users.base.clone(),
+            scope: Scope::Base,
+            filter: Filter::anything(),
+            attributes: vec![NO_ATTRIBUTES.to_owned()],
+            amount: Amount::One,
+        };
+        match self.service.search_afresh(&search).await?.as_slice() {
+            [_] => Ok(()),
+            _ => Err(Failure::NoBase),
+        }
+    }
+
+    async fn people(&self, filter: Filter) -> Result<Vec<Entry>, Failure> {
+        let settings = self.service.settings();
+        let mut attributes = person::attributes(&settings.users);
+        attributes.extend(groups::attribute(&settings.groups).map(str::to_owned));
+        let base = settings.users.base.clone();
+        let search = Search { base, scope: Scope::Subtree, filter, attributes, amount: Amount::One };
+        Ok(self.service.search(&search).await?)
+    }
+
+    async fn person(&self, entry: &Entry) -> Result<Person, Failure> {
+        let settings = self.service.settings();
+        let profile = Profile::read(entry, &settings.users)?;
+        let names = groups::of(&self.service, entry, &profile.username).await.map_err(|error| match error {
+            GroupsError::Unusable(unusable) => Failure::Unusable(unusable),
+            GroupsError::Trouble(trouble) => Failure::Trouble(trouble),
+            GroupsError::Unreadable => Failure::UnreadableGroups,
+        })?;
+        let groups: Result<BTreeSet<_>, _> = names.iter().map(|name| Group::new(self.name.clone(), name)).collect();
+        Ok(Person {
+            subject: Subject { directory: self.name.clone(), id: profile.id },
+            username: profile.username,
+            display_name: profile.display_name,
+            email_trusted: settings.email_trusted && profile.email.is_some(),
+            email: profile.email,
+            groups: groups.map_err(|_| Unusable("one of its groups has a name that is too long or holds control characters"))?,
+        })
+    }
+
+    /// Binds as somebody on a connection that is used for nothing else. Once the password has been sent no other server is asked:
+    /// it might count twice against the account.
+    async fn check(&self, dn: &str, password: &SecretString) -> Result<Verdict, AuthenticateError> {
+        let unavailable = |trouble| AuthenticateError::Unavailable(self.unavailable(Failure::Trouble(trouble)));
+        let (server, mut connection) = self.service.connect().await.map_err(unavailable)?;
+        let outcome = connection.bind(dn, password).await;
+        let outcome = outcome.map_err(|trouble| unavailable(self.service.trouble_of(server, trouble)))?;
+        connection.close().await;
+        verdict(outcome).map_err(|outcome| unavailable(self.service.trouble_of(server, Trouble::BindRefused(outcome))))
+    }
+
+    /// Does for nobody what is done for somebody, so that it takes as long.
+    async fn pretend(&self, password: &Password) -> Result<(), AuthenticateError> {
+        let nobody = format!("cn=brokerd-asks-for-nobody,{}", self.service.settings().users.base);
+        self.check(&nobody, password.as_secret()).await.map(|_| ())
+    }
+
+    async fn in_time<T, E>(&self, answer: impl Future<Output = Result<T, E>>, late: impl Fn(Failure) -> E) -> Result<T, E> {
+        let deadline = self.service.settings().deadline;
+        timeout(deadline, answer).await.unwrap_or_else(|_| Err(late(Failure::Deadline(deadline.as_secs()))))
+    }
+
+    fn refusal(&self, failure: Failure) -> AuthenticateError {
+        match failure {
+            Failure::Unusable(Unusable(why)) => AuthenticateError::Refused(Refusal::UnusableEntry(why)),
+            failure => AuthenticateError::Unavailable(self.unavailable(failure)),
+        }
+    }
+
+    fn unavailable(&self, failure: Failure) -> Unavailable {
+        Unavailable { directory: self.name.clone(), source: Box::new(failure) }
+    }
+}
+
+#[async_trait]
+impl Directory for LdapDirectory {
+    fn name(&self) -> &DirectoryName {
+        &self.name
+    }
+
+    async fn authenticate(&self, username: &TypedName, password: &Password) -> Result<Person, AuthenticateError> {
+        self.in_time(self.sign_in(username, password), |late| self.unavailable(late).into()).await
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
+        self.in_time(async { self.stand(id).await.map_err(|failure| self.unavailable(failure)) }, |late| self.unavailable(late)).await
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        self.in_time(async { self.reach().await.map_err(|failure| self.unavailable(failure)) }, |late| self.unavailable(late)).await
+    }
+}
+
+/// What the outcome of a bind says of the password; what says nothing of it comes back.
+///
+/// Servers look at expiry after the password has been compared (draft-behera-ldap-password-policy-10, 8.1; slapd does), so "expired"
+/// tells a guesser nothing that the right password would not.
+fn verdict(outcome: Outcome) -> Result<Verdict, Outcome> {
+    let error = outcome.policy.and_then(|policy| policy.error);
+    match (outcome.code, error) {
+        (SUCCESS, Some(PolicyError::ChangeAfterReset | PolicyError::Expired)) => Ok(Verdict::MustChange),
+        (SUCCESS, Some(PolicyError::Locked)) => Ok(Verdict::Wrong(Refusal::Locked)),
+        (SUCCESS, None | Some(PolicyError::Other)) => {
+            if let Some(Warning::SecondsLeft(_) | Warning::GraceSignInsLeft(_)) = outcome.policy.and_then(|policy| policy.warning) {
+                tracing::info!("a password expires soon");
+            }
+            Ok(Verdict::Right)
+        }
+        (INVALID_CREDENTIALS, Some(PolicyError::Expired)) => Ok(Verdict::MustChange),
+        (INVALID_CREDENTIALS | CONSTRAINT_VIOLATION, Some(PolicyError::Locked)) | (CONSTRAINT_VIOLATION, _) => {
+            Ok(Verdict::Wrong(Refusal::Locked))
+        }
+        (INVALID_CREDENTIALS | NO_SUCH_OBJECT | INAPPROPRIATE_AUTHENTICATION, _) => {
+            Ok(Verdict::Wrong(Refusal::WrongPassword))
+        }
+        (UNWILLING, _) => Ok(Verdict::Wrong(Refusal::Disabled)),
+        _ => Err(outcome),
+    }
+}
+
+/// Cannot happen with a checked template and an escaped name; if it did, nobody would be let in.
+const NO_FILTER: Refusal = Refusal::UnusableEntry("the name does not fit into the filter for users");
+
+/// Asks for no attributes (RFC 4511, 4.5.1.8).
+const NO_ATTRIBUTES: &str = "1.1";
+
+// Result codes (RFC 4511, appendix A). 389 Directory Server answers 19 when an account is locked and 53 when it is inactive.
+const CONSTRAINT_VIOLATION: u32 = 19;
+const NO_SUCH_OBJECT: u32 = 32;
+const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
+const INVALID_CREDENTIALS: u32 = 49;
+const UNWILLING: u32 = 53;

@@ -1,0 +1,428 @@
+//! People whom the configuration lists, with argon2id hashes of their passwords: for a first day, and for the day when the
+//! company's directory is down.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash as Phc;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::caller::{Person, Subject};
+use crate::directory::{AuthenticateError, Directory, Password, Refusal, Standing, TypedName, Unavailable};
+use crate::name::{DirectoryName, Group};
+
+/// A person as the configuration describes one: an entry of `people`, or a `[[person]]` of a `people_file`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalPerson {
+    pub username: String,
+    /// What never changes, so that the name may; the name where nothing is said.
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub display_name: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
+    #[serde(default)]
+    pub groups: Vec<String>,
+    pub password_hash: PasswordHash,
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+/// An argon2id hash that is neither too cheap to guess against nor too dear to check.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PasswordHash {
+    phc: Phc,
+    cost: u64,
+}
+
+/// Why a hash is not accepted. The hash itself is never shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    #[error("not a hash that `brokerd hash-password` makes ($argon2id$v=19$…)")]
+    NotArgon2id,
+    #[error("a hash that is too cheap to guess against: make another with `brokerd hash-password`")]
+    TooWeak,
+    #[error("a hash that takes too much memory or time to check: 1 GiB, 20 passes and 16 lanes at most")]
+    TooCostly,
+}
+
+/// The password could not be hashed: the machine is out of memory or of randomness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the password could not be hashed")]
+pub struct NotHashed;
+
+/// Why people cannot be loaded; `person` is the user name as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("person `{}`: {problem}", person.escape_debug())]
+pub struct LocalError {
+    pub person: String,
+    pub problem: PersonProblem,
+}
+
+/// What is wrong with one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PersonProblem {
+    #[error("not a user name: no spaces around it, no control characters, 256 characters at most")]
+    Username,
+    #[error("not an id: 128 visible ASCII characters at most")]
+    Id,
+    #[error("not a display name: no control characters, 256 characters at most")]
+    DisplayName,
+    #[error("not a mail address")]
+    Email,
+    #[error("one of the groups has no usable name")]
+    Group,
+    #[error("there is another person of that name; upper and lower case do not count")]
+    DuplicateUsername,
+    #[error("there is another person with that id")]
+    DuplicateId,
+}
+
+/// The people of the configuration.
+#[derive(Debug)]
+pub struct LocalDirectory {
+    name: DirectoryName,
+    /// By user name in lower case.
+    people: BTreeMap<String, Known>,
+    /// The dearest of all hashes, checked for those who are not there.
+    decoy: Option<PasswordHash>,
+    hashers: Arc<Semaphore>,
+    patience: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    person: Person,
+    hash: PasswordHash,
+    disabled: bool,
+}
+
+/// Why no hash was checked.
+#[derive(Debug, thiserror::Error)]
+enum NotChecked {
+    #[error("too many passwords are being checked at once")]
+    Busy,
+    #[error("a password could not be checked: out of memory")]
+    Failed,
+}
+
+impl LocalDirectory {
+    /// Puts people into a directory. Each check of a password takes a permit of `hashers`, which so bounds the memory that all
+    /// local directories use together.
+    pub fn new(name: DirectoryName, people: Vec<LocalPerson>, hashers: Arc<Semaphore>) -> Result<Self, LocalError> {
+        let mut known = BTreeMap::new();
+        let mut ids = BTreeSet::new();
+        for listed in people {
+            let username = listed.username.clone();
+            let at = |problem| LocalError { person: username.clone(), problem };
+            let entry = listed.check(&name).map_err(at)?;
+            if !ids.insert(entry.person.subject.id.clone()) {
+                return Err(at(PersonProblem::DuplicateId));
+            }
+            if known.insert(fold(&username), entry).is_some() {
+                return Err(at(PersonProblem::DuplicateUsername));
+            }
+        }
+        let decoy = known.values().map(|known| &known.hash).max_by_key(|hash| hash.cost).cloned();
+        Ok(Self { name, people: known, decoy, hashers, patience: PATIENCE })
+    }
+
+    /// Checks a password where it delays nobody else. The permit goes along: whoever hangs up does not make room for another.
+    async fn check(&self, hash: PasswordHash, password: &Password) -> Result<bool, NotChecked> {
+        let permit = timeout(self.patience, self.hashers.clone().acquire_owned()).await;
+        let permit = permit.ok().and_then(Result::ok).ok_or(NotChecked::Busy)?;
+        let password = password.as_secret().clone();
+        let checked = spawn_blocking(move || {
+            let _permit = permit;
+            hash.is_of(&password)
+        });
+        checked.await.map_err(|_| NotChecked::Failed)?
+    }
+
+    fn unavailable(&self, cause: NotChecked) -> Unavailable {
+        Unavailable { directory: self.name.clone(), source: Box::new(cause) }
+    }
+}
+
+#[async_trait]
+impl Directory for LocalDirectory {
+    fn name(&self) -> &DirectoryName {
+        &self.name
+    }
+
+    async fn authenticate(&self, username: &TypedName, password: &Password) -> Result<Person, AuthenticateError> {
+        let known = self.people.get(&fold(username.as_str()));
+        let Some(hash) = known.map(|known| &known.hash).or(self.decoy.as_ref()) else {
+            return Err(AuthenticateError::NoSuchUser);
+        };
+        let right = self.check(hash.clone(), password).await.map_err(|cause| self.unavailable(cause))?;
+        match known {
+            None => Err(AuthenticateError::NoSuchUser),
+            Some(_) if !right => Err(AuthenticateError::Refused(Refusal::WrongPassword)),
+            Some(known) if known.disabled => Err(AuthenticateError::Refused(Refusal::Disabled)),
+            Some(known) => Ok(known.person.clone()),
+        }
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
+        Ok(match self.people.values().find(|known| known.person.subject.id == id) {
+            None => Standing::Gone,
+            Some(known) if known.disabled => Standing::Disabled,
+            Some(known) => Standing::Good(known.person.clone()),
+        })
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+impl LocalPerson {
+    fn check(self, directory: &DirectoryName) -> Result<Known, PersonProblem> {
+        if !TypedName::parse(&self.username).is_ok_and(|name| name.as_str() == self.username) {
+            return Err(PersonProblem::Username);
+        }
+        let id = self.id.unwrap_or_else(|| self.username.clone());
+        let is_name = id == self.username;
+        if !is_name && (id.is_empty() || id.len() > MAX_ID || !id.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(PersonProblem::Id);
+        }
+        if self.display_name.as_ref().is_some_and(|name| TypedName::parse(name).is_err()) {
+            return Err(PersonProblem::DisplayName);
+        }
+        if self.email.as_ref().is_some_and(|email| !is_email(email)) {
+            return Err(PersonProblem::Email);
+        }
+        let groups: Result<BTreeSet<_>, _> =
+            self.groups.iter().map(|group| Group::new(directory.clone(), group)).collect();
+        let person = Person {
+            subject: Subject { directory: directory.clone(), id },
+            username: self.username,
+            display_name: self.display_name,
+            // Only administrators write the configuration.
+            email_trusted: self.email.is_some(),
+            email: self.email,
+            groups: groups.map_err(|_| PersonProblem::Group)?,
+        };
+        Ok(Known { person, hash: self.password_hash, disabled: self.disabled })
+    }
+}
+
+impl PasswordHash {
+    fn is_of(&self, password: &SecretString) -> Result<bool, NotChecked> {
+        use argon2::password_hash::Error;
+        match Argon2::default().verify_password(password.expose_secret().as_bytes(), &self.phc) {
+            Ok(()) => Ok(true),
+            Err(Error::PasswordInvalid) => Ok(false),
+            Err(_) => Err(NotChecked::Failed),
+        }
+    }
+}
+
+impl TryFrom<String> for PasswordHash {
+    type Error = HashError;
+
+    fn try_from(text: String) -> Result<Self, HashError> {
+        let phc = Phc::new(&text).map_err(|_| HashError::NotArgon2id)?;
+        let whole = phc.salt.as_ref().is_some_and(|salt| salt.len() >= MIN_SALT)
+            && phc.hash.as_ref().is_some_and(|output| output.len() >= MIN_OUTPUT);
+        if phc.algorithm.as_str() != "argon2id" || phc.version != Some(Version::V0x13.into()) || !whole {
+            return Err(HashError::NotArgon2id);
+        }
+        let params = Params::try_from(&phc).map_err(|_| HashError::NotArgon2id)?;
+        let cost = u64::from(params.m_cost()) * u64::from(params.t_cost());
+        if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
+            Err(HashError::TooCostly)
+        } else if params.m_cost() < MIN_MEMORY_KIB || cost < MIN_COST {
+            Err(HashError::TooWeak)
+        } else {
+            Ok(Self { phc, cost })
+        }
+    }
+}
+
+impl Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// Hashes a password for [`LocalPerson::password_hash`].
+pub fn hash_password(password: &Password) -> Result<String, NotHashed> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| NotHashed)?;
+    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = hasher.hash_password(password.as_secret().expose_secret().as_bytes()).map_err(|_| NotHashed)?;
+    Ok(hash.to_string())
+}
+
+/// Upper and lower case do not count in names.
+fn fold(username: &str) -> String {
+    username.to_lowercase()
+}
+
+fn is_email(text: &str) -> bool {
+    let at = text.split_once('@');
+    let halves = at.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    halves && text.len() <= 320 && !text.chars().any(|char| char.is_control() || char.is_whitespace())
+}
+
+// The password storage cheat sheet of OWASP asks for 19 MiB and two passes, or for more passes with less memory, down to 7 MiB
+// with five: about the same product of both.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const MIN_MEMORY_KIB: u32 = 7_168;
+const MIN_COST: u64 = 7_168 * 5;
+
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_PASSES: u32 = 20;
+const MAX_LANES: u32 = 16;
+const MIN_SALT: usize = 8;
+const MIN_OUTPUT: usize = 16;
+
+const MAX_ID: usize = 128;
+
+/// How long somebody waits for the passwords of others to be checked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$";
+
+    fn password(text: &str) -> Password {
+        Password::parse(SecretString::from(text)).unwrap()
+    }
+
+    fn person(username: &str, hash: &str) -> LocalPerson {
+        toml::from_str(&format!(
+            "username = '{username}'\nemail = 'ada@corp.example'\ngroups = ['staff', 'staff']\npassword_hash = '{hash}'"
+        ))
+        .unwrap()
+    }
+
+    fn directory(people: Vec<LocalPerson>) -> Result<LocalDirectory, LocalError> {
+        let name = DirectoryName::try_from("local".to_owned()).unwrap();
+        LocalDirectory::new(name, people, Arc::new(Semaphore::new(1)))
+    }
+
+    async fn sign_in(directory: &LocalDirectory, name: &str, text: &str) -> Result<Person, AuthenticateError> {
+        directory.authenticate(&TypedName::parse(name).unwrap(), &password(text)).await
+    }
+
+    fn hash_with(memory: u32, passes: u32, lanes: u32) -> Result<PasswordHash, HashError> {
+        format!("$argon2id$v=19$m={memory},t={passes},p={lanes}$c29tZXNhbHQxMjM0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI").try_into()
+    }
+
+    #[tokio::test]
+    async fn the_right_password_opens_and_nothing_else() {
+        let hash = hash_password(&password("correct horse")).unwrap();
+        let mut dora = person("dora", &hash);
+        dora.disabled = true;
+        let house = directory(vec![person("Ada", &hash), dora]).unwrap();
+        let ada = sign_in(&house, "aDA", "correct horse").await.unwrap();
+        assert_eq!((ada.username.as_str(), ada.subject.to_string().as_str()), ("Ada", "local/Ada"));
+        assert_eq!(ada.trusted_email(), Some("ada@corp.example"));
+        assert_eq!(ada.groups.iter().map(Group::to_string).collect::<Vec<_>>(), ["local/staff"]);
+
+        let wrong = sign_in(&house, "ada", "Correct horse").await.unwrap_err();
+        assert!(matches!(wrong, AuthenticateError::Refused(Refusal::WrongPassword)), "{wrong:?}");
+        let unknown = sign_in(&house, "eve", "correct horse").await.unwrap_err();
+        assert!(matches!(unknown, AuthenticateError::NoSuchUser), "{unknown:?}");
+        let disabled = sign_in(&house, "dora", "correct horse").await.unwrap_err();
+        assert!(matches!(disabled, AuthenticateError::Refused(Refusal::Disabled)), "{disabled:?}");
+        let guessed = sign_in(&house, "dora", "wrong").await.unwrap_err();
+        assert!(matches!(guessed, AuthenticateError::Refused(Refusal::WrongPassword)), "a guess does not learn it: {guessed:?}");
+        assert!(!format!("{house:?}").contains("argon2id"), "no hash in Debug");
+    }
+
+    #[tokio::test]
+    async fn somebody_unknown_costs_a_hash_too() {
+        let hash = hash_password(&password("correct horse")).unwrap();
+        let house = directory(vec![person("ada", &hash)]).unwrap();
+        let held = house.hashers.clone().acquire_owned().await.unwrap();
+        tokio::time::timeout(Duration::from_millis(50), sign_in(&house, "eve", "x")).await.unwrap_err();
+        drop(held);
+        assert!(matches!(sign_in(&house, "eve", "x").await, Err(AuthenticateError::NoSuchUser)));
+        assert!(matches!(sign_in(&directory(vec![]).unwrap(), "eve", "x").await, Err(AuthenticateError::NoSuchUser)));
+    }
+
+    #[tokio::test]
+    async fn a_crowd_is_told_to_wait_and_does_not_wait_for_ever() {
+        let hash = hash_password(&password("correct horse")).unwrap();
+        let mut house = directory(vec![person("ada", &hash)]).unwrap();
+        house.patience = Duration::from_millis(20);
+        let _held = house.hashers.clone().acquire_owned().await.unwrap();
+        let busy = sign_in(&house, "ada", "correct horse").await.unwrap_err();
+        assert!(matches!(busy, AuthenticateError::Unavailable(_)), "{busy:?}");
+    }
+
+    #[tokio::test]
+    async fn an_id_outlives_a_name() {
+        let hash = hash_password(&password("correct horse")).unwrap();
+        let mut ada = person("ada.lovelace", &hash);
+        ada.id = Some("ada".to_owned());
+        let house = directory(vec![ada]).unwrap();
+        assert!(matches!(house.look_up("ada").await.unwrap(), Standing::Good(person) if person.username == "ada.lovelace"));
+        assert_eq!(house.look_up("ada.lovelace").await.unwrap(), Standing::Gone);
+        assert!(house.probe().await.is_ok());
+    }
+
+    #[test]
+    fn people_are_checked_when_they_are_loaded() {
+        let hash = hash_password(&password("x")).unwrap();
+        let refused = |people| directory(people).unwrap_err().problem;
+        assert_eq!(refused(vec![person("ada", &hash), person("ADA", &hash)]), PersonProblem::DuplicateUsername);
+        assert_eq!(refused(vec![person(" ada", &hash)]), PersonProblem::Username);
+        assert_eq!(refused(vec![person("", &hash)]), PersonProblem::Username);
+        let with = |change: fn(&mut LocalPerson)| {
+            let mut ada = person("ada", &hash);
+            change(&mut ada);
+            refused(vec![person("bob", &hash), ada])
+        };
+        assert_eq!(with(|ada| ada.id = Some("bob".to_owned())), PersonProblem::DuplicateId);
+        assert_eq!(with(|ada| ada.id = Some("a b".to_owned())), PersonProblem::Id);
+        assert_eq!(with(|ada| ada.email = Some("ada".to_owned())), PersonProblem::Email);
+        assert_eq!(with(|ada| ada.groups = vec!["a\u{7}".to_owned()]), PersonProblem::Group);
+        assert_eq!(with(|ada| ada.display_name = Some("\u{1b}[2J".to_owned())), PersonProblem::DisplayName);
+    }
+
+    #[test]
+    fn hashes_are_neither_weak_nor_absurd() {
+        for (memory, passes, lanes) in [(19_456, 2, 1), (12_288, 3, 1), (9_216, 4, 1), (7_168, 5, 1), (47_104, 1, 1), (65_536, 3, 4)] {
+            assert!(hash_with(memory, passes, lanes).is_ok(), "{memory} {passes} {lanes}");
+        }
+        for (memory, passes, lanes) in [(19_456, 1, 1), (4_096, 20, 1), (8, 1, 1)] {
+            assert_eq!(hash_with(memory, passes, lanes).unwrap_err(), HashError::TooWeak, "{memory} {passes} {lanes}");
+        }
+        for (memory, passes, lanes) in [(1_048_577, 1, 1), (19_456, 21, 1), (19_456, 2, 17), (u32::MAX, 1, 1)] {
+            assert_eq!(hash_with(memory, passes, lanes).unwrap_err(), HashError::TooCostly, "{memory} {passes} {lanes}");
+        }
+        for other in [
+            "",
+            "secret",
+            "$2b$12$abcdefghijklmnopqrstuuNQ1h5T8Yyq8x8JcKQGm5b0w3e3hC5yK",
+            "$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI",
+            "$argon2id$v=16$m=19456,t=2,p=1$c29tZXNhbHQ$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI",
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ",
+            HASH,
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$MTIz",
+        ] {
+            assert_eq!(PasswordHash::try_from(other.to_owned()).unwrap_err(), HashError::NotArgon2id, "{other}");
+        }
+        let unknown_key = toml::from_str::<LocalPerson>("username = 'a'\npassword_hash = 'x'\nadmin = true");
+        assert!(unknown_key.is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! Proof that a caller may use a connector. No I/O: whoever asks brings what was read.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::caller::{Caller, PersonCaller, ServiceCaller};
+use crate::connector::{Audience, Connector};
+use crate::name::Group;
+
+/// Holding one is the permission: only [`Entitlement::prove`] makes one, and asking AWS wants one.
+#[derive(Clone, Debug)]
+pub struct Entitlement {
+    caller: Caller,
+    connector: Arc<Connector>,
+    grant: Grant,
+}
+
+/// What the permission rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Those of the connector's groups that the person is in.
+    Groups(BTreeSet<Group>),
+    /// Nothing but "administrators may use every connector".
+    Administrator,
+    /// The service token names the connector.
+    ServiceToken,
+}
+
+/// What the installation allows beyond the connectors' own groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    pub administrators_use_every_connector: bool,
+}
+
+/// Why there is no permission. For the trail; the caller hears the same as for a connector that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotEntitled {
+    #[error("none of the person's groups is granted this connector")]
+    NoGroup,
+    #[error("a system connector is not for people")]
+    SystemScope,
+    #[error("the service token does not name this connector")]
+    NotNamed,
+    #[error("a service token cannot use a connector of scope user")]
+    UserScope,
+}
+
+impl Entitlement {
+    /// The one way to get one.
+    pub fn prove(caller: &Caller, connector: &Arc<Connector>, rules: Rules) -> Result<Self, NotEntitled> {
+        let grant = match (caller, connector.spec.audience()) {
+            (Caller::Person(person), Audience::People(groups)) => of_person(person, groups, rules)?,
+            (Caller::Person(_), Audience::System) => return Err(NotEntitled::SystemScope),
+            (Caller::Service(service), Audience::System) => of_service(service, connector)?,
+            (Caller::Service(_), Audience::People(_)) => return Err(NotEntitled::UserScope),
+        };
+        Ok(Self { caller: caller.clone(), connector: Arc::clone(connector), grant })
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub fn connector(&self) -> &Arc<Connector> {
+        &self.connector
+    }
+
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+fn of_person(caller: &PersonCaller, granted: &BTreeSet<Group>, rules: Rules) -> Result<Grant, NotEntitled> {
+    let shared: BTreeSet<Group> = caller.person.groups.intersection(granted).cloned().collect();
+    if !shared.is_empty() {
+        return Ok(Grant::Groups(shared));
+    }
+    // No groups at all means administrators only, whatever the rule says.
+    if caller.admin && (rules.administrators_use_every_connector || granted.is_empty()) {
+        return Ok(Grant::Administrator);
+    }
+    Err(NotEntitled::NoGroup)
+}
+
+fn of_service(caller: &ServiceCaller, connector: &Connector) -> Result<Grant, NotEntitled> {
+    if caller.connectors.contains(&connector.id) { Ok(Grant::ServiceToken) } else { Err(NotEntitled::NotNamed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::caller::{Person, Subject};
+    use crate::connector::ManagedBy;
+    use crate::id::{ConnectorId, ServiceTokenId, SessionId};
+
+    const RULES: Rules = Rules { administrators_use_every_connector: true };
+
+    fn connector(audience: Value) -> Arc<Connector> {
+        let mut fields = json!({ "access_key": "main", "principal": { "session_token": {} } });
+        fields.as_object_mut().unwrap().append(&mut audience.as_object().unwrap().clone());
+        let spec = serde_json::from_value(fields).unwrap();
+        let name = "deploy".to_owned().try_into().unwrap();
+        Arc::new(Connector { id: ConnectorId::random(), name, revision: 1, managed_by: ManagedBy::File, spec })
+    }
+
+    fn person(groups: &[&str], admin: bool) -> Caller {
+        let subject = Subject { directory: "corp".to_owned().try_into().unwrap(), id: "1".to_owned() };
+        let groups = groups.iter().map(|group| (*group).to_owned().try_into().unwrap()).collect();
+        let person =
+            Person { subject, username: "ada".to_owned(), display_name: None, email: None, email_trusted: false, groups };
+        Caller::Person(PersonCaller { session: SessionId::random(), person, admin })
+    }
+
+    fn service(connectors: &[&Arc<Connector>]) -> Caller {
+        let connectors = connectors.iter().map(|connector| connector.id).collect();
+        Caller::Service(ServiceCaller {
+            token: ServiceTokenId::random(),
+            name: "ci".to_owned().try_into().unwrap(),
+            connectors,
+        })
+    }
+
+    fn grant(caller: &Caller, connector: &Arc<Connector>, rules: Rules) -> Result<Grant, NotEntitled> {
+        Entitlement::prove(caller, connector, rules).map(|entitlement| entitlement.grant)
+    }
+
+    #[test]
+    fn a_shared_group_grants_and_nothing_else_does() {
+        let release = connector(json!({ "groups": ["corp/release", "corp/ops"] }));
+        let granted = grant(&person(&["corp/release", "corp/staff"], false), &release, RULES).unwrap();
+        assert_eq!(granted, Grant::Groups(BTreeSet::from(["corp/release".to_owned().try_into().unwrap()])));
+        assert_eq!(grant(&person(&["corp/staff"], false), &release, RULES), Err(NotEntitled::NoGroup));
+        assert_eq!(grant(&person(&["other/release"], false), &release, RULES), Err(NotEntitled::NoGroup), "another directory's");
+        assert_eq!(grant(&person(&["corp/Release"], false), &release, RULES), Err(NotEntitled::NoGroup));
+        assert_eq!(grant(&person(&[], false), &release, RULES), Err(NotEntitled::NoGroup));
+    }
+
+    #[test]
+    fn administrators_use_every_connector_while_the_rule_is_on() {
+        let release = connector(json!({ "groups": ["corp/release"] }));
+        let off = Rules { administrators_use_every_connector: false };
+        assert_eq!(grant(&person(&[], true), &release, RULES), Ok(Grant::Administrator));
+        assert_eq!(grant(&person(&[], true), &release, off), Err(NotEntitled::NoGroup));
+        assert!(matches!(grant(&person(&["corp/release"], true), &release, off), Ok(Grant::Groups(_))));
+    }
+
+    #[test]
+    fn no_groups_means_administrators_only() {
+        let nobody = connector(json!({ "groups": [] }));
+        let off = Rules { administrators_use_every_connector: false };
+        assert_eq!(grant(&person(&[], true), &nobody, off), Ok(Grant::Administrator));
+        assert_eq!(grant(&person(&["corp/release"], false), &nobody, RULES), Err(NotEntitled::NoGroup));
+    }
+
+    #[test]
+    fn system_connectors_are_for_tokens_that_name_them() {
+        let system = connector(json!({ "scope": "system" }));
+        let user = connector(json!({ "groups": [] }));
+        assert_eq!(grant(&person(&[], true), &system, RULES), Err(NotEntitled::SystemScope), "administrators neither");
+        assert_eq!(grant(&service(&[&system]), &system, RULES), Ok(Grant::ServiceToken));
+        assert_eq!(grant(&service(&[]), &system, RULES), Err(NotEntitled::NotNamed));
+        assert_eq!(grant(&service(&[&user]), &user, RULES), Err(NotEntitled::UserScope), "scope is checked at use");
+    }
+}

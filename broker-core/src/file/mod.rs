@@ -1,0 +1,21 @@
+//! Files that people write: a place for every mistake, all mistakes at once, and references that stay within bounds.
+
+mod document;
+mod environment;
+mod fault;
+mod reference;
+mod remark;
+mod secret;
+mod source;
+mod web_url;
+
+pub use document::{Document, Reading};
+pub use environment::Environment;
+pub use reference::{Folders, ReferenceError};
+pub use remark::{FileError, FileWarning, Place, Remark};
+pub use secret::SecretRef;
+pub use source::Source;
+pub use web_url::{WebUrl, WebUrlError};
+
+/// How many mistakes of one file are told; whoever makes more mends these first.
+pub const MAX_ERRORS: usize = 100;

@@ -1,0 +1,125 @@
+//! The connectors and access keys in service, held in memory and read again whenever the store's revision moves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::access_key::AccessKey;
+use crate::caller::Caller;
+use crate::connector::{Audience, Connector};
+use crate::entitlement::{Entitlement, Rules};
+use crate::name::{AccessKeyName, ConnectorName, Group};
+use crate::store::{Store, StoreError};
+
+/// What is in service on this node, at most a moment old.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    store: Store,
+    current: Arc<RwLock<Arc<Snapshot>>>,
+}
+
+/// What was in service at one revision. Whoever holds one sees no change until it asks for another.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    revision: i64,
+    connectors: BTreeMap<ConnectorName, Arc<Connector>>,
+    by_group: HashMap<Group, Vec<Arc<Connector>>>,
+    access_keys: HashMap<AccessKeyName, Arc<AccessKey>>,
+}
+
+impl Inventory {
+    pub async fn open(store: Store) -> Result<Self, StoreError> {
+        let first = Snapshot::read(&store).await?;
+        Ok(Self { store, current: Arc::new(RwLock::new(Arc::new(first))) })
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads again if anything changed. Called after our own changes, so that whoever made one sees it at once.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        if self.store.revision().await? != self.snapshot().revision {
+            let next = Arc::new(Snapshot::read(&self.store).await?);
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            if next.revision > current.revision {
+                *current = next;
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows other nodes' and the command line's changes for good.
+    pub async fn follow(self) {
+        let mut failing = false;
+        loop {
+            tokio::time::sleep(FOLLOW_EVERY).await;
+            match self.refresh().await {
+                Ok(()) => failing = false,
+                // Logged once a failure. Nothing is vended meanwhile: the trail is in the same store.
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, source = ?std::error::Error::source(&error), "cannot read which connectors are in service");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl Snapshot {
+    pub fn connector(&self, name: &ConnectorName) -> Option<&Arc<Connector>> {
+        self.connectors.get(name)
+    }
+
+    pub fn connectors(&self) -> impl Iterator<Item = &Arc<Connector>> {
+        self.connectors.values()
+    }
+
+    pub fn access_key(&self, name: &AccessKeyName) -> Option<&Arc<AccessKey>> {
+        self.access_keys.get(name)
+    }
+
+    pub fn access_keys(&self) -> impl Iterator<Item = &Arc<AccessKey>> {
+        self.access_keys.values()
+    }
+
+    /// What the caller may use, in the order of names.
+    pub fn usable_by(&self, caller: &Caller, rules: Rules) -> Vec<Entitlement> {
+        let prove = |connector: &Arc<Connector>| Entitlement::prove(caller, connector, rules).ok();
+        match caller {
+            // Only what a group of theirs is granted is looked at, however many connectors there are.
+            Caller::Person(person) if !person.admin => {
+                let granted: BTreeMap<&ConnectorName, &Arc<Connector>> = person
+                    .person
+                    .groups
+                    .iter()
+                    .filter_map(|group| self.by_group.get(group))
+                    .flatten()
+                    .map(|connector| (&connector.name, connector))
+                    .collect();
+                granted.into_values().filter_map(prove).collect()
+            }
+            Caller::Person(_) | Caller::Service(_) => self.connectors.values().filter_map(prove).collect(),
+        }
+    }
+
+    async fn read(store: &Store) -> Result<Self, StoreError> {
+        // The revision first: a change in between is read twice rather than never.
+        let revision = store.revision().await?;
+        let connectors = store.connectors().await?.into_iter().map(|connector| (connector.name.clone(), Arc::new(connector)));
+        let connectors: BTreeMap<_, _> = connectors.collect();
+        let mut by_group: HashMap<Group, Vec<Arc<Connector>>> = HashMap::new();
+        for connector in connectors.values() {
+            if let Audience::People(groups) = connector.spec.audience() {
+                for group in groups {
+                    by_group.entry(group.clone()).or_default().push(Arc::clone(connector));
+                }
+            }
+        }
+        let access_keys = store.access_keys().await?.into_iter().map(|key| (key.name.clone(), Arc::new(key))).collect();
+        Ok(Self { revision, connectors, by_group, access_keys })
+    }
+}
+
+const FOLLOW_EVERY: Duration = Duration::from_millis(250);

@@ -1,0 +1,247 @@
+//! The real STS, by AWS's SDK: one client an access key, one retry quota each, one pool of connections for all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_credential_types::Credentials as SdkCredentials;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion, SharedHttpClient};
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
+use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
+use aws_sdk_sts::{Client, Config};
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use super::request::{RoleRequest, UserRequest};
+use super::{CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Sts, StsError, StsRequest};
+use crate::arn::PolicyArn;
+use crate::clock::Clock;
+use crate::entitlement::Entitlement;
+use crate::id::AccessKeyId;
+use crate::tag::{TagKey, TagValue};
+
+/// How patiently STS is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct StsSettings {
+    /// Further attempts after the first, for throttling, 5xx and broken connections.
+    pub retries: u32,
+    /// For one attempt.
+    pub attempt_timeout: Duration,
+    pub connect_timeout: Duration,
+}
+
+/// Asks the STS that each key's region or endpoint names.
+#[derive(Debug)]
+pub struct AwsSts {
+    http: SharedHttpClient,
+    settings: StsSettings,
+    clock: Arc<dyn Clock>,
+    clients: Mutex<HashMap<AccessKeyId, (i64, Client)>>,
+}
+
+impl AwsSts {
+    pub fn new(outbound: &Outbound, settings: StsSettings, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
+        Ok(Self { http: outbound.sdk_client()?, settings, clock, clients: Mutex::default() })
+    }
+
+    /// The client of a key. Kept, because the retry quota hangs on it; made anew when the key has changed.
+    fn client(&self, key: &OpenKey) -> Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((generation, client)) = clients.get(&key.id)
+            && *generation == key.generation
+        {
+            return client.clone();
+        }
+        if clients.len() >= MAX_CLIENTS {
+            clients.clear();
+        }
+        let credentials = SdkCredentials::new(key.aws_key_id.as_str(), key.secret.expose_secret(), None, None, "brokerd");
+        let client = self.new_client(key, credentials);
+        clients.insert(key.id, (key.generation, client.clone()));
+        client
+    }
+
+    fn new_client(&self, key: &OpenKey, credentials: SdkCredentials) -> Client {
+        let retry = RetryConfig::standard()
+            .with_max_attempts(self.settings.retries.saturating_add(1))
+            .with_initial_backoff(FIRST_BACKOFF)
+            .with_max_backoff(LONGEST_BACKOFF);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(self.settings.connect_timeout)
+            .operation_attempt_timeout(self.settings.attempt_timeout)
+            .build();
+        // A quota of its own: one throttled account must not use up the retries of the others.
+        let partition = RetryPartition::custom(format!("sts-{}-{}-{}", key.region, key.id, key.generation))
+            .token_bucket(TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_PER_SECOND).build());
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(SdkRegion::new(key.region.as_str().to_owned()))
+            .endpoint_url(&key.endpoint)
+            .credentials_provider(credentials)
+            .http_client(self.http.clone())
+            .retry_config(retry)
+            .retry_partition(partition.build())
+            .timeout_config(timeouts);
+        Client::from_conf(config.build())
+    }
+
+    fn credentials(&self, answer: Answer) -> Result<Credentials, StsError> {
+        let Answer { credentials, arn, packed } = answer;
+        let Some(given) = credentials else { return Err(StsError::Unusable("it holds no credentials")) };
+        let issued_at = self.clock.now();
+        let expires_at =
+            Timestamp::from_second(given.expiration.secs()).map_err(|_| StsError::Unusable("its expiry is no time"))?;
+        // The SDK fills what is missing with emptiness: an answer that was cut off can pass for a good one.
+        let whole = !given.access_key_id.is_empty()
+            && !given.secret_access_key.is_empty()
+            && !given.session_token.is_empty()
+            && expires_at > issued_at;
+        if !whole {
+            return Err(StsError::Unusable("a part of the credentials is missing, or they have expired"));
+        }
+        Ok(Credentials {
+            access_key_id: given.access_key_id,
+            secret_access_key: SecretString::from(given.secret_access_key),
+            session_token: SecretString::from(given.session_token),
+            issued_at,
+            expires_at,
+            arn: arn.filter(|arn| !arn.is_empty()),
+            packed_policy_size: packed.and_then(|size| u32::try_from(size).ok()),
+        })
+    }
+}
+
+/// What the three calls' answers have in common.
+struct Answer {
+    credentials: Option<aws_sdk_sts::types::Credentials>,
+    arn: Option<String>,
+    packed: Option<i32>,
+}
+
+#[async_trait]
+impl Sts for AwsSts {
+    async fn issue(
+        &self,
+        _entitlement: &Entitlement,
+        key: &OpenKey,
+        request: &StsRequest,
+        deadline: Instant,
+    ) -> Result<Credentials, StsError> {
+        let client = self.client(key);
+        let asked = async {
+            match request {
+                StsRequest::FederatedUser(user) => federation_token(&client, user).await,
+                StsRequest::AssumeRole(role) => assume_role(&client, role).await,
+                StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds).await,
+            }
+        };
+        self.credentials(within(deadline, asked).await?)
+    }
+
+    async fn prove(&self, key: &OpenKey, deadline: Instant) -> Result<CallerIdentity, StsError> {
+        identity(&self.client(key), deadline).await
+    }
+
+    async fn caller_identity(
+        &self,
+        key: &OpenKey,
+        credentials: &Credentials,
+        deadline: Instant,
+    ) -> Result<CallerIdentity, StsError> {
+        let temporary = SdkCredentials::new(
+            &credentials.access_key_id,
+            credentials.secret_access_key.expose_secret(),
+            Some(credentials.session_token.expose_secret().to_owned()),
+            None,
+            "brokerd",
+        );
+        identity(&self.new_client(key, temporary), deadline).await
+    }
+}
+
+async fn federation_token(client: &Client, user: &UserRequest) -> Result<Answer, StsError> {
+    let answer = client
+        .get_federation_token()
+        .name(user.name.as_str())
+        .duration_seconds(seconds(user.duration_seconds))
+        .set_policy(user.policy.as_ref().map(|policy| policy.as_str().to_owned()))
+        .set_policy_arns(policy_arns(&user.policy_arns))
+        .set_tags(tags(&user.tags)?)
+        .send()
+        .await
+        .map_err(|error| StsError::of(&error))?;
+    let arn = answer.federated_user.map(|user| user.arn);
+    Ok(Answer { credentials: answer.credentials, arn, packed: answer.packed_policy_size })
+}
+
+async fn assume_role(client: &Client, role: &RoleRequest) -> Result<Answer, StsError> {
+    let keys: Vec<String> = role.transitive_tag_keys.iter().map(|key| key.as_str().to_owned()).collect();
+    let answer = client
+        .assume_role()
+        .role_arn(role.role_arn.as_str())
+        .role_session_name(role.session_name.as_str())
+        .duration_seconds(seconds(role.duration_seconds))
+        .set_external_id(role.external_id.as_ref().map(|id| id.as_str().to_owned()))
+        .set_source_identity(role.source_identity.as_ref().map(|name| name.as_str().to_owned()))
+        .set_policy(role.policy.as_ref().map(|policy| policy.as_str().to_owned()))
+        .set_policy_arns(policy_arns(&role.policy_arns))
+        .set_tags(tags(&role.tags)?)
+        .set_transitive_tag_keys((!keys.is_empty()).then_some(keys))
+        .send()
+        .await
+        .map_err(|error| StsError::of(&error))?;
+    let arn = answer.assumed_role_user.map(|user| user.arn);
+    Ok(Answer { credentials: answer.credentials, arn, packed: answer.packed_policy_size })
+}
+
+async fn session_token(client: &Client, duration_seconds: u32) -> Result<Answer, StsError> {
+    let answer = client
+        .get_session_token()
+        .duration_seconds(seconds(duration_seconds))
+        .send()
+        .await
+        .map_err(|error| StsError::of(&error))?;
+    Ok(Answer { credentials: answer.credentials, arn: None, packed: None })
+}
+
+async fn identity(client: &Client, deadline: Instant) -> Result<CallerIdentity, StsError> {
+    let asked = async { client.get_caller_identity().send().await.map_err(|error| StsError::of(&error)) };
+    let GetCallerIdentityOutput { user_id, account, arn, .. } = within(deadline, asked).await?;
+    let account = account.and_then(|account| account.try_into().ok());
+    let (Some(user_id), Some(account), Some(arn)) = (user_id, account, arn) else {
+        return Err(StsError::Unusable("it does not say who the caller is"));
+    };
+    Ok(CallerIdentity { account, arn, user_id })
+}
+
+async fn within<T>(deadline: Instant, asked: impl Future<Output = Result<T, StsError>>) -> Result<T, StsError> {
+    tokio::time::timeout_at(deadline, asked).await.unwrap_or(Err(StsError::Unavailable(None)))
+}
+
+fn policy_arns(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {
+    let descriptors = arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build()).collect();
+    (!arns.is_empty()).then_some(descriptors)
+}
+
+fn tags(tags: &[(TagKey, TagValue)]) -> Result<Option<Vec<Tag>>, StsError> {
+    let built: Result<Vec<Tag>, _> =
+        tags.iter().map(|(key, value)| Tag::builder().key(key.as_str()).value(value.as_str()).build()).collect();
+    let built = built.map_err(|_| StsError::Unusable("the request could not be made"))?;
+    Ok((!built.is_empty()).then_some(built))
+}
+
+/// Lifetimes are below a day and a half, far inside what the SDK's type holds.
+fn seconds(duration: u32) -> i32 {
+    i32::try_from(duration).unwrap_or(i32::MAX)
+}
+
+const MAX_CLIENTS: usize = 4_096;
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
+const RETRY_TOKENS: usize = 500;
+const RETRY_TOKENS_PER_SECOND: f32 = 5.0;

@@ -1,0 +1,118 @@
+//! AWS's refusals and failures, cut by what the caller does next. Of a peer's answer only code, message and request id go on.
+
+use aws_sdk_sts::error::SdkError;
+use aws_sdk_sts::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// What AWS said, fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsRefusal {
+    pub code: String,
+    pub message: String,
+    pub request_id: Option<String>,
+}
+
+/// Why there are no credentials.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StsError {
+    /// The access key itself is bad; asking again with it is useless.
+    #[error("AWS refused the access key: {}", .0.code)]
+    KeyRefused(AwsRefusal),
+    /// The session policies are what AWS will not take.
+    #[error("AWS refused the session policy: {}", .0.code)]
+    PolicyRefused(AwsRefusal),
+    #[error("AWS refused: {}", .0.code)]
+    Refused(AwsRefusal),
+    /// Throttled, broken or silent until the deadline came.
+    #[error("AWS did not answer in time")]
+    Unavailable(Option<AwsRefusal>),
+    /// An answer that is not one: cut off, not XML, expired already.
+    #[error("AWS's answer cannot be used: {0}")]
+    Unusable(&'static str),
+}
+
+impl StsError {
+    /// Reads the SDK's error. Never its text or source: they quote the raw answer, which may hold a secret.
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata,
+        SdkError<E, HttpResponse>: RequestId + ProvideErrorMetadata,
+    {
+        match error {
+            SdkError::ServiceError(service) => {
+                let Some(code) = error.code() else {
+                    return if service.raw().status().is_server_error() {
+                        Self::Unavailable(None)
+                    } else {
+                        Self::Unusable("an error without a code")
+                    };
+                };
+                let refusal = AwsRefusal {
+                    code: shown(code),
+                    message: shown(error.message().unwrap_or_default()),
+                    request_id: error.request_id().map(shown),
+                };
+                Self::of_code(refusal, service.raw().status().is_server_error())
+            }
+            SdkError::ResponseError(_) => Self::Unusable("it is cut off or not XML"),
+            SdkError::ConstructionFailure(_) => Self::Unusable("the request could not be made"),
+            // Timeouts and broken connections; and kinds that the SDK may add.
+            _ => Self::Unavailable(None),
+        }
+    }
+
+    /// The table of aws-facts: <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
+    fn of_code(refusal: AwsRefusal, server_error: bool) -> Self {
+        match refusal.code.as_str() {
+            "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => Self::KeyRefused(refusal),
+            "MalformedPolicyDocument" | "PackedPolicyTooLarge" => Self::PolicyRefused(refusal),
+            "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded"
+            | "InternalFailure" | "ServiceUnavailable" => Self::Unavailable(Some(refusal)),
+            _ if server_error => Self::Unavailable(Some(refusal)),
+            _ => Self::Refused(refusal),
+        }
+    }
+
+    /// What AWS said, where it said something.
+    pub fn refusal(&self) -> Option<&AwsRefusal> {
+        match self {
+            Self::KeyRefused(refusal) | Self::PolicyRefused(refusal) | Self::Refused(refusal) => Some(refusal),
+            Self::Unavailable(refusal) => refusal.as_ref(),
+            Self::Unusable(_) => None,
+        }
+    }
+}
+
+/// A peer's text, short and without control characters.
+fn shown(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(MAX_SHOWN).collect()
+}
+
+const MAX_SHOWN: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(code: &str, server_error: bool) -> StsError {
+        let refusal = AwsRefusal { code: code.to_owned(), message: String::new(), request_id: None };
+        StsError::of_code(refusal, server_error)
+    }
+
+    #[test]
+    fn codes_are_cut_by_what_to_do() {
+        assert!(matches!(code("SignatureDoesNotMatch", false), StsError::KeyRefused(_)));
+        assert!(matches!(code("PackedPolicyTooLarge", false), StsError::PolicyRefused(_)));
+        assert!(matches!(code("Throttling", false), StsError::Unavailable(_)), "AWS throttles with HTTP 400");
+        assert!(matches!(code("AccessDenied", false), StsError::Refused(_)));
+        assert!(matches!(code("NeverHeardOf", true), StsError::Unavailable(_)));
+        assert!(matches!(code("RegionDisabledException", false), StsError::Refused(_)));
+    }
+
+    #[test]
+    fn a_peers_text_is_short_and_plain() {
+        assert_eq!(shown("a\u{1b}[2Jb\r\n"), "a[2Jb");
+        assert_eq!(shown(&"x".repeat(10_000)).len(), 512);
+    }
+}

@@ -1,0 +1,219 @@
+//! What a record says, and the closed lists of actions and outcomes.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::caller::{Caller, Person, Subject};
+use crate::id::{ChainId, RecordId, RequestId};
+use crate::name::ConnectorName;
+
+/// One thing that happened, before it has its place in the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub actor: Actor,
+    pub action: Action,
+    pub outcome: Outcome,
+    pub origin: Origin,
+    pub connector: Option<String>,
+    /// Why, in a sentence; never what somebody typed.
+    pub reason: Option<String>,
+    pub vended: Option<VendedFacts>,
+    pub changes: Option<Value>,
+    /// How many alike this record stands for, when it is a counter.
+    pub count: Option<u64>,
+}
+
+/// What joins a record with CloudTrail. Stands in clear; none of it is secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VendedFacts {
+    pub access_key_id: Option<String>,
+    pub session_name: Option<String>,
+    pub role_arn: Option<String>,
+    pub source_identity: Option<String>,
+    pub reused: Option<bool>,
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    Person { subject: Subject, username: String },
+    Service { name: String, id: String },
+    /// Whoever ran a subcommand on the host, by the operating system's name.
+    Operator(String),
+    /// The daemon itself.
+    Daemon,
+    /// Nobody proved who it was.
+    Anonymous,
+}
+
+/// From where it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub request_id: RequestId,
+    pub client_address: Option<String>,
+}
+
+/// What was done or tried. Closed: docs/audit.md explains each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    SignIn,
+    SignOut,
+    /// A token was shown that is none, or not for this.
+    TokenRefused,
+    Vend,
+    /// A vend by "administrators may use every connector" alone.
+    VendAsAdministrator,
+    CallerIdentity,
+    ConsoleUrl,
+    AccessKeyAdded,
+    AccessKeyChanged,
+    AccessKeyRemoved,
+    ConnectorAdded,
+    ConnectorChanged,
+    ConnectorRemoved,
+    ServiceTokenCreated,
+    ServiceTokenRevoked,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Success,
+    /// We said no.
+    Refused,
+    /// AWS, a directory or the store did not do it.
+    Failed,
+}
+
+/// A record as it is hashed, exported and shown; `hash` follows when it is read back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub id: RecordId,
+    pub at: Timestamp,
+    pub node: String,
+    pub chain: ChainId,
+    pub sequence: i64,
+    pub actor: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<String>,
+    pub action: Action,
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub request_id: RequestId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Value>,
+    /// The keyed hash of the record before, in hex.
+    pub previous_hash: String,
+}
+
+impl Entry {
+    pub fn new(actor: Actor, action: Action, outcome: Outcome, origin: Origin) -> Self {
+        Self { actor, action, outcome, origin, connector: None, reason: None, vended: None, changes: None, count: None }
+    }
+
+    #[must_use]
+    pub fn connector(self, name: &ConnectorName) -> Self {
+        Self { connector: Some(name.as_str().to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn reason(self, reason: &impl ToString) -> Self {
+        let reason = reason.to_string();
+        let clean = reason.chars().take(MAX_REASON).map(|char| if char.is_control() { ' ' } else { char });
+        Self { reason: Some(clean.collect()), ..self }
+    }
+
+    #[must_use]
+    pub fn vended(self, facts: VendedFacts) -> Self {
+        Self { vended: Some(facts), ..self }
+    }
+
+    #[must_use]
+    pub fn changes(self, changes: Value) -> Self {
+        Self { changes: Some(changes), ..self }
+    }
+}
+
+impl Actor {
+    pub fn of(caller: &Caller) -> Self {
+        match caller {
+            Caller::Person(caller) => Self::person(&caller.person),
+            Caller::Service(caller) => {
+                Self::Service { name: caller.name.as_str().to_owned(), id: caller.token.to_string() }
+            }
+        }
+    }
+
+    pub fn person(person: &Person) -> Self {
+        Self::Person { subject: person.subject.clone(), username: person.username.clone() }
+    }
+
+    /// The word by which the trail is searched, and the id that stays when names change.
+    pub(super) fn written(&self) -> (String, Option<String>) {
+        match self {
+            Self::Person { subject, username } => {
+                (format!("person:{}/{username}", subject.directory), Some(subject.id.clone()))
+            }
+            Self::Service { name, id } => (format!("service:{name}"), Some(id.clone())),
+            Self::Operator(user) => (format!("operator:{user}"), None),
+            Self::Daemon => ("brokerd".to_owned(), None),
+            Self::Anonymous => ("anonymous".to_owned(), None),
+        }
+    }
+}
+
+impl Action {
+    /// The word in the trail and in filters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::TokenRefused => "token_refused",
+            Self::Vend => "vend",
+            Self::VendAsAdministrator => "vend_as_administrator",
+            Self::CallerIdentity => "caller_identity",
+            Self::ConsoleUrl => "console_url",
+            Self::AccessKeyAdded => "access_key_added",
+            Self::AccessKeyChanged => "access_key_changed",
+            Self::AccessKeyRemoved => "access_key_removed",
+            Self::ConnectorAdded => "connector_added",
+            Self::ConnectorChanged => "connector_changed",
+            Self::ConnectorRemoved => "connector_removed",
+            Self::ServiceTokenCreated => "service_token_created",
+            Self::ServiceTokenRevoked => "service_token_revoked",
+        }
+    }
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+const MAX_REASON: usize = 512;

@@ -1,0 +1,128 @@
+//! The audit trail: what happened, written down durably before anybody gets anything, each record chained to the one before.
+
+mod entry;
+mod refusals;
+mod verify;
+mod writer;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::id::RecordId;
+use crate::store::{Change, Store, StoreError};
+
+pub use entry::{Action, Actor, Entry, Origin, Outcome, Record, VendedFacts};
+pub use refusals::RefusalKind;
+pub use verify::{Break, Report, verify};
+
+/// Writes the trail. Clones share one writer, one chain and one queue.
+#[derive(Clone, Debug)]
+pub struct Trail {
+    jobs: mpsc::Sender<writer::Job>,
+    refusals: Arc<refusals::Lane>,
+}
+
+/// A value that may leave the house, because its record is durable. Only the trail makes one.
+#[derive(Debug)]
+pub struct Recorded<T> {
+    id: RecordId,
+    at: Timestamp,
+    value: T,
+}
+
+/// The record could not be made durable, so what it is about must not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum TrailError {
+    #[error("the audit trail could not be written")]
+    Unwritten(#[source] Arc<StoreError>),
+    #[error("the audit trail is closed: the process is stopping")]
+    Closed,
+    /// The change that was to be recorded is not possible; nothing was written.
+    #[error(transparent)]
+    Change(StoreError),
+}
+
+impl Trail {
+    /// Begins a chain and the task that writes it. `node` says where, in every record.
+    pub fn start(store: Store, clock: Arc<dyn Clock>, node: &str) -> Self {
+        let jobs = writer::start(store, Arc::clone(&clock), node);
+        let refusals = refusals::start(jobs.clone(), clock);
+        Self { jobs, refusals }
+    }
+
+    /// Writes an entry and hands the value over once the record is on the disk.
+    pub async fn record<T>(&self, entry: Entry, value: T) -> Result<Recorded<T>, TrailError> {
+        let written = self.write(vec![entry], Vec::new()).await?;
+        let (id, at) = written.first().copied().ok_or(TrailError::Closed)?;
+        Ok(Recorded { id, at, value })
+    }
+
+    /// Makes changes and writes what was changed, both or neither.
+    pub async fn commit(&self, changes: Vec<Change>, entries: Vec<Entry>) -> Result<(), TrailError> {
+        self.write(entries, changes).await.map(drop)
+    }
+
+    /// For what only takes rights away and has happened already: written now or, when that fails, again and again until it works.
+    pub fn record_later(&self, entry: Entry) {
+        let trail = self.clone();
+        tokio::spawn(async move {
+            let mut wait = FIRST_WAIT;
+            while let Err(error) = trail.write(vec![entry.clone()], Vec::new()).await {
+                tracing::error!(%error, action = entry.action.as_str(), "a record waits for the trail");
+                if matches!(error, TrailError::Closed) {
+                    return;
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        });
+    }
+
+    /// Notes a refusal of somebody unknown: the first few of a source and kind whole, then only counted, and never in the
+    /// way of vends.
+    pub fn note_refusal(&self, kind: RefusalKind, entry: Entry) {
+        self.refusals.note(kind, entry);
+    }
+
+    /// Writes what is queued and counted, and ends the chain.
+    pub async fn close(&self) {
+        self.refusals.flush().await;
+        let (done, closed) = oneshot::channel();
+        if self.jobs.send(writer::Job::Close { done }).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+
+    async fn write(&self, entries: Vec<Entry>, changes: Vec<Change>) -> Result<Vec<(RecordId, Timestamp)>, TrailError> {
+        let (done, written) = oneshot::channel();
+        let job = writer::Job::Write { entries, changes, done };
+        self.jobs.send(job).await.map_err(|_| TrailError::Closed)?;
+        written.await.map_err(|_| TrailError::Closed)?
+    }
+}
+
+impl<T> Recorded<T> {
+    /// The record's id; `vend_id` for whoever received credentials.
+    pub fn id(&self) -> RecordId {
+        self.id
+    }
+
+    /// When it was recorded.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
+const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(10);

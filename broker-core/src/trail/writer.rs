@@ -1,0 +1,188 @@
+//! The one task that writes a chain: it gathers what waits into one commit, so that many share one sync of the disk.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::TrailError;
+use super::entry::{Entry, Record, VendedFacts};
+use super::verify::{genesis, link_hash};
+use crate::clock::{Clock, Millis};
+use crate::id::{ChainId, RecordId};
+use crate::store::{Change, Store, StoreError, TrailLink};
+use crate::vault::Mac;
+
+/// What the writer is asked to do.
+pub(super) enum Job {
+    Write { entries: Vec<Entry>, changes: Vec<Change>, done: Done },
+    Close { done: oneshot::Sender<()> },
+}
+
+type Written = Vec<(RecordId, Timestamp)>;
+type Done = oneshot::Sender<Result<Written, TrailError>>;
+
+struct Writer {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    node: String,
+    chain: Chain,
+}
+
+/// Where the chain stands.
+#[derive(Clone)]
+struct Chain {
+    id: ChainId,
+    next: i64,
+    head: Mac,
+}
+
+pub(super) fn start(store: Store, clock: Arc<dyn Clock>, node: &str) -> mpsc::Sender<Job> {
+    let (jobs, waiting) = mpsc::channel(QUEUE);
+    let chain = Chain::begin(&store);
+    let writer = Writer { store, clock, node: node.to_owned(), chain };
+    tokio::spawn(writer.run(waiting));
+    jobs
+}
+
+impl Writer {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+            let mut group = Vec::new();
+            for job in batch.drain(..) {
+                match job {
+                    // Records alone share a commit; a change has one of its own, which may fail without the others.
+                    Job::Write { entries, changes, done } if changes.is_empty() => group.push((entries, done)),
+                    Job::Write { entries, changes, done } => {
+                        self.write_group(std::mem::take(&mut group)).await;
+                        let written = self.write(&[entries], changes).await.map(|mut written| written.remove(0));
+                        let _ = done.send(written.map_err(TrailError::from_write));
+                    }
+                    Job::Close { done } => {
+                        self.write_group(std::mem::take(&mut group)).await;
+                        waiting.close();
+                        let _ = done.send(());
+                    }
+                }
+            }
+            self.write_group(group).await;
+        }
+    }
+
+    async fn write_group(&mut self, group: Vec<(Vec<Entry>, Done)>) {
+        if group.is_empty() {
+            return;
+        }
+        let (entries, waiting): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        match self.write(&entries, Vec::new()).await {
+            Ok(written) => {
+                for (done, written) in waiting.into_iter().zip(written) {
+                    let _ = done.send(Ok(written));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the audit trail cannot be written");
+                let error = Arc::new(error);
+                for done in waiting {
+                    let _ = done.send(Err(TrailError::Unwritten(Arc::clone(&error))));
+                }
+            }
+        }
+    }
+
+    /// Commits changes and links together. The chain moves on only when it did.
+    async fn write(&mut self, groups: &[Vec<Entry>], mut changes: Vec<Change>) -> Result<Vec<Written>, StoreError> {
+        let mut chain = self.chain.clone();
+        let mut written = Vec::with_capacity(groups.len());
+        for group in groups {
+            let mut places = Written::with_capacity(group.len());
+            for entry in group {
+                let (link, at) = self.link(&mut chain, entry)?;
+                places.push((link.id, at));
+                changes.push(Store::append_link(&link));
+            }
+            written.push(places);
+        }
+        match self.store.commit(&changes).await {
+            Ok(()) => {
+                self.chain = chain;
+                Ok(written)
+            }
+            Err(error) => {
+                // Whether a lost connection committed cannot be known: a new chain never meets a place that is taken.
+                if matches!(error, StoreError::Database(_)) {
+                    self.chain = Chain::begin(&self.store);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn link(&self, chain: &mut Chain, entry: &Entry) -> Result<(TrailLink, Timestamp), StoreError> {
+        let at = self.clock.now();
+        let (actor, actor_id) = entry.actor.written();
+        let facts = entry.vended.clone().unwrap_or_default();
+        let VendedFacts { access_key_id, session_name, role_arn, source_identity, reused } = facts;
+        let record = Record {
+            id: RecordId::random(),
+            at,
+            node: self.node.clone(),
+            chain: chain.id,
+            sequence: chain.next,
+            actor,
+            actor_id,
+            action: entry.action,
+            outcome: entry.outcome,
+            connector: entry.connector.clone(),
+            reason: entry.reason.clone(),
+            request_id: entry.origin.request_id,
+            client_address: entry.origin.client_address.clone(),
+            access_key_id,
+            session_name,
+            role_arn,
+            source_identity,
+            reused,
+            count: entry.count,
+            changes: entry.changes.clone(),
+            previous_hash: hex::encode(chain.head),
+        };
+        let text = serde_json::to_string(&record)
+            .map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
+        let hash = link_hash(self.store.seals(), chain.id, chain.next, &text);
+        chain.next += 1;
+        chain.head = hash;
+        let link = TrailLink {
+            id: record.id,
+            chain: record.chain,
+            sequence: record.sequence,
+            at: Millis::from(at),
+            actor: record.actor,
+            action: record.action.as_str().to_owned(),
+            outcome: record.outcome.as_str().to_owned(),
+            connector: record.connector,
+            record: text,
+            hash: hash.to_vec(),
+        };
+        Ok((link, at))
+    }
+}
+
+impl Chain {
+    fn begin(store: &Store) -> Self {
+        let id = ChainId::random();
+        Self { id, next: 0, head: genesis(store.seals(), id) }
+    }
+}
+
+impl TrailError {
+    fn from_write(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(_) => Self::Unwritten(Arc::new(error)),
+            StoreError::Taken | StoreError::Stale | StoreError::InUse | StoreError::Forged { .. } => Self::Change(error),
+        }
+    }
+}
+
+const QUEUE: usize = 4_096;
+const BATCH: usize = 512;
