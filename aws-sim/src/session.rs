@@ -79,13 +79,13 @@ struct Shelf {
 
 impl Sessions {
     pub(crate) fn keep(&self, new: &Arc<Session>) {
-        let mut shelf = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.by_key.insert(new.access_key_id.clone(), new.clone());
-        shelf.order.push_back(new.access_key_id.clone());
-        if shelf.order.len() > CAPACITY
-            && let Some(oldest) = shelf.order.pop_front()
+        let mut room = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        room.by_key.insert(new.access_key_id.clone(), new.clone());
+        room.order.push_back(new.access_key_id.clone());
+        if room.order.len() > CAPACITY
+            && let Some(oldest) = room.order.pop_front()
         {
-            shelf.by_key.remove(&oldest);
+            room.by_key.remove(&oldest);
         }
     }
 

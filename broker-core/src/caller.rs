@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ConnectorId, ServiceTokenId, SessionId};
@@ -44,6 +45,7 @@ pub enum Caller {
 #[derive(Clone, Debug)]
 pub struct PersonCaller {
     pub session: SessionId,
+    pub expires_at: Timestamp,
     pub person: Person,
     /// In an administrators' group of a directory that may grant that.
     pub admin: bool,
@@ -54,6 +56,7 @@ pub struct PersonCaller {
 pub struct ServiceCaller {
     pub token: ServiceTokenId,
     pub name: ServiceTokenName,
+    pub expires_at: Timestamp,
     /// Ids, not names: a connector that is made again under an old name is another one.
     pub connectors: BTreeSet<ConnectorId>,
 }

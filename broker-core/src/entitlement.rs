@@ -88,6 +88,7 @@ fn of_service(caller: &ServiceCaller, connector: &Connector) -> Result<Grant, No
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
@@ -108,9 +109,15 @@ mod tests {
     fn person(groups: &[&str], admin: bool) -> Caller {
         let subject = Subject { directory: "corp".to_owned().try_into().unwrap(), id: "1".to_owned() };
         let groups = groups.iter().map(|group| (*group).to_owned().try_into().unwrap()).collect();
-        let person =
-            Person { subject, username: "ada".to_owned(), display_name: None, email: None, email_trusted: false, groups };
-        Caller::Person(PersonCaller { session: SessionId::random(), person, admin })
+        let person = Person {
+            subject,
+            username: "ada".to_owned(),
+            display_name: None,
+            email: None,
+            email_trusted: false,
+            groups,
+        };
+        Caller::Person(PersonCaller { session: SessionId::random(), expires_at: Timestamp::MAX, person, admin })
     }
 
     fn service(connectors: &[&Arc<Connector>]) -> Caller {
@@ -118,6 +125,7 @@ mod tests {
         Caller::Service(ServiceCaller {
             token: ServiceTokenId::random(),
             name: "ci".to_owned().try_into().unwrap(),
+            expires_at: Timestamp::MAX,
             connectors,
         })
     }
@@ -132,7 +140,11 @@ mod tests {
         let granted = grant(&person(&["corp/release", "corp/staff"], false), &release, RULES).unwrap();
         assert_eq!(granted, Grant::Groups(BTreeSet::from(["corp/release".to_owned().try_into().unwrap()])));
         assert_eq!(grant(&person(&["corp/staff"], false), &release, RULES), Err(NotEntitled::NoGroup));
-        assert_eq!(grant(&person(&["other/release"], false), &release, RULES), Err(NotEntitled::NoGroup), "another directory's");
+        assert_eq!(
+            grant(&person(&["other/release"], false), &release, RULES),
+            Err(NotEntitled::NoGroup),
+            "another directory's"
+        );
         assert_eq!(grant(&person(&["corp/Release"], false), &release, RULES), Err(NotEntitled::NoGroup));
         assert_eq!(grant(&person(&[], false), &release, RULES), Err(NotEntitled::NoGroup));
     }

@@ -37,6 +37,10 @@ impl Inventory {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Reads again if anything changed. Called after our own changes, so that whoever made one sees it at once.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         if self.store.revision().await? != self.snapshot().revision {
@@ -107,7 +111,8 @@ impl Snapshot {
     async fn read(store: &Store) -> Result<Self, StoreError> {
         // The revision first: a change in between is read twice rather than never.
         let revision = store.revision().await?;
-        let connectors = store.connectors().await?.into_iter().map(|connector| (connector.name.clone(), Arc::new(connector)));
+        let connectors =
+            store.connectors().await?.into_iter().map(|connector| (connector.name.clone(), Arc::new(connector)));
         let connectors: BTreeMap<_, _> = connectors.collect();
         let mut by_group: HashMap<Group, Vec<Arc<Connector>>> = HashMap::new();
         for connector in connectors.values() {

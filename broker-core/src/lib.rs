@@ -2,6 +2,10 @@
 //!
 //! Modules stand in order: each uses only modules further down.
 
+pub mod catalog;
+pub mod vend;
+pub mod console;
+pub mod sign_in;
 pub mod inventory;
 pub mod sts;
 pub mod entitlement;
@@ -18,6 +22,7 @@ pub mod tag;
 pub mod policy;
 pub mod session_name;
 pub mod destination;
+pub mod file;
 pub mod lifetime;
 pub mod arn;
 pub mod partition;

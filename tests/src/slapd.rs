@@ -66,7 +66,8 @@ impl Slapd {
 
     pub fn start_with(options: &Options) -> Self {
         // Between finding a free port and using it somebody else may have taken it.
-        let server = (0..20).find_map(|_| Self::start_on(free_port(), free_port(), options)).expect("slapd finds no free port");
+        let server =
+            (0..20).find_map(|_| Self::start_on(free_port(), free_port(), options)).expect("slapd finds no free port");
         server.tool("ldapadd", &[], &format!("{PEOPLE}\n{}", options.more)).succeeded();
         server
     }
@@ -83,7 +84,7 @@ impl Slapd {
         // Stays in the foreground and writes every operation to standard error.
         command.args(["-d", "stats"]);
         let process = Process::start_in(folder, "slapd", command, Signal::INT);
-        let mut server = Self { process, ldap_port, ldaps_port, ca_pem };
+        let server = Self { process, ldap_port, ldaps_port, ca_pem };
         server.process.line_before_end("slapd starting").or_else(|| {
             let errors = server.process.stderr();
             assert!(errors.contains("Address already in use"), "slapd does not start:\n{errors}");

@@ -344,7 +344,10 @@ mod tests {
         let disabled = sign_in(&house, "dora", "correct horse").await.unwrap_err();
         assert!(matches!(disabled, AuthenticateError::Refused(Refusal::Disabled)), "{disabled:?}");
         let guessed = sign_in(&house, "dora", "wrong").await.unwrap_err();
-        assert!(matches!(guessed, AuthenticateError::Refused(Refusal::WrongPassword)), "a guess does not learn it: {guessed:?}");
+        assert!(
+            matches!(guessed, AuthenticateError::Refused(Refusal::WrongPassword)),
+            "a guess does not learn it: {guessed:?}"
+        );
         assert!(!format!("{house:?}").contains("argon2id"), "no hash in Debug");
     }
 
@@ -375,7 +378,9 @@ mod tests {
         let mut ada = person("ada.lovelace", &hash);
         ada.id = Some("ada".to_owned());
         let house = directory(vec![ada]).unwrap();
-        assert!(matches!(house.look_up("ada").await.unwrap(), Standing::Good(person) if person.username == "ada.lovelace"));
+        assert!(
+            matches!(house.look_up("ada").await.unwrap(), Standing::Good(person) if person.username == "ada.lovelace")
+        );
         assert_eq!(house.look_up("ada.lovelace").await.unwrap(), Standing::Gone);
         assert!(house.probe().await.is_ok());
     }
@@ -401,14 +406,20 @@ mod tests {
 
     #[test]
     fn hashes_are_neither_weak_nor_absurd() {
-        for (memory, passes, lanes) in [(19_456, 2, 1), (12_288, 3, 1), (9_216, 4, 1), (7_168, 5, 1), (47_104, 1, 1), (65_536, 3, 4)] {
+        for (memory, passes, lanes) in
+            [(19_456, 2, 1), (12_288, 3, 1), (9_216, 4, 1), (7_168, 5, 1), (47_104, 1, 1), (65_536, 3, 4)]
+        {
             assert!(hash_with(memory, passes, lanes).is_ok(), "{memory} {passes} {lanes}");
         }
         for (memory, passes, lanes) in [(19_456, 1, 1), (4_096, 20, 1), (8, 1, 1)] {
             assert_eq!(hash_with(memory, passes, lanes).unwrap_err(), HashError::TooWeak, "{memory} {passes} {lanes}");
         }
         for (memory, passes, lanes) in [(1_048_577, 1, 1), (19_456, 21, 1), (19_456, 2, 17), (u32::MAX, 1, 1)] {
-            assert_eq!(hash_with(memory, passes, lanes).unwrap_err(), HashError::TooCostly, "{memory} {passes} {lanes}");
+            assert_eq!(
+                hash_with(memory, passes, lanes).unwrap_err(),
+                HashError::TooCostly,
+                "{memory} {passes} {lanes}"
+            );
         }
         for other in [
             "",

@@ -9,7 +9,7 @@ mod secret;
 mod source;
 mod web_url;
 
-pub use document::{Document, Reading};
+pub use document::{Document, Reading, offset_in, read};
 pub use environment::Environment;
 pub use reference::{Folders, ReferenceError};
 pub use remark::{FileError, FileWarning, Place, Remark};

@@ -126,8 +126,19 @@ mod tests {
     #[test]
     fn a_secret_that_stands_in_the_file_is_refused_and_not_repeated() {
         for bad in [
-            "\"wJalr7\"", "12347", "true", "1.77", "[\"wJalr7\"]", "{}", "{ value = \"wJalr7\" }", "{ file = 7 }",
-            "{ file = \"\" }", "{ env = \"wJalr7\" }", "{ env = { x = \"wJalr7\" } }", "1977-01-01", "{ wJalr7 = 1 }",
+            "\"wJalr7\"",
+            "12347",
+            "true",
+            "1.77",
+            "[\"wJalr7\"]",
+            "{}",
+            "{ value = \"wJalr7\" }",
+            "{ file = 7 }",
+            "{ file = \"\" }",
+            "{ env = \"wJalr7\" }",
+            "{ env = { x = \"wJalr7\" } }",
+            "1977-01-01",
+            "{ wJalr7 = 1 }",
         ] {
             let error = parse(bad).unwrap_err();
             assert!(!error.contains('7'), "{bad}: {error}");

@@ -72,7 +72,13 @@ mod tests {
     #[test]
     fn secrets_go_by_https_or_stay_here() {
         let parse = |text: &str| WebUrl::try_from(text.to_owned());
-        for good in ["https://a.example", "https://a.example:8443/x", "http://127.0.0.1:1", "http://[::1]:1/", "http://localhost"] {
+        for good in [
+            "https://a.example",
+            "https://a.example:8443/x",
+            "http://127.0.0.1:1",
+            "http://[::1]:1/",
+            "http://localhost",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
         for (bad, why) in [

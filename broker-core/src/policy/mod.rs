@@ -50,6 +50,14 @@ impl SessionPolicy {
         self.document().is_ok_and(|document| document.is_deny_only())
     }
 
+    /// Refuses a policy that allows anything, naming the place.
+    pub fn must_only_deny(&self) -> Result<(), PolicyError> {
+        let document = self.document()?;
+        let allow = document.statements.iter().find(|each| each.effect == Effect::Allow);
+        let fault = allow.map(|allow| Fault { at: allow.at, kind: PolicyErrorKind::AllowInRequest });
+        fault.map_or(Ok(()), |fault| Err(fault.placed_in(&self.0)))
+    }
+
     /// Appends a caller's statements, which can only take rights away: each must be a `Deny`, must mean here what it
     /// meant there, and may not reuse a `Sid`. An error's place is in `request`; [`PolicyErrorKind::TooLong`] is the
     /// exception, since neither of the two is too long alone.

@@ -20,6 +20,7 @@ use crate::vault::Seals;
 pub use change::Change;
 pub use lock::{DaemonLock, LockError};
 pub use open::{Location, OpenError, Opened};
+pub use throttles::Failures;
 pub use trail::{TrailFilter, TrailLink};
 
 /// The store, and the keys that prove its rows to be ours.

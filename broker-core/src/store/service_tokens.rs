@@ -17,6 +17,15 @@ impl Store {
         Ok(row.and_then(|row| self.read_service_token(row)))
     }
 
+    /// A service token by its id, to see whether it still lives.
+    pub async fn service_token_by_id(&self, id: ServiceTokenId) -> Result<Option<ServiceToken>, StoreError> {
+        const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac
+                           FROM service_tokens WHERE id = $1";
+        let row: Option<Row> =
+            on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
+        Ok(row.and_then(|row| self.read_service_token(row)))
+    }
+
     /// All of them, in the order of names.
     pub async fn service_tokens(&self) -> Result<Vec<ServiceToken>, StoreError> {
         const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac

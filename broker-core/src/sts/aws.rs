@@ -60,7 +60,8 @@ impl AwsSts {
         if clients.len() >= MAX_CLIENTS {
             clients.clear();
         }
-        let credentials = SdkCredentials::new(key.aws_key_id.as_str(), key.secret.expose_secret(), None, None, "brokerd");
+        let credentials =
+            SdkCredentials::new(key.aws_key_id.as_str(), key.secret.expose_secret(), None, None, "brokerd");
         let client = self.new_client(key, credentials);
         clients.insert(key.id, (key.generation, client.clone()));
         client

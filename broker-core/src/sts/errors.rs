@@ -65,10 +65,16 @@ impl StsError {
     /// The table of aws-facts: <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
     fn of_code(refusal: AwsRefusal, server_error: bool) -> Self {
         match refusal.code.as_str() {
-            "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => Self::KeyRefused(refusal),
+            "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => {
+                Self::KeyRefused(refusal)
+            }
             "MalformedPolicyDocument" | "PackedPolicyTooLarge" => Self::PolicyRefused(refusal),
-            "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded"
-            | "InternalFailure" | "ServiceUnavailable" => Self::Unavailable(Some(refusal)),
+            "Throttling"
+            | "ThrottlingException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "InternalFailure"
+            | "ServiceUnavailable" => Self::Unavailable(Some(refusal)),
             _ if server_error => Self::Unavailable(Some(refusal)),
             _ => Self::Refused(refusal),
         }

@@ -88,7 +88,12 @@ impl OpenKey {
     }
 
     /// A key that is not stored yet, to be proved first.
-    pub fn new(id: AccessKeyId, generation: i64, details: &crate::access_key::KeyDetails, secret: SecretString) -> Self {
+    pub fn new(
+        id: AccessKeyId,
+        generation: i64,
+        details: &crate::access_key::KeyDetails,
+        secret: SecretString,
+    ) -> Self {
         Self {
             id,
             generation,

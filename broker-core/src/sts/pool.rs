@@ -55,8 +55,10 @@ impl Outbound {
 
     /// A client for the few requests beside the SDK. Follows no redirects.
     pub fn http_client(&self) -> Result<reqwest::Client, OutboundError> {
-        let mut builder =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).connect_timeout(CONNECT).https_only(false);
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .https_only(false);
         if let Some(proxy) = &self.proxy {
             // The environment counts only where the configuration is silent, here as in the SDK's half.
             let mut chosen = reqwest::Proxy::all(proxy.url.as_str())
@@ -76,7 +78,8 @@ impl Outbound {
 
     fn sdk_proxy(&self) -> Result<ProxyConfig, OutboundError> {
         let Some(proxy) = &self.proxy else { return Ok(ProxyConfig::from_env()) };
-        let mut config = ProxyConfig::all(proxy.url.as_str()).map_err(|error| OutboundError::Proxy(error.to_string()))?;
+        let mut config =
+            ProxyConfig::all(proxy.url.as_str()).map_err(|error| OutboundError::Proxy(error.to_string()))?;
         if let (Some(username), Some(password)) = (&proxy.username, &proxy.password) {
             config = config.with_basic_auth(username, password.expose_secret());
         }

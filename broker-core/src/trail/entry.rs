@@ -37,14 +37,23 @@ pub struct VendedFacts {
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    Person { subject: Subject, username: String },
-    Service { name: String, id: String },
+    Person {
+        subject: Subject,
+        username: String,
+    },
+    Service {
+        name: String,
+        id: String,
+    },
     /// Whoever ran a subcommand on the host, by the operating system's name.
     Operator(String),
     /// The daemon itself.
     Daemon,
-    /// Nobody proved who it was.
-    Anonymous,
+    /// Nobody proved who it was. The mark is a keyed hash of the name that was typed, so that attempts on one name can be
+    /// seen to belong together without keeping what was typed.
+    Anonymous {
+        mark: Option<String>,
+    },
 }
 
 /// From where it came.
@@ -178,7 +187,7 @@ impl Actor {
             Self::Service { name, id } => (format!("service:{name}"), Some(id.clone())),
             Self::Operator(user) => (format!("operator:{user}"), None),
             Self::Daemon => ("brokerd".to_owned(), None),
-            Self::Anonymous => ("anonymous".to_owned(), None),
+            Self::Anonymous { mark } => ("anonymous".to_owned(), mark.clone()),
         }
     }
 }

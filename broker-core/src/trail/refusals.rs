@@ -49,8 +49,7 @@ impl Lane {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         // Too many sources at once share one counter, so that memory has an end.
         let source = if windows.len() < MAX_SOURCES { source } else { "many".to_owned() };
-        let window =
-            windows.entry((source, kind)).or_insert_with(|| Window { began: now, seen: 0, counted: None });
+        let window = windows.entry((source, kind)).or_insert_with(|| Window { began: now, seen: 0, counted: None });
         window.seen += 1;
         if window.seen <= WHOLE_PER_MINUTE && self.whole.try_send(entry.clone()).is_ok() {
             return;

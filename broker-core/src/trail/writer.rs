@@ -147,8 +147,8 @@ impl Writer {
             changes: entry.changes.clone(),
             previous_hash: hex::encode(chain.head),
         };
-        let text = serde_json::to_string(&record)
-            .map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
+        let text =
+            serde_json::to_string(&record).map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
         let hash = link_hash(self.store.seals(), chain.id, chain.next, &text);
         chain.next += 1;
         chain.head = hash;
@@ -179,7 +179,9 @@ impl TrailError {
     fn from_write(error: StoreError) -> Self {
         match error {
             StoreError::Database(_) => Self::Unwritten(Arc::new(error)),
-            StoreError::Taken | StoreError::Stale | StoreError::InUse | StoreError::Forged { .. } => Self::Change(error),
+            StoreError::Taken | StoreError::Stale | StoreError::InUse | StoreError::Forged { .. } => {
+                Self::Change(error)
+            }
         }
     }
 }

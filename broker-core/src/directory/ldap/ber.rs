@@ -21,8 +21,8 @@ pub(super) struct Malformed(pub(super) &'static str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) tag: u8,
-    pub(super) header_length: usize,
-    pub(super) content_length: usize,
+    pub(super) prefix: usize,
+    pub(super) content: usize,
 }
 
 impl Header {
@@ -34,11 +34,11 @@ impl Header {
         }
         let octets = usize::from(first & 0x7f);
         match (first & 0x80 != 0, octets) {
-            (false, content_length) => Ok(Some(Self { tag: *tag, header_length: 2, content_length })),
+            (false, content) => Ok(Some(Self { tag: *tag, prefix: 2, content })),
             (true, 1..=4) => Ok(rest.get(..octets).map(|length| Self {
                 tag: *tag,
-                header_length: 2 + octets,
-                content_length: length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)),
+                prefix: 2 + octets,
+                content: length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)),
             })),
             (true, _) => Err(Malformed("a length that is indefinite or of more than four bytes")),
         }
@@ -56,8 +56,8 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let header = Header::read(self.0)?.ok_or(CUT)?;
-        let (_, rest) = self.0.split_at_checked(header.header_length).ok_or(CUT)?;
-        let (content, rest) = rest.split_at_checked(header.content_length).ok_or(CUT)?;
+        let (_, rest) = self.0.split_at_checked(header.prefix).ok_or(CUT)?;
+        let (content, rest) = rest.split_at_checked(header.content).ok_or(CUT)?;
         self.0 = rest;
         Ok(Some(Element { tag: header.tag, content }))
     }
@@ -91,16 +91,14 @@ pub(super) fn unsigned(content: &[u8]) -> Result<u32, Malformed> {
 /// Appends an element.
 pub(super) fn write(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
     out.push(tag);
-    match u8::try_from(content.len()) {
-        Ok(length @ 0..=127) => out.push(length),
-        _ => {
-            let length = content.len().to_be_bytes();
-            let zeros = length.iter().take_while(|byte| **byte == 0).count();
-            let octets = length.iter().skip(zeros);
-            // A `usize` has eight bytes at most.
-            out.push(0x80 | u8::try_from(octets.len()).unwrap_or(8));
-            out.extend(octets);
-        }
+    if let Ok(short @ 0..=127) = u8::try_from(content.len()) {
+        out.push(short);
+    } else {
+        let length = content.len().to_be_bytes();
+        let octets = length.iter().skip_while(|byte| **byte == 0);
+        // A `usize` has eight bytes at most.
+        out.push(0x80 | u8::try_from(octets.clone().count()).unwrap_or(8));
+        out.extend(octets);
     }
     out.extend_from_slice(content);
 }
@@ -149,14 +147,22 @@ mod tests {
     fn a_length_is_known_before_the_content_is_there() {
         assert_eq!(Header::read(&[0x30]), Ok(None));
         assert_eq!(Header::read(&[0x30, 0x84, 1, 0, 0]), Ok(None));
-        let header = Header { tag: 0x30, header_length: 6, content_length: 0xffff_ffff };
+        let header = Header { tag: 0x30, prefix: 6, content: 0xffff_ffff };
         assert_eq!(Header::read(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), Ok(Some(header)));
     }
 
     #[test]
     fn nonsense_is_an_error_and_not_a_panic() {
-        let nonsense: [&[u8]; 8] =
-            [&[0x30, 0x80], &[0x30, 0x85, 0, 0, 0, 0, 1], &[0x1f, 0], &[4, 5, 1], &[4], &[4, 0x82, 1], &[0xff; 9], &[4, 0xff]];
+        let nonsense: [&[u8]; 8] = [
+            &[0x30, 0x80],
+            &[0x30, 0x85, 0, 0, 0, 0, 1],
+            &[0x1f, 0],
+            &[4, 5, 1],
+            &[4],
+            &[4, 0x82, 1],
+            &[0xff; 9],
+            &[4, 0xff],
+        ];
         for bytes in nonsense {
             assert!(Reader::new(bytes).next().is_err(), "{bytes:?}");
         }

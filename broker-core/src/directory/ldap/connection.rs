@@ -45,6 +45,8 @@ pub(super) enum Trouble {
     Malformed(#[from] Malformed),
     #[error("it answers with more than {0}")]
     TooMuch(&'static str),
+    #[error("there are more entries than we can use")]
+    TooManyEntries,
     #[error("it refuses our own credential with {0}")]
     ServiceBindRefused(Outcome),
     #[error("it does not search: {0}")]
@@ -67,7 +69,9 @@ impl Connection {
         connect_timeout: Duration,
         operation_timeout: Duration,
     ) -> Result<Self, Trouble> {
-        timeout(connect_timeout, Self::connect(server, tls, operation_timeout)).await.map_err(|_| Trouble::ConnectTimeout)?
+        timeout(connect_timeout, Self::connect(server, tls, operation_timeout))
+            .await
+            .map_err(|_| Trouble::ConnectTimeout)?
     }
 
     async fn connect(server: &Server, tls: &TlsConnector, operation_timeout: Duration) -> Result<Self, Trouble> {
@@ -140,10 +144,13 @@ impl Connection {
         self.send(&message::search(id, search, cookie)).await?;
         loop {
             match self.answer(id, budget).await? {
-                Answer::Found(_) if entries.len() >= search.amount.most() => {
-                    return Err(Trouble::TooMuch("the number of entries that was asked for"));
+                Answer::Found(entry) if entries.len() < search.amount.most() => entries.push(entry),
+                Answer::Found(_) => {
+                    return Err(match search.amount {
+                        Amount::One => Trouble::TooMuch("the two entries that were asked for"),
+                        Amount::All { .. } => Trouble::TooManyEntries,
+                    });
                 }
-                Answer::Found(entry) => entries.push(entry),
                 Answer::Elsewhere | Answer::Intermediate => {}
                 Answer::SearchDone(outcome) => return Ok(outcome),
                 Answer::Bound(_) | Answer::Extended(_) => {
@@ -187,6 +194,7 @@ impl Trouble {
             | Self::Timeout
             | Self::Malformed(_)
             | Self::TooMuch(_) => true,
+            Self::TooManyEntries => false,
             Self::ServiceBindRefused(outcome)
             | Self::SearchRefused(outcome)
             | Self::Incomplete(outcome)
@@ -229,7 +237,7 @@ async fn receive(
     if header.tag != SEQUENCE {
         return Err(Malformed("not a message").into());
     }
-    let length = header.header_length + header.content_length;
+    let length = header.prefix + header.content;
     budget.total = budget.total.checked_sub(length).ok_or(Trouble::TooMuch("all that it may say at once"))?;
     if length > budget.message {
         return Err(Trouble::TooMuch("fits into a message"));
@@ -238,7 +246,7 @@ async fn receive(
         read_some(stream, received, missing).await?;
     }
     let message = received.split_to(length);
-    match message::decode(message.get(header.header_length..).unwrap_or_default())? {
+    match message::decode(message.get(header.prefix..).unwrap_or_default())? {
         None => Err(Trouble::Closed),
         Some((answered, answer)) if answered == id => Ok(answer),
         Some(_) => Err(Malformed("an answer to a question that was not asked").into()),
@@ -246,7 +254,11 @@ async fn receive(
 }
 
 /// Takes what is there, but reserves no more memory than one read fills: a promised length costs nothing.
-async fn read_some(stream: &mut (impl AsyncRead + Unpin), received: &mut BytesMut, missing: usize) -> Result<(), Trouble> {
+async fn read_some(
+    stream: &mut (impl AsyncRead + Unpin),
+    received: &mut BytesMut,
+    missing: usize,
+) -> Result<(), Trouble> {
     received.reserve(missing.clamp(READ, 16 * READ));
     let more = stream.read_buf(received).await?;
     if more == 0 { Err(Trouble::Closed) } else { Ok(()) }

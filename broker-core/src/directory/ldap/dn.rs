@@ -150,8 +150,22 @@ mod tests {
     #[test]
     fn what_is_not_a_name_is_refused() {
         for bad in [
-            "", "staff", "cn=", "cn=a,", "=a", "cn=a,,dc=x", "cn=#0403", "cn=\"a\"", "cn=a\\", "cn=a\\4", "cn=a\\zz", "cn=\\ff",
-            "cn=a;dc=x", "c n=a", "cn=a\0b", "cn=  ",
+            "",
+            "staff",
+            "cn=",
+            "cn=a,",
+            "=a",
+            "cn=a,,dc=x",
+            "cn=#0403",
+            "cn=\"a\"",
+            "cn=a\\",
+            "cn=a\\4",
+            "cn=a\\zz",
+            "cn=\\ff",
+            "cn=a;dc=x",
+            "c n=a",
+            "cn=a\0b",
+            "cn=  ",
         ] {
             assert_eq!(Dn::parse(bad), Err(NotADn), "{bad:?}");
         }

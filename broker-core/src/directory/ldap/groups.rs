@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::connection::Trouble;
 use super::dn::Dn;
 use super::filter::{Filter, Template};
 use super::message::{Amount, Entry, Scope, Search};
@@ -53,7 +54,8 @@ fn named_by_entry(
     for value in values {
         let dn = Dn::parse(value).map_err(|_| Unusable("the name of one of its groups cannot be read"))?;
         if base.is_none_or(|base| dn.is_within(base)) {
-            let name = dn.named_by(name).ok_or(Unusable("one of its groups is not named by the configured attribute"))?;
+            let name =
+                dn.named_by(name).ok_or(Unusable("one of its groups is not named by the configured attribute"))?;
             names.insert(name.to_owned());
         }
     }
@@ -78,7 +80,8 @@ impl GroupSearch<'_> {
             let mut next = Vec::new();
             for chunk in level.chunks(CHUNK) {
                 for group in self.matching(chunk).await? {
-                    let dn = Dn::parse(&group.dn).map_err(|_| Unusable("the name of one of its groups cannot be read"))?;
+                    let dn =
+                        Dn::parse(&group.dn).map_err(|_| Unusable("the name of one of its groups cannot be read"))?;
                     if seen.insert(dn.folded()) {
                         names.insert(self.name_of(&group, &dn)?);
                         next.push(self.filter.filled(NOBODY, &group.dn));
@@ -106,10 +109,12 @@ impl GroupSearch<'_> {
             scope: Scope::Subtree,
             filter: Filter::parse(&text).ok_or(Unusable("its name does not fit into the filter for groups"))?,
             attributes: vec![self.name.to_owned()],
-            // One more than allowed, to see that it is too many.
-            amount: Amount::All { page_size: self.page_size, most: MAX_GROUPS + 1 },
+            amount: Amount::All { page_size: self.page_size, most: MAX_GROUPS },
         };
-        Ok(self.service.search(&search).await?)
+        self.service.search(&search).await.map_err(|error| match error.trouble {
+            Trouble::TooManyEntries => TOO_MANY.into(),
+            _ => error.into(),
+        })
     }
 
     /// A group with two names is one group, and which of them was granted something must not depend on the order of values.

@@ -32,7 +32,7 @@ pub(super) enum Scope {
 pub(super) enum Amount {
     /// Enough to see whether there is more than one: two.
     One,
-    /// All there are, so many at a time (RFC 2696); more than `most` are an error.
+    /// All there are, so many at a time (RFC 2696); `most` of them at most.
     All { page_size: u32, most: usize },
 }
 

@@ -86,7 +86,11 @@ impl LdapDirectory {
         let [entry] = entries.as_slice() else {
             self.pretend(password).await?;
             let nobody = entries.is_empty();
-            return Err(if nobody { AuthenticateError::NoSuchUser } else { AuthenticateError::Refused(Refusal::Ambiguous) });
+            return Err(if nobody {
+                AuthenticateError::NoSuchUser
+            } else {
+                AuthenticateError::Refused(Refusal::Ambiguous)
+            });
         };
         match self.check(&entry.dn, password.as_secret()).await? {
             Verdict::Wrong(refusal) => return Err(AuthenticateError::Refused(refusal)),
@@ -157,7 +161,8 @@ impl LdapDirectory {
             display_name: profile.display_name,
             email_trusted: settings.email_trusted && profile.email.is_some(),
             email: profile.email,
-            groups: groups.map_err(|_| Unusable("one of its groups has a name that is too long or holds control characters"))?,
+            groups: groups
+                .map_err(|_| Unusable("one of its groups has a name that is too long or holds control characters"))?,
         })
     }
 
@@ -178,7 +183,11 @@ impl LdapDirectory {
         self.check(&nobody, password.as_secret()).await.map(|_| ())
     }
 
-    async fn in_time<T, E>(&self, answer: impl Future<Output = Result<T, E>>, late: impl Fn(Failure) -> E) -> Result<T, E> {
+    async fn in_time<T, E>(
+        &self,
+        answer: impl Future<Output = Result<T, E>>,
+        late: impl Fn(Failure) -> E,
+    ) -> Result<T, E> {
         let deadline = self.service.settings().deadline;
         timeout(deadline, answer).await.unwrap_or_else(|_| Err(late(Failure::Deadline(deadline.as_secs()))))
     }
@@ -206,11 +215,17 @@ impl Directory for LdapDirectory {
     }
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
-        self.in_time(async { self.stand(id).await.map_err(|failure| self.unavailable(failure)) }, |late| self.unavailable(late)).await
+        self.in_time(async { self.stand(id).await.map_err(|failure| self.unavailable(failure)) }, |late| {
+            self.unavailable(late)
+        })
+        .await
     }
 
     async fn probe(&self) -> Result<(), Unavailable> {
-        self.in_time(async { self.reach().await.map_err(|failure| self.unavailable(failure)) }, |late| self.unavailable(late)).await
+        self.in_time(async { self.reach().await.map_err(|failure| self.unavailable(failure)) }, |late| {
+            self.unavailable(late)
+        })
+        .await
     }
 }
 
@@ -221,15 +236,17 @@ impl Directory for LdapDirectory {
 fn verdict(outcome: Outcome) -> Result<Verdict, Outcome> {
     let error = outcome.policy.and_then(|policy| policy.error);
     match (outcome.code, error) {
-        (SUCCESS, Some(PolicyError::ChangeAfterReset | PolicyError::Expired)) => Ok(Verdict::MustChange),
+        (SUCCESS, Some(PolicyError::ChangeAfterReset | PolicyError::Expired))
+        | (INVALID_CREDENTIALS, Some(PolicyError::Expired)) => Ok(Verdict::MustChange),
         (SUCCESS, Some(PolicyError::Locked)) => Ok(Verdict::Wrong(Refusal::Locked)),
         (SUCCESS, None | Some(PolicyError::Other)) => {
-            if let Some(Warning::SecondsLeft(_) | Warning::GraceSignInsLeft(_)) = outcome.policy.and_then(|policy| policy.warning) {
+            if let Some(Warning::SecondsLeft(_) | Warning::GraceSignInsLeft(_)) =
+                outcome.policy.and_then(|policy| policy.warning)
+            {
                 tracing::info!("a password expires soon");
             }
             Ok(Verdict::Right)
         }
-        (INVALID_CREDENTIALS, Some(PolicyError::Expired)) => Ok(Verdict::MustChange),
         (INVALID_CREDENTIALS | CONSTRAINT_VIOLATION, Some(PolicyError::Locked)) | (CONSTRAINT_VIOLATION, _) => {
             Ok(Verdict::Wrong(Refusal::Locked))
         }

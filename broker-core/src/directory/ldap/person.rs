@@ -1,5 +1,7 @@
 //! What an entry says of a person: who it is, under which name, and whether the account is in use.
 
+use std::collections::BTreeSet;
+
 use super::dn::Dn;
 use super::filter;
 use super::message::Entry;
@@ -62,13 +64,10 @@ impl AccountState {
 
 /// The attributes that the above reads; operational ones come only when they are asked for by name.
 pub(super) fn attributes(users: &Users) -> Vec<String> {
-    let fixed = ["cn", LOCKED].into_iter();
-    let named = [&users.username, &users.id, &users.display_name, &users.email].into_iter().map(String::as_str);
+    let Users { username, id, display_name, email, .. } = users;
     let disabled = users.disabled.as_ref().map(|disabled| disabled.attribute.as_str());
-    let mut names: Vec<_> = fixed.chain(named).chain(disabled).map(str::to_owned).collect();
-    names.sort();
-    names.dedup();
-    names
+    let asked: BTreeSet<_> = [username, id, display_name, email, "cn", LOCKED].into_iter().chain(disabled).collect();
+    asked.into_iter().map(str::to_owned).collect()
 }
 
 /// The comparison that finds an id, or nothing if no entry can have that id.
@@ -93,9 +92,9 @@ fn id(entry: &Entry, users: &Users) -> Result<String, Unusable> {
 fn username(entry: &Entry, users: &Users) -> Result<String, Unusable> {
     let names = entry.texts(&users.username).map_err(|_| NO_NAME)?;
     let dn = Dn::parse(&entry.dn).ok();
-    let naming = dn.as_ref().and_then(|dn| dn.named_by(&users.username));
-    let named = naming.and_then(|name| names.iter().find(|other| other.eq_ignore_ascii_case(name)));
-    let name = named.or_else(|| names.iter().min()).map(|name| name.trim()).ok_or(NO_NAME)?;
+    let in_dn = dn.as_ref().and_then(|dn| dn.named_by(&users.username));
+    let preferred = in_dn.and_then(|name| names.iter().find(|other| other.eq_ignore_ascii_case(name)));
+    let name = preferred.or_else(|| names.iter().min()).map(|name| name.trim()).ok_or(NO_NAME)?;
     if is_shown(name, MAX_NAME) { Ok(name.to_owned()) } else { Err(NO_NAME) }
 }
 

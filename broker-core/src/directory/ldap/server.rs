@@ -181,7 +181,13 @@ mod tests {
             assert_eq!(Server::parse(url, false, false).unwrap_err(), UrlError::PlainText, "{url}");
             assert!(Server::parse(url, true, true).unwrap().uses_tls(), "{url} with StartTLS");
         }
-        for url in ["ldap://localhost", "ldap://127.0.0.1.example", "ldap://192.0.2.1", "ldap://[2001:db8::1]", "ldap://0.0.0.0"] {
+        for url in [
+            "ldap://localhost",
+            "ldap://127.0.0.1.example",
+            "ldap://192.0.2.1",
+            "ldap://[2001:db8::1]",
+            "ldap://0.0.0.0",
+        ] {
             assert_eq!(Server::parse(url, false, true).unwrap_err(), UrlError::PlainText, "{url}");
         }
     }

@@ -237,7 +237,10 @@ impl LdapSettings {
 
 impl std::fmt::Debug for LdapSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LdapSettings").field("servers", &self.servers).field("users", &self.users).finish_non_exhaustive()
+        f.debug_struct("LdapSettings")
+            .field("servers", &self.servers)
+            .field("users", &self.users)
+            .finish_non_exhaustive()
     }
 }
 
@@ -247,7 +250,10 @@ impl LdapSettingsError {
     }
 }
 
-fn servers<Secret>(config: &LdapConfig<Secret>, ca_pem: Option<&[u8]>) -> Result<(Vec<Server>, TlsConnector), LdapSettingsError> {
+fn servers<Secret>(
+    config: &LdapConfig<Secret>,
+    ca_pem: Option<&[u8]>,
+) -> Result<(Vec<Server>, TlsConnector), LdapSettingsError> {
     let at_urls = |problem: UrlError| LdapSettingsError::at("urls", problem);
     if config.urls.is_empty() {
         return Err(LdapSettingsError::at("urls", SettingsProblem::NoServer));
@@ -274,9 +280,7 @@ fn service(
         (false, Some(_), Some(password)) if password.expose_secret().is_empty() => {
             Err(LdapSettingsError::at("bind_password", SettingsProblem::EmptyPassword))
         }
-        (false, Some(dn), Some(password)) => {
-            Ok(Some(ServiceAccount { dn: checked_dn("bind_dn", dn)?, password }))
-        }
+        (false, Some(dn), Some(password)) => Ok(Some(ServiceAccount { dn: checked_dn("bind_dn", dn)?, password })),
         (false, Some(_), None) => Err(LdapSettingsError::at("bind_password", SettingsProblem::NoServiceAccount)),
         (false, None, _) => Err(LdapSettingsError::at("bind_dn", SettingsProblem::NoServiceAccount)),
     }

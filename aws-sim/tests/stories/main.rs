@@ -1,0 +1,9 @@
+//! The rules of AWS, one by one, asked over HTTP with AWS's own client.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
+
+mod assume_role;
+mod kit;
+mod session_policies;
+mod signature;
+mod tags;
+mod tokens;

@@ -1,0 +1,101 @@
+//! One `[[connector]]` of the file.
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::FileConnector;
+use super::read::Reader;
+use crate::access_key::KeyDetails;
+use crate::connector::ConnectorSpec;
+use crate::file::offset_in;
+use crate::name::{ConnectorName, DirectoryName};
+use crate::principal::PrincipalType;
+
+/// A connector, and where it names its key.
+pub(super) struct ReadConnector {
+    pub(super) connector: FileConnector,
+    pub(super) key_at: usize,
+}
+
+impl Reader<'_> {
+    pub(super) fn connector(&mut self, name: &str, mut entry: Spanned<DeValue<'_>>) -> Option<ReadConnector> {
+        let about = format!("connector {name:?}");
+        let at = entry.span().start;
+        let before = self.errors.len();
+        if let DeValue::Table(fields) = entry.get_mut() {
+            self.complete_groups(fields, &about);
+            self.resolve_policies(fields, &about);
+        }
+        let spec: Option<ConnectorSpec> = self.value(&entry, &about);
+        let name: ConnectorName = match name.to_owned().try_into() {
+            Ok(name) => name,
+            Err(error) => {
+                self.error(at, &about, &format!("{error}"));
+                return None;
+            }
+        };
+        let spec = spec?;
+        if spec.principal().kind() == PrincipalType::SessionToken {
+            let at = offset_in(&entry, &["principal", "session_token"]);
+            self.warn(
+                at,
+                &format!("{about}: principal.session_token"),
+                "it hands out the full power of the key's owner, and AWS cannot tell the people who use it apart",
+            );
+        }
+        let key_at = offset_in(&entry, &["access_key"]);
+        let line = self.source.place(at).line;
+        (self.errors.len() == before).then(|| ReadConnector { connector: FileConnector { name, spec, line }, key_at })
+    }
+
+    /// Whether the key may be behind the connector.
+    pub(super) fn check_key(&mut self, read: &ReadConnector, details: &KeyDetails) {
+        let FileConnector { name, spec, .. } = &read.connector;
+        let about = format!("connector {:?}: access_key", name.as_str());
+        if let Err(refusal) = details.may_serve(spec.access_key(), name, spec.principal()) {
+            return self.error(read.key_at, &about, &refusal.to_string());
+        }
+        // What has no ARN has a console page, perhaps.
+        let own = details.region.partition();
+        if let Some(other) = spec.partition().filter(|partition| *partition != own) {
+            let key = spec.access_key();
+            self.error(
+                read.key_at,
+                &about,
+                &format!("access key `{key}` is of partition {own}, the console page of {other}"),
+            );
+        }
+    }
+
+    /// Writes the directory before bare names, where there is but one, and refuses groups of directories that are not there.
+    fn complete_groups(&mut self, fields: &mut DeTable<'_>, about: &str) {
+        let Some(groups) = fields.get_mut("groups") else { return };
+        let DeValue::Array(array) = groups.get_mut() else { return };
+        let directories = self.context.directories;
+        for (number, group) in (1..).zip(array.iter_mut()) {
+            let at = group.span().start;
+            let DeValue::String(text) = group.get_mut() else { continue };
+            match complete(text, directories) {
+                Ok(None) => {}
+                Ok(Some(complete)) => *text = DeString::Owned(complete),
+                Err(problem) => {
+                    self.error(at, &format!("{about}: groups[{number}]"), &problem);
+                    // Legal, so that nothing more is said of it.
+                    *text = DeString::Owned(format!("refused/{number}"));
+                }
+            }
+        }
+    }
+}
+
+fn complete(text: &str, directories: &[DirectoryName]) -> Result<Option<String>, String> {
+    let known = || directories.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match (text.split_once('/'), directories) {
+        (Some((directory, _)), _) if directories.iter().any(|known| known.as_str() == directory) => Ok(None),
+        (Some((directory, _)), _) => {
+            Err(format!("no directory is called `{directory}`: a group is DIRECTORY/GROUP, of {}", known()))
+        }
+        (None, [only]) => Ok(Some(format!("{only}/{text}"))),
+        (None, _) => Err(format!("`{text}` does not say of which directory: write DIRECTORY/{text}, of {}", known())),
+    }
+}

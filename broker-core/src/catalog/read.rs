@@ -1,0 +1,193 @@
+//! Goes through the file entry by entry, and then checks what the entries say of each other.
+
+use std::collections::HashMap;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::access_key::ReadKey;
+use super::connector::ReadConnector;
+use super::policy::Policies;
+use super::{Catalog, Context, FileConnector, FileKey};
+use crate::access_key::KeyDetails;
+use crate::connector::ManagedBy;
+use crate::file::{FileError, FileWarning, Folders, MAX_ERRORS, Source};
+
+/// Everything that is known so far.
+pub(super) struct Reader<'s> {
+    pub(super) source: &'s Source,
+    pub(super) context: &'s Context<'s>,
+    pub(super) folders: Folders<'s>,
+    pub(super) policies: Policies,
+    pub(super) errors: Vec<FileError>,
+    pub(super) warnings: Vec<FileWarning>,
+}
+
+impl<'s> Reader<'s> {
+    pub(super) fn new(source: &'s Source, context: &'s Context<'s>) -> Self {
+        Self {
+            source,
+            context,
+            folders: Folders::of(source.path(), context.secrets_folder, context.environment),
+            policies: Policies::default(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn read(mut self, table: DeTable<'_>) -> Result<Catalog, Vec<FileError>> {
+        let (mut keys, mut connectors) = (Entries::default(), Entries::default());
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                ACCESS_KEY => self.entries(ACCESS_KEY, value, &mut keys, Self::access_key),
+                CONNECTOR => self.entries(CONNECTOR, value, &mut connectors, Self::connector),
+                other => {
+                    let text =
+                        format!("`{other}` is not a key that can stand here: use [[access_key]] and [[connector]]");
+                    self.error(key.span().start, other, &text);
+                }
+            }
+        }
+        self.check(&keys, &connectors);
+        self.finish(keys, connectors)
+    }
+
+    /// Says that something is wrong. A file can hold more mistakes than anybody wants to read.
+    pub(super) fn error(&mut self, at: usize, about: &str, text: &str) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(self.source.remark(Some(at), about, text));
+        }
+    }
+
+    pub(super) fn warn(&mut self, at: usize, about: &str, text: &str) {
+        self.warnings.push(self.source.remark(Some(at), about, text));
+    }
+
+    /// Reads one value, says what is wrong with it, and gives it only if nothing is.
+    pub(super) fn value<T: serde::de::DeserializeOwned>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        about: &str,
+    ) -> Option<T> {
+        let reading = crate::file::read(self.source, value, about);
+        let good = reading.errors.is_empty();
+        self.errors.extend(reading.errors);
+        reading.value.filter(|_| good)
+    }
+
+    fn entries<T>(
+        &mut self,
+        kind: &str,
+        value: Spanned<DeValue<'_>>,
+        entries: &mut Entries<T>,
+        read: impl Fn(&mut Self, &str, Spanned<DeValue<'_>>) -> Option<T>,
+    ) {
+        let at = value.span().start;
+        let DeValue::Array(array) = value.into_inner() else {
+            return self.error(at, kind, &format!("begin each with [[{kind}]], in double brackets"));
+        };
+        for mut entry in array {
+            if self.errors.len() >= MAX_ERRORS {
+                return;
+            }
+            let at = entry.span().start;
+            let DeValue::Table(fields) = entry.get_mut() else {
+                self.error(at, kind, &format!("begin each with [[{kind}]], in double brackets"));
+                continue;
+            };
+            let Some((name, name_at)) = self.name(kind, at, fields.remove("name")) else { continue };
+            let about = format!("{kind} {name:?}");
+            if let Some(first) = entries.names.insert(name.clone(), name_at) {
+                let line = self.source.place(first).line;
+                self.error(name_at, &about, &format!("line {line} has this name already: give each its own"));
+                entries.names.insert(name.clone(), first);
+            }
+            entries.good.extend(read(self, &name, entry));
+        }
+    }
+
+    fn name(&mut self, kind: &str, at: usize, name: Option<Spanned<DeValue<'_>>>) -> Option<(String, usize)> {
+        match name.as_ref().map(|name| (name.get_ref(), name.span().start)) {
+            Some((DeValue::String(text), at)) => Some((text.clone().into_owned(), at)),
+            Some((other, at)) => {
+                self.error(at, &format!("{kind}: name"), &format!("this is a {}: write a string", other.type_str()));
+                None
+            }
+            None => {
+                self.error(at, kind, "`name` is missing: add it");
+                None
+            }
+        }
+    }
+
+    fn check(&mut self, keys: &Entries<ReadKey>, connectors: &Entries<ReadConnector>) {
+        let mut known: HashMap<&str, &KeyDetails> = HashMap::new();
+        let stored = self.context.stored_keys.unwrap_or_default().iter().filter(|key| key.managed_by == ManagedBy::Api);
+        known.extend(stored.map(|key| (key.name.as_str(), &key.details)));
+        known.extend(keys.good.iter().map(|read| (read.key.name.as_str(), &read.key.details)));
+        for connector in &connectors.good {
+            let name = connector.connector.spec.access_key();
+            match known.get(name.as_str()) {
+                Some(details) => self.check_key(connector, details),
+                // Its own mistakes have been told.
+                None if keys.names.contains_key(name.as_str()) => {}
+                None => self.unknown_key(connector),
+            }
+        }
+        for read in &keys.good {
+            for name in
+                read.key.details.serves.connectors.iter().filter(|name| !connectors.names.contains_key(name.as_str()))
+            {
+                let about = format!("access_key {:?}: serves.connectors", read.key.name.as_str());
+                self.warn(read.at, &about, &format!("`{name}` is not a connector of this file"));
+            }
+        }
+    }
+
+    fn unknown_key(&mut self, read: &ReadConnector) {
+        let name = read.connector.spec.access_key();
+        let about = format!("connector {:?}: access_key", read.connector.name.as_str());
+        match self.context.stored_keys {
+            Some(_) => self.error(
+                read.key_at,
+                &about,
+                &format!(
+                    "no access key is called `{name}`: add an [[access_key]] of this name, or `brokerd key add` it"
+                ),
+            ),
+            None => self.warn(
+                read.key_at,
+                &about,
+                &format!("`{name}` is not in this file, and whether the store has it was not looked up"),
+            ),
+        }
+    }
+
+    fn finish(mut self, keys: Entries<ReadKey>, connectors: Entries<ReadConnector>) -> Result<Catalog, Vec<FileError>> {
+        let own = self.source.path();
+        let order = |remark: &FileError| (remark.file() != own, remark.file().to_owned(), remark.place());
+        self.errors.sort_by_cached_key(order);
+        self.warnings.sort_by_cached_key(order);
+        if !self.errors.is_empty() {
+            return Err(self.errors);
+        }
+        let access_keys: Vec<FileKey> = keys.good.into_iter().map(|read| read.key).collect();
+        let connectors: Vec<FileConnector> = connectors.good.into_iter().map(|read| read.connector).collect();
+        Ok(Catalog { access_keys, connectors, warnings: self.warnings })
+    }
+}
+
+/// The entries of one kind: those without a mistake, and where every name was first seen.
+struct Entries<T> {
+    good: Vec<T>,
+    names: HashMap<String, usize>,
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { good: Vec::new(), names: HashMap::new() }
+    }
+}
+
+const ACCESS_KEY: &str = "access_key";
+const CONNECTOR: &str = "connector";

@@ -1,0 +1,242 @@
+use super::*;
+
+#[test]
+fn five_mistakes_are_five_errors_each_with_its_place() {
+    let errors = Desk::new()
+        .read(
+            r#"
+[[access_key]]
+name = "main"
+region = "mars"
+[access_key.source.stored]
+access_key_id = "AKIAIOSFODNN7EXAMPLE"
+secret_access_key = { file = "keys/main" }
+
+[[connector]]
+name = "deploy"
+access_key = "main"
+groups = ["corp/a", "nowhere/b"]
+[connector.principal.assume_role]
+role_arn = "arn:aws:iam::123456789012:user/deploy"
+sesion_name = "{username}"
+max_duration_seconds = 60
+
+[[connector]]
+name = "deploy"
+access_key = "other"
+scope = "system"
+groups = []
+principal.session_token = {}
+"#,
+        )
+        .unwrap_err();
+    let starts = [
+        "connectors.toml:4:10: access_key \"main\": region: `mars` is not the name of an AWS region",
+        "connectors.toml:12:21: connector \"deploy\": groups[2]: no directory is called `nowhere`: a group is DIRECTORY/GROUP, of `corp`",
+        "connectors.toml:14:12: connector \"deploy\": principal.assume_role.role_arn: `arn:aws:iam::123456789012:user/deploy` is not",
+        "connectors.toml:15:1: connector \"deploy\": principal.assume_role.sesion_name: `sesion_name` is not a key that can stand here: use one of `role_arn`",
+        "connectors.toml:16:24: connector \"deploy\": principal.assume_role.max_duration_seconds: 60 seconds is too short",
+        "connectors.toml:18:1: connector \"deploy\": a system connector is for service tokens: take `groups` away",
+        "connectors.toml:19:8: connector \"deploy\": line 10 has this name already",
+    ];
+    assert_eq!(errors.len(), starts.len(), "{errors:#?}");
+    for (error, start) in errors.iter().zip(starts) {
+        assert!(error.starts_with(start), "{error}\n{start}");
+    }
+}
+
+#[test]
+fn what_is_not_toml_or_not_ours_is_refused_with_its_place() {
+    let desk = Desk::new();
+    for (text, start) in [
+        ("a = ", "connectors.toml:1:"),
+        ("[[connectors]]\nname = \"a\"", "connectors.toml:1:3: connectors: `connectors` is not a key"),
+        ("[connector]\nname = \"a\"", "connectors.toml:1:1: connector: begin each with [[connector]]"),
+        ("connector = [1]", "connectors.toml:1:14: connector: begin each with [[connector]]"),
+        ("[[connector]]\naccess_key = \"a\"", "connectors.toml:1:1: connector: `name` is missing"),
+        ("[[connector]]\nname = 7", "connectors.toml:2:8: connector: name: this is a integer"),
+        (
+            "[[connector]]\nname = \"Deploy\"\naccess_key = \"a\"\nprincipal.session_token = {}",
+            "connectors.toml:1:1: connector \"Deploy\": `Deploy` is not a name",
+        ),
+    ] {
+        let errors = desk.read(text).unwrap_err();
+        assert!(errors[0].starts_with(start), "{errors:#?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_or_that_others_write_is_refused() {
+    let desk = Desk::new();
+    assert!(desk.read(b"a = \"\xff\"").unwrap_err()[0].starts_with("connectors.toml:1:6: this is not UTF-8"));
+    for mode in [0o664, 0o646] {
+        desk.write("connectors.toml", KEY, mode);
+        assert!(desk.read_again().unwrap_err()[0].contains("others may write"), "{mode:o}");
+    }
+    fs::remove_file(desk.path()).unwrap();
+    assert!(desk.read_again().unwrap_err()[0].contains("cannot be read"));
+    fs::create_dir(desk.path()).unwrap();
+    assert!(desk.read_again().unwrap_err()[0].contains("not a regular file"));
+}
+
+#[test]
+fn rubbish_is_refused_without_harm() {
+    let desk = Desk::new();
+    let mut noise = 0x2545_F491_4F6C_DD1D_u64;
+    let random: Vec<u8> = std::iter::repeat_with(|| {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        noise.to_le_bytes()[0]
+    })
+    .take(100_000)
+    .collect();
+    let ascii: Vec<u8> = random.iter().map(|byte| b" \n[]{}=\"'.,#az09\\"[usize::from(*byte) % 17]).collect();
+    let deep = format!("[[connector]]\nname = \"a\"\nprincipal = {}{}", "{ a = ".repeat(50_000), "}".repeat(50_000));
+    let dotted = format!("[[connector]]\nname = \"a\"\n{}a = 1", "a.".repeat(50_000));
+    let many = "[[connector]]\nname = \"a\"\n".repeat(20_000);
+    for text in [&random[..], &ascii, deep.as_bytes(), dotted.as_bytes(), many.as_bytes()] {
+        let errors = desk.read(text).unwrap_err();
+        assert!((1..=110).contains(&errors.len()), "{}", errors.len());
+    }
+}
+
+#[test]
+fn a_secret_has_a_place_that_may_be_read_and_is_never_repeated() {
+    let desk = Desk::new();
+    desk.write("keys/open", "wJalr7", 0o644);
+    desk.write("keys/empty", "\n", 0o600);
+    for (place, why) in [
+        ("{ file = \"keys/open\" }", "others may read this secret: `chmod 600` it"),
+        ("{ file = \"keys/absent\" }", "`keys/absent` cannot be used"),
+        ("{ file = \"keys/empty\" }", "is empty"),
+        ("{ file = \"/etc/passwd\" }", "leads out of"),
+        ("{ file = \"../x\" }", "cannot be used"),
+        ("{ env = \"HOME\" }", "begins with BROKERD_SECRET_"),
+        ("{ env = \"BROKERD_SECRET_NONE\" }", "`BROKERD_SECRET_NONE` is not set"),
+        ("{ file = \"keys/main\", env = \"BROKERD_SECRET_KEY\" }", "one place"),
+        ("\"wJalr7\"", "the secret itself never stands here"),
+    ] {
+        let errors = desk.read(KEY.replace("{ file = \"keys/main\" }", place)).unwrap_err();
+        let [error] = &errors[..] else { panic!("{errors:#?}") };
+        let start = "connectors.toml:7:";
+        assert!(
+            error.starts_with(start) && error.contains("source.stored.secret_access_key") && error.contains(why),
+            "{error}"
+        );
+        assert!(!error.contains("wJalr"), "{error}");
+    }
+}
+
+#[test]
+fn a_key_of_the_machine_itself_comes_with_a_later_release() {
+    let text = KEY.split("[access_key.source.stored]").next().unwrap();
+    let errors = Desk::new().read(format!("{text}[access_key.source.ambient]\n")).unwrap_err();
+    assert_eq!(
+        errors,
+        ["connectors.toml:5:1: access_key \"main\": source.ambient: \
+          `ambient` comes with a later release: use [access_key.source.stored] until then"]
+    );
+}
+
+#[test]
+fn a_policys_mistake_is_told_with_its_own_line() {
+    let desk = Desk::new();
+    let wrong = READ.replace("\"Allow\"", "\"allow\"");
+    desk.write("policies/wrong.json", &wrong, 0o644);
+    let connector = |policy: &str| {
+        format!("[[connector]]\nname = \"a\"\naccess_key = \"main\"\n[connector.principal.federated_user]\n{policy}\n")
+    };
+    assert!(
+        desk.mistake(&connector("policy_file = \"policies/wrong.json\""))
+            .starts_with("policies/wrong.json:3:30: connector \"a\": principal.federated_user.policy_file: `allow`")
+    );
+    let inline = desk.mistake(&connector(&format!("policy = '''\n{wrong}'''")));
+    assert!(
+        inline.starts_with("connectors.toml:15:30: connector \"a\": principal.federated_user.policy: `allow`"),
+        "{inline}"
+    );
+    assert!(inline.ends_with("(line 3, column 30 of the policy)"), "{inline}");
+    let escaped = desk.mistake(&connector("policy = \"{\\\"Statement\\\":[]}\""));
+    assert!(escaped.starts_with("connectors.toml:12:10: "), "{escaped}");
+    let both = desk.mistake(&connector(&format!("policy = '''{READ}'''\npolicy_file = \"policies/read.json\"")));
+    assert!(both.contains("exclude each other"), "{both}");
+}
+
+#[test]
+fn a_policy_file_stays_in_the_folder_and_is_small_and_ours() {
+    let desk = Desk::new();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("p.json"), READ).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("p.json"), desk.folder.path().join("policies/link.json")).unwrap();
+    desk.write("policies/large.json", " ".repeat(65_537), 0o644);
+    desk.write("policies/open.json", READ, 0o666);
+    desk.write("policies/binary.json", [0xff], 0o644);
+    let absolute = outside.path().join("p.json").display().to_string();
+    for (path, why) in [
+        ("policies/link.json", "leads out of"),
+        (absolute.as_str(), "leads out of"),
+        ("policies/large.json", "more than 65536 bytes"),
+        ("policies/open.json", "others may write"),
+        ("policies/binary.json", "not UTF-8"),
+        ("policies", "not a regular file"),
+        ("policies/none.json", "cannot be used"),
+    ] {
+        let told = desk.mistake(&format!(
+            "[[connector]]\nname = \"a\"\naccess_key = \"main\"\nprincipal.federated_user.policy_file = \"{path}\"\n"
+        ));
+        assert!(
+            told.starts_with("connectors.toml:11:40: connector \"a\": principal.federated_user.policy_file: "),
+            "{told}"
+        );
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
+fn a_bare_group_needs_exactly_one_directory() {
+    let mut desk = Desk::new();
+    desk.directories.push("other".to_owned().try_into().unwrap());
+    let told = desk.mistake(
+        "[[connector]]\nname = \"a\"\naccess_key = \"main\"\ngroups = [\"staff\"]\nprincipal.session_token = {}",
+    );
+    assert!(
+        told.contains("`staff` does not say of which directory: write DIRECTORY/staff, of `corp`, `other`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_connector_keeps_to_what_its_key_serves() {
+    let desk = Desk::new();
+    let role = |arn: &str| {
+        format!("[[connector]]\nname = \"a\"\naccess_key = \"main\"\nprincipal.assume_role.role_arn = \"{arn}\"\n")
+    };
+    let china = desk.mistake(&role("arn:aws-cn:iam::123456789012:role/deploy"));
+    assert!(
+        china.starts_with("connectors.toml:10:1: connector \"a\": access_key: access key `main` is of partition aws"),
+        "{china}"
+    );
+    let console = "[[connector]]\nname = \"a\"\naccess_key = \"main\"\nconsole.destination = \"https://console.amazonaws.cn/\"\n\
+                   principal.federated_user.resource_policies_grant_access = true";
+    assert!(desk.mistake(console).contains("the console page of aws-cn"));
+    let serves = |serves: &str| {
+        let key = KEY.replace("region = \"eu-central-1\"", &format!("region = \"eu-central-1\"\nserves = {serves}"));
+        desk.read(format!("{key}{}", role("arn:aws:iam::123456789012:role/deploy"))).unwrap_err().pop().unwrap()
+    };
+    assert!(serves("{ principals = [\"session_token\"] }").contains("serves.principals"));
+    assert!(serves("{ role_arns = [\"arn:aws:iam::123456789012:role/x\"] }").contains("serves.role_arns"));
+    assert!(serves("{ connectors = [\"b\"] }").contains("serves.connectors"));
+    assert!(serves("{ role_arns = [\"arn:aws-cn:iam::123456789012:role/x\"] }").contains("another partition"));
+}
+
+#[test]
+fn an_endpoint_gets_the_key_by_https_only() {
+    for url in ["http://sts.example", "https://user:pw7@sts.example", "https://sts.example?x"] {
+        let text =
+            KEY.replace("region = \"eu-central-1\"", &format!("region = \"eu-central-1\"\nendpoint_url = \"{url}\""));
+        let errors = Desk::new().read(text).unwrap_err();
+        assert!(errors[0].starts_with("connectors.toml:5:16: access_key \"main\": endpoint_url: "), "{errors:?}");
+        assert!(!errors[0].contains("pw7"));
+    }
+}

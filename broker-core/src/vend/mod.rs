@@ -1,0 +1,384 @@
+//! The journey of one request, in the order it is told: who may, which request, which key, what AWS gives, and the record of it.
+
+mod pace;
+mod render;
+mod reuse;
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::access_key::{AccessKey, CannotServe, KeyHealth};
+use crate::arn::AccountId;
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::connector::Connector;
+use crate::console::{ConsoleError, ConsoleLink, Federation, LinkRequest};
+use crate::destination::{Destination, DestinationError};
+use crate::entitlement::{Entitlement, Grant, NotEntitled, Rules};
+use crate::inventory::Inventory;
+use crate::name::ConnectorName;
+use crate::sign_in::{AuthenticateError, SignIn};
+use crate::sts::{CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, Recorded, Trail, TrailError, VendedFacts};
+use crate::vault::{SealBroken, Vault};
+
+pub use render::{RenderError, VendRequest};
+
+/// Lends credentials. One for a process; clones share everything.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    inventory: Inventory,
+    sign_in: SignIn,
+    vault: Arc<Vault>,
+    sts: Arc<dyn Sts>,
+    federation: Federation,
+    trail: Trail,
+    clock: Arc<dyn Clock>,
+    rules: Rules,
+    reusable: reuse::Reusable,
+    pace: Arc<pace::Pace>,
+}
+
+/// What a broker works with.
+#[derive(Debug)]
+pub struct Parts {
+    pub inventory: Inventory,
+    pub sign_in: SignIn,
+    pub vault: Arc<Vault>,
+    pub sts: Arc<dyn Sts>,
+    pub federation: Federation,
+    pub trail: Trail,
+    pub clock: Arc<dyn Clock>,
+    pub rules: Rules,
+}
+
+/// What somebody gets. The secret parts can be read only through [`Recorded`].
+#[derive(Clone, Debug)]
+pub struct Vended {
+    pub connector: Arc<Connector>,
+    pub credentials: Arc<Credentials>,
+    pub arn: Option<String>,
+    pub account: Option<AccountId>,
+    pub reused: bool,
+}
+
+/// Why nobody gets anything. Cut by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum VendError {
+    #[error("no such connector")]
+    NoSuchConnector,
+    #[error(transparent)]
+    NotEntitled(#[from] NotEntitled),
+    /// The caller's own standing ended meanwhile.
+    #[error(transparent)]
+    Caller(#[from] AuthenticateError),
+    #[error(transparent)]
+    Request(#[from] RenderError),
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    #[error("this connector has no console")]
+    ConsoleNotSupported,
+    #[error(transparent)]
+    Aws(#[from] StsError),
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    #[error("the connector's access key is not in service")]
+    NoAccessKey,
+    #[error(transparent)]
+    CannotServe(#[from] CannotServe),
+    #[error(transparent)]
+    Seal(#[from] SealBroken),
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+}
+
+/// A caller, and where the request came from and must be answered by.
+#[derive(Clone, Debug)]
+pub struct Asking<'a> {
+    pub caller: &'a Caller,
+    pub origin: &'a Origin,
+    pub deadline: Instant,
+}
+
+/// Credentials, and all that they came from.
+struct Loan {
+    entitlement: Entitlement,
+    key: Arc<OpenKey>,
+    request: StsRequest,
+    vended: Vended,
+}
+
+impl Broker {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { inventory, sign_in, vault, sts, federation, trail, clock, rules } = parts;
+        let reusable = reuse::Reusable::new(Arc::clone(&clock));
+        Self { inventory, sign_in, vault, sts, federation, trail, clock, rules, reusable, pace: Arc::default() }
+    }
+
+    /// The connectors that a caller may use, in the order of names.
+    pub fn usable_by(&self, caller: &Caller) -> Vec<Entitlement> {
+        self.inventory.snapshot().usable_by(caller, self.rules)
+    }
+
+    /// The proof that a caller may use a connector now.
+    pub fn prove(&self, caller: &Caller, name: &ConnectorName) -> Result<Entitlement, VendError> {
+        let snapshot = self.inventory.snapshot();
+        let connector = snapshot.connector(name).ok_or(VendError::NoSuchConnector)?;
+        Ok(Entitlement::prove(caller, connector, self.rules)?)
+    }
+
+    /// The account in which a connector's credentials will act, where that is known.
+    pub fn account_of(&self, connector: &Connector) -> Option<AccountId> {
+        connector.spec.account().or_else(|| {
+            let snapshot = self.inventory.snapshot();
+            snapshot.access_key(connector.spec.access_key())?.details.owner.as_ref().map(|owner| owner.account.clone())
+        })
+    }
+
+    /// Lends credentials. Whatever happens is written down first: no record, no credentials.
+    pub async fn vend(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        ask: &VendRequest,
+    ) -> Result<Recorded<Vended>, VendError> {
+        let loan = self.lend(asking, name, ask).await;
+        let action = |loan: &Loan| match loan.entitlement.grant() {
+            Grant::Administrator => Action::VendAsAdministrator,
+            Grant::Groups(_) | Grant::ServiceToken => Action::Vend,
+        };
+        match loan {
+            Ok(loan) => {
+                let entry = loan.entry(action(&loan), asking);
+                let entry = ask.reason.iter().fold(entry, Entry::reason);
+                Ok(self.trail.record(entry, loan.vended).await?)
+            }
+            Err(error) => Err(self.refuse(asking, name, Action::Vend, error).await),
+        }
+    }
+
+    /// Lends credentials only to ask AWS who they act as.
+    pub async fn caller_identity(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+    ) -> Result<Recorded<CallerIdentity>, VendError> {
+        let asked = async {
+            let loan = self.lend(asking, name, &VendRequest::default()).await?;
+            let identity = self.sts.caller_identity(&loan.key, &loan.vended.credentials, asking.deadline).await?;
+            Ok((loan, identity))
+        };
+        match asked.await {
+            Ok((loan, identity)) => Ok(self.trail.record(loan.entry(Action::CallerIdentity, asking), identity).await?),
+            Err(error) => Err(self.refuse(asking, name, Action::CallerIdentity, error).await),
+        }
+    }
+
+    /// Makes a link that opens AWS's console signed in.
+    pub async fn console_link(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        destination: Option<&str>,
+        session_duration_seconds: Option<u32>,
+    ) -> Result<Recorded<ConsoleLink>, VendError> {
+        let linked = async {
+            let entitlement = self.prove(asking.caller, name)?;
+            let destination = self.destination(&entitlement, destination)?;
+            let loan = self.lend(asking, name, &VendRequest::default()).await?;
+            let ask = LinkRequest {
+                credentials: &loan.vended.credentials,
+                region: &loan.key.region,
+                destination: &destination,
+                // AWS takes a duration for roles only.
+                session_duration_seconds: session_duration_seconds
+                    .filter(|_| matches!(loan.request, StsRequest::AssumeRole(_))),
+                deadline: asking.deadline,
+            };
+            let link = self.federation.link(&ask, self.clock.now()).await?;
+            Ok((loan, link))
+        };
+        match linked.await {
+            Ok((loan, link)) => Ok(self.trail.record(loan.entry(Action::ConsoleUrl, asking), link).await?),
+            Err(error) => Err(self.refuse(asking, name, Action::ConsoleUrl, error).await),
+        }
+    }
+
+    /// Where a console link of this connector would lead.
+    pub fn destination(&self, entitlement: &Entitlement, asked: Option<&str>) -> Result<Destination, VendError> {
+        let spec = &entitlement.connector().spec;
+        if !spec.has_console() {
+            return Err(VendError::ConsoleNotSupported);
+        }
+        let snapshot = self.inventory.snapshot();
+        let key = snapshot.access_key(spec.access_key()).ok_or(VendError::NoAccessKey)?;
+        let destination = match asked {
+            Some(text) => Destination::parse(text)?,
+            None => spec.console_destination().cloned().unwrap_or_else(|| Destination::home(key.partition())),
+        };
+        if destination.partition() == key.partition() {
+            Ok(destination)
+        } else {
+            Err(DestinationError::Partition.into())
+        }
+    }
+
+    async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
+        let entitlement = self.prove(asking.caller, name)?;
+        let connector = Arc::clone(entitlement.connector());
+        let request = render::render(&entitlement, ask)?;
+        let stored = self.access_key(&connector)?;
+        let key = Arc::new(OpenKey::open(&stored, &self.vault)?);
+
+        let reuse_key = reuse::key(&entitlement, &key, &request);
+        let call = self.call(&entitlement, &key, &request, asking.deadline);
+        let obtained =
+            self.reusable.obtain(reuse_key, connector.spec.reuse(), ask.fresh, asking.deadline, call).await?;
+
+        // The wait may have been long: whoever was removed meanwhile gets nothing.
+        let caller = self.sign_in.again(asking.caller).await?;
+        let entitlement = self.prove(&caller, name)?;
+
+        let arn = match (&obtained.credentials.arn, &stored.details.owner) {
+            (Some(arn), _) => Some(arn.clone()),
+            (None, Some(owner)) => Some(owner.arn.clone()),
+            (None, None) => {
+                let asked = self.sts.caller_identity(&key, &obtained.credentials, asking.deadline).await;
+                asked.ok().map(|identity| identity.arn)
+            }
+        };
+        let account = arn.as_deref().and_then(AccountId::of_arn).or_else(|| connector.spec.account());
+        let vended = Vended { connector, credentials: obtained.credentials, arn, account, reused: obtained.reused };
+        Ok(Loan { entitlement, key, request, vended })
+    }
+
+    fn access_key(&self, connector: &Connector) -> Result<Arc<AccessKey>, VendError> {
+        let snapshot = self.inventory.snapshot();
+        let stored = snapshot.access_key(connector.spec.access_key()).ok_or(VendError::NoAccessKey)?;
+        stored.may_serve(connector)?;
+        Ok(Arc::clone(stored))
+    }
+
+    /// The call to STS as something that can be made later, by a task of its own.
+    fn call(
+        &self,
+        entitlement: &Entitlement,
+        key: &Arc<OpenKey>,
+        request: &StsRequest,
+        deadline: Instant,
+    ) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<Credentials, StsError>> + Send>> + Clone + use<>
+    {
+        let (broker, entitlement, key, request) =
+            (self.clone(), entitlement.clone(), Arc::clone(key), Arc::new(request.clone()));
+        move || {
+            let (broker, entitlement, key, request) =
+                (broker.clone(), entitlement.clone(), Arc::clone(&key), Arc::clone(&request));
+            Box::pin(async move {
+                broker.pace.admit(&key)?;
+                let outcome = broker.sts.issue(&entitlement, &key, &request, deadline).await;
+                broker.note(&key, broker.pace.learn(&key, &outcome)).await;
+                outcome
+            })
+        }
+    }
+
+    async fn note(&self, key: &OpenKey, turn: pace::Turn) {
+        let health = match turn {
+            pace::Turn::None => return,
+            pace::Turn::WentBad(refusal) => {
+                tracing::error!(access_key.id = %key.aws_key_id, aws.code = refusal.code, "AWS refuses this access key");
+                KeyHealth { refused: Some((self.clock.now(), refusal.code)) }
+            }
+            pace::Turn::Recovered => {
+                tracing::info!(access_key.id = %key.aws_key_id, "AWS takes this access key again");
+                KeyHealth::default()
+            }
+        };
+        if let Err(error) = self.inventory.store().note_key_health(key.id, &health).await {
+            tracing::warn!(%error, "cannot note what AWS said of an access key");
+        }
+    }
+
+    /// Writes the refusal down and hands it back; when that cannot be written either, that is the answer.
+    async fn refuse(&self, asking: &Asking<'_>, name: &ConnectorName, action: Action, error: VendError) -> VendError {
+        let outcome = match &error {
+            VendError::NoSuchConnector
+            | VendError::NotEntitled(_)
+            | VendError::Caller(_)
+            | VendError::Request(_)
+            | VendError::Destination(_)
+            | VendError::ConsoleNotSupported => Outcome::Refused,
+            VendError::Aws(_)
+            | VendError::Console(_)
+            | VendError::NoAccessKey
+            | VendError::CannotServe(_)
+            | VendError::Seal(_) => Outcome::Failed,
+            VendError::Trail(_) => return error,
+        };
+        let reason = match error.aws_refusal() {
+            Some(refusal) => format!("{error}: {}", refusal.message),
+            None => error.to_string(),
+        };
+        let entry = Entry::new(Actor::of(asking.caller), action, outcome, asking.origin.clone());
+        match self.trail.record(entry.connector(name).reason(&reason), ()).await {
+            Ok(_) => error,
+            Err(unwritten) => unwritten.into(),
+        }
+    }
+}
+
+impl Loan {
+    fn entry(&self, action: Action, asking: &Asking<'_>) -> Entry {
+        let mut facts = VendedFacts {
+            access_key_id: Some(self.vended.credentials.access_key_id.clone()),
+            reused: Some(self.vended.reused),
+            ..VendedFacts::default()
+        };
+        match &self.request {
+            StsRequest::AssumeRole(role) => {
+                facts.session_name = Some(role.session_name.as_str().to_owned());
+                facts.role_arn = Some(role.role_arn.as_str().to_owned());
+                facts.source_identity = role.source_identity.as_ref().map(|name| name.as_str().to_owned());
+            }
+            StsRequest::FederatedUser(user) => facts.session_name = Some(user.name.as_str().to_owned()),
+            StsRequest::SessionToken { .. } => {}
+        }
+        Entry::new(Actor::of(asking.caller), action, Outcome::Success, asking.origin.clone())
+            .connector(&self.vended.connector.name)
+            .vended(facts)
+    }
+}
+
+impl Recorded<Vended> {
+    /// For the answer alone; the record is durable.
+    pub fn secret_access_key(&self) -> &SecretString {
+        &self.value().credentials.secret_access_key
+    }
+
+    /// For the answer alone; the record is durable.
+    pub fn session_token(&self) -> &SecretString {
+        &self.value().credentials.session_token
+    }
+}
+
+impl VendError {
+    /// What AWS said, where AWS said no.
+    pub fn aws_refusal(&self) -> Option<&crate::sts::AwsRefusal> {
+        match self {
+            Self::Aws(error) => error.refusal(),
+            Self::NoSuchConnector
+            | Self::NotEntitled(_)
+            | Self::Caller(_)
+            | Self::Request(_)
+            | Self::Destination(_)
+            | Self::ConsoleNotSupported
+            | Self::Console(_)
+            | Self::NoAccessKey
+            | Self::CannotServe(_)
+            | Self::Seal(_)
+            | Self::Trail(_) => None,
+        }
+    }
+}

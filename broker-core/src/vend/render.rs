@@ -1,0 +1,315 @@
+//! Fills in a connector for one caller: the request that STS will see, within the connector's limits and never wider.
+
+use crate::caller::Caller;
+use crate::connector::Connector;
+use crate::entitlement::{Entitlement, Grant};
+use crate::lifetime::MIN_SECONDS;
+use crate::name::Group;
+use crate::policy::{PolicyError, SessionPolicy};
+use crate::principal::{AssumeRole, FederatedRights, FederatedUser, Principal};
+use crate::session_name::{NameLimit, SessionNameError, Subject, SubjectKind};
+use crate::sts::{RoleRequest, StsRequest, UserRequest};
+use crate::tag::{TagError, TagSource, TagValue};
+
+/// What a caller may ask for beyond the connector's name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VendRequest {
+    pub duration_seconds: Option<u32>,
+    /// Can only narrow what the connector gives.
+    pub policy: Option<SessionPolicy>,
+    /// In the caller's own words, for the trail.
+    pub reason: Option<String>,
+    /// Never earlier credentials.
+    pub fresh: bool,
+}
+
+/// Why no request can be made of it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RenderError {
+    #[error("duration_seconds must be from {minimum} to {maximum}")]
+    DurationOutOfRange { minimum: u32, maximum: u32 },
+    #[error("{0}")]
+    Policy(PolicyError),
+    #[error("AWS takes no policy for a session token")]
+    PolicyOfSessionToken,
+    #[error(transparent)]
+    SessionName(#[from] SessionNameError),
+    #[error(transparent)]
+    Tag(#[from] TagError),
+}
+
+/// Fills in everything.
+pub(super) fn render(entitlement: &Entitlement, ask: &VendRequest) -> Result<StsRequest, RenderError> {
+    let connector = entitlement.connector();
+    let duration_seconds = duration(connector.spec.principal(), ask.duration_seconds)?;
+    let subject = Named::of(entitlement);
+    match connector.spec.principal() {
+        Principal::FederatedUser(user) => subject.federated_user(user, duration_seconds, ask.policy.as_ref()),
+        Principal::AssumeRole(role) => subject.assume_role(role, duration_seconds, ask.policy.as_ref()),
+        Principal::SessionToken(_) if ask.policy.is_some() => Err(RenderError::PolicyOfSessionToken),
+        Principal::SessionToken(_) => Ok(StsRequest::SessionToken { duration_seconds }),
+    }
+}
+
+fn duration(principal: &Principal, asked: Option<u32>) -> Result<u32, RenderError> {
+    let (default, maximum) = principal.durations();
+    match asked {
+        None => Ok(default),
+        Some(seconds) if (MIN_SECONDS..=maximum).contains(&seconds) => Ok(seconds),
+        Some(_) => Err(RenderError::DurationOutOfRange { minimum: MIN_SECONDS, maximum }),
+    }
+}
+
+/// The caller, as templates and tags name them.
+struct Named<'a> {
+    subject: Subject<'a>,
+    username: String,
+    email: Option<&'a str>,
+    granting: Vec<&'a Group>,
+}
+
+impl<'a> Named<'a> {
+    fn of(entitlement: &'a Entitlement) -> Self {
+        let connector: &'a Connector = entitlement.connector();
+        let granting = match entitlement.grant() {
+            Grant::Groups(groups) => groups.iter().collect(),
+            Grant::Administrator | Grant::ServiceToken => Vec::new(),
+        };
+        match entitlement.caller() {
+            Caller::Person(caller) => {
+                let person = &caller.person;
+                let subject = Subject {
+                    kind: SubjectKind::Person,
+                    directory: person.subject.directory.as_str(),
+                    id: &person.subject.id,
+                    username: &person.username,
+                    email: person.trusted_email(),
+                    connector: connector.name.as_str(),
+                };
+                Self { subject, username: person.username.clone(), email: person.trusted_email(), granting }
+            }
+            Caller::Service(caller) => {
+                let subject = Subject {
+                    kind: SubjectKind::Service,
+                    directory: SERVICE_DIRECTORY,
+                    id: caller.name.as_str(),
+                    username: caller.name.as_str(),
+                    email: None,
+                    connector: connector.name.as_str(),
+                };
+                // The same prefix as in session names: no person's tag can pass for a job's.
+                Self { subject, username: format!("svc.{}", caller.name), email: None, granting }
+            }
+        }
+    }
+
+    fn federated_user(
+        &self,
+        user: &FederatedUser,
+        duration_seconds: u32,
+        narrowing: Option<&SessionPolicy>,
+    ) -> Result<StsRequest, RenderError> {
+        let (own, policy_arns) = match &user.rights {
+            FederatedRights::SessionPolicies { policy, policy_arns } => {
+                (policy.as_ref(), policy_arns.iter().cloned().collect())
+            }
+            FederatedRights::ResourcePolicies => (None, Vec::new()),
+        };
+        let tags = user.tags.iter().map(|(key, source)| Ok((key.clone(), self.value(source)?)));
+        Ok(StsRequest::FederatedUser(UserRequest {
+            name: user.session_name.render(&self.subject, NameLimit::Federated)?,
+            duration_seconds,
+            policy: narrowed(own, narrowing)?,
+            policy_arns,
+            tags: tags.collect::<Result<_, TagError>>()?,
+        }))
+    }
+
+    fn assume_role(
+        &self,
+        role: &AssumeRole,
+        duration_seconds: u32,
+        narrowing: Option<&SessionPolicy>,
+    ) -> Result<StsRequest, RenderError> {
+        // Session policies are a union: only where there is none at all may the caller's own say Allow.
+        let policy = match (&role.policy, role.policy_arns.is_empty(), narrowing) {
+            (None, true, Some(policy)) => Some(policy.clone()),
+            (own, _, narrowing) => narrowed(own.as_ref(), narrowing)?,
+        };
+        let tags = role.tags.iter().map(|(key, tag)| Ok((key.clone(), self.value(&tag.source)?)));
+        let transitive = role.tags.iter().filter(|(_, tag)| tag.transitive).map(|(key, _)| key.clone());
+        let source_identity =
+            role.source_identity.as_ref().map(|template| template.render(&self.subject, NameLimit::SourceIdentity));
+        Ok(StsRequest::AssumeRole(RoleRequest {
+            role_arn: role.role_arn.clone(),
+            session_name: role.session_name.render(&self.subject, NameLimit::Role)?,
+            duration_seconds,
+            external_id: role.external_id.clone(),
+            policy,
+            policy_arns: role.policy_arns.iter().cloned().collect(),
+            source_identity: source_identity.transpose()?,
+            tags: tags.collect::<Result<_, TagError>>()?,
+            transitive_tag_keys: transitive.collect(),
+        }))
+    }
+
+    fn value(&self, source: &TagSource) -> Result<TagValue, TagError> {
+        source.value_for(&self.username, self.email, &self.granting)
+    }
+}
+
+/// The connector's own policy with the caller's denials appended. An Allow of the caller's would widen it, and is refused.
+fn narrowed(
+    own: Option<&SessionPolicy>,
+    request: Option<&SessionPolicy>,
+) -> Result<Option<SessionPolicy>, RenderError> {
+    match (own, request) {
+        (own, None) => Ok(own.cloned()),
+        (Some(own), Some(request)) => own.narrowed_by(request).map(Some).map_err(RenderError::Policy),
+        (None, Some(request)) => request.must_only_deny().map(|()| Some(request.clone())).map_err(RenderError::Policy),
+    }
+}
+
+/// The place of a directory's name for those whom no directory knows; no directory can be called so.
+const SERVICE_DIRECTORY: &str = "(service)";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::caller::{Person, PersonCaller, ServiceCaller, Subject as PersonSubject};
+    use crate::connector::ManagedBy;
+    use crate::entitlement::Rules;
+    use crate::id::{ConnectorId, ServiceTokenId, SessionId};
+
+    const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+    const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
+
+    fn entitled(principal: Value) -> Entitlement {
+        let fields = json!({ "access_key": "main", "groups": ["corp/b", "corp/a"], "principal": principal });
+        let connector = connector(fields);
+        let groups: BTreeSet<Group> =
+            ["corp/a", "corp/b", "corp/c"].map(|group| group.to_owned().try_into().unwrap()).into();
+        let person = Person {
+            subject: PersonSubject { directory: "corp".to_owned().try_into().unwrap(), id: "1".to_owned() },
+            username: "ada".to_owned(),
+            display_name: None,
+            email: Some("ada@corp.example".to_owned()),
+            email_trusted: false,
+            groups,
+        };
+        let caller = Caller::Person(PersonCaller {
+            session: SessionId::random(),
+            expires_at: Timestamp::MAX,
+            person,
+            admin: false,
+        });
+        prove(&caller, &connector)
+    }
+
+    fn connector(fields: Value) -> Arc<Connector> {
+        let spec = serde_json::from_value(fields).unwrap();
+        let name = "deploy".to_owned().try_into().unwrap();
+        Arc::new(Connector { id: ConnectorId::random(), name, revision: 1, managed_by: ManagedBy::File, spec })
+    }
+
+    fn prove(caller: &Caller, connector: &Arc<Connector>) -> Entitlement {
+        Entitlement::prove(caller, connector, Rules { administrators_use_every_connector: true }).unwrap()
+    }
+
+    fn role(more: Value) -> Value {
+        let mut fields = json!({ "role_arn": "arn:aws:iam::123456789012:role/deploy" });
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "assume_role": fields })
+    }
+
+    fn ask(policy: &str) -> VendRequest {
+        VendRequest { policy: Some(SessionPolicy::parse(policy).unwrap()), ..VendRequest::default() }
+    }
+
+    fn policy_of(request: Result<StsRequest, RenderError>) -> Result<Option<String>, RenderError> {
+        request.map(|request| match request {
+            StsRequest::AssumeRole(role) => role.policy.map(|policy| policy.as_str().to_owned()),
+            StsRequest::FederatedUser(user) => user.policy.map(|policy| policy.as_str().to_owned()),
+            StsRequest::SessionToken { .. } => None,
+        })
+    }
+
+    #[test]
+    fn a_callers_allow_is_taken_only_where_there_is_no_session_policy_at_all() {
+        let bare = role(json!({}));
+        assert_eq!(policy_of(render(&entitled(bare), &ask(ALLOW))).unwrap().as_deref(), Some(ALLOW));
+        for limited in [
+            role(json!({ "policy": ALLOW })),
+            role(json!({ "policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"] })),
+            json!({ "federated_user": { "policy": ALLOW } }),
+            json!({ "federated_user": { "policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"] } }),
+            json!({ "federated_user": { "resource_policies_grant_access": true } }),
+        ] {
+            let widened = render(&entitled(limited.clone()), &ask(ALLOW));
+            assert!(matches!(widened, Err(RenderError::Policy(_))), "{limited}: {widened:?}");
+            let narrowed = policy_of(render(&entitled(limited.clone()), &ask(DENY))).unwrap().unwrap();
+            assert!(narrowed.contains("Deny"), "{limited}: {narrowed}");
+        }
+    }
+
+    #[test]
+    fn a_session_token_takes_no_policy() {
+        let request = render(&entitled(json!({ "session_token": {} })), &ask(DENY));
+        assert_eq!(request, Err(RenderError::PolicyOfSessionToken));
+    }
+
+    #[test]
+    fn durations_stay_within_the_connectors_own() {
+        let duration = |seconds| {
+            let ask = VendRequest { duration_seconds: seconds, ..VendRequest::default() };
+            render(&entitled(role(json!({ "max_duration_seconds": 7_200 }))), &ask).map(|ok| ok.duration_seconds())
+        };
+        assert_eq!(duration(None), Ok(3_600));
+        assert_eq!(duration(Some(7_200)), Ok(7_200));
+        assert_eq!(duration(Some(900)), Ok(900));
+        let refusal = Err(RenderError::DurationOutOfRange { minimum: 900, maximum: 7_200 });
+        assert_eq!(duration(Some(7_201)), refusal);
+        assert_eq!(duration(Some(899)), refusal);
+    }
+
+    #[test]
+    fn tags_name_the_granting_groups_and_no_others() {
+        let tagged = role(
+            json!({ "tags": { "groups": { "from": "groups", "transitive": true }, "who": { "from": "username" } } }),
+        );
+        let StsRequest::AssumeRole(request) = render(&entitled(tagged), &VendRequest::default()).unwrap() else {
+            panic!("a role")
+        };
+        let tags: Vec<(&str, &str)> = request.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(tags, [("groups", "corp/a:corp/b"), ("who", "ada")]);
+        assert_eq!(request.transitive_tag_keys.iter().map(|key| key.as_str()).collect::<Vec<_>>(), ["groups"]);
+    }
+
+    #[test]
+    fn an_untrusted_address_names_no_session() {
+        let by_mail = role(json!({ "session_name": "{email}" }));
+        assert!(matches!(render(&entitled(by_mail), &VendRequest::default()), Err(RenderError::SessionName(_))));
+    }
+
+    #[test]
+    fn a_jobs_session_name_cannot_be_a_persons() {
+        let connector = connector(json!({ "access_key": "main", "scope": "system", "principal": role(json!({})) }));
+        let caller = Caller::Service(ServiceCaller {
+            token: ServiceTokenId::random(),
+            name: "ada".to_owned().try_into().unwrap(),
+            expires_at: Timestamp::MAX,
+            connectors: BTreeSet::from([connector.id]),
+        });
+        let StsRequest::AssumeRole(request) = render(&prove(&caller, &connector), &VendRequest::default()).unwrap()
+        else {
+            panic!("a role")
+        };
+        assert_eq!(request.session_name.as_str(), "svc.ada");
+    }
+}

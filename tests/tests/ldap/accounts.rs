@@ -1,0 +1,129 @@
+//! What becomes of people: renamed, removed from groups, locked, told to change their password, gone.
+
+use std::time::Duration;
+
+use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing};
+use tests::slapd::{SUFFIX, Slapd, USERS};
+
+use crate::{Config, group_names, refusal, sign_in, standing, welcome};
+
+#[tokio::test]
+async fn a_renamed_person_is_the_same_person() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let ada = welcome(&directory, "ada").await;
+    server.modify(&format!(
+        "dn: uid=ada,{USERS}\nchangetype: modrdn\nnewrdn: uid=ada.king\ndeleteoldrdn: 1\nnewsuperior: ou=contractors,{USERS}\n"
+    ));
+    let Standing::Good(renamed) = standing(&directory, &ada).await else { panic!("she is still there") };
+    assert_eq!(renamed.subject, ada.subject);
+    assert_eq!(renamed.username, "ada.king");
+    assert!(matches!(sign_in(&directory, "ada", "ada secret").await, Err(AuthenticateError::NoSuchUser)));
+}
+
+#[tokio::test]
+async fn leaving_a_group_shows_at_the_next_look() {
+    let server = Slapd::start();
+    for groups in ["member_of = {}", "search = { base = 'ou=groups,dc=corp,dc=example' }"] {
+        let directory = Config::of(&server).groups(groups).open();
+        let bob = welcome(&directory, "bob").await;
+        assert_eq!(group_names(&bob), ["staff"]);
+        let member =
+            format!("dn: cn=staff,ou=groups,{SUFFIX}\nchangetype: modify\n%: member\nmember: uid=bob,{USERS}\n");
+        server.modify(&member.replace('%', "delete"));
+        let Standing::Good(bob) = standing(&directory, &bob).await else { panic!("he is still there") };
+        assert!(bob.groups.is_empty(), "{groups}");
+        server.modify(&member.replace('%', "add"));
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_person_is_gone_and_a_new_one_of_that_name_is_another() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let bob = welcome(&directory, "bob").await;
+    server.tool("ldapdelete", &[&format!("uid=bob,{USERS}")], "").succeeded();
+    assert_eq!(standing(&directory, &bob).await, Standing::Gone);
+    server.modify(&format!(
+        "dn: uid=bob,{USERS}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: bob\ncn: Bob\nsn: Bob\nuserPassword: bob secret\n"
+    ));
+    assert_eq!(standing(&directory, &bob).await, Standing::Gone);
+    assert_ne!(welcome(&directory, "bob").await.subject, bob.subject);
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_is_nobodys() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    for id in ["", "*", "1)(uid=*", "00000000-0000-0000-0000-000000000000", "ä"] {
+        assert_eq!(directory.look_up(id).await.unwrap(), Standing::Gone, "{id:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_disabled_for_those_who_know_the_password() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).users("disabled = { attribute = 'employeeType', value = 'left' }").open();
+    assert_eq!(refusal(&directory, "carol", "carol secret").await, Refusal::Disabled);
+    assert_eq!(refusal(&directory, "carol", "wrong").await, Refusal::WrongPassword);
+    let ada = welcome(&directory, "ada").await;
+    server.set("ada", "employeeType", "LEFT");
+    assert_eq!(standing(&directory, &ada).await, Standing::Disabled);
+    let any = Config::of(&server).users("disabled = { attribute = 'employeeType' }").open();
+    assert_eq!(standing(&any, &ada).await, Standing::Disabled);
+}
+
+#[tokio::test]
+async fn whom_the_users_filter_lets_in_no_more_is_gone() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).users("filter = '(&(uid={username})(!(employeeType=left)))'").open();
+    let ada = welcome(&directory, "ada").await;
+    assert!(matches!(standing(&directory, &ada).await, Standing::Good(_)));
+    server.set("ada", "employeeType", "left");
+    assert_eq!(standing(&directory, &ada).await, Standing::Gone);
+}
+
+#[tokio::test]
+async fn an_account_that_an_administrator_locked_is_locked() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let ada = welcome(&directory, "ada").await;
+    server.set("ada", "pwdAccountLockedTime", "000001010000Z");
+    assert_eq!(standing(&directory, &ada).await, Standing::Disabled);
+    assert_eq!(refusal(&directory, "ada", "ada secret").await, Refusal::Locked);
+}
+
+#[tokio::test]
+async fn guesses_lock_the_door_but_do_not_throw_out_who_is_inside() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let ada = welcome(&directory, "ada").await;
+    for _ in 0..3 {
+        assert_eq!(refusal(&directory, "ada", "a guess").await, Refusal::WrongPassword);
+    }
+    assert_eq!(refusal(&directory, "ada", "ada secret").await, Refusal::Locked);
+    assert!(matches!(standing(&directory, &ada).await, Standing::Good(_)));
+}
+
+#[tokio::test]
+async fn a_password_that_was_reset_must_be_changed_though_the_bind_succeeds() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    server.set("ada", "pwdReset", "TRUE");
+    let answer = sign_in(&directory, "ada", "ada secret").await;
+    assert!(matches!(answer, Err(AuthenticateError::PasswordExpired)), "{answer:?}");
+    let binds = format!("BIND dn=\"uid=ada,{USERS}\" mech=SIMPLE");
+    assert_eq!(server.logged(&binds), 1, "the server bound her\n{}", server.log());
+    assert_eq!(refusal(&directory, "ada", "wrong").await, Refusal::WrongPassword);
+}
+
+#[tokio::test]
+async fn an_expired_password_is_expired_only_for_who_knows_it() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    // It may be used for one second.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(refusal(&directory, "fred", "wrong").await, Refusal::WrongPassword);
+    let answer = sign_in(&directory, "fred", "fred secret").await;
+    assert!(matches!(answer, Err(AuthenticateError::PasswordExpired)), "{answer:?}");
+}

@@ -1,0 +1,158 @@
+//! Groups: all of them or an error, never a shorter list.
+
+use std::fmt::Write as _;
+
+use broker_core::directory::{AuthenticateError, Refusal};
+use tests::slapd::{GROUPS, Members, Options, SERVICE, Slapd, USERS};
+
+use crate::{Config, group_names, outage, refusal, sign_in, standing, welcome};
+
+#[tokio::test]
+async fn both_directions_give_the_same_groups() {
+    let server = Slapd::start();
+    let under_groups = Config::of(&server).groups(&format!("member_of = {{ base = '{GROUPS}' }}")).open();
+    let searched = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}' }}")).open();
+    let ada = welcome(&under_groups, "ada").await;
+    assert_eq!(group_names(&ada), ["Release, Team", "staff"], "a comma in a name is part of it");
+    assert_eq!(welcome(&searched, "ada").await, ada);
+    assert_eq!(group_names(&welcome(&searched, "carol").await), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn without_a_base_groups_from_anywhere_count() {
+    let server = Slapd::start();
+    let ada = welcome(&Config::of(&server).open(), "ada").await;
+    assert_eq!(group_names(&ada), ["Release, Team", "chess", "staff"]);
+    let other_name = Config::of(&server).groups("member_of = { name_attribute = 'ou' }").open();
+    assert!(matches!(refusal(&other_name, "ada", "ada secret").await, Refusal::UnusableEntry(_)));
+}
+
+#[tokio::test]
+async fn groups_by_name_of_the_user() {
+    let server = Slapd::start();
+    let text =
+        format!("search = {{ base = '{GROUPS}', filter = '(&(objectClass=posixGroup)(memberUid={{username}}))' }}");
+    let directory = Config::of(&server).groups(&text).open();
+    assert_eq!(group_names(&sign_in(&directory, "ADA", "ada secret").await.unwrap()), ["unix-ops"]);
+    assert!(welcome(&directory, "bob").await.groups.is_empty());
+}
+
+#[tokio::test]
+async fn many_groups_come_page_by_page() {
+    let server = Slapd::start_with(&Options { more: many_groups(), ..Options::default() });
+    let directory = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}', page_size = 50 }}")).open();
+    assert_eq!(welcome(&directory, "ada").await.groups.len(), 124);
+    assert_eq!(server.logged("(member=uid=ada"), 3, "three pages\n{}", server.log());
+}
+
+#[tokio::test]
+async fn a_size_limit_is_an_outage_and_not_a_shorter_list() {
+    let limit = |limit: &str| Options {
+        more: many_groups(),
+        database: format!("limits dn.exact=\"{SERVICE}\" {limit}"),
+        ..Options::default()
+    };
+    for (options, code) in [(limit("size=50"), "code 4"), (limit("size.pr=20 size.prtotal=unlimited"), "code 11")] {
+        let server = Slapd::start_with(&options);
+        let directory = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}' }}")).open();
+        let outage = outage(&directory, "ada", "ada secret").await;
+        assert!(outage.contains(code), "{outage}");
+    }
+}
+
+#[tokio::test]
+async fn a_smaller_page_satisfies_the_servers_maximum() {
+    let database = format!("limits dn.exact=\"{SERVICE}\" size.pr=20 size.prtotal=unlimited");
+    let server = Slapd::start_with(&Options { more: many_groups(), database, ..Options::default() });
+    let directory = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}', page_size = 20 }}")).open();
+    assert_eq!(welcome(&directory, "ada").await.groups.len(), 124);
+}
+
+#[tokio::test]
+async fn too_many_groups_are_a_refusal() {
+    let database = format!("limits dn.exact=\"{SERVICE}\" size=unlimited");
+    let server = Slapd::start_with(&Options { more: groups_of("ada", 2_000), database, ..Options::default() });
+    for text in [format!("search = {{ base = '{GROUPS}' }}"), "member_of = {}".to_owned()] {
+        let directory = Config::of(&server).groups(&text).open();
+        assert!(matches!(refusal(&directory, "ada", "ada secret").await, Refusal::UnusableEntry(_)), "{text}");
+        welcome(&directory, "bob").await;
+    }
+}
+
+#[tokio::test]
+async fn groups_in_groups_are_followed_to_the_end_and_around_no_circle() {
+    let server = Slapd::start_with(&Options { more: chain(4) + &circle(), ..Options::default() });
+    let flat = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}' }}")).open();
+    assert_eq!(group_names(&welcome(&flat, "bob").await), ["level-0", "ring-a", "staff"]);
+    let nested = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}', nested = true }}")).open();
+    let bob = welcome(&nested, "bob").await;
+    assert_eq!(group_names(&bob), ["level-0", "level-1", "level-2", "level-3", "ring-a", "ring-b", "ring-c", "staff"]);
+    assert!(matches!(standing(&nested, &bob).await, broker_core::directory::Standing::Good(again) if again == bob));
+}
+
+#[tokio::test]
+async fn groups_nested_too_deep_are_a_refusal_and_not_a_shorter_list() {
+    let server = Slapd::start_with(&Options { more: chain(11), ..Options::default() });
+    let nested = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}', nested = true }}")).open();
+    assert!(matches!(refusal(&nested, "bob", "bob secret").await, Refusal::UnusableEntry(_)));
+    welcome(&nested, "ada").await;
+}
+
+#[tokio::test]
+async fn the_dynlist_overlay_computes_groups_in_groups() {
+    let options = Options { more: chain(3), members: Members::Dynlist, ..Options::default() };
+    let server = Slapd::start_with(&options);
+    let bob = welcome(&Config::of(&server).open(), "bob").await;
+    assert_eq!(group_names(&bob), ["level-0", "level-1", "level-2", "staff"]);
+}
+
+#[tokio::test]
+async fn a_group_with_two_names_is_called_by_the_one_in_its_dn() {
+    let more = group("staff-eu", &format!("uid=bob,{USERS}")).replace("cn: staff-eu\n", "cn: staff-eu\ncn: admins\n");
+    let server = Slapd::start_with(&Options { more, ..Options::default() });
+    let directory = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}' }}")).open();
+    assert_eq!(group_names(&welcome(&directory, "bob").await), ["staff", "staff-eu"]);
+}
+
+#[tokio::test]
+async fn groups_that_the_service_may_not_read_are_no_groups_but_a_missing_base_is_an_outage() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).groups("search = { base = 'ou=nowhere,dc=corp,dc=example' }").open();
+    let answer = sign_in(&directory, "ada", "ada secret").await;
+    assert!(matches!(answer, Err(AuthenticateError::Unavailable(_))), "{answer:?}");
+}
+
+/// 122 groups of Ada's, beside the two that she has.
+fn many_groups() -> String {
+    groups_of("ada", 122)
+}
+
+fn groups_of(uid: &str, count: usize) -> String {
+    (0..count).fold(String::new(), |mut text, number| {
+        text.push_str(&group(&format!("many-{number:04}"), &format!("uid={uid},{USERS}")));
+        text
+    })
+}
+
+/// Bob is in the first group, which is in the second, and so on.
+fn chain(length: usize) -> String {
+    (0..length).fold(String::new(), |mut text, number| {
+        let below = number.checked_sub(1).map(|below| format!("cn=level-{below},{GROUPS}"));
+        text.push_str(&group(&format!("level-{number}"), &below.unwrap_or_else(|| format!("uid=bob,{USERS}"))));
+        text
+    })
+}
+
+/// Three groups, each in the next one and the last in the first.
+fn circle() -> String {
+    let mut text = group("ring-a", &format!("uid=bob,{USERS}\nmember: cn=ring-c,{GROUPS}"));
+    text.push_str(&group("ring-b", &format!("cn=ring-a,{GROUPS}")));
+    text.push_str(&group("ring-c", &format!("cn=ring-b,{GROUPS}")));
+    text
+}
+
+fn group(name: &str, member: &str) -> String {
+    let mut text = String::new();
+    write!(text, "\ndn: cn={name},{GROUPS}\nobjectClass: groupOfNames\ncn: {name}\nmember: {member}\n").unwrap();
+    text
+}

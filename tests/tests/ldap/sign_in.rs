@@ -1,0 +1,148 @@
+//! Signing in: who gets in under which name, and what a server learns on the way.
+
+use broker_core::directory::{AuthenticateError, Directory, Password, Refusal};
+use secrecy::SecretString;
+use tests::ended;
+use tests::slapd::{Options, SERVICE, Slapd, USERS};
+
+use crate::{Config, outage, refusal, sign_in, told, welcome};
+
+#[tokio::test]
+async fn a_person_is_who_the_directory_says() {
+    let server = Slapd::start();
+    let ada = welcome(&Config::of(&server).open(), "ada").await;
+    assert_eq!(ada.username, "ada");
+    assert_eq!(ada.display_name.as_deref(), Some("Ada, Countess of Lovelace"));
+    assert_eq!(ada.email.as_deref(), Some("ada@corp.example"));
+    assert_eq!(ada.trusted_email(), None, "unless the administrator says so");
+    let id = server.tool("ldapsearch", &["-LLL", "-b", USERS, "(uid=ada)", "entryUUID"], "").succeeded();
+    assert!(id.contains(&format!("entryUUID: {}\n", ada.subject.id)), "{id}");
+
+    let mut trusting = Config::of(&server);
+    trusting.more.push_str("trusted_attributes = ['email']");
+    let ada = welcome(&trusting.open(), "ada").await;
+    assert_eq!(ada.trusted_email(), Some("ada@corp.example"));
+    let bob = welcome(&trusting.open(), "bob").await;
+    assert_eq!((bob.email, bob.email_trusted, bob.display_name.as_deref()), (None, false, Some("Bob")));
+}
+
+#[tokio::test]
+async fn the_typed_spelling_is_forgotten() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let ada = welcome(&directory, "ada").await;
+    for typed in ["ADA", "ada ", " Ada", "aDa  "] {
+        assert_eq!(sign_in(&directory, typed, "ada secret").await.unwrap(), ada, "{typed:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_password_is_refused_before_any_traffic_because_servers_may_welcome_it() {
+    let server = Slapd::start_with(&Options { global: "allow bind_anon_dn".to_owned(), ..Options::default() });
+    let mut command = server.stranger("ldapwhoami");
+    command.args(["-D", &format!("uid=ada,{USERS}"), "-w", ""]);
+    let whoami = ended::run("ldapwhoami", command, "").succeeded();
+    assert!(whoami.contains("anonymous"), "the server says success to it: {whoami}");
+    assert!(Password::parse(SecretString::from("")).is_err(), "so no directory is ever asked");
+    assert!(Password::parse(SecretString::from("\0ada secret")).is_err());
+}
+
+#[tokio::test]
+async fn what_looks_like_a_filter_is_a_name() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    for typed in
+        ["*", "ad*", ")(uid=*", "ada)(|(uid=*", "ada)(uid=ada", "\\61da", "ad\\", "&", "{dn}", "{username}", "ada\\00"]
+    {
+        let answer = sign_in(&directory, typed, "ada secret").await;
+        assert!(matches!(answer, Err(AuthenticateError::NoSuchUser)), "{typed:?}: {answer:?}");
+    }
+    assert_eq!(server.logged("(uid=\\2A)"), 1, "escaped once\n{}", server.log());
+}
+
+#[tokio::test]
+async fn two_entries_of_one_name_let_nobody_in() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    assert_eq!(refusal(&directory, "twin", "twin secret").await, Refusal::Ambiguous);
+}
+
+#[tokio::test]
+async fn unknown_and_wrong_look_alike_to_the_server_too() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    assert_eq!(refusal(&directory, "ada", "wrong").await, Refusal::WrongPassword);
+    let (binds, searches) = (server.logged(" BIND dn=\"uid=ada,"), server.logged(" SRCH base="));
+    assert_eq!((binds, searches), (1, 1));
+    let nobody = sign_in(&directory, "nobody", "wrong").await;
+    assert!(matches!(nobody, Err(AuthenticateError::NoSuchUser)), "{nobody:?}");
+    assert_eq!(server.logged(" BIND dn=\"cn=brokerd-asks-for-nobody,"), 1, "a bind for nobody");
+    assert_eq!(server.logged(" SRCH base="), 2);
+    assert_eq!(server.logged("err=49"), 2, "both refused\n{}", server.log());
+    refusal(&directory, "twin", "wrong").await;
+    assert_eq!(server.logged(" BIND dn=\"cn=brokerd-asks-for-nobody,"), 2, "as for an ambiguous name");
+}
+
+#[tokio::test]
+async fn a_persons_password_never_touches_the_service_connection() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).groups("search = { base = 'ou=groups,dc=corp,dc=example' }").open();
+    for _ in 0..3 {
+        welcome(&directory, "ada").await;
+        refusal(&directory, "bob", "wrong").await;
+    }
+    let log = server.log();
+    let connections = |what: &str| -> Vec<String> {
+        let lines = log.lines().filter(|line| line.contains(what));
+        let mut found: Vec<_> =
+            lines.filter_map(|line| line.split("conn=").nth(1)?.split(' ').next().map(str::to_owned)).collect();
+        found.dedup();
+        found
+    };
+    let service = connections(&format!(" BIND dn=\"{SERVICE}\" method"));
+    let people = connections(" BIND dn=\"uid=");
+    assert_eq!(service.len(), 1, "one bind of our own serves all\n{log}");
+    assert_eq!(people.len(), 6, "each password on a connection of its own\n{log}");
+    assert!(connections(" SRCH base=\"ou=").iter().all(|connection| service.contains(connection)), "{log}");
+    assert!(people.iter().all(|connection| !service.contains(connection)), "{log}");
+}
+
+#[tokio::test]
+async fn our_own_wrong_password_is_an_outage_and_names_the_reason() {
+    let server = Slapd::start();
+    let mut config = Config::of(&server);
+    "not the service's password".clone_into(&mut config.password);
+    let outage = outage(&config.open(), "ada", "ada secret").await;
+    assert!(outage.contains("our own credential") && outage.contains("49"), "{outage}");
+    assert!(!outage.contains("not the service's password"), "{outage}");
+}
+
+#[tokio::test]
+async fn a_wrong_base_is_an_outage_and_not_an_unknown_user() {
+    let server = Slapd::start();
+    let gone = Config::of(&server).open();
+    server.tool("ldapdelete", &["-r", USERS], "").succeeded();
+    let outage = outage(&gone, "ada", "ada secret").await;
+    assert!(outage.contains("code 32"), "{outage}");
+    assert!(told(&gone.look_up("4b5a2ff5-9ea3-4f8c-b7a7-6f2d8e1a1111").await.unwrap_err()).contains("code 32"));
+    assert!(gone.probe().await.is_err());
+}
+
+#[tokio::test]
+async fn an_entry_without_its_immutable_id_cannot_be_used() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).users("id_attribute = 'employeeNumber'").open();
+    assert_eq!(welcome(&directory, "ada").await.subject.id, "1");
+    assert!(matches!(refusal(&directory, "bob", "bob secret").await, Refusal::UnusableEntry(_)));
+    assert_eq!(refusal(&directory, "bob", "wrong").await, Refusal::WrongPassword, "a guesser learns nothing of it");
+}
+
+#[tokio::test]
+async fn nothing_that_can_be_printed_holds_a_password() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    welcome(&directory, "ada").await;
+    let wrong = sign_in(&directory, "ada", "hunter2-hunter2").await.unwrap_err();
+    let printed = format!("{directory:?} {wrong:?} {}", told(&wrong));
+    assert!(!printed.contains("hunter2") && !printed.contains("service's own"), "{printed}");
+}
