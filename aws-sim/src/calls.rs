@@ -14,7 +14,7 @@ pub struct Call {
     pub action: String,
     /// Whose signature it bears (or claims to bear). For the federation endpoint, whose session it is.
     pub access_key_id: Option<String>,
-    /// The parameters as they came, without MFA codes, sessions and sign-in tokens.
+    /// The parameters as they came, without MFA codes, sessions and sign-in tokens. For S3, `path` is there too.
     pub parameters: BTreeMap<String, String>,
     /// What came of it.
     pub outcome: Outcome,

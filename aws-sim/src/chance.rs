@@ -28,8 +28,10 @@ pub(crate) fn secret() -> String {
     STANDARD.encode(bytes)
 }
 
-/// A session token with at least `length` bytes in it: like AWS's, the more policy and tags, the longer.
-pub(crate) fn session_token(length: usize) -> String {
+/// A session token with at least `bytes` bytes in it, and of at least `size` characters. Like AWS's, it is the longer
+/// the more policy and tags it carries.
+pub(crate) fn session_token(bytes: usize, size: usize) -> String {
+    let length = bytes.max(size.saturating_sub(TOKEN_PREFIX.len()) * 3 / 4);
     let mut bytes: Vec<u8> = random_bytes().take(64).collect();
     // The first 64 bytes are what nobody can guess; the rest is there for the length.
     let mut state = bytes.iter().fold(1_u64, |state, byte| state.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte));
@@ -37,7 +39,7 @@ pub(crate) fn session_token(length: usize) -> String {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         bytes.extend(state.to_be_bytes().iter().take(4));
     }
-    format!("IQoJb3JpZ2luX2Vj{}", STANDARD.encode(bytes))
+    format!("{TOKEN_PREFIX}{}", STANDARD.encode(bytes))
 }
 
 pub(crate) fn request_id() -> String {
@@ -48,6 +50,8 @@ fn random_bytes() -> impl Iterator<Item = u8> {
     std::iter::repeat_with(|| Uuid::new_v4().into_bytes()).flatten()
 }
 
+/// How AWS's tokens begin, too.
+const TOKEN_PREFIX: &str = "IQoJb3JpZ2luX2Vj";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 #[cfg(test)]
@@ -65,7 +69,8 @@ mod tests {
 
     #[test]
     fn tokens_grow_with_what_they_carry() {
-        assert!(session_token(3_000).len() > 4_000);
-        assert_ne!(session_token(64), session_token(64));
+        assert!(session_token(3_000, 0).len() > 4_000);
+        assert!((4_096..4_104).contains(&session_token(0, 4_096).len()));
+        assert_ne!(session_token(64, 0), session_token(64, 0));
     }
 }

@@ -69,10 +69,14 @@ pub(crate) async fn answer(State(cloud): State<SharedCloud>, request: Request) -
         Some(refusal) => Err(refusal),
         None => carry_out(&cloud, service, &action, &errand).await,
     };
+    let mut parameters = errand.params.without_secrets();
+    if service == Service::S3 {
+        parameters.insert("path".to_owned(), errand.parts.uri.path().to_owned());
+    }
     cloud.journal.write(Call {
         action,
         access_key_id: errand.claim.access_key_id.clone(),
-        parameters: errand.params.without_secrets(),
+        parameters,
         outcome: outcome.as_ref().map_or_else(|refusal| Outcome::Error(refusal.code.to_owned()), |_| Outcome::Ok),
         fault: fault.clone(),
         at: cloud.clock.now(),

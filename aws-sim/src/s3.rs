@@ -85,7 +85,7 @@ pub(crate) fn answer(
         }
         ("ListObjectsV2", Address::Bucket(bucket)) => {
             visit.allow("s3:ListBucket", Some(&bucket), "")?;
-            Ok(list_objects(cloud, &bucket))
+            Ok(list_objects(cloud, &bucket, errand.params.get("prefix").unwrap_or_default()))
         }
         ("GetObject" | "HeadObject", Address::Object(bucket, key)) => {
             visit.allow("s3:GetObject", Some(&bucket), &key)?;
@@ -195,12 +195,13 @@ fn list_buckets(world: &Snapshot, caller: &Caller) -> Answer {
     Answer { content_type: "application/xml", body: xml.into_string().into() }
 }
 
-fn list_objects(cloud: &Cloud, bucket: &str) -> Answer {
-    let keys = cloud.objects.keys(bucket);
+fn list_objects(cloud: &Cloud, bucket: &str, prefix: &str) -> Answer {
+    let mut keys = cloud.objects.keys(bucket);
+    keys.retain(|(key, _)| key.starts_with(prefix));
     let mut xml = Xml::default();
     xml.root("ListBucketResult", NAMESPACE, |xml| {
         xml.text("Name", bucket);
-        xml.text("Prefix", "");
+        xml.text("Prefix", prefix);
         xml.text("KeyCount", &keys.len().to_string());
         xml.text("MaxKeys", "1000");
         xml.text("IsTruncated", "false");

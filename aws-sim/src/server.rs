@@ -1,6 +1,7 @@
 //! Accepts connections and carries requests to the front desk.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,8 +28,8 @@ pub(crate) async fn serve(listener: TcpListener, cloud: SharedCloud) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(converse(stream, router.clone()));
+            Ok((stream, peer)) => {
+                connections.spawn(converse(stream, Peer(peer.ip()), router.clone()));
                 while connections.try_join_next().is_some() {}
             }
             Err(error) => {
@@ -39,12 +40,15 @@ pub(crate) async fn serve(listener: TcpListener, cloud: SharedCloud) {
     }
 }
 
-async fn converse(stream: TcpStream, router: Router) {
+async fn converse(stream: TcpStream, peer: Peer, router: Router) {
     // Small answers must not wait for the peer's acknowledgement of the last one.
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let service = service_fn(move |request: hyper::Request<Incoming>| carry(router.clone(), request.map(Body::new)));
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        carry(router.clone(), request.map(Body::new))
+    });
     let served = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
@@ -62,6 +66,10 @@ async fn carry(mut router: Router, request: Request) -> Result<Response, HangUp>
     };
     if response.extensions().get::<HangUp>().is_some() { Err(HangUp) } else { Ok(response) }
 }
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Marks an answer that must not be given: the connection is closed instead.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

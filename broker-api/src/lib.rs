@@ -1,1 +1,14 @@
-//! placeholder
+//! The JSON that the daemon and its clients share. Fields and names are the contract: add, rename none.
+
+mod connector;
+mod credentials;
+mod problem;
+mod secret;
+mod session;
+
+pub use connector::{Connector, Connectors, PrincipalType, Scope};
+pub use credentials::{
+    CallerIdentity, ConsoleUrl, ConsoleUrlRequest, CredentialProcess, Credentials, CredentialsRequest,
+};
+pub use problem::{AwsRefusal, Problem};
+pub use session::{Identity, IdentityKind, Session, SignInRequest, SignedIn};

@@ -17,7 +17,8 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        // To the millisecond, as the store keeps it: a time read back equals the one that was written.
+        Millis::from(Timestamp::now()).into()
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use crate::access_key::AccessKey;
 use crate::caller::Caller;
 use crate::connector::{Audience, Connector};
@@ -16,6 +18,8 @@ use crate::store::{Store, StoreError};
 pub struct Inventory {
     store: Store,
     current: Arc<RwLock<Arc<Snapshot>>>,
+    /// One reads at a time; so what was read last is the newest, even where a restored backup set the counter back.
+    reading: Arc<Mutex<()>>,
 }
 
 /// What was in service at one revision. Whoever holds one sees no change until it asks for another.
@@ -30,7 +34,7 @@ pub struct Snapshot {
 impl Inventory {
     pub async fn open(store: Store) -> Result<Self, StoreError> {
         let first = Snapshot::read(&store).await?;
-        Ok(Self { store, current: Arc::new(RwLock::new(Arc::new(first))) })
+        Ok(Self { store, current: Arc::new(RwLock::new(Arc::new(first))), reading: Arc::default() })
     }
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
@@ -43,12 +47,10 @@ impl Inventory {
 
     /// Reads again if anything changed. Called after our own changes, so that whoever made one sees it at once.
     pub async fn refresh(&self) -> Result<(), StoreError> {
+        let _turn = self.reading.lock().await;
         if self.store.revision().await? != self.snapshot().revision {
             let next = Arc::new(Snapshot::read(&self.store).await?);
-            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            if next.revision > current.revision {
-                *current = next;
-            }
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
         }
         Ok(())
     }

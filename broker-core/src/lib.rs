@@ -2,6 +2,7 @@
 //!
 //! Modules stand in order: each uses only modules further down.
 
+pub mod administration;
 pub mod catalog;
 pub mod vend;
 pub mod console;

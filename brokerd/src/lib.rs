@@ -1,1 +1,13 @@
-//! placeholder
+//! The daemon: configuration, REST, web pages and subcommands around `broker-core`. A library, so that demo and tests can link it.
+
+pub mod serve;
+mod routes;
+mod api;
+mod web;
+mod access;
+mod body;
+mod caller;
+mod problem;
+mod request;
+pub mod app;
+pub mod config;

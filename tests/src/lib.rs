@@ -16,6 +16,7 @@ pub mod moto;
 pub mod postgres;
 pub mod python;
 pub mod slapd;
+pub mod stores;
 
 pub mod ended;
 pub mod installed;

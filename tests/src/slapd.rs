@@ -15,8 +15,8 @@ use crate::{environment, installed};
 #[derive(Debug)]
 pub struct Slapd {
     process: Process,
-    ldap_port: u16,
-    ldaps_port: u16,
+    port: u16,
+    tls_port: u16,
     ca_pem: String,
 }
 
@@ -72,19 +72,19 @@ impl Slapd {
         server
     }
 
-    fn start_on(ldap_port: u16, ldaps_port: u16, options: &Options) -> Option<Self> {
+    fn start_on(port: u16, tls_port: u16, options: &Options) -> Option<Self> {
         let folder = new_folder();
         let ca_pem = write_certificates(folder.path(), &options.certificate_name);
         std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(folder.path().join("slapd.conf"), configuration(folder.path(), options)).unwrap();
-        let ldaps = if options.tls { format!("ldaps://127.0.0.1:{ldaps_port}/") } else { String::new() };
+        let ldaps = if options.tls { format!("ldaps://127.0.0.1:{tls_port}/") } else { String::new() };
         let mut command = environment::command(installed::program("slapd"));
         command.arg("-f").arg(folder.path().join("slapd.conf"));
-        command.arg("-h").arg(format!("ldap://127.0.0.1:{ldap_port}/ {ldaps} {}", socket_url(folder.path())));
+        command.arg("-h").arg(format!("ldap://127.0.0.1:{port}/ {ldaps} {}", socket_url(folder.path())));
         // Stays in the foreground and writes every operation to standard error.
         command.args(["-d", "stats"]);
         let process = Process::start_in(folder, "slapd", command, Signal::INT);
-        let server = Self { process, ldap_port, ldaps_port, ca_pem };
+        let server = Self { process, port, tls_port, ca_pem };
         server.process.line_before_end("slapd starting").or_else(|| {
             let errors = server.process.stderr();
             assert!(errors.contains("Address already in use"), "slapd does not start:\n{errors}");
@@ -94,11 +94,11 @@ impl Slapd {
     }
 
     pub fn ldap_url(&self) -> String {
-        format!("ldap://127.0.0.1:{}", self.ldap_port)
+        format!("ldap://127.0.0.1:{}", self.port)
     }
 
     pub fn ldaps_url(&self) -> String {
-        format!("ldaps://127.0.0.1:{}", self.ldaps_port)
+        format!("ldaps://127.0.0.1:{}", self.tls_port)
     }
 
     /// The certificate of the authority that signed the server's.

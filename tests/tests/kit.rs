@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -56,24 +57,12 @@ fn a_signal_reaches_the_process() {
 
 #[test]
 fn nothing_outlives_a_test_process_that_dies() {
-    let mut aborting = Command::new(std::env::current_exe().unwrap());
-    aborting.args(["--exact", "dies_with_a_server_running", "--ignored", "--nocapture"]);
-    let output = aborting.output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dies_with_a_server_running")).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
-    let said: Vec<_> = stdout.lines().filter_map(|line| line.strip_prefix("started ")?.split_once(' ')).collect();
-    assert!(!output.status.success() && said.len() == 1, "{stdout}");
-    let (id, folder) = (said[0].0.parse().unwrap(), Path::new(said[0].1));
+    let (id, folder) = stdout.trim().strip_prefix("started ").unwrap().split_once(' ').unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::ABORT.as_raw()));
+    let (id, folder) = (id.parse().unwrap(), Path::new(folder));
     soon(|| !runs(id) && !folder.exists());
-}
-
-#[test]
-#[expect(clippy::print_stdout, reason = "it is how it tells")]
-#[ignore = "the other half of `nothing_outlives_a_test_process_that_dies`, which runs it"]
-fn dies_with_a_server_running() {
-    let process = shell("sleep 1000");
-    assert!(runs(process.id()));
-    println!("\nstarted {} {}", process.id(), process.folder().display());
-    std::process::abort();
 }
 
 #[tokio::test]

@@ -68,6 +68,9 @@ fn exchange(cloud: &Cloud, mut params: Params) -> Result<Answer, Refusal> {
     let text = params.take("Session");
     let text = text.ok_or_else(|| bad_request("Session is missing"))?;
     let wished = params.take("SessionDuration");
+    if params.take("SessionType").is_some_and(|kind| kind != "json") {
+        return Err(bad_request("SessionType is not valid"));
+    }
     params.nothing_left().map_err(|refusal| bad_request(refusal.message))?;
     let credentials: Credentials = serde_json::from_str(&text).map_err(|_| bad_request("Session is not valid"))?;
     let now = cloud.clock.now();
@@ -85,7 +88,7 @@ fn exchange(cloud: &Cloud, mut params: Params) -> Result<Answer, Refusal> {
         Some(wished) => now.checked_add(duration(&session, &wished)?).unwrap_or(Timestamp::MAX),
     };
     let expires = now.checked_add(TOKEN_LIFETIME).unwrap_or(Timestamp::MAX);
-    let token = chance::session_token(300);
+    let token = chance::session_token(300, 0);
     let body = serde_json::json!({ "SigninToken": token }).to_string();
     cloud.signin_tokens.keep(token, Ticket { session, console_until, expires }, now);
     Ok(Answer { content_type: "application/json", body: body.into() })

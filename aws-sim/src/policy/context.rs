@@ -49,7 +49,7 @@ fn is_known(key: &str) -> bool {
         })
 }
 
-/// Keys that the sim sets whenever AWS would.
+/// Keys that the sim sets whenever AWS would. `aws:ResourceAccount` is not among them: only `AssumeRole` sets it.
 const KEYS: &[&str] = &[
     "aws:CurrentTime",
     "aws:EpochTime",
@@ -59,7 +59,6 @@ const KEYS: &[&str] = &[
     "aws:PrincipalArn",
     "aws:PrincipalType",
     "aws:RequestedRegion",
-    "aws:ResourceAccount",
     "aws:SecureTransport",
     "aws:SourceIdentity",
     "aws:SourceIp",

@@ -1,7 +1,7 @@
 //! `AssumeRole`: another principal, if both the role and the caller's own policies agree.
 
 use super::fields::{ARN, Check, EXTERNAL_ID, SESSION_NAME, SOURCE_IDENTITY};
-use super::issue::{Blueprint, issue, write_credentials, write_packed_size};
+use super::issue::{Blueprint, issue, write_credentials, write_packed_size, write_token_size};
 use super::mfa::MfaRequest;
 use super::packed::packed_size;
 use super::session_policy::PolicyRequest;
@@ -24,6 +24,7 @@ struct Wish {
     policies: PolicyRequest,
     tags: TagRequest,
     mfa: MfaRequest,
+    token_size: usize,
 }
 
 pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
@@ -74,6 +75,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
             tags: tagging.all,
             source_identity: source_identity.clone(),
             carried,
+            token_size: wish.token_size,
         },
     );
     Ok(Box::new(move |xml| {
@@ -83,6 +85,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
             xml.text("Arn", &session_arn);
         });
         write_packed_size(xml, packed_size);
+        write_token_size(xml, &session);
         if let Some(source_identity) = &source_identity {
             xml.text("SourceIdentity", source_identity);
         }
@@ -102,6 +105,7 @@ impl Wish {
             policies: PolicyRequest::read(params, &mut check),
             tags: TagRequest::read(params, &mut check, true),
             mfa: MfaRequest::read(params, &mut check),
+            token_size: check.token_size(params.take("MinimumSessionTokenSize")),
         };
         check.finish()?;
         params.nothing_left()?;

@@ -1,7 +1,7 @@
 //! `GetFederationToken`: a name of one's choice with what session policies leave of an IAM user's rights.
 
 use super::fields::{Check, FEDERATED_NAME};
-use super::issue::{Blueprint, issue, write_credentials, write_packed_size};
+use super::issue::{Blueprint, issue, write_credentials, write_packed_size, write_token_size};
 use super::packed::packed_size;
 use super::session_policy::PolicyRequest;
 use super::tags::TagRequest;
@@ -17,6 +17,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
     let seconds = check.duration(request.params.take("DurationSeconds"), MAX_SECONDS, DEFAULT_SECONDS);
     let policies = PolicyRequest::read(&mut request.params, &mut check);
     let tags = TagRequest::read(&mut request.params, &mut check, false);
+    let token_size = check.token_size(request.params.take("MinimumSessionTokenSize"));
     check.finish()?;
     request.params.nothing_left()?;
     let user_arn = long_term_user(request.caller, "GetFederationToken")?.to_owned();
@@ -49,6 +50,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
             mfa: false,
             tags: tagging.all,
             source_identity: None,
+            token_size,
         },
     );
     Ok(Box::new(move |xml| {
@@ -58,6 +60,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
             xml.text("Arn", &session_arn);
         });
         write_packed_size(xml, packed_size);
+        write_token_size(xml, &session);
     }))
 }
 

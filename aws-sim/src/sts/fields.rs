@@ -56,6 +56,18 @@ impl Check {
         default
     }
 
+    /// `MinimumSessionTokenSize`, in bytes.
+    pub(crate) fn token_size(&mut self, value: Option<String>) -> usize {
+        let Some(value) = value else { return 0 };
+        match value.parse() {
+            Ok(size) if size <= MAX_TOKEN_SIZE => return size,
+            Ok(_) | Err(_) => {}
+        }
+        let rule = format!("Member must have value between 0 and {MAX_TOKEN_SIZE}");
+        self.complain(&format!("'{value}'"), "minimumSessionTokenSize", &rule);
+        0
+    }
+
     /// A list that is not too long.
     pub(crate) fn at_most(&mut self, field: &str, length: usize, max: usize) {
         if length > max {
@@ -123,6 +135,7 @@ pub(crate) const ARN: Shape = Shape {
 pub(crate) const TAG_KEY: Shape = Shape { min: 1, max: 128, pattern: TAG, allows: is_tag };
 pub(crate) const TAG_VALUE: Shape = Shape { min: 0, max: 256, pattern: r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*", allows: is_tag };
 const MIN_SECONDS: u32 = 900;
+pub(crate) const MAX_TOKEN_SIZE: usize = 4_096;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Request;
+use super::fields::MAX_TOKEN_SIZE;
 use crate::chance;
 use crate::session::{Actor, Limits, Session, Tag};
 use crate::xml::Xml;
@@ -21,6 +22,8 @@ pub(crate) struct Blueprint {
     pub(crate) source_identity: Option<String>,
     /// Bytes of policies and tags, by which the session token grows.
     pub(crate) carried: usize,
+    /// What the session token must measure at least.
+    pub(crate) token_size: usize,
 }
 
 pub(crate) fn issue(request: &Request<'_>, blueprint: Blueprint) -> Arc<Session> {
@@ -30,7 +33,7 @@ pub(crate) fn issue(request: &Request<'_>, blueprint: Blueprint) -> Arc<Session>
     let session = Arc::new(Session {
         access_key_id: chance::id("ASIA"),
         secret: chance::secret(),
-        token: chance::session_token(TOKEN_BYTES + blueprint.carried),
+        token: chance::session_token(TOKEN_BYTES + blueprint.carried, blueprint.token_size),
         issued: now,
         expires: now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
         account: blueprint.account,
@@ -51,6 +54,13 @@ pub(crate) fn write_credentials(xml: &mut Xml, session: &Session) {
         xml.text("SessionToken", &session.token);
         xml.text("Expiration", &session.expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     });
+}
+
+/// How much of AWS's space for session tokens is used. By the sim's rule for the packed size, none is ever too long.
+pub(crate) fn write_token_size(xml: &mut Xml, session: &Session) {
+    let size = session.token.len();
+    xml.text("SessionTokenUtilization", &(size * 100).div_ceil(MAX_TOKEN_SIZE).min(100).to_string());
+    xml.text("SessionTokenSize", &size.to_string());
 }
 
 pub(crate) fn write_packed_size(xml: &mut Xml, packed_size: Option<usize>) {

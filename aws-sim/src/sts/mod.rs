@@ -19,6 +19,7 @@ use crate::front::{Answer, Errand};
 use crate::params::Params;
 use crate::policy::Context;
 use crate::refusal::Refusal;
+use crate::server::Peer;
 use crate::session::Actor;
 use crate::world::Snapshot;
 use crate::xml::Xml;
@@ -61,6 +62,9 @@ pub(crate) fn describe_errand(cloud: &Cloud, errand: &Errand, context: &mut Cont
     context.set("aws:CurrentTime", now.to_string());
     context.set("aws:EpochTime", now.as_second().to_string());
     context.set("aws:SecureTransport", "false");
+    if let Some(Peer(address)) = errand.parts.extensions.get() {
+        context.set("aws:SourceIp", address.to_string());
+    }
     if let Some(region) = &errand.claim.region {
         context.set("aws:RequestedRegion", region.clone());
     }

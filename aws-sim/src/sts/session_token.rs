@@ -1,7 +1,7 @@
 //! `GetSessionToken`: the IAM user itself, for a while. No permission is needed, and no policy can forbid it.
 
 use super::fields::Check;
-use super::issue::{Blueprint, issue, write_credentials};
+use super::issue::{Blueprint, issue, write_credentials, write_token_size};
 use super::mfa::MfaRequest;
 use super::{Request, Writer, long_term_user};
 use crate::refusal::Refusal;
@@ -11,6 +11,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
     let mut check = Check::default();
     let seconds = check.duration(request.params.take("DurationSeconds"), MAX_SECONDS, DEFAULT_SECONDS);
     let mfa = MfaRequest::read(&mut request.params, &mut check);
+    let token_size = check.token_size(request.params.take("MinimumSessionTokenSize"));
     check.finish()?;
     request.params.nothing_left()?;
     let user_arn = long_term_user(request.caller, "GetSessionToken")?;
@@ -26,9 +27,13 @@ pub(crate) fn call(request: &mut Request<'_>) -> Result<Writer, Refusal> {
             tags: Vec::new(),
             source_identity: None,
             carried: 0,
+            token_size,
         },
     );
-    Ok(Box::new(move |xml| write_credentials(xml, &session)))
+    Ok(Box::new(move |xml| {
+        write_credentials(xml, &session);
+        write_token_size(xml, &session);
+    }))
 }
 
 const MAX_SECONDS: u32 = 129_600;

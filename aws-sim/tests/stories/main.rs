@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod assume_role;
+mod console;
+mod faults;
 mod kit;
+mod services;
 mod session_policies;
 mod signature;
 mod tags;
 mod tokens;
+mod trust;

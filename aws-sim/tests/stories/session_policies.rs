@@ -1,9 +1,12 @@
 //! Session policies: their shape, their packed size, and what they leave of one's rights.
 
+use crate::kit::Packed as _;
+use crate::kit::{
+    AWS_MANAGED, DEPLOY, HOME, MANAGED, allow, code, get_object, iam, refusal, start, sts, vended, world,
+};
 use aws_credential_types::Credentials;
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_sim::{Bucket, Sim};
-use crate::kit::{AWS_MANAGED, DEPLOY, HOME, MANAGED, allow, code, get_object, iam, refusal, start, sts, vended, world};
 use serde_json::{Value, json};
 
 fn arn(arn: &str) -> PolicyDescriptorType {
@@ -171,14 +174,14 @@ async fn policies_and_tags_share_a_packed_size() {
     let long = allow(&["s3:GetObject"], &format!("arn:aws:s3:::{}", "x".repeat(1_900))).to_string();
     assert!(long.len() <= 2_048);
     let ask = || client.get_federation_token().name("ada").policy(&long);
-    let size = ask().send().await.unwrap().packed_policy_size().unwrap();
+    let size = ask().send().await.unwrap().packed().unwrap();
     assert!((70..=80).contains(&size), "{size}");
     let with_tag = ask().tags(tag(1, 200)).send().await.unwrap();
-    assert!(with_tag.packed_policy_size().unwrap() > size);
+    assert!(with_tag.packed().unwrap() > size);
     let (code_, message) = refusal((1..=3).fold(ask(), |call, n| call.tags(tag(n, 250))).send().await);
     assert_eq!(code_, "PackedPolicyTooLarge");
     assert!(message.contains("% of allotted space"), "{message}");
-    assert_eq!(client.get_federation_token().name("ada").send().await.unwrap().packed_policy_size(), None);
+    assert_eq!(client.get_federation_token().name("ada").send().await.unwrap().packed(), None);
 }
 
 #[tokio::test]

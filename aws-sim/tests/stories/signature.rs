@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::kit::{KEY, SECRET, code, refusal, start, sts, sts_as, sts_in, world};
 use aws_sim::Outcome;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
@@ -11,7 +12,6 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::SignedDuration;
-use crate::kit::{KEY, SECRET, code, refusal, start, sts, sts_as, sts_in, world};
 
 #[tokio::test]
 async fn a_good_signature_is_accepted() {
@@ -132,12 +132,12 @@ async fn without_a_signature_there_is_nothing_to_be_had() {
 #[tokio::test]
 async fn a_tampered_byte_is_noticed() {
     let sim = start(world()).await;
-    let send = async |change: fn(&mut HttpRequest)| {
+    let send = async |change: Change| {
         let call = sts(&sim).get_session_token().duration_seconds(900).customize().interceptor(Tamper(change));
         call.send().await
     };
     send(|_| {}).await.unwrap();
-    let tampered: [(&str, fn(&mut HttpRequest)); 5] = [
+    let tampered: [(&str, Change); 5] = [
         ("body", |request| {
             let body = String::from_utf8(request.body().bytes().unwrap().to_vec()).unwrap();
             *request.body_mut() = SdkBody::from(body.replace("900", "901"));
@@ -169,7 +169,9 @@ async fn a_tampered_byte_is_noticed() {
 
 /// Changes a request after it was signed.
 #[derive(Debug)]
-struct Tamper(fn(&mut HttpRequest));
+struct Tamper(Change);
+
+type Change = fn(&mut HttpRequest);
 
 #[dyn_dispatch_hint]
 impl Intercept for Tamper {

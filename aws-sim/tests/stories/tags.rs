@@ -1,10 +1,11 @@
 //! Session tags.
 
+use crate::kit::Packed as _;
+use crate::kit::{DEPLOY, HOME, SECRET, allow, code, get_object, refusal, start, sts, sts_as, sts_with, vended, world};
 use aws_sdk_sts::Client;
 use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 use aws_sdk_sts::types::Tag;
 use aws_sim::{AccessKey, Bucket, Role, User};
-use crate::kit::{DEPLOY, HOME, SECRET, allow, code, get_object, refusal, start, sts, sts_as, sts_with, vended, world};
 use serde_json::json;
 
 fn tag(key: &str, value: &str) -> Tag {
@@ -65,7 +66,7 @@ async fn federated_users_hand_no_tags_on() {
     let sim = start(world()).await;
     let form = "Action=GetFederationToken&Version=2011-06-15&Name=ada&Tags.member.1.Key=k&Tags.member.1.Value=v\
                 &TransitiveTagKeys.member.1=k";
-    let (_, body) = crate::kit::signed(&sim, &kit::long_term(), "sts", "POST", "/", form).await;
+    let (_, body) = crate::kit::signed(&sim, &crate::kit::long_term(), "sts", "POST", "/", form).await;
     assert_eq!(crate::kit::element(&body, "Code"), "ValidationError");
 }
 
@@ -102,7 +103,7 @@ async fn transitive_tags_are_inherited_and_stay() {
     let first = sts_with(&sim, tagged.send().await.unwrap().credentials().unwrap());
 
     let second = assume(&first).role_arn(limited).send().await.unwrap();
-    assert!(second.packed_policy_size().unwrap() > 0, "inherited tags count");
+    assert!(second.packed().unwrap() > 0, "inherited tags count");
     let who = vended(second.credentials().unwrap());
     assert_eq!(get_object(&sim, &who, "/teams/red/x").await.unwrap(), "red");
     assert_eq!(get_object(&sim, &who, "/teams/blue/x").await, Err("AccessDenied".to_owned()));

@@ -1,11 +1,11 @@
 //! `GetFederationToken` and `GetSessionToken`: who may call them, and what their results may not do.
 
-use aws_sdk_sts::types::Credentials;
-use aws_sim::Sim;
 use crate::kit::{
     BROKER, DEPLOY, POOR_KEY, ROOT_KEY, SECRET, allow, code, get_object, iam, refusal, start, sts, sts_as, sts_with,
     vended, world,
 };
+use aws_sdk_sts::types::Credentials;
+use aws_sim::Sim;
 use serde_json::json;
 
 async fn federated(sim: &Sim) -> Credentials {
@@ -141,7 +141,7 @@ async fn a_session_token_takes_no_policy() {
     let sim = start(world()).await;
     for extra in ["Policy=%7B%7D", "PolicyArns.member.1.arn=x", "Tags.member.1.Key=k", "Colour=red"] {
         let form = format!("Action=GetSessionToken&Version=2011-06-15&{extra}");
-        let (status, body) = crate::kit::signed(&sim, &kit::long_term(), "sts", "POST", "/", &form).await;
+        let (status, body) = crate::kit::signed(&sim, &crate::kit::long_term(), "sts", "POST", "/", &form).await;
         assert_eq!((status, crate::kit::element(&body, "Code").as_str()), (400, "ValidationError"), "{extra}");
     }
 }
@@ -149,7 +149,9 @@ async fn a_session_token_takes_no_policy() {
 #[tokio::test]
 async fn calls_may_come_by_get_and_unknown_ones_are_told() {
     let sim = start(world()).await;
-    let ask = async |query: &str| crate::kit::signed(&sim, &kit::long_term(), "sts", "GET", &format!("/?{query}"), "").await;
+    let ask = async |query: &str| {
+        crate::kit::signed(&sim, &crate::kit::long_term(), "sts", "GET", &format!("/?{query}"), "").await
+    };
     let (status, body) = ask("Action=GetCallerIdentity&Version=2011-06-15").await;
     assert_eq!(status, 200);
     assert!(body.starts_with(r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>"#), "{body}");
@@ -157,4 +159,17 @@ async fn calls_may_come_by_get_and_unknown_ones_are_told() {
     assert_eq!((status, crate::kit::element(&body, "Code").as_str()), (400, "InvalidAction"));
     let (_, body) = ask("Action=GetCallerIdentity&Version=2001-01-01").await;
     assert_eq!(crate::kit::element(&body, "Code"), "InvalidAction");
+}
+
+#[tokio::test]
+async fn session_tokens_may_be_asked_to_be_longer() {
+    let sim = start(world()).await;
+    let client = sts(&sim);
+    let long = client.get_session_token().minimum_session_token_size(4_096).send().await.unwrap();
+    let size = long.credentials().unwrap().session_token().len();
+    assert!(size >= 4_096);
+    assert_eq!(long.session_token_size(), i32::try_from(size).ok());
+    assert_eq!(long.session_token_utilization(), Some(100));
+    let result = client.get_federation_token().name("ada").minimum_session_token_size(4_097).send().await;
+    assert_eq!(code(result), "ValidationError");
 }

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::FileKey;
 use super::read::Reader;
 use crate::access_key::{AwsKeyId, KeyDetails, Serves};
-use crate::file::{SecretRef, WebUrl, offset_in};
+use crate::file::{SecretRef, WebUrl, offset_in, with_causes};
 use crate::name::AccessKeyName;
 use crate::partition::Region;
 
@@ -56,10 +56,10 @@ impl<'de> Deserialize<'de> for Ambient {
 }
 
 impl Reader<'_> {
-    pub(super) fn access_key(&mut self, name: &str, entry: Spanned<DeValue<'_>>) -> Option<ReadKey> {
+    pub(super) fn access_key(&mut self, name: &str, entry: &Spanned<DeValue<'_>>) -> Option<ReadKey> {
         let about = format!("access_key {name:?}");
         let at = entry.span().start;
-        let fields: Option<KeyFields> = self.value(&entry, &about);
+        let fields: Option<KeyFields> = self.value(entry, &about);
         let name: Option<AccessKeyName> = match name.to_owned().try_into() {
             Ok(name) => Some(name),
             Err(error) => {
@@ -72,14 +72,14 @@ impl Reader<'_> {
         let foreign = serves.role_arns.iter().find(|arn| arn.partition() != region.partition());
         if let Some(arn) = foreign {
             let text = format!("`{}` is of another partition than the region {region}", arn.as_str());
-            self.error(offset_in(&entry, &["serves", "role_arns"]), &format!("{about}: serves.role_arns"), &text);
+            self.error(offset_in(entry, &["serves", "role_arns"]), &format!("{about}: serves.role_arns"), &text);
             return None;
         }
         let secret = match self.folders.secret(&stored.secret_access_key) {
             Ok(secret) => secret,
             Err(error) => {
                 let path = ["source", "stored", "secret_access_key"];
-                self.error(offset_in(&entry, &path), &format!("{about}: {}", path.join(".")), &error.to_string());
+                self.error(offset_in(entry, &path), &format!("{about}: {}", path.join(".")), &with_causes(&error));
                 return None;
             }
         };

@@ -7,8 +7,8 @@ use super::FileConnector;
 use super::read::Reader;
 use crate::access_key::KeyDetails;
 use crate::connector::ConnectorSpec;
-use crate::file::offset_in;
-use crate::name::{ConnectorName, DirectoryName};
+use crate::file::{group, offset_in};
+use crate::name::ConnectorName;
 use crate::principal::PrincipalType;
 
 /// A connector, and where it names its key.
@@ -18,7 +18,7 @@ pub(super) struct ReadConnector {
 }
 
 impl Reader<'_> {
-    pub(super) fn connector(&mut self, name: &str, mut entry: Spanned<DeValue<'_>>) -> Option<ReadConnector> {
+    pub(super) fn connector(&mut self, name: &str, entry: &mut Spanned<DeValue<'_>>) -> Option<ReadConnector> {
         let about = format!("connector {name:?}");
         let at = entry.span().start;
         let before = self.errors.len();
@@ -26,7 +26,7 @@ impl Reader<'_> {
             self.complete_groups(fields, &about);
             self.resolve_policies(fields, &about);
         }
-        let spec: Option<ConnectorSpec> = self.value(&entry, &about);
+        let spec: Option<ConnectorSpec> = self.value(entry, &about);
         let name: ConnectorName = match name.to_owned().try_into() {
             Ok(name) => name,
             Err(error) => {
@@ -36,16 +36,16 @@ impl Reader<'_> {
         };
         let spec = spec?;
         if spec.principal().kind() == PrincipalType::SessionToken {
-            let at = offset_in(&entry, &["principal", "session_token"]);
+            let at = offset_in(entry, &["principal", "session_token"]);
             self.warn(
                 at,
                 &format!("{about}: principal.session_token"),
                 "it hands out the full power of the key's owner, and AWS cannot tell the people who use it apart",
             );
         }
-        let key_at = offset_in(&entry, &["access_key"]);
+        let key_at = offset_in(entry, &["access_key"]);
         let line = self.source.place(at).line;
-        (self.errors.len() == before).then(|| ReadConnector { connector: FileConnector { name, spec, line }, key_at })
+        (self.errors.len() == before).then_some(ReadConnector { connector: FileConnector { name, spec, line }, key_at })
     }
 
     /// Whether the key may be behind the connector.
@@ -72,30 +72,17 @@ impl Reader<'_> {
         let Some(groups) = fields.get_mut("groups") else { return };
         let DeValue::Array(array) = groups.get_mut() else { return };
         let directories = self.context.directories;
-        for (number, group) in (1..).zip(array.iter_mut()) {
-            let at = group.span().start;
-            let DeValue::String(text) = group.get_mut() else { continue };
-            match complete(text, directories) {
-                Ok(None) => {}
-                Ok(Some(complete)) => *text = DeString::Owned(complete),
+        for (number, value) in (1..).zip(array.iter_mut()) {
+            let at = value.span().start;
+            let DeValue::String(text) = value.get_mut() else { continue };
+            match group(text, directories) {
+                Ok(complete) => *text = DeString::Owned(complete.to_string()),
                 Err(problem) => {
-                    self.error(at, &format!("{about}: groups[{number}]"), &problem);
+                    self.error(at, &format!("{about}: groups[{number}]"), &problem.to_string());
                     // Legal, so that nothing more is said of it.
                     *text = DeString::Owned(format!("refused/{number}"));
                 }
             }
         }
-    }
-}
-
-fn complete(text: &str, directories: &[DirectoryName]) -> Result<Option<String>, String> {
-    let known = || directories.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match (text.split_once('/'), directories) {
-        (Some((directory, _)), _) if directories.iter().any(|known| known.as_str() == directory) => Ok(None),
-        (Some((directory, _)), _) => {
-            Err(format!("no directory is called `{directory}`: a group is DIRECTORY/GROUP, of {}", known()))
-        }
-        (None, [only]) => Ok(Some(format!("{only}/{text}"))),
-        (None, _) => Err(format!("`{text}` does not say of which directory: write DIRECTORY/{text}, of {}", known())),
     }
 }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::read::Reader;
-use crate::file::{Place, Remark, Source};
+use crate::file::{Place, Remark, Source, with_causes};
 use crate::policy::{PolicyError, SessionPolicy};
 
 /// What was read by the resolved path; nothing, where it was refused, which has been told.
@@ -69,7 +69,7 @@ impl Reader<'_> {
         let resolved = match self.folders.resolve(path) {
             Ok(resolved) => resolved,
             Err(error) => {
-                self.error(at, about, &error.to_string());
+                self.error(at, about, &with_causes(&error));
                 return None;
             }
         };
@@ -79,7 +79,7 @@ impl Reader<'_> {
         let policy = match self.folders.text(path, MAX_POLICY_FILE) {
             Ok(text) => self.policy_in_file(&self.folders.locate(path), &text, about),
             Err(error) => {
-                self.error(at, about, &error.to_string());
+                self.error(at, about, &with_causes(&error));
                 None
             }
         };

@@ -39,7 +39,9 @@ impl<'s> Reader<'s> {
         let (mut keys, mut connectors) = (Entries::default(), Entries::default());
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                ACCESS_KEY => self.entries(ACCESS_KEY, value, &mut keys, Self::access_key),
+                ACCESS_KEY => {
+                    self.entries(ACCESS_KEY, value, &mut keys, |reader, name, entry| reader.access_key(name, entry))
+                }
                 CONNECTOR => self.entries(CONNECTOR, value, &mut connectors, Self::connector),
                 other => {
                     let text =
@@ -80,7 +82,7 @@ impl<'s> Reader<'s> {
         kind: &str,
         value: Spanned<DeValue<'_>>,
         entries: &mut Entries<T>,
-        read: impl Fn(&mut Self, &str, Spanned<DeValue<'_>>) -> Option<T>,
+        read: impl Fn(&mut Self, &str, &mut Spanned<DeValue<'_>>) -> Option<T>,
     ) {
         let at = value.span().start;
         let DeValue::Array(array) = value.into_inner() else {
@@ -95,19 +97,19 @@ impl<'s> Reader<'s> {
                 self.error(at, kind, &format!("begin each with [[{kind}]], in double brackets"));
                 continue;
             };
-            let Some((name, name_at)) = self.name(kind, at, fields.remove("name")) else { continue };
+            let Some((name, name_at)) = self.name(kind, at, fields.remove("name").as_ref()) else { continue };
             let about = format!("{kind} {name:?}");
             if let Some(first) = entries.names.insert(name.clone(), name_at) {
                 let line = self.source.place(first).line;
                 self.error(name_at, &about, &format!("line {line} has this name already: give each its own"));
                 entries.names.insert(name.clone(), first);
             }
-            entries.good.extend(read(self, &name, entry));
+            entries.good.extend(read(self, &name, &mut entry));
         }
     }
 
-    fn name(&mut self, kind: &str, at: usize, name: Option<Spanned<DeValue<'_>>>) -> Option<(String, usize)> {
-        match name.as_ref().map(|name| (name.get_ref(), name.span().start)) {
+    fn name(&mut self, kind: &str, at: usize, name: Option<&Spanned<DeValue<'_>>>) -> Option<(String, usize)> {
+        match name.map(|name| (name.get_ref(), name.span().start)) {
             Some((DeValue::String(text), at)) => Some((text.clone().into_owned(), at)),
             Some((other, at)) => {
                 self.error(at, &format!("{kind}: name"), &format!("this is a {}: write a string", other.type_str()));

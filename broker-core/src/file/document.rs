@@ -53,6 +53,13 @@ impl<'s> Document<'s> {
         let (key, value) = self.table.get_key_value(*first)?;
         Some(offset_below(key.span().start, value.get_ref(), rest))
     }
+
+    /// Where a key stands in the entry of `[[list]]` that begins at `entry`, or the nearest table around it that exists.
+    pub fn offset_in_entry(&self, list: &str, entry: usize, keys: &[&str]) -> usize {
+        let entries = self.table.get(list).and_then(|value| value.get_ref().as_array());
+        let found = entries.and_then(|entries| entries.iter().find(|value| value.span().start == entry));
+        found.map_or(entry, |value| offset_in(value, keys))
+    }
 }
 
 /// Where a key below this value stands, or the nearest table around it that exists.
@@ -79,10 +86,11 @@ pub fn read<T: DeserializeOwned>(source: &Source, value: &Spanned<DeValue<'_>>, 
             Ok(value) => return Reading { value: Some(value), errors },
             Err(error) => error,
         };
-        let path = error.span().and_then(|span| fault::locate(&left, &span)).unwrap_or_default();
+        let span = error.span().unwrap_or_else(|| value.span());
+        let path = fault::locate(&left, &span).unwrap_or_default();
         if !omitted.explains(&left, &path, error.message()) {
             // A document as a whole has no place.
-            let place = error.span().filter(|span| !(path.is_empty() && span.is_empty())).map(|span| span.start);
+            let place = (!span.is_empty()).then_some(span.start);
             errors.push(source.remark(place, &fault::about(about, &path), &fault::in_words(error.message())));
         }
         if !omitted.leave_out(left.to_mut(), path) {

@@ -72,10 +72,14 @@ pub(super) fn about(entry: &str, path: &[Step]) -> String {
             Step::Key(key) => {
                 let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
                 keys.push_str(if keys.is_empty() { "" } else { "." });
-                keys.push_str(&if bare { key.clone() } else { format!("{key:?}") });
+                if bare {
+                    keys.push_str(key);
+                } else {
+                    keys.extend(std::iter::once(format!("{key:?}")));
+                }
             }
             // People count from one.
-            Step::Index(index) => keys.push_str(&format!("[{}]", index.saturating_add(1))),
+            Step::Index(index) => keys.extend(["[", &index.saturating_add(1).to_string(), "]"]),
         }
     }
     match (entry, keys.as_str()) {

@@ -3,6 +3,7 @@
 mod document;
 mod environment;
 mod fault;
+mod group;
 mod reference;
 mod remark;
 mod secret;
@@ -11,8 +12,9 @@ mod web_url;
 
 pub use document::{Document, Reading, offset_in, read};
 pub use environment::Environment;
+pub use group::{GroupError, group};
 pub use reference::{Folders, ReferenceError};
-pub use remark::{FileError, FileWarning, Place, Remark};
+pub use remark::{FileError, FileWarning, Place, Remark, with_causes};
 pub use secret::SecretRef;
 pub use source::Source;
 pub use web_url::{WebUrl, WebUrlError};

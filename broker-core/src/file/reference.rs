@@ -19,7 +19,7 @@ pub struct Folders<'e> {
 /// Why a reference leads nowhere. What stands in the other file is never repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceError {
-    #[error("`{}` cannot be used: {source}", path.display())]
+    #[error("`{}` cannot be used", path.display())]
     File {
         path: PathBuf,
         #[source]
@@ -51,8 +51,9 @@ impl<'e> Folders<'e> {
 
     /// A path as the file means it.
     pub fn locate(&self, path: &Path) -> PathBuf {
-        let plain = path.components().filter(|part| !matches!(part, Component::CurDir));
-        if self.written == Path::new(".") { plain.collect() } else { self.written.join(plain.collect::<PathBuf>()) }
+        let plain: PathBuf = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+        let here = self.written == Path::new(".") && !plain.as_os_str().is_empty();
+        if here { plain } else { self.written.join(plain) }
     }
 
     /// Reads a file that is no secret, though nobody else may write to it.
@@ -88,6 +89,17 @@ impl<'e> Folders<'e> {
         }
         let folders: Vec<String> = self.resolved.iter().map(|folder| format!("`{}`", folder.display())).collect();
         Err(ReferenceError::Outside(located, folders.join(" and ")))
+    }
+
+    /// Where a file is to be made that need not be there yet, if that is within bounds.
+    pub fn resolve_new(&self, path: &Path) -> Result<PathBuf, ReferenceError> {
+        let Some(name) = path.file_name() else {
+            return Err(failed(path, Unreadable::NotRegular));
+        };
+        match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => Ok(self.resolve(folder)?.join(name)),
+            Some(_) | None => Ok(self.resolve(Path::new("."))?.join(name)),
+        }
     }
 
     fn bytes(&self, path: &Path, limit: u64, refused: u32) -> Result<Vec<u8>, ReferenceError> {

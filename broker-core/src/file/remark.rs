@@ -64,6 +64,12 @@ impl fmt::Display for Remark {
 
 impl std::error::Error for Remark {}
 
+/// What an error says, and why, and why that.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Harmless on a terminal and not endless, whatever somebody wrote.
 fn tame(text: &str) -> String {
     text.chars().take(MAX_TEXT).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{FileError, Place, Remark};
+use super::{FileError, Place, Remark, with_causes};
 
 /// A file's text with its places.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Source {
     /// Reads a configuration file: regular, of bearable size, UTF-8, and writable by nobody but its owner.
     pub fn read(path: &Path, limit: u64) -> Result<Self, FileError> {
         let whole = |text: &str| Remark::new(path, None, "", text);
-        let bytes = read_bounded(path, limit, OTHERS_WRITE).map_err(|problem| whole(&problem.to_string()))?;
+        let bytes = read_bounded(path, limit, OTHERS_WRITE).map_err(|problem| whole(&with_causes(&problem)))?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(path, text)),
             Err(error) => {
@@ -62,7 +62,7 @@ impl Source {
 /// Why a file was not read. Says nothing of its contents.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
-    #[error("this file cannot be read: {0}")]
+    #[error("this file cannot be read")]
     Io(#[from] std::io::Error),
     #[error("this is not a regular file")]
     NotRegular,

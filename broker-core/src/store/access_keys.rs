@@ -1,8 +1,9 @@
 //! Rows of access keys: sealed secret, details, and what AWS last said of them.
 
 use jiff::Timestamp;
+use sqlx::FromRow;
 
-use super::{Change, Store, StoreError, on};
+use super::{Change, Store, StoreError, on, readable};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::clock::Millis;
 use crate::connector::ManagedBy;
@@ -14,7 +15,9 @@ impl Store {
     pub async fn access_keys(&self) -> Result<Vec<AccessKey>, StoreError> {
         const SQL: &str = "SELECT id, name, generation, managed_by, details, sealed, mac, refused_at, refused_code
                            FROM access_keys ORDER BY name";
-        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        let rows = on!(&self.pool, pool => {
+            readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(Row::from_row))
+        });
         Ok(rows.into_iter().filter_map(|row| self.access_key(row)).collect())
     }
 

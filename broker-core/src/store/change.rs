@@ -27,6 +27,10 @@ impl Store {
         const ANNOUNCE: &str = "UPDATE installation SET revision = revision + 1 WHERE singleton = 1";
         on!(&self.pool, pool => {
             let mut transaction = pool.begin_write().await?;
+            // First, so that whoever else means to change something waits here and never for each other.
+            if changes.iter().any(|change| change.announces) {
+                sqlx::query(ANNOUNCE).execute(&mut *transaction).await?;
+            }
             for change in changes {
                 let mut query = sqlx::query(change.sql);
                 for value in &change.values {
@@ -40,9 +44,6 @@ impl Store {
                 if changed != 1 {
                     return Err(StoreError::Stale);
                 }
-            }
-            if changes.iter().any(|change| change.announces) {
-                sqlx::query(ANNOUNCE).execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
         });
@@ -80,7 +81,8 @@ impl From<&[u8]> for Value {
     }
 }
 
-/// A transaction that means to write says so at once: SQLite refuses one that only turns out to.
+/// A transaction that means to write says so at once: SQLite refuses one that only turns out to. What it commits is on the disk
+/// before it is answered, whatever a server or a role was told to do by default.
 trait BeginWrite {
     type Engine: sqlx::Database;
     async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Self::Engine>>;
@@ -96,6 +98,6 @@ impl BeginWrite for SqlitePool {
 impl BeginWrite for PgPool {
     type Engine = Postgres;
     async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        self.begin().await
+        self.begin_with("BEGIN; SET LOCAL synchronous_commit = on").await
     }
 }

@@ -1,7 +1,9 @@
 //! Rows of connectors.
 
+use sqlx::FromRow;
+
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on};
+use super::{Change, Store, StoreError, on, readable};
 use crate::connector::Connector;
 use crate::id::ConnectorId;
 use crate::vault::{Mac, Purpose};
@@ -10,7 +12,9 @@ impl Store {
     /// Every connector that proves to be ours, in the order of names. One that does not is reported and out of service.
     pub async fn connectors(&self) -> Result<Vec<Connector>, StoreError> {
         const SQL: &str = "SELECT id, name, revision, managed_by, spec, mac FROM connectors ORDER BY name";
-        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        let rows = on!(&self.pool, pool => {
+            readable("connectors", sqlx::query(SQL).fetch_all(pool).await?.iter().map(Row::from_row))
+        });
         Ok(rows.into_iter().filter_map(|row| self.connector(row)).collect())
     }
 

@@ -6,10 +6,10 @@ use super::open::OpenError;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::{Clock, Millis};
 use crate::id::InstallationId;
-use crate::vault::{Binding, MasterKey, Sealed, Seals, Vault};
+use crate::vault::{Binding, Sealed, Seals, Vault};
 
 impl Store {
-    /// Counts every change of connectors, keys and tokens; nodes that hold copies look here.
+    /// Counts every change of connectors and keys; nodes that hold copies look here.
     pub async fn revision(&self) -> Result<i64, StoreError> {
         const SQL: &str = "SELECT revision FROM installation WHERE singleton = 1";
         Ok(on!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)?)
@@ -23,32 +23,26 @@ impl Store {
 }
 
 /// Opens the installation's secret, or makes one where the store is new.
-pub(super) async fn open(
-    pool: &Pool,
-    master_keys: Vec<MasterKey>,
-    seals_with: &str,
-    clock: &dyn Clock,
-) -> Result<(Vault, Seals), OpenError> {
+pub(super) async fn open(pool: &Pool, vault: Vault, clock: &dyn Clock) -> Result<(Vault, Seals), OpenError> {
     if let Some((id, sealed)) = read(pool).await? {
-        let vault = Vault::new(id, master_keys, seals_with)?;
-        let secret = vault.open(binding(&id), &sealed)?;
-        return Ok((vault, Seals::derive(&secret)?));
+        return reopen(vault, id, &sealed);
     }
     let id = InstallationId::random();
-    let vault = Vault::new(id, master_keys, seals_with)?;
+    let vault = vault.for_installation(id);
     let secret = Seals::generate()?;
     let sealed = vault.seal(binding(&id), &secret)?;
     if insert(pool, id, &sealed, clock).await? {
         return Ok((vault, Seals::derive(&secret)?));
     }
-    // Another node made the installation in this very moment: its secret counts.
-    Box::pin(reopen(pool, vault)).await
+    // Another node made the installation in this very moment, and its secret counts; or somebody took it out of a store in use.
+    let missing = || StoreError::Forged { table: "installation", id: "its only row is missing".to_owned() };
+    let (id, sealed) = read(pool).await?.ok_or_else(missing)?;
+    reopen(vault, id, &sealed)
 }
 
-async fn reopen(pool: &Pool, vault: Vault) -> Result<(Vault, Seals), OpenError> {
-    let (id, sealed) = read(pool).await?.ok_or(OpenError::WrongMasterKey)?;
+fn reopen(vault: Vault, id: InstallationId, sealed: &Sealed) -> Result<(Vault, Seals), OpenError> {
     let vault = vault.for_installation(id);
-    let secret = vault.open(binding(&id), &sealed)?;
+    let secret = vault.open(binding(&id), sealed)?;
     Ok((vault, Seals::derive(&secret)?))
 }
 
@@ -62,9 +56,11 @@ async fn read(pool: &Pool) -> Result<Option<(InstallationId, Sealed)>, StoreErro
     .transpose()
 }
 
+/// Only in a store that was never used: where there is a trail there was an installation, and its secret is not replaced in silence.
 async fn insert(pool: &Pool, id: InstallationId, sealed: &Sealed, clock: &dyn Clock) -> Result<bool, StoreError> {
     const SQL: &str = "INSERT INTO installation (singleton, id, sealed_secret, created_at, revision)
-                       VALUES (1, $1, $2, $3, 1) ON CONFLICT (singleton) DO NOTHING";
+                       SELECT 1, $1, $2, $3, 1 WHERE NOT EXISTS (SELECT 1 FROM trail)
+                       ON CONFLICT (singleton) DO NOTHING";
     let now = Millis::from(clock.now()).0;
     let made = on!(pool, pool => {
         sqlx::query(SQL).bind(id.to_string()).bind(sealed.as_str()).bind(now).execute(pool).await?.rows_affected()

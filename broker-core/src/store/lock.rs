@@ -36,7 +36,7 @@ impl DaemonLock {
     }
 }
 
-/// Waits for its turn to migrate; SQLite itself has no lock for that.
+/// Waits for its turn to migrate; SQLite itself has no lock for that. It blocks the thread.
 pub(super) fn migration(database: &Path) -> Result<File, LockError> {
     let path = beside(database, "migration-lock");
     let file = open(&path)?;
@@ -53,9 +53,11 @@ fn open(path: &Path) -> Result<File, LockError> {
         .map_err(|error| LockError::Io(path.to_owned(), error))
 }
 
+/// Beside the file itself, not beside a link to it: whoever takes another way to the same file meets the same lock.
 fn beside(database: &Path, what: &str) -> PathBuf {
-    let mut name = database.file_name().unwrap_or_default().to_owned();
+    let itself = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let mut name = itself.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(what);
-    database.with_file_name(name)
+    itself.with_file_name(name)
 }

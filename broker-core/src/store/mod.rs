@@ -21,6 +21,7 @@ pub use change::Change;
 pub use lock::{DaemonLock, LockError};
 pub use open::{Location, OpenError, Opened};
 pub use throttles::Failures;
+pub(crate) use trail::{NotALink, Place};
 pub use trail::{TrailFilter, TrailLink};
 
 /// The store, and the keys that prove its rows to be ours.
@@ -71,6 +72,12 @@ impl From<sqlx::Error> for StoreError {
             Some(_) | None => Self::Database(error),
         }
     }
+}
+
+/// The rows that can be read at all. One that cannot is reported and out of service, and takes no other with it.
+fn readable<T>(table: &'static str, rows: impl Iterator<Item = sqlx::Result<T>>) -> Vec<T> {
+    let report = |error: &sqlx::Error| tracing::error!(table, %error, alarm = "forged_row", "a row cannot be read and is out of service");
+    rows.filter_map(|row| row.inspect_err(report).ok()).collect()
 }
 
 impl Store {

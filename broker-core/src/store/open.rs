@@ -1,5 +1,6 @@
 //! Opens either engine, brings its schema up to date, and proves that the master key fits.
 
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,11 +10,12 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 
 use super::lock::{self, DaemonLock, LockError};
 use super::{Pool, Store, StoreError, on};
 use crate::clock::Clock;
+use crate::id::InstallationId;
 use crate::vault::{MasterKey, MasterKeyError, SealBroken, Vault};
 
 /// Where the store is.
@@ -64,8 +66,14 @@ impl FromStr for Location {
 
     fn from_str(url: &str) -> Result<Self, OpenError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            return Ok(if path == ":memory:" { Self::Memory } else { Self::Sqlite(PathBuf::from(path)) });
+            return match path.strip_prefix("//").unwrap_or(path) {
+                // SQLite would take it for a file without a name that is gone with the connection.
+                "" => {
+                    Err(OpenError::Url(sqlx::Error::Configuration("sqlite: is followed by the path of a file".into())))
+                }
+                ":memory:" => Ok(Self::Memory),
+                path => Ok(Self::Sqlite(PathBuf::from(path))),
+            };
         }
         if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
             return Err(OpenError::UnknownEngine);
@@ -96,8 +104,10 @@ impl Store {
         seals_with: &str,
         clock: &dyn Clock,
     ) -> Result<Opened, OpenError> {
+        // Before anything is touched: a key that is none is the configuration's fault.
+        let vault = Vault::new(InstallationId::random(), master_keys, seals_with)?;
         let pool = connect(location).await?;
-        let (vault, seals) = super::installation::open(&pool, master_keys, seals_with, clock).await?;
+        let (vault, seals) = super::installation::open(&pool, vault, clock).await?;
         Ok(Opened { store: Self { pool, seals: Arc::new(seals) }, vault: Arc::new(vault) })
     }
 }
@@ -105,7 +115,8 @@ impl Store {
 async fn connect(location: &Location) -> Result<Pool, OpenError> {
     let pool = match location {
         Location::Sqlite(path) => {
-            let _turn = lock::migration(path)?;
+            let _turn = turn_to_migrate(path).await?;
+            create(path);
             let pool = Pool::Sqlite(sqlite(Some(path)).await?);
             migrate(&pool).await?;
             return Ok(pool);
@@ -117,12 +128,50 @@ async fn connect(location: &Location) -> Result<Pool, OpenError> {
                 Some(password) => options.password(password.expose_secret()),
                 None => options,
             };
-            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE);
-            Pool::Postgres(pool.connect_with(options).await.map_err(OpenError::Unreachable)?)
+            Pool::Postgres(postgres(options).await?)
         }
     };
     migrate(&pool).await?;
     Ok(pool)
+}
+
+/// Waits on a thread of its own: another opener in this very process may be the one that has it.
+async fn turn_to_migrate(path: &Path) -> Result<File, OpenError> {
+    let path = path.to_owned();
+    let waited = tokio::task::spawn_blocking(move || lock::migration(&path)).await;
+    Ok(waited.map_err(|error| OpenError::Unreachable(sqlx::Error::Io(error.into())))??)
+}
+
+/// Makes the file, for our own eyes only; SQLite would let everybody read it. What goes wrong here SQLite says better.
+fn create(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
+}
+
+/// Waits a moment for a server that is just starting, and then says why there is none.
+async fn postgres(options: PgConnectOptions) -> Result<sqlx::PgPool, OpenError> {
+    // A connection that no longer answers is given up, or those that hang would fill the pool until TCP gives them up.
+    let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE).after_release(|connection, _| {
+        Box::pin(async {
+            tokio::time::timeout(ACQUIRE, connection.ping())
+                .await
+                .map_err(|late| sqlx::Error::Io(late.into()))?
+                .map(|()| true)
+        })
+    });
+    let error = match pool.connect_with(options.clone()).await {
+        Ok(pool) => return Ok(pool),
+        Err(error) => error,
+    };
+    if matches!(error, sqlx::Error::PoolTimedOut)
+        && let Ok(Err(cause)) = tokio::time::timeout(LAST_TRY, options.connect()).await
+    {
+        return Err(OpenError::Unreachable(cause));
+    }
+    Err(OpenError::Unreachable(error))
 }
 
 async fn sqlite(path: Option<&Path>) -> Result<sqlx::SqlitePool, OpenError> {
@@ -154,17 +203,19 @@ async fn migrate(pool: &Pool) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether there is nothing to do, so that a database role without the right to change tables can serve.
+/// Whether there is nothing to do, so that a database role without the right to change tables can serve. A newer node may have
+/// gone ahead already: its schema suits this release too.
 async fn is_current(pool: &Pool) -> bool {
     const SQL: &str = "SELECT max(version) FROM _sqlx_migrations WHERE success";
     let version: Option<i64> = on!(pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await).ok().flatten();
-    version == MIGRATIONS.last().map(|(version, ..)| *version)
+    version >= MIGRATIONS.last().map(|(version, ..)| *version)
 }
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("../../migrations/0001_first.sql"))];
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
+const LAST_TRY: Duration = Duration::from_secs(2);
 
 impl From<SealBroken> for OpenError {
     fn from(SealBroken: SealBroken) -> Self {

@@ -1,7 +1,9 @@
-//! Rows of service tokens. Revoking deletes the row: nobody can write it back without the installation's secret.
+//! Rows of service tokens. Revoking deletes the row: nobody can make one like it without the installation's secret.
+
+use sqlx::FromRow;
 
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on};
+use super::{Change, Store, StoreError, on, readable};
 use crate::clock::Millis;
 use crate::id::ServiceTokenId;
 use crate::session::ServiceToken;
@@ -30,7 +32,9 @@ impl Store {
     pub async fn service_tokens(&self) -> Result<Vec<ServiceToken>, StoreError> {
         const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac
                            FROM service_tokens ORDER BY name";
-        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        let rows = on!(&self.pool, pool => {
+            readable("service_tokens", sqlx::query(SQL).fetch_all(pool).await?.iter().map(Row::from_row))
+        });
         Ok(rows.into_iter().filter_map(|row| self.read_service_token(row)).collect())
     }
 
@@ -60,9 +64,10 @@ impl Store {
         Ok(on!(&self.pool, pool => sqlx::query(SQL).bind(id.to_string()).execute(pool).await?.rows_affected()) == 1)
     }
 
-    /// Notes when a token was last used.
+    /// Notes that a token was used; of two nodes the later one counts.
     pub async fn touch_service_token(&self, id: ServiceTokenId, now: Millis) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE service_tokens SET last_used_at = $2 WHERE id = $1";
+        const SQL: &str = "UPDATE service_tokens SET last_used_at = $2
+                           WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
         on!(&self.pool, pool => {
             sqlx::query(SQL).bind(id.to_string()).bind(now.0).execute(pool).await?;
         });
@@ -85,7 +90,11 @@ impl Store {
                 last_used_at: last_used_at.map(|at| Millis(at).into()),
             })
         };
-        parsed()
+        let token = parsed();
+        if token.is_none() {
+            tracing::error!(table = "service_tokens", row = %id, "a row cannot be read by this release and is out of service");
+        }
+        token
     }
 
     fn service_token_mac(&self, id: &str, name: &str, token: &[u8], terms: &str, times: [i64; 2]) -> Mac {

@@ -103,7 +103,11 @@ impl Store {
                 last_seen_at: Millis(last_seen_at).into(),
             })
         };
-        parsed()
+        let session = parsed();
+        if session.is_none() {
+            tracing::error!(table = "sessions", row = %id, "a row cannot be read by this release and is out of service");
+        }
+        session
     }
 
     fn session_mac(&self, id: &str, token: &[u8], person: &str, times: [i64; 3]) -> Mac {

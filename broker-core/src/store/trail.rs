@@ -2,7 +2,7 @@
 
 use super::{Change, Store, StoreError, on};
 use crate::clock::Millis;
-use crate::id::{ChainId, RecordId};
+use crate::id::{ChainId, Id, RecordId};
 
 /// One link as the store holds it. `record` is the text that was hashed, to the letter; the other columns repeat some of
 /// it for searching, and `verify` compares them.
@@ -27,6 +27,19 @@ pub struct TrailFilter {
     pub action: Option<String>,
     pub outcome: Option<String>,
     pub connector: Option<String>,
+}
+
+/// Where a row of the trail stands, by its own words.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    chain: String,
+    sequence: i64,
+}
+
+/// A row that has no id or no chain of ours.
+#[derive(Debug)]
+pub(crate) struct NotALink {
+    pub(crate) id: String,
 }
 
 impl Store {
@@ -55,13 +68,29 @@ impl Store {
         after: Option<(ChainId, i64)>,
         limit: i64,
     ) -> Result<Vec<TrailLink>, StoreError> {
+        let after = after.map(|(chain, sequence)| Place { chain: chain.to_string(), sequence });
+        Ok(self
+            .rows_in_order(after.as_ref(), limit)
+            .await?
+            .into_iter()
+            .map(|(_, link)| link)
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// The same, with rows that are no links among them, and the place of each: whatever somebody wrote there, the next page goes on
+    /// behind it.
+    pub(crate) async fn rows_in_order(
+        &self,
+        after: Option<&Place>,
+        limit: i64,
+    ) -> Result<Vec<(Place, Result<TrailLink, NotALink>)>, StoreError> {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain > $1 OR (chain = $1 AND sequence > $2) ORDER BY chain, sequence LIMIT $3";
-        let (chain, sequence) = after.map_or_else(|| (String::new(), -1), |(chain, last)| (chain.to_string(), last));
+        let (chain, sequence) = after.map_or(("", i64::MIN), |place| (place.chain.as_str(), place.sequence));
         let rows: Vec<Row> = on!(&self.pool, pool => {
             sqlx::query_as(SQL).bind(chain).bind(sequence).bind(limit).fetch_all(pool).await?
         });
-        rows.into_iter().map(link).collect()
+        Ok(rows.into_iter().map(|row| (Place { chain: row.1.clone(), sequence: row.2 }, link(row))).collect())
     }
 
     /// The newest links first; `before` goes on from the last of an earlier page.
@@ -82,25 +111,25 @@ impl Store {
             let query = sqlx::query_as(SQL).bind(before).bind(actor).bind(action).bind(outcome).bind(connector);
             query.bind(limit).fetch_all(pool).await?
         });
-        rows.into_iter().map(link).collect()
+        Ok(rows.into_iter().map(link).collect::<Result<_, _>>()?)
     }
 }
 
-fn link(row: Row) -> Result<TrailLink, StoreError> {
+fn link(row: Row) -> Result<TrailLink, NotALink> {
     let (id, chain, sequence, at, actor, action, outcome, connector, record, hash) = row;
-    let forged = || StoreError::Forged { table: "trail", id: id.clone() };
-    Ok(TrailLink {
-        id: id.parse().map_err(|_| forged())?,
-        chain: chain.parse().map_err(|_| forged())?,
-        sequence,
-        at: Millis(at),
-        actor,
-        action,
-        outcome,
-        connector,
-        record,
-        hash,
-    })
+    let (Some(parsed), Some(chain)) = (ours(&id), ours(&chain)) else { return Err(NotALink { id }) };
+    Ok(TrailLink { id: parsed, chain, sequence, at: Millis(at), actor, action, outcome, connector, record, hash })
+}
+
+/// An id as we write it. There are other ways to write a UUID, which sort elsewhere.
+fn ours<Kind>(text: &str) -> Option<Id<Kind>> {
+    text.parse().ok().filter(|id: &Id<Kind>| id.to_string() == text)
+}
+
+impl From<NotALink> for StoreError {
+    fn from(NotALink { id }: NotALink) -> Self {
+        Self::Forged { table: "trail", id }
+    }
 }
 
 type Row = (String, String, i64, i64, String, String, String, Option<String>, String, Vec<u8>);

@@ -177,7 +177,9 @@ async fn federation_token(client: &Client, user: &UserRequest) -> Result<Answer,
         .await
         .map_err(|error| StsError::of(&error))?;
     let arn = answer.federated_user.map(|user| user.arn);
-    Ok(Answer { credentials: answer.credentials, arn, packed: answer.packed_policy_size })
+    #[expect(deprecated, reason = "its successor is not in every STS's answer yet")]
+    let packed = answer.packed_policy_size;
+    Ok(Answer { credentials: answer.credentials, arn, packed })
 }
 
 async fn assume_role(client: &Client, role: &RoleRequest) -> Result<Answer, StsError> {
@@ -197,7 +199,9 @@ async fn assume_role(client: &Client, role: &RoleRequest) -> Result<Answer, StsE
         .await
         .map_err(|error| StsError::of(&error))?;
     let arn = answer.assumed_role_user.map(|user| user.arn);
-    Ok(Answer { credentials: answer.credentials, arn, packed: answer.packed_policy_size })
+    #[expect(deprecated, reason = "its successor is not in every STS's answer yet")]
+    let packed = answer.packed_policy_size;
+    Ok(Answer { credentials: answer.credentials, arn, packed })
 }
 
 async fn session_token(client: &Client, duration_seconds: u32) -> Result<Answer, StsError> {

@@ -148,9 +148,7 @@ impl Entry {
 
     #[must_use]
     pub fn reason(self, reason: &impl ToString) -> Self {
-        let reason = reason.to_string();
-        let clean = reason.chars().take(MAX_REASON).map(|char| if char.is_control() { ' ' } else { char });
-        Self { reason: Some(clean.collect()), ..self }
+        Self { reason: Some(clean(&reason.to_string(), MAX_REASON)), ..self }
     }
 
     #[must_use]
@@ -180,7 +178,7 @@ impl Actor {
 
     /// The word by which the trail is searched, and the id that stays when names change.
     pub(super) fn written(&self) -> (String, Option<String>) {
-        match self {
+        let (word, id) = match self {
             Self::Person { subject, username } => {
                 (format!("person:{}/{username}", subject.directory), Some(subject.id.clone()))
             }
@@ -188,7 +186,10 @@ impl Actor {
             Self::Operator(user) => (format!("operator:{user}"), None),
             Self::Daemon => ("brokerd".to_owned(), None),
             Self::Anonymous { mark } => ("anonymous".to_owned(), mark.clone()),
-        }
+        };
+        // A directory may give out any name, and PostgreSQL takes no zero character: one record that it refused would take down
+        // all that share its commit.
+        (clean(&word, MAX_WORD), id)
     }
 }
 
@@ -225,4 +226,10 @@ impl Outcome {
     }
 }
 
+/// Fit to be read on a terminal: cut, and without control characters.
+fn clean(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
 const MAX_REASON: usize = 512;
+const MAX_WORD: usize = 512;

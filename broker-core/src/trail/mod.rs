@@ -68,15 +68,23 @@ impl Trail {
     /// For what only takes rights away and has happened already: written now or, when that fails, again and again until it works.
     pub fn record_later(&self, entry: Entry) {
         let trail = self.clone();
+        let (done, written) = oneshot::channel();
+        // Queued before this returns: who closes the trail afterwards does not leave it out.
+        let queued = self.jobs.try_send(writer::Job::Write { entries: vec![entry.clone()], changes: Vec::new(), done });
         tokio::spawn(async move {
+            let mut outcome = match queued {
+                Ok(()) => written.await.unwrap_or(Err(TrailError::Closed)),
+                Err(_) => trail.write(vec![entry.clone()], Vec::new()).await,
+            };
             let mut wait = FIRST_WAIT;
-            while let Err(error) = trail.write(vec![entry.clone()], Vec::new()).await {
+            while let Err(error) = outcome {
                 tracing::error!(%error, action = entry.action.as_str(), "a record waits for the trail");
                 if matches!(error, TrailError::Closed) {
                     return;
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
+                outcome = trail.write(vec![entry.clone()], Vec::new()).await;
             }
         });
     }
@@ -89,7 +97,9 @@ impl Trail {
 
     /// Writes what is queued and counted, and ends the chain.
     pub async fn close(&self) {
-        self.refusals.flush().await;
+        if tokio::time::timeout(FLUSH_WITHIN, self.refusals.flush()).await.is_err() {
+            tracing::error!("refusals of strangers were left out of the audit trail, which does not answer");
+        }
         let (done, closed) = oneshot::channel();
         if self.jobs.send(writer::Job::Close { done }).await.is_ok() {
             let _ = closed.await;
@@ -126,3 +136,4 @@ impl<T> Recorded<T> {
 
 const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+const FLUSH_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);

@@ -1,6 +1,7 @@
 //! A lane of its own for refusals of strangers, so that a flood of them neither delays vends nor fills the disk.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,10 +21,23 @@ pub enum RefusalKind {
 
 #[derive(Debug)]
 pub(super) struct Lane {
-    windows: Mutex<HashMap<(String, RefusalKind), Window>>,
-    whole: mpsc::Sender<Entry>,
+    windows: Mutex<HashMap<(Source, RefusalKind), Window>>,
+    whole: mpsc::Sender<Waiting>,
     jobs: mpsc::Sender<Job>,
     clock: Arc<dyn Clock>,
+}
+
+/// Where refusals come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Source {
+    Network(String),
+    /// Too many at once share one counter, so that memory has an end.
+    Many,
+}
+
+enum Waiting {
+    Entry(Box<Entry>),
+    Flush(oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
@@ -43,23 +57,32 @@ pub(super) fn start(jobs: mpsc::Sender<Job>, clock: Arc<dyn Clock>) -> Arc<Lane>
 }
 
 impl Lane {
-    pub(super) fn note(&self, kind: RefusalKind, entry: Entry) {
+    pub(super) fn note(&self, kind: RefusalKind, mut entry: Entry) {
         let now = self.clock.now();
-        let source = entry.origin.client_address.clone().unwrap_or_default();
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        // Too many sources at once share one counter, so that memory has an end.
-        let source = if windows.len() < MAX_SOURCES { source } else { "many".to_owned() };
-        let window = windows.entry((source, kind)).or_insert_with(|| Window { began: now, seen: 0, counted: None });
+        let mut key = (Source::of(&entry), kind);
+        if windows.len() >= MAX_WINDOWS && !windows.contains_key(&key) {
+            key.0 = Source::Many;
+        }
+        let is_many = key.0 == Source::Many;
+        let window = windows.entry(key).or_insert_with(|| Window { began: now, seen: 0, counted: None });
         window.seen += 1;
-        if window.seen <= WHOLE_PER_MINUTE && self.whole.try_send(entry.clone()).is_ok() {
+        if window.seen <= WHOLE_PER_MINUTE && self.whole.try_send(Waiting::Entry(Box::new(entry.clone()))).is_ok() {
             return;
+        }
+        if is_many {
+            entry.origin.client_address = None;
         }
         let count = window.counted.as_ref().map_or(0, |(_, count)| *count) + 1;
         window.counted = Some((entry, count));
     }
 
-    /// Writes the counters of all windows, full or not.
+    /// Writes what waits, and the counters of all windows, full or not.
     pub(super) async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.whole.send(Waiting::Flush(done)).await.is_ok() {
+            let _ = flushed.await;
+        }
         self.write_counters(|_| true).await;
     }
 
@@ -72,22 +95,37 @@ impl Lane {
                 .map(|(entry, count)| Entry { count: Some(count), ..entry })
                 .collect()
         };
-        for entry in ended {
-            write(&self.jobs, entry).await;
+        for entries in ended.chunks(AT_ONCE) {
+            write(&self.jobs, entries.to_vec()).await;
         }
     }
 }
 
-/// One at a time: of a flood, at most one record stands in any commit that a vend waits for.
-async fn write_whole(mut waiting: mpsc::Receiver<Entry>, jobs: mpsc::Sender<Job>) {
-    while let Some(entry) = waiting.recv().await {
-        write(&jobs, entry).await;
+impl Source {
+    /// The address; of IPv6 the network, because whoever has one address there has all of them.
+    fn of(entry: &Entry) -> Self {
+        let address = entry.origin.client_address.as_deref().unwrap_or_default();
+        Self::Network(match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(IpAddr::V6(address)) => format!("{:x}", u128::from(address) >> 64),
+            Ok(IpAddr::V4(address)) => address.to_string(),
+            Err(_) => address.to_owned(),
+        })
     }
 }
 
-async fn write(jobs: &mpsc::Sender<Job>, entry: Entry) {
+/// One at a time: of a flood, at most one record stands in any commit that a vend waits for.
+async fn write_whole(mut waiting: mpsc::Receiver<Waiting>, jobs: mpsc::Sender<Job>) {
+    while let Some(next) = waiting.recv().await {
+        match next {
+            Waiting::Entry(entry) => write(&jobs, vec![*entry]).await,
+            Waiting::Flush(done) => drop(done.send(())),
+        }
+    }
+}
+
+async fn write(jobs: &mpsc::Sender<Job>, entries: Vec<Entry>) {
     let (done, written) = oneshot::channel();
-    if jobs.send(Job::Write { entries: vec![entry], changes: Vec::new(), done }).await.is_ok() {
+    if jobs.send(Job::Write { entries, changes: Vec::new(), done }).await.is_ok() {
         // A failure is logged by the writer; a stranger's refusal needs no second try.
         let _ = written.await;
     }
@@ -106,4 +144,6 @@ const WHOLE_PER_MINUTE: u64 = 10;
 const MINUTE: i64 = 60;
 const TICK: Duration = Duration::from_secs(5);
 const LANE: usize = 64;
-const MAX_SOURCES: usize = 10_000;
+const MAX_WINDOWS: usize = 1_000;
+/// How many counters share a commit.
+const AT_ONCE: usize = 100;

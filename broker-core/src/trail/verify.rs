@@ -1,7 +1,7 @@
 //! Proves the trail: every link's keyed hash, its place, and that the columns one searches by say what the record says.
 
 use crate::id::ChainId;
-use crate::store::{Store, StoreError, TrailLink};
+use crate::store::{NotALink, Place, Store, StoreError, TrailLink};
 use crate::trail::Record;
 use crate::vault::{Mac, Purpose, Seals};
 
@@ -25,19 +25,30 @@ pub enum Break {
     Unchained { chain: ChainId, sequence: i64 },
     #[error("chain {chain}: record {sequence} is indexed as something that it does not say")]
     Misfiled { chain: ChainId, sequence: i64 },
+    #[error("a row that is in no chain of ours: {id}")]
+    Unreadable { id: String },
 }
 
 /// Walks all chains. A cut at the very end of a chain cannot be seen from inside: that needs an anchor kept elsewhere.
 pub async fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let mut chain: Option<(ChainId, i64, Mac)> = None;
+    let mut after: Option<Place> = None;
     loop {
-        let after = chain.map(|(id, next, _)| (id, next - 1));
-        let page = store.links_in_order(after, PAGE).await?;
+        let page = store.rows_in_order(after.as_ref(), PAGE).await?;
         if page.is_empty() {
             return Ok(report);
         }
-        for link in page {
+        for (place, link) in page {
+            after = Some(place);
+            let link = match link {
+                Ok(link) => link,
+                Err(NotALink { id }) => {
+                    report.records += 1;
+                    report.note(Break::Unreadable { id: id.escape_debug().take(LONGEST_ID).collect() });
+                    continue;
+                }
+            };
             let (expected, head) = match chain {
                 Some((id, next, head)) if id == link.chain => (next, head),
                 Some(_) | None => {
@@ -46,10 +57,8 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
                 }
             };
             report.records += 1;
-            if let Some(broken) = check(store.seals(), &link, expected, &head)
-                && report.breaks.len() < MOST_BREAKS
-            {
-                report.breaks.push(broken);
+            if let Some(broken) = check(store.seals(), &link, expected, &head) {
+                report.note(broken);
             }
             let mut head = [0; 32];
             // A hash of another length has been reported as forged above.
@@ -57,6 +66,14 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
                 head.copy_from_slice(&link.hash);
             }
             chain = Some((link.chain, link.sequence.saturating_add(1), head));
+        }
+    }
+}
+
+impl Report {
+    fn note(&mut self, broken: Break) {
+        if self.breaks.len() < MOST_BREAKS {
+            self.breaks.push(broken);
         }
     }
 }
@@ -100,3 +117,4 @@ pub(super) fn link_hash(seals: &Seals, chain: ChainId, sequence: i64, record: &s
 pub(super) const MOST_BREAKS: usize = 20;
 const LINK: &[u8] = b"link";
 const PAGE: i64 = 1_000;
+const LONGEST_ID: usize = 64;

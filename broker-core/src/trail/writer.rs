@@ -1,6 +1,7 @@
 //! The one task that writes a chain: it gathers what waits into one commit, so that many share one sync of the disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -93,6 +94,7 @@ impl Writer {
 
     /// Commits changes and links together. The chain moves on only when it did.
     async fn write(&mut self, groups: &[Vec<Entry>], mut changes: Vec<Change>) -> Result<Vec<Written>, StoreError> {
+        let records_alone = changes.is_empty();
         let mut chain = self.chain.clone();
         let mut written = Vec::with_capacity(groups.len());
         for group in groups {
@@ -104,14 +106,17 @@ impl Writer {
             }
             written.push(places);
         }
-        match self.store.commit(&changes).await {
+        // A server may neither answer nor go away, and everything waits here.
+        let committed = tokio::time::timeout(COMMIT_WITHIN, self.store.commit(&changes)).await;
+        match committed.unwrap_or_else(|late| Err(StoreError::Database(sqlx::Error::Io(late.into())))) {
             Ok(()) => {
                 self.chain = chain;
                 Ok(written)
             }
             Err(error) => {
-                // Whether a lost connection committed cannot be known: a new chain never meets a place that is taken.
-                if matches!(error, StoreError::Database(_)) {
+                // Whether a lost connection committed cannot be known, and somebody else may have written into our chain: a new one
+                // never meets a place that is taken.
+                if records_alone || matches!(error, StoreError::Database(_)) {
                     self.chain = Chain::begin(&self.store);
                 }
                 Err(error)
@@ -188,3 +193,4 @@ impl TrailError {
 
 const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
+const COMMIT_WITHIN: Duration = Duration::from_secs(10);

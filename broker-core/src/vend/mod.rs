@@ -19,6 +19,7 @@ use crate::destination::{Destination, DestinationError};
 use crate::entitlement::{Entitlement, Grant, NotEntitled, Rules};
 use crate::inventory::Inventory;
 use crate::name::ConnectorName;
+use crate::partition::Partition;
 use crate::sign_in::{AuthenticateError, SignIn};
 use crate::sts::{CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, Recorded, Trail, TrailError, VendedFacts};
@@ -135,6 +136,13 @@ impl Broker {
             let snapshot = self.inventory.snapshot();
             snapshot.access_key(connector.spec.access_key())?.details.owner.as_ref().map(|owner| owner.account.clone())
         })
+    }
+
+    /// The partition in which a connector's credentials will act.
+    pub fn partition_of(&self, connector: &Connector) -> Partition {
+        let snapshot = self.inventory.snapshot();
+        let of_key = snapshot.access_key(connector.spec.access_key()).map(|key| key.partition());
+        connector.spec.partition().or(of_key).unwrap_or(Partition::Aws)
     }
 
     /// Lends credentials. Whatever happens is written down first: no record, no credentials.

@@ -107,7 +107,7 @@ async fn one_that_promises_four_gigabytes() {
 #[tokio::test]
 async fn one_that_nests_a_hundred_thousand_levels() {
     let deep = |id: u32| {
-        let mut levels = vec![0x30, 0x84, 0, 0, 0, 0].repeat(100_000);
+        let mut levels = [0x30, 0x84, 0, 0, 0, 0].repeat(100_000);
         let total = levels.len();
         for (level, header) in levels.chunks_mut(6).enumerate() {
             header[2..].copy_from_slice(&u32::try_from(total - (level + 1) * 6).unwrap().to_be_bytes());

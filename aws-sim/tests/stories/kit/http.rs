@@ -33,7 +33,7 @@ pub(crate) async fn exchange(
     for (name, value) in headers {
         request += &[*name, ": ", *value, "\r\n"].concat();
     }
-    request += &format!("content-length: {}\r\n\r\n{body}", body.len());
+    request += &["content-length: ", &body.len().to_string(), "\r\n\r\n", body].concat();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;

@@ -1,6 +1,7 @@
 //! A world to play in, and AWS's own client to play with.
 
 mod http;
+mod packed;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::retry::RetryConfig;
@@ -11,6 +12,7 @@ use aws_smithy_http_client::Builder;
 use serde_json::{Value, json};
 
 pub(crate) use http::{element, exchange, get_object, http, iam, long_term, signed, vended};
+pub(crate) use packed::Packed;
 
 pub(crate) const HOME: &str = "111111111111";
 pub(crate) const AWAY: &str = "222222222222";

@@ -77,7 +77,7 @@ fn a_whole_file_is_read_with_what_it_refers_to() {
     assert_eq!(secrets, ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "from the environment"]);
     assert_eq!(catalog.access_keys[0].details.sts_endpoint(), "http://127.0.0.1:4566/");
     let [deploy, reports, whole] = &catalog.connectors[..] else { panic!("three connectors") };
-    assert_eq!((deploy.line, reports.line, whole.line), (16, 38, 46));
+    assert_eq!((deploy.line, reports.line, whole.line), (16, 36, 44));
     let Audience::People(groups) = deploy.spec.audience() else { panic!("for people") };
     let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
     assert_eq!(groups, ["corp/everybody", "corp/release-team"], "a bare name is completed where one directory is");
@@ -93,11 +93,11 @@ fn what_deserves_a_second_look_is_a_warning_with_its_place() {
     let [everything, whole] = &warnings[..] else { panic!("{warnings:#?}") };
     assert!(
         everything
-            .starts_with("connectors.toml:42:10: connector \"reports\": principal.federated_user.policy: statement 1"),
+            .starts_with("connectors.toml:40:10: connector \"reports\": principal.federated_user.policy: statement 1"),
         "{everything}"
     );
     assert!(
-        whole.starts_with("connectors.toml:49:15: connector \"whole\": principal.session_token: it hands out"),
+        whole.starts_with("connectors.toml:47:15: connector \"whole\": principal.session_token: it hands out"),
         "{whole}"
     );
 }

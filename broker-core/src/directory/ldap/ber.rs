@@ -21,7 +21,9 @@ pub(super) struct Malformed(pub(super) &'static str);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) tag: u8,
+    /// Octets of tag and length.
     pub(super) prefix: usize,
+    /// Octets that follow them.
     pub(super) content: usize,
 }
 

@@ -1,19 +1,21 @@
 //! One connection to one server, with one operation at a time. Whoever fails on it drops it.
 
-use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::ber::{Header, Malformed, SEQUENCE};
-use super::message::{self, Amount, Answer, Entry, Outcome, Search};
+use super::answer::{Answer, Entry, Outcome};
+use super::ber::Malformed;
+use super::receive::{Budget, LARGE, SMALL, receive};
+use super::request::{self, Amount, Search};
 use super::server::{Security, Server};
+use super::trouble::{ADMIN_LIMIT, REFERRAL, SIZE_LIMIT, SUCCESS, TIME_LIMIT, Trouble};
 
 /// A connection of its own: it cannot be cloned, so what is bound on it is bound for its holder only.
 pub(super) struct Connection {
@@ -22,39 +24,6 @@ pub(super) struct Connection {
     received: BytesMut,
     last_id: u32,
     operation_timeout: Duration,
-}
-
-/// Why an operation has no usable answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
-    #[error("no connection")]
-    Connect(#[source] io::Error),
-    #[error("no connection in time")]
-    ConnectTimeout,
-    #[error("no TLS, or a certificate that does not prove it is that server")]
-    Tls(#[source] io::Error),
-    #[error("it refuses StartTLS with {0}")]
-    StartTlsRefused(Outcome),
-    #[error("the connection broke")]
-    Broken(#[from] io::Error),
-    #[error("it closed the connection")]
-    Closed,
-    #[error("no answer in time")]
-    Timeout,
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
-    #[error("it answers with more than {0}")]
-    TooMuch(&'static str),
-    #[error("there are more entries than we can use")]
-    TooManyEntries,
-    #[error("it refuses our own credential with {0}")]
-    ServiceBindRefused(Outcome),
-    #[error("it does not search: {0}")]
-    SearchRefused(Outcome),
-    #[error("it gives a part of the answer only: {0}")]
-    Incomplete(Outcome),
-    #[error("it does not check the password: {0}")]
-    BindRefused(Outcome),
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send {}
@@ -91,7 +60,7 @@ impl Connection {
     /// Binds. The outcome says whether that worked; only the server's silence is trouble.
     pub(super) async fn bind(&mut self, dn: &str, password: &SecretString) -> Result<Outcome, Trouble> {
         let id = self.next_id();
-        let request = message::bind(id, dn, password.expose_secret());
+        let request = request::bind(id, dn, password.expose_secret());
         timeout(self.operation_timeout, async {
             self.send(&request).await?;
             match self.answer(id, &mut SMALL.clone()).await? {
@@ -128,7 +97,7 @@ impl Connection {
 
     /// Says farewell, if the server still listens.
     pub(super) async fn close(mut self) {
-        let request = message::unbind(self.next_id());
+        let request = request::unbind(self.next_id());
         // Nothing depends on it: the connection is dropped either way.
         let _ = timeout(FAREWELL, self.send(&request)).await;
     }
@@ -141,7 +110,7 @@ impl Connection {
         budget: &mut Budget,
     ) -> Result<Outcome, Trouble> {
         let id = self.next_id();
-        self.send(&message::search(id, search, cookie)).await?;
+        self.send(&request::search(id, search, cookie)).await?;
         loop {
             match self.answer(id, budget).await? {
                 Answer::Found(entry) if entries.len() < search.amount.most() => entries.push(entry),
@@ -181,31 +150,9 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-impl Trouble {
-    /// Whether another server may do better. An answer, however unwelcome, would be the same there.
-    pub(super) fn is_the_servers(&self) -> bool {
-        match self {
-            Self::Connect(_)
-            | Self::ConnectTimeout
-            | Self::Tls(_)
-            | Self::StartTlsRefused(_)
-            | Self::Broken(_)
-            | Self::Closed
-            | Self::Timeout
-            | Self::Malformed(_)
-            | Self::TooMuch(_) => true,
-            Self::TooManyEntries => false,
-            Self::ServiceBindRefused(outcome)
-            | Self::SearchRefused(outcome)
-            | Self::Incomplete(outcome)
-            | Self::BindRefused(outcome) => matches!(outcome.code, BUSY | UNAVAILABLE),
-        }
-    }
-}
-
 /// Asks for TLS, and makes sure that nothing was said before it that would be taken for having been said under it.
 async fn start_tls(mut tcp: TcpStream) -> Result<TcpStream, Trouble> {
-    tcp.write_all(&message::start_tls(1)).await?;
+    tcp.write_all(&request::start_tls(1)).await?;
     let mut received = BytesMut::new();
     match receive(&mut tcp, &mut received, 1, &mut SMALL.clone()).await? {
         Answer::Extended(outcome) if outcome.code != SUCCESS => Err(Trouble::StartTlsRefused(outcome)),
@@ -214,72 +161,6 @@ async fn start_tls(mut tcp: TcpStream) -> Result<TcpStream, Trouble> {
     }
 }
 
-/// What a server may make us read for one operation.
-#[derive(Clone, Debug)]
-struct Budget {
-    message: usize,
-    total: usize,
-}
-
-/// Reads the answer to the request of that number.
-async fn receive(
-    stream: &mut (impl AsyncRead + Unpin),
-    received: &mut BytesMut,
-    id: u32,
-    budget: &mut Budget,
-) -> Result<Answer, Trouble> {
-    let header = loop {
-        if let Some(header) = Header::read(received)? {
-            break header;
-        }
-        read_some(stream, received, 8).await?;
-    };
-    if header.tag != SEQUENCE {
-        return Err(Malformed("not a message").into());
-    }
-    let length = header.prefix + header.content;
-    budget.total = budget.total.checked_sub(length).ok_or(Trouble::TooMuch("all that it may say at once"))?;
-    if length > budget.message {
-        return Err(Trouble::TooMuch("fits into a message"));
-    }
-    while let Some(missing) = length.checked_sub(received.len()).filter(|missing| *missing > 0) {
-        read_some(stream, received, missing).await?;
-    }
-    let message = received.split_to(length);
-    match message::decode(message.get(header.prefix..).unwrap_or_default())? {
-        None => Err(Trouble::Closed),
-        Some((answered, answer)) if answered == id => Ok(answer),
-        Some(_) => Err(Malformed("an answer to a question that was not asked").into()),
-    }
-}
-
-/// Takes what is there, but reserves no more memory than one read fills: a promised length costs nothing.
-async fn read_some(
-    stream: &mut (impl AsyncRead + Unpin),
-    received: &mut BytesMut,
-    missing: usize,
-) -> Result<(), Trouble> {
-    received.reserve(missing.clamp(READ, 16 * READ));
-    let more = stream.read_buf(received).await?;
-    if more == 0 { Err(Trouble::Closed) } else { Ok(()) }
-}
-
-/// For answers that are a result and nothing else.
-const SMALL: Budget = Budget { message: 64 * 1024, total: 64 * 1024 };
-
-/// For searches: an entry with thousands of long `memberOf` values, and some thousand entries.
-const LARGE: Budget = Budget { message: 1024 * 1024, total: 4 * 1024 * 1024 };
-
-const READ: usize = 4 * 1024;
 const MAX_PAGES: usize = 5_000;
 const MAX_ID: u32 = 0x7fff_ffff;
 const FAREWELL: Duration = Duration::from_secs(1);
-
-// Result codes (RFC 4511, appendix A).
-pub(super) const SUCCESS: u32 = 0;
-const TIME_LIMIT: u32 = 3;
-const SIZE_LIMIT: u32 = 4;
-const REFERRAL: u32 = 10;
-const ADMIN_LIMIT: u32 = 11;
-const BUSY: u32 = 51;
-const UNAVAILABLE: u32 = 52;

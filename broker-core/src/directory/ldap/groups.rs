@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::connection::Trouble;
+use super::answer::Entry;
 use super::dn::Dn;
 use super::filter::{Filter, Template};
-use super::message::{Amount, Entry, Scope, Search};
 use super::person::Unusable;
+use super::request::{Amount, Scope, Search};
 use super::service::{ServerTrouble, Service};
 use super::settings::Groups;
+use super::trouble::Trouble;
 
 /// Why the groups are not known.
 #[derive(Debug, thiserror::Error)]

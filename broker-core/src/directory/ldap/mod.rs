@@ -4,17 +4,22 @@
 //! under StartTLS even one from somebody on the wire, ends the process; and it knows no limit to the size of an answer.
 //! What is taken from it is what concerns our own side: filters and their escaping.
 
+mod answer;
 mod ber;
+mod config;
 mod connection;
 mod dn;
 mod filter;
 mod groups;
-mod message;
 mod password_policy;
 mod person;
+mod receive;
+mod request;
 mod server;
 mod service;
 mod settings;
+mod trouble;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -22,23 +27,24 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::timeout;
 
-use self::connection::{SUCCESS, Trouble};
+use self::answer::Entry;
 use self::filter::Filter;
 use self::groups::GroupsError;
-use self::message::{Amount, Entry, Outcome, Scope, Search};
-use self::password_policy::{PolicyError, Warning};
 use self::person::{AccountState, Profile, Unusable};
+use self::request::{Amount, Scope, Search};
 use self::service::{ServerTrouble, Service};
+use self::trouble::Trouble;
+use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
 use crate::directory::{AuthenticateError, Directory, Password, Refusal, Standing, TypedName, Unavailable};
 use crate::name::{DirectoryName, Group};
 
+pub use self::config::{
+    DisabledConfig, GroupSearchConfig, GroupsConfig, LdapConfig, MemberOfConfig, TrustedAttribute, UsersConfig,
+};
 pub use self::filter::FilterError;
 pub use self::server::UrlError;
-pub use self::settings::{
-    DisabledConfig, GroupSearchConfig, GroupsConfig, LdapConfig, LdapSettings, LdapSettingsError, MemberOfConfig,
-    SettingsProblem, TrustedAttribute, UsersConfig,
-};
+pub use self::settings::{LdapSettings, LdapSettingsError, SettingsProblem};
 
 /// An LDAP directory.
 #[derive(Debug)]
@@ -64,13 +70,6 @@ enum Failure {
     AmbiguousId,
     #[error("asked for one immutable id, it answers with another")]
     AnotherId,
-}
-
-/// What a directory says to somebody's password.
-enum Verdict {
-    Right,
-    MustChange,
-    Wrong(Refusal),
 }
 
 impl LdapDirectory {
@@ -174,7 +173,8 @@ impl LdapDirectory {
         let outcome = connection.bind(dn, password).await;
         let outcome = outcome.map_err(|trouble| unavailable(self.service.trouble_of(server, trouble)))?;
         connection.close().await;
-        verdict(outcome).map_err(|outcome| unavailable(self.service.trouble_of(server, Trouble::BindRefused(outcome))))
+        Verdict::of(outcome)
+            .map_err(|outcome| unavailable(self.service.trouble_of(server, Trouble::BindRefused(outcome))))
     }
 
     /// Does for nobody what is done for somebody, so that it takes as long.
@@ -229,44 +229,8 @@ impl Directory for LdapDirectory {
     }
 }
 
-/// What the outcome of a bind says of the password; what says nothing of it comes back.
-///
-/// Servers look at expiry after the password has been compared (draft-behera-ldap-password-policy-10, 8.1; slapd does), so "expired"
-/// tells a guesser nothing that the right password would not.
-fn verdict(outcome: Outcome) -> Result<Verdict, Outcome> {
-    let error = outcome.policy.and_then(|policy| policy.error);
-    match (outcome.code, error) {
-        (SUCCESS, Some(PolicyError::ChangeAfterReset | PolicyError::Expired))
-        | (INVALID_CREDENTIALS, Some(PolicyError::Expired)) => Ok(Verdict::MustChange),
-        (SUCCESS, Some(PolicyError::Locked)) => Ok(Verdict::Wrong(Refusal::Locked)),
-        (SUCCESS, None | Some(PolicyError::Other)) => {
-            if let Some(Warning::SecondsLeft(_) | Warning::GraceSignInsLeft(_)) =
-                outcome.policy.and_then(|policy| policy.warning)
-            {
-                tracing::info!("a password expires soon");
-            }
-            Ok(Verdict::Right)
-        }
-        (INVALID_CREDENTIALS | CONSTRAINT_VIOLATION, Some(PolicyError::Locked)) | (CONSTRAINT_VIOLATION, _) => {
-            Ok(Verdict::Wrong(Refusal::Locked))
-        }
-        (INVALID_CREDENTIALS | NO_SUCH_OBJECT | INAPPROPRIATE_AUTHENTICATION, _) => {
-            Ok(Verdict::Wrong(Refusal::WrongPassword))
-        }
-        (UNWILLING, _) => Ok(Verdict::Wrong(Refusal::Disabled)),
-        _ => Err(outcome),
-    }
-}
-
 /// Cannot happen with a checked template and an escaped name; if it did, nobody would be let in.
 const NO_FILTER: Refusal = Refusal::UnusableEntry("the name does not fit into the filter for users");
 
 /// Asks for no attributes (RFC 4511, 4.5.1.8).
 const NO_ATTRIBUTES: &str = "1.1";
-
-// Result codes (RFC 4511, appendix A). 389 Directory Server answers 19 when an account is locked and 53 when it is inactive.
-const CONSTRAINT_VIOLATION: u32 = 19;
-const NO_SUCH_OBJECT: u32 = 32;
-const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
-const INVALID_CREDENTIALS: u32 = 49;
-const UNWILLING: u32 = 53;

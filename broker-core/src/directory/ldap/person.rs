@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::answer::Entry;
 use super::dn::Dn;
 use super::filter;
-use super::message::Entry;
 use super::settings::Users;
 
 /// Somebody as their entry describes them, without groups.

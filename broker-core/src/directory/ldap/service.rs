@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection::{Connection, SUCCESS, Trouble};
-use super::message::{Entry, Search};
+use super::answer::Entry;
+use super::connection::Connection;
+use super::request::Search;
 use super::server::Server;
 use super::settings::LdapSettings;
+use super::trouble::{SUCCESS, Trouble};
 
 /// Searches with our own credential. No person's password ever passes through one of its connections.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ impl Home {
     fn of(&self, reference: &SecretRef) -> Result<String, String> {
         let (file, secrets) = (self.root.path().join("own/f.toml"), self.root.path().join("secrets"));
         let folders = Folders::of(&file, Some(&secrets), &self.environment);
-        let secret = folders.secret(reference).map_err(|error| error.to_string())?;
+        let secret = folders.secret(reference).map_err(|error| super::super::with_causes(&error))?;
         Ok(secret.expose_secret().to_owned())
     }
 }

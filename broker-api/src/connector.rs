@@ -1,0 +1,45 @@
+//! Connectors as those see them who may use them.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/connectors`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connectors {
+    pub connectors: Vec<Connector>,
+}
+
+/// `GET /v1/connectors/{name}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connector {
+    pub name: String,
+    pub description: String,
+    pub principal: PrincipalType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// `aws`, `aws-us-gov` or `aws-cn`.
+    pub partition: String,
+    pub scope: Scope,
+    pub max_duration_seconds: u32,
+    pub default_duration_seconds: u32,
+    /// Whether a link to AWS's console can be had.
+    pub console: bool,
+}
+
+/// Which of AWS's three calls is behind a connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalType {
+    FederatedUser,
+    AssumeRole,
+    SessionToken,
+}
+
+/// Whom a connector is for: people, or service tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    User,
+    System,
+}

@@ -1,0 +1,90 @@
+//! What is vended: credentials in our form and in `credential_process`'s, who they act as, and console links.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// `POST /v1/connectors/{name}/credentials`; an empty body is fine.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialsRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u32>,
+    /// A policy as a JSON object, or a string that holds one, to the letter: errors name its lines. Can only narrow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<RawValue>>,
+    /// Why, in the caller's words, for the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Never earlier credentials.
+    #[serde(default)]
+    pub fresh: bool,
+}
+
+/// Temporary credentials.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Credentials {
+    pub access_key_id: String,
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub secret_access_key: SecretString,
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub session_token: SecretString,
+    pub expiration: Timestamp,
+    pub connector: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    /// How full AWS's packed policies and tags are, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed_policy_size: Option<u32>,
+    /// The audit record's id.
+    pub vend_id: String,
+    /// Whether these were vended to the same caller before.
+    pub reused: bool,
+}
+
+/// What an AWS `credential_process` prints.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CredentialProcess {
+    pub version: u8,
+    pub access_key_id: String,
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub secret_access_key: SecretString,
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub session_token: SecretString,
+    pub expiration: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+}
+
+/// `GET /v1/connectors/{name}/caller-identity`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerIdentity {
+    pub account: String,
+    pub arn: String,
+    pub user_id: String,
+}
+
+/// `POST /v1/connectors/{name}/console-url`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleUrlRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// For roles only; AWS takes it for nothing else, where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_duration_seconds: Option<u32>,
+}
+
+/// A link that opens AWS's console signed in: a bearer secret.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ConsoleUrl {
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub url: SecretString,
+    /// When the link dies unused.
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,57 @@
+//! Signing in and out: `/v1/sessions` and `/v1/session`.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// `POST /v1/sessions`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignInRequest {
+    pub username: String,
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub password: SecretString,
+    /// Restricts the search to one directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+}
+
+/// The answer to a sign-in. The token is shown here and nowhere else.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SignedIn {
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub token: SecretString,
+    pub expires_at: Timestamp,
+    pub identity: Identity,
+}
+
+/// `GET /v1/session`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub identity: Identity,
+    pub expires_at: Timestamp,
+}
+
+/// Who is asking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub kind: IdentityKind,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// `DIRECTORY/GROUP`, sorted.
+    pub groups: Vec<String>,
+    pub admin: bool,
+}
+
+/// People sign in; workloads have a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityKind {
+    Person,
+    Workload,
+}

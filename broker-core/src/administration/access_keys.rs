@@ -1,0 +1,221 @@
+//! Long-term keys come, change hands and go.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::difference::{between, changed};
+use super::proof::owner_of;
+use super::{Administration, By, NotProved, Proof};
+use crate::access_key::{AccessKey, CannotServe, KeyDetails, KeyHealth, KeyOwner};
+use crate::connector::{Connector, ManagedBy};
+use crate::id::AccessKeyId;
+use crate::name::{AccessKeyName, ConnectorName};
+use crate::store::{Store, StoreError};
+use crate::trail::{Action, TrailError};
+use crate::vault::SealBroken;
+
+/// A key as somebody hands it in. What `details` say of its owner does not count: AWS is asked.
+#[derive(Clone, Debug)]
+pub struct NewAccessKey {
+    pub name: AccessKeyName,
+    pub details: KeyDetails,
+    pub secret: SecretString,
+}
+
+/// Why a change to an access key was not made. Cut by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessKeyError {
+    #[error("no access key is called `{0}`")]
+    Unknown(AccessKeyName),
+    #[error("there is an access key called `{0}` already: take another name, or replace that one")]
+    Taken(AccessKeyName),
+    #[error("access key `{0}` belongs to the connectors file: change it there, then apply the file")]
+    ReadOnly(AccessKeyName),
+    #[error("access key `{name}` is used by {}: give them another key first", listed(.connectors))]
+    InUse { name: AccessKeyName, connectors: Vec<ConnectorName> },
+    #[error("the secret access key is empty or holds blanks: hand it in whole, as AWS showed it")]
+    Secret,
+    #[error(transparent)]
+    NotProved(#[from] NotProved),
+    /// The connectors would act in another account, or as somebody else, without anybody having said so.
+    #[error("this key is of {proved}, but `{name}` is of {stored}: add it under a name of its own", proved = .proved.arn, stored = .stored.arn)]
+    OtherOwner { name: AccessKeyName, stored: KeyOwner, proved: KeyOwner },
+    #[error("connector `{connector}` could not use the key any more: {reason}")]
+    CannotServe { connector: ConnectorName, reason: CannotServe },
+    #[error("someone else changed access key `{0}` meanwhile: look at it again")]
+    Stale(AccessKeyName),
+    #[error(transparent)]
+    Seal(#[from] SealBroken),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Trail(TrailError),
+}
+
+impl Administration {
+    /// Takes in a key under a name that is free.
+    pub async fn add_access_key(
+        &self,
+        new: NewAccessKey,
+        proof: Proof<'_>,
+        by: &By,
+    ) -> Result<AccessKey, AccessKeyError> {
+        let NewAccessKey { name, details, secret } = new;
+        whole(&secret)?;
+        if self.find_access_key(&name).await?.is_some() {
+            return Err(AccessKeyError::Taken(name));
+        }
+        let owner = match proof {
+            Proof::Required(sts, deadline) => Some(owner_of(sts, deadline, &details, &secret).await?),
+            Proof::Skipped => None,
+        };
+        let details = KeyDetails { owner, ..details };
+        let id = AccessKeyId::random();
+        let sealed = details.seal(&self.vault, id, &secret)?;
+        let key = AccessKey {
+            id,
+            name,
+            generation: 1,
+            managed_by: ManagedBy::Api,
+            details,
+            sealed,
+            health: KeyHealth::default(),
+        };
+        let mut changes = about(&key.name, between(None::<&KeyDetails>, Some(&key.details)));
+        changes.insert(SECRET.to_owned(), changed());
+        let entry = by.did(Action::AccessKeyAdded).changes(changes.into());
+        let committed = self.trail.commit(vec![self.store.add_access_key(&key)?], vec![entry]).await;
+        committed.map_err(|error| of_commit(error, &key.name))?;
+        Ok(key)
+    }
+
+    /// Puts another key, or the same one with other details, in the place of a stored one: every connector that names it follows.
+    ///
+    /// A key that proves to be another account's or user's is refused. Unproved, a key that AWS knows by the same id stays that
+    /// owner's; any other one has no owner until the daemon has asked AWS. `seen` is the generation that must still be there.
+    pub async fn replace_access_key(
+        &self,
+        new: NewAccessKey,
+        seen: Option<i64>,
+        proof: Proof<'_>,
+        by: &By,
+    ) -> Result<AccessKey, AccessKeyError> {
+        let NewAccessKey { name, details, secret } = new;
+        whole(&secret)?;
+        let stored = self.changeable_access_key(&name).await?;
+        if seen.is_some_and(|seen| seen != stored.generation) {
+            return Err(AccessKeyError::Stale(name));
+        }
+        let same_key = details.aws_key_id == stored.details.aws_key_id;
+        let owner = match proof {
+            Proof::Required(sts, deadline) => Some(owner_of(sts, deadline, &details, &secret).await?),
+            Proof::Skipped => stored.details.owner.clone().filter(|_| same_key),
+        };
+        if let (Some(before), Some(proved)) = (&stored.details.owner, &owner)
+            && before != proved
+        {
+            return Err(AccessKeyError::OtherOwner { name, stored: before.clone(), proved: proved.clone() });
+        }
+        let details = KeyDetails { owner, ..details };
+        let sealed = details.seal(&self.vault, stored.id, &secret)?;
+        let generation = stored.generation.saturating_add(1);
+        let key = AccessKey { generation, details, sealed, health: KeyHealth::default(), ..stored.clone() };
+        for connector in self.connectors_of(&key.name).await? {
+            may_serve(&key, &connector)
+                .map_err(|reason| AccessKeyError::CannotServe { connector: connector.name.clone(), reason })?;
+        }
+        let mut changes = about(&key.name, between(Some(&stored.details), Some(&key.details)));
+        changes.insert(SECRET.to_owned(), changed());
+        let entry = by.did(Action::AccessKeyChanged).changes(changes.into());
+        let change = self.store.replace_access_key(&key, stored.generation)?;
+        self.trail.commit(vec![change], vec![entry]).await.map_err(|error| of_commit(error, &key.name))?;
+        Ok(key)
+    }
+
+    /// Forgets a key that no connector uses.
+    pub async fn remove_access_key(&self, name: &AccessKeyName, by: &By) -> Result<(), AccessKeyError> {
+        let stored = self.changeable_access_key(name).await?;
+        self.refuse_if_in_use(name).await?;
+        let changes = about(name, between(Some(&stored.details), None::<&KeyDetails>));
+        let entry = by.did(Action::AccessKeyRemoved).changes(changes.into());
+        let committed = self.trail.commit(vec![Store::remove_access_key(stored.id)], vec![entry]).await;
+        if let Err(TrailError::Change(StoreError::InUse)) = &committed {
+            // Somebody was faster, and it is known now who uses it.
+            self.refuse_if_in_use(name).await?;
+        }
+        committed.map_err(|error| of_commit(error, name))
+    }
+
+    pub(super) async fn connectors_of(&self, name: &AccessKeyName) -> Result<Vec<Connector>, StoreError> {
+        let connectors = self.store.connectors().await?.into_iter();
+        Ok(connectors.filter(|connector| connector.spec.access_key() == name).collect())
+    }
+
+    async fn find_access_key(&self, name: &AccessKeyName) -> Result<Option<AccessKey>, StoreError> {
+        Ok(self.store.access_keys().await?.into_iter().find(|key| key.name == *name))
+    }
+
+    async fn changeable_access_key(&self, name: &AccessKeyName) -> Result<AccessKey, AccessKeyError> {
+        match self.find_access_key(name).await? {
+            None => Err(AccessKeyError::Unknown(name.clone())),
+            Some(key) => match key.managed_by {
+                ManagedBy::File => Err(AccessKeyError::ReadOnly(name.clone())),
+                ManagedBy::Api => Ok(key),
+            },
+        }
+    }
+
+    async fn refuse_if_in_use(&self, name: &AccessKeyName) -> Result<(), AccessKeyError> {
+        let connectors: Vec<_> = self.connectors_of(name).await?.into_iter().map(|connector| connector.name).collect();
+        if connectors.is_empty() { Ok(()) } else { Err(AccessKeyError::InUse { name: name.clone(), connectors }) }
+    }
+}
+
+/// As at every vend, and for the console's page, which has a partition as well.
+fn may_serve(key: &AccessKey, connector: &Connector) -> Result<(), CannotServe> {
+    key.may_serve(connector)?;
+    let key_partition = key.partition();
+    match connector.spec.partition().filter(|partition| *partition != key_partition) {
+        None => Ok(()),
+        Some(connector_partition) => {
+            Err(CannotServe::Partition { key: key.name.clone(), key_partition, connector_partition })
+        }
+    }
+}
+
+fn whole(secret: &SecretString) -> Result<(), AccessKeyError> {
+    let secret = secret.expose_secret();
+    let is_whole =
+        !secret.is_empty() && secret.len() <= MAX_SECRET && secret.chars().all(|char| char.is_ascii_graphic());
+    if is_whole { Ok(()) } else { Err(AccessKeyError::Secret) }
+}
+
+/// The differences, and which key they are of: a record has no field for that.
+pub(super) fn about(name: &AccessKeyName, mut changes: Map<String, Value>) -> Map<String, Value> {
+    changes.insert("access_key".to_owned(), name.as_str().into());
+    changes
+}
+
+fn of_commit(error: TrailError, name: &AccessKeyName) -> AccessKeyError {
+    match error {
+        TrailError::Change(StoreError::Taken) => AccessKeyError::Taken(name.clone()),
+        TrailError::Change(StoreError::Stale) => AccessKeyError::Stale(name.clone()),
+        // By a connector whose row does not prove to be ours, and that so cannot be named.
+        TrailError::Change(StoreError::InUse) => AccessKeyError::InUse { name: name.clone(), connectors: Vec::new() },
+        TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Database(_))) => error.into(),
+        error @ (TrailError::Unwritten(_) | TrailError::Closed) => AccessKeyError::Trail(error),
+    }
+}
+
+fn listed(connectors: &[ConnectorName]) -> String {
+    let names: Vec<String> = connectors.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+    match connectors.len().checked_sub(names.len()) {
+        _ if names.is_empty() => "a connector that is out of service".to_owned(),
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+const SECRET: &str = "secret_access_key";
+const MAX_SECRET: usize = 256;
+const MOST_NAMED: usize = 20;

@@ -1,0 +1,47 @@
+//! What administrators change: access keys, service tokens and the connectors file, each together with its audit record or not
+//! at all.
+
+mod access_keys;
+mod difference;
+mod proof;
+mod prove_unproved;
+mod service_tokens;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::store::Store;
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail};
+use crate::vault::Vault;
+
+pub use access_keys::{AccessKeyError, NewAccessKey};
+pub use proof::{NotProved, Proof};
+pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
+
+/// Makes administrative changes. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Administration {
+    store: Store,
+    vault: Arc<Vault>,
+    trail: Trail,
+    clock: Arc<dyn Clock>,
+}
+
+/// Whose doing a change is, for the trail.
+#[derive(Clone, Debug)]
+pub struct By {
+    pub actor: Actor,
+    pub origin: Origin,
+}
+
+impl Administration {
+    pub fn new(store: Store, vault: Arc<Vault>, trail: Trail, clock: Arc<dyn Clock>) -> Self {
+        Self { store, vault, trail, clock }
+    }
+}
+
+impl By {
+    fn did(&self, action: Action) -> Entry {
+        Entry::new(self.actor.clone(), action, Outcome::Success, self.origin.clone())
+    }
+}

@@ -1,0 +1,153 @@
+//! Proves, in the background and as often as it takes, the keys that came in without AWS having been asked: those of the
+//! connectors file, which start and SIGHUP take in offline, and those that were added with `--skip-validation`.
+//!
+//! The owner is written under the key's present generation, which does not move: what was vended before stays as good as it was,
+//! for the key is the same one. The write still fails when anybody replaced the key meanwhile, because they moved it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::access_keys::about;
+use super::difference::between;
+use super::proof::ask;
+use super::{Administration, By, NotProved};
+use crate::access_key::{AccessKey, KeyDetails, KeyHealth, KeyOwner};
+use crate::id::{AccessKeyId, RequestId};
+use crate::inventory::{Inventory, Snapshot};
+use crate::store::StoreError;
+use crate::sts::{OpenKey, Sts};
+use crate::trail::{Action, Actor, Origin, TrailError};
+
+/// When a key is asked about next, and what was said last.
+struct Attempt {
+    due: Instant,
+    wait: Duration,
+    said: String,
+}
+
+/// Why a key has no owner yet.
+#[derive(Debug, thiserror::Error)]
+enum Unproved {
+    #[error(transparent)]
+    NotProved(#[from] NotProved),
+    #[error(transparent)]
+    Seal(#[from] crate::vault::SealBroken),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+}
+
+impl Administration {
+    /// Never ends. Costs a comparison of two pointers a second while there is nothing to prove.
+    pub async fn prove_unproved(self, inventory: Inventory, sts: Arc<dyn Sts>) {
+        let mut attempts: HashMap<(AccessKeyId, i64), Attempt> = HashMap::new();
+        let mut seen: Option<Arc<Snapshot>> = None;
+        loop {
+            let snapshot = inventory.snapshot();
+            if !attempts.is_empty() || seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, &snapshot)) {
+                let unproved = unproved(&snapshot);
+                attempts.retain(|place, _| unproved.iter().any(|key| place_of(key) == *place));
+                let now = Instant::now();
+                let due =
+                    unproved.into_iter().filter(|key| attempts.get(&place_of(key)).is_none_or(|it| it.due <= now));
+                self.prove_all(due.collect(), sts.as_ref(), &mut attempts).await;
+                seen = Some(snapshot);
+            }
+            if let Err(error) = inventory.refresh().await {
+                // Whoever follows the store says so.
+                tracing::debug!(%error, "cannot look for access keys to prove");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn prove_all(
+        &self,
+        keys: Vec<Arc<AccessKey>>,
+        sts: &dyn Sts,
+        attempts: &mut HashMap<(AccessKeyId, i64), Attempt>,
+    ) {
+        let asked = keys.into_iter().map(|key| async move {
+            let outcome = self.prove_stored(&key, sts).await;
+            (key, outcome)
+        });
+        let mut asked = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
+        while let Some((key, outcome)) = asked.next().await {
+            let place = place_of(&key);
+            match outcome {
+                Ok(owner) => {
+                    attempts.remove(&place);
+                    tracing::info!(access_key.name = %key.name, aws.account = owner.account.as_str(), aws.arn = owner.arn, "AWS says whose access key this is");
+                }
+                Err(unproved) => {
+                    let before = attempts.remove(&place);
+                    attempts.insert(place, next_attempt(&key, before, &unproved));
+                }
+            }
+        }
+    }
+
+    /// Asks AWS about a stored key and writes down what it says.
+    async fn prove_stored(&self, key: &AccessKey, sts: &dyn Sts) -> Result<KeyOwner, Unproved> {
+        let open = OpenKey::open(key, &self.vault)?;
+        let owner = match ask(sts, Instant::now() + PATIENCE, &open).await {
+            Ok(owner) => owner,
+            Err(not_proved) => {
+                if let NotProved::Refused(refusal) = &not_proved {
+                    let health = KeyHealth { refused: Some((self.clock.now(), refusal.code.clone())) };
+                    self.store.note_key_health(key.id, &health).await?;
+                }
+                return Err(not_proved.into());
+            }
+        };
+        let proved =
+            AccessKey { details: KeyDetails { owner: Some(owner.clone()), ..key.details.clone() }, ..key.clone() };
+        let origin = Origin { request_id: RequestId::random(), client_address: None };
+        let by = By { actor: Actor::Daemon, origin };
+        let changes = about(&key.name, between(Some(&key.details), Some(&proved.details)));
+        let entry = by.did(Action::AccessKeyChanged).changes(changes.into());
+        let change = self.store.replace_access_key(&proved, key.generation)?;
+        match self.trail.commit(vec![change], vec![entry]).await {
+            // It was replaced or removed: there is another key to prove, or none.
+            Ok(()) | Err(TrailError::Change(StoreError::Stale)) => Ok(owner),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn unproved(snapshot: &Snapshot) -> Vec<Arc<AccessKey>> {
+    snapshot.access_keys().filter(|key| key.details.owner.is_none()).cloned().collect()
+}
+
+fn place_of(key: &AccessKey) -> (AccessKeyId, i64) {
+    (key.id, key.generation)
+}
+
+/// Waits longer each time, and longest for what only somebody's hands can mend. Says the same thing once.
+fn next_attempt(key: &AccessKey, before: Option<Attempt>, unproved: &Unproved) -> Attempt {
+    let said = unproved.to_string();
+    if before.as_ref().is_none_or(|before| before.said != said) {
+        tracing::warn!(access_key.name = %key.name, reason = said, "it is not known whose access key this is; asking again");
+    }
+    let first = match unproved {
+        Unproved::NotProved(NotProved::Refused(_) | NotProved::Root { .. }) | Unproved::Seal(_) => FIRST_WAIT_REFUSED,
+        Unproved::NotProved(NotProved::Unreachable { .. } | NotProved::NotSts { .. })
+        | Unproved::Store(_)
+        | Unproved::Trail(_) => FIRST_WAIT,
+    };
+    let wait = before.map_or(first, |before| (before.wait * 2).max(first)).min(LONGEST_WAIT);
+    Attempt { due: Instant::now() + wait, wait, said }
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const AT_ONCE: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(15);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// A new key takes AWS some seconds to know everywhere, and then it is refused at first.
+const FIRST_WAIT_REFUSED: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(600);

@@ -1,0 +1,179 @@
+//! What an administrator writes about an LDAP directory.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The table `[directory.backend.ldap]`. `Secret` is how the file's reader writes down where a secret is; this module never
+/// sees more of it than what was found there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LdapConfig<Secret> {
+    /// In order of preference, `ldaps://HOST[:PORT]`, or `ldap://HOST[:PORT]` together with `starttls`.
+    pub urls: Vec<String>,
+    #[serde(default)]
+    pub starttls: bool,
+    /// For a server on this very machine, whose address is written `127.0.0.1` or `[::1]`. There is no other way to do without TLS,
+    /// and none to do without verifying the certificate.
+    #[serde(default)]
+    pub plain_text_on_loopback: bool,
+    /// The certificates (PEM) that may have signed the servers' ones; without it, those that the system trusts.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub bind_dn: Option<String>,
+    #[serde(default = "Option::default")]
+    pub bind_password: Option<Secret>,
+    /// Searches without any credential of our own, instead of `bind_dn` and `bind_password`.
+    #[serde(default)]
+    pub anonymous: bool,
+    pub users: UsersConfig,
+    pub groups: GroupsConfig,
+    /// What people cannot change about themselves there, so that it may name a session or a tag.
+    #[serde(default)]
+    pub trusted_attributes: Vec<TrustedAttribute>,
+    #[serde(default = "three")]
+    pub connect_timeout_seconds: u64,
+    #[serde(default = "ten")]
+    pub operation_timeout_seconds: u64,
+    /// The limit on everything that one question to the directory takes, servers that fail included.
+    #[serde(default = "twenty")]
+    pub deadline_seconds: u64,
+    /// How long a server that failed is only asked when all others have failed too.
+    #[serde(default = "thirty")]
+    pub rest_seconds: u64,
+}
+
+/// Where people are and what is to be read of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsersConfig {
+    pub base: String,
+    /// Finds somebody by what was typed. Who is no longer found by it under any name is gone at the next check.
+    #[serde(default = "uid_filter")]
+    pub filter: String,
+    /// The canonical name.
+    #[serde(default = "uid")]
+    pub username_attribute: String,
+    /// What never changes and is never given again: `entryUUID`, `objectGUID`, `nsUniqueId`.
+    #[serde(default = "entry_uuid")]
+    pub id_attribute: String,
+    #[serde(default = "display_name")]
+    pub display_name_attribute: String,
+    #[serde(default = "mail")]
+    pub email_attribute: String,
+    /// Marks accounts that are switched off, beside `pwdAccountLockedTime`, which is always looked at.
+    #[serde(default)]
+    pub disabled: Option<DisabledConfig>,
+}
+
+/// An attribute that says that an account is switched off.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisabledConfig {
+    pub attribute: String,
+    /// Without it, any value disables.
+    #[serde(default)]
+    pub value: Option<String>,
+}
+
+/// How groups are found.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum GroupsConfig {
+    /// The person's entry names them.
+    MemberOf(MemberOfConfig),
+    /// The groups' entries name the person.
+    Search(GroupSearchConfig),
+}
+
+/// Groups from `memberOf`: the name is the first part of each value.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberOfConfig {
+    #[serde(default = "member_of")]
+    pub attribute: String,
+    /// The attribute by which groups' entries are named.
+    #[serde(default = "cn")]
+    pub name_attribute: String,
+    /// Groups elsewhere do not count. Set it where people may make groups of their own in some branch.
+    #[serde(default)]
+    pub base: Option<String>,
+}
+
+/// Groups by searching for them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSearchConfig {
+    pub base: String,
+    /// With `{dn}` or `{username}`, as in `(memberUid={username})`.
+    #[serde(default = "member_filter")]
+    pub filter: String,
+    #[serde(default = "cn")]
+    pub name: String,
+    /// Groups in groups as well, asked for level by level; needs `{dn}`.
+    #[serde(default)]
+    pub nested: bool,
+    /// How many to ask for at a time: not more than the server gives at once.
+    #[serde(default = "five_hundred")]
+    pub page_size: u32,
+}
+
+/// An attribute that may be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustedAttribute {
+    Email,
+}
+
+fn uid_filter() -> String {
+    "(uid={username})".to_owned()
+}
+
+fn member_filter() -> String {
+    "(member={dn})".to_owned()
+}
+
+fn uid() -> String {
+    "uid".to_owned()
+}
+
+fn entry_uuid() -> String {
+    "entryUUID".to_owned()
+}
+
+fn display_name() -> String {
+    "displayName".to_owned()
+}
+
+fn mail() -> String {
+    "mail".to_owned()
+}
+
+fn member_of() -> String {
+    "memberOf".to_owned()
+}
+
+fn cn() -> String {
+    "cn".to_owned()
+}
+
+fn three() -> u64 {
+    3
+}
+
+fn ten() -> u64 {
+    10
+}
+
+fn twenty() -> u64 {
+    20
+}
+
+fn thirty() -> u64 {
+    30
+}
+
+fn five_hundred() -> u32 {
+    500
+}

@@ -1,0 +1,70 @@
+//! What can go wrong in a conversation with a server, cut by whether another server may do better.
+
+use std::io;
+
+use super::answer::Outcome;
+use super::ber::Malformed;
+
+/// Why an operation has no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("no connection")]
+    Connect(#[source] io::Error),
+    #[error("no connection in time")]
+    ConnectTimeout,
+    #[error("no TLS, or a certificate that does not prove it is that server")]
+    Tls(#[source] io::Error),
+    #[error("it refuses StartTLS with {0}")]
+    StartTlsRefused(Outcome),
+    #[error("the connection broke")]
+    Broken(#[from] io::Error),
+    #[error("it closed the connection")]
+    Closed,
+    #[error("no answer in time")]
+    Timeout,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("it answers with more than {0}")]
+    TooMuch(&'static str),
+    #[error("there are more entries than we can use")]
+    TooManyEntries,
+    #[error("it refuses our own credential with {0}")]
+    ServiceBindRefused(Outcome),
+    #[error("it does not search: {0}")]
+    SearchRefused(Outcome),
+    #[error("it gives a part of the answer only: {0}")]
+    Incomplete(Outcome),
+    #[error("it does not check the password: {0}")]
+    BindRefused(Outcome),
+}
+
+impl Trouble {
+    /// Whether another server may do better. An answer, however unwelcome, would be the same there.
+    pub(super) fn is_the_servers(&self) -> bool {
+        match self {
+            Self::Connect(_)
+            | Self::ConnectTimeout
+            | Self::Tls(_)
+            | Self::StartTlsRefused(_)
+            | Self::Broken(_)
+            | Self::Closed
+            | Self::Timeout
+            | Self::Malformed(_)
+            | Self::TooMuch(_) => true,
+            Self::TooManyEntries => false,
+            Self::ServiceBindRefused(outcome)
+            | Self::SearchRefused(outcome)
+            | Self::Incomplete(outcome)
+            | Self::BindRefused(outcome) => matches!(outcome.code, BUSY | UNAVAILABLE),
+        }
+    }
+}
+
+// Result codes (RFC 4511, appendix A).
+pub(super) const SUCCESS: u32 = 0;
+pub(super) const TIME_LIMIT: u32 = 3;
+pub(super) const SIZE_LIMIT: u32 = 4;
+pub(super) const REFERRAL: u32 = 10;
+pub(super) const ADMIN_LIMIT: u32 = 11;
+pub(super) const BUSY: u32 = 51;
+pub(super) const UNAVAILABLE: u32 = 52;

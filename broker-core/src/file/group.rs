@@ -1,0 +1,30 @@
+//! Groups as people write them: with their directory, or bare where there is but one.
+
+use crate::name::{DirectoryName, Group, NameError};
+
+/// The text does not name a group of a configured directory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    #[error("no directory is called `{directory}`: a group is DIRECTORY/GROUP, of {known}")]
+    UnknownDirectory { directory: String, known: String },
+    #[error("`{group}` does not say of which directory: write DIRECTORY/{group}, of {known}")]
+    Bare { group: String, known: String },
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// Reads a group; a bare name is legal only where exactly one directory is configured.
+pub fn group(text: &str, directories: &[DirectoryName]) -> Result<Group, GroupError> {
+    let known = || match directories {
+        [] => "none, for none is configured".to_owned(),
+        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    };
+    match (text.split_once('/'), directories) {
+        (Some((directory, name)), _) => match directories.iter().find(|known| known.as_str() == directory) {
+            Some(directory) => Ok(Group::new(directory.clone(), name)?),
+            None => Err(GroupError::UnknownDirectory { directory: directory.to_owned(), known: known() }),
+        },
+        (None, [only]) => Ok(Group::new(only.clone(), text)?),
+        (None, _) => Err(GroupError::Bare { group: text.to_owned(), known: known() }),
+    }
+}

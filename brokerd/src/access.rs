@@ -1,0 +1,96 @@
+//! One table that says which routes there are and which kinds of credentials each takes. What is not in it takes none.
+
+use axum::http::Method;
+
+/// The kinds of credentials that a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Takes {
+    /// A person's session token in `Authorization`.
+    pub(crate) session: bool,
+    /// The browser's session cookie.
+    pub(crate) cookie: Cookie,
+    /// A service token in `Authorization`.
+    pub(crate) service: bool,
+}
+
+/// Whether a cookie will do, and what the browser must show beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cookie {
+    Never,
+    /// Nothing changes and nothing is vended.
+    Reads,
+    /// It must be shown that one of our own pages asks.
+    OwnPage,
+    /// And the session's CSRF token must be there.
+    OwnPageWithToken,
+}
+
+/// What a route takes; nothing where the table is silent.
+pub(crate) fn takes(method: &Method, route: &str) -> Takes {
+    let line = TABLE.iter().find(|(of, path, _)| *of == method.as_str() && *path == route);
+    line.map_or(NONE, |(_, _, takes)| *takes)
+}
+
+const NONE: Takes = Takes { session: false, cookie: Cookie::Never, service: false };
+
+const fn anybody(cookie: Cookie) -> Takes {
+    Takes { session: true, cookie, service: true }
+}
+
+const fn people(cookie: Cookie) -> Takes {
+    Takes { session: true, cookie, service: false }
+}
+
+const fn browsers(cookie: Cookie) -> Takes {
+    Takes { session: false, cookie, service: false }
+}
+
+const TABLE: &[(&str, &str, Takes)] = &[
+    ("GET", "/v1/session", anybody(Cookie::Reads)),
+    ("DELETE", "/v1/session", people(Cookie::OwnPageWithToken)),
+    ("GET", "/v1/connectors", anybody(Cookie::Reads)),
+    ("GET", "/v1/connectors/{name}", anybody(Cookie::Reads)),
+    ("POST", "/v1/connectors/{name}/credentials", anybody(Cookie::OwnPageWithToken)),
+    ("GET", "/v1/connectors/{name}/caller-identity", anybody(Cookie::OwnPage)),
+    ("POST", "/v1/connectors/{name}/console-url", people(Cookie::OwnPageWithToken)),
+    // Pages look at the cookie themselves: without one they lead to the sign-in page, and their forms carry the token.
+    ("GET", "/", browsers(Cookie::Reads)),
+    ("POST", "/sign-out", browsers(Cookie::OwnPage)),
+    ("GET", "/console/{name}", browsers(Cookie::Reads)),
+    ("POST", "/console/{name}", browsers(Cookie::OwnPage)),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_the_table_takes_nothing() {
+        assert_eq!(takes(&Method::PUT, "/v1/session"), NONE);
+        assert_eq!(takes(&Method::GET, "/v1/admin/access-keys"), NONE);
+    }
+
+    #[test]
+    fn service_tokens_open_the_five_routes_of_the_contract_and_no_others() {
+        let open: Vec<(&str, &str)> =
+            TABLE.iter().filter(|(_, _, takes)| takes.service).map(|(method, path, _)| (*method, *path)).collect();
+        assert_eq!(
+            open,
+            [
+                ("GET", "/v1/session"),
+                ("GET", "/v1/connectors"),
+                ("GET", "/v1/connectors/{name}"),
+                ("POST", "/v1/connectors/{name}/credentials"),
+                ("GET", "/v1/connectors/{name}/caller-identity"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cookie_alone_never_vends_nor_changes() {
+        for (method, path, takes) in TABLE {
+            let harmless = *method == "GET" && !path.ends_with("caller-identity");
+            assert!(harmless || takes.cookie != Cookie::Reads, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `/v1/connectors`: what the caller may use.
+
+use axum::Json;
+use axum::extract::State;
+use broker_api::{Connector, Connectors, PrincipalType, Scope};
+use broker_core::entitlement::Entitlement;
+use broker_core::principal::Principal;
+use broker_core::{connector, principal};
+
+use super::Named;
+use crate::app::App;
+use crate::caller::Asker;
+use crate::problem::Problem;
+
+/// `GET /v1/connectors`
+pub(crate) async fn list(State(app): State<App>, asker: Asker) -> Json<Connectors> {
+    let usable = app.broker.usable_by(&asker.caller);
+    Json(Connectors { connectors: usable.iter().map(|entitlement| shown(&app, entitlement)).collect() })
+}
+
+/// `GET /v1/connectors/{name}`
+pub(crate) async fn show(State(app): State<App>, Named(name): Named, asker: Asker) -> Result<Json<Connector>, Problem> {
+    Ok(Json(shown(&app, &app.broker.prove(&asker.caller, &name)?)))
+}
+
+fn shown(app: &App, entitlement: &Entitlement) -> Connector {
+    let connector = entitlement.connector();
+    let spec = &connector.spec;
+    let (default_duration_seconds, max_duration_seconds) = spec.principal().durations();
+    Connector {
+        name: connector.name.to_string(),
+        description: spec.description().to_owned(),
+        principal: match spec.principal().kind() {
+            principal::PrincipalType::FederatedUser => PrincipalType::FederatedUser,
+            principal::PrincipalType::AssumeRole => PrincipalType::AssumeRole,
+            principal::PrincipalType::SessionToken => PrincipalType::SessionToken,
+        },
+        account_id: app.broker.account_of(connector).map(String::from),
+        role_arn: match spec.principal() {
+            Principal::AssumeRole(role) => Some(role.role_arn.as_str().to_owned()),
+            Principal::FederatedUser(_) | Principal::SessionToken(_) => None,
+        },
+        partition: app.broker.partition_of(connector).to_string(),
+        scope: match spec.scope() {
+            connector::Scope::User => Scope::User,
+            connector::Scope::System => Scope::System,
+        },
+        max_duration_seconds,
+        default_duration_seconds,
+        console: spec.has_console(),
+    }
+}

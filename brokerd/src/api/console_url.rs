@@ -1,0 +1,27 @@
+//! `POST /v1/connectors/{name}/console-url`: a link that opens the console signed in.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use broker_api::{ConsoleUrl, ConsoleUrlRequest};
+use broker_core::vend::Asking;
+use secrecy::SecretString;
+
+use super::{Named, secret};
+use crate::app::App;
+use crate::body::OptionalBody;
+use crate::caller::Asker;
+use crate::problem::{Problem, console_duration};
+
+pub(crate) async fn make(
+    State(app): State<App>,
+    Named(name): Named,
+    asker: Asker,
+    OptionalBody(ConsoleUrlRequest { destination, session_duration_seconds }): OptionalBody<ConsoleUrlRequest>,
+) -> Result<Response, Problem> {
+    console_duration(session_duration_seconds)?;
+    let asking = Asking { caller: &asker.caller, origin: &asker.origin, deadline: asker.deadline };
+    let link = app.broker.console_link(&asking, &name, destination.as_deref(), session_duration_seconds).await?;
+    let answer = ConsoleUrl { url: SecretString::from(link.expose()), expires_at: link.value().expires_at };
+    Ok(secret(Json(answer)))
+}

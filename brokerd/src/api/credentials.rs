@@ -1,0 +1,163 @@
+//! `POST /v1/connectors/{name}/credentials`: the main job, in three formats.
+
+use axum::Json;
+use axum::extract::{Query, State, rejection::QueryRejection};
+use axum::http::header;
+use axum::response::Response;
+use broker_api::{CredentialProcess, Credentials, CredentialsRequest};
+use broker_core::policy::SessionPolicy;
+use broker_core::trail::Recorded;
+use broker_core::vend::{Asking, VendRequest, Vended};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::{Named, secret};
+use crate::app::App;
+use crate::body::OptionalBody;
+use crate::caller::Asker;
+use crate::problem::Problem;
+
+/// How the credentials are wanted.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    #[default]
+    Json,
+    /// What an AWS `credential_process` prints.
+    Process,
+    /// Shell exports.
+    Env,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Options {
+    #[serde(default)]
+    format: Format,
+}
+
+pub(crate) async fn vend(
+    State(app): State<App>,
+    Named(name): Named,
+    asker: Asker,
+    options: Result<Query<Options>, QueryRejection>,
+    OptionalBody(request): OptionalBody<CredentialsRequest>,
+) -> Result<Response, Problem> {
+    let Query(options) = options.map_err(|error| Problem::field("format", error.body_text()))?;
+    let asking = Asking { caller: &asker.caller, origin: &asker.origin, deadline: asker.deadline };
+    let vended = app.broker.vend(&asking, &name, &asked(request)?).await?;
+    Ok(secret(match options.format {
+        Format::Json => answer(Json(in_full(&vended))),
+        Format::Process => answer(Json(for_process(&vended))),
+        Format::Env => answer(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], exports(&vended))),
+    }))
+}
+
+fn answer(answer: impl axum::response::IntoResponse) -> Response {
+    answer.into_response()
+}
+
+fn asked(request: CredentialsRequest) -> Result<VendRequest, Problem> {
+    let CredentialsRequest { duration_seconds, policy, reason, fresh } = request;
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control))
+    {
+        return Err(Problem::field("reason", "a reason has at most 500 characters and no control characters"));
+    }
+    Ok(VendRequest {
+        duration_seconds,
+        policy: policy.as_deref().map(parse_policy).transpose()?.flatten(),
+        reason,
+        fresh,
+    })
+}
+
+/// An object, to the letter so that an error can name its line; or a string that holds one.
+fn parse_policy(raw: &RawValue) -> Result<Option<SessionPolicy>, Problem> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'{') => Ok(Some(SessionPolicy::parse(text)?)),
+        Some(b'"') => {
+            let inner: String =
+                serde_json::from_str(text).map_err(|error| Problem::field("policy", error.to_string()))?;
+            Ok(Some(SessionPolicy::parse(&inner)?))
+        }
+        Some(b'n') => Ok(None),
+        Some(_) | None => Err(Problem::field("policy", "a policy is a JSON object, or a string that holds one")),
+    }
+}
+
+fn in_full(vended: &Recorded<Vended>) -> Credentials {
+    let value = vended.value();
+    Credentials {
+        access_key_id: value.credentials.access_key_id.clone(),
+        secret_access_key: vended.secret_access_key().clone(),
+        session_token: vended.session_token().clone(),
+        expiration: value.credentials.expires_at,
+        connector: value.connector.name.to_string(),
+        arn: value.arn.clone(),
+        account_id: value.account.clone().map(String::from),
+        packed_policy_size: value.credentials.packed_policy_size,
+        vend_id: vended.id().to_string(),
+        reused: value.reused,
+    }
+}
+
+fn for_process(vended: &Recorded<Vended>) -> CredentialProcess {
+    let value = vended.value();
+    CredentialProcess {
+        version: 1,
+        access_key_id: value.credentials.access_key_id.clone(),
+        secret_access_key: vended.secret_access_key().clone(),
+        session_token: vended.session_token().clone(),
+        expiration: value.credentials.expires_at,
+        account_id: value.account.clone().map(String::from),
+    }
+}
+
+fn exports(vended: &Recorded<Vended>) -> String {
+    let value = vended.value();
+    let expiration = value.credentials.expires_at.to_string();
+    let lines = [
+        ("AWS_ACCESS_KEY_ID", value.credentials.access_key_id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", vended.secret_access_key().expose_secret()),
+        ("AWS_SESSION_TOKEN", vended.session_token().expose_secret()),
+        ("AWS_CREDENTIAL_EXPIRATION", &expiration),
+    ];
+    let text: Zeroizing<String> =
+        Zeroizing::new(lines.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect());
+    text.as_str().to_owned()
+}
+
+/// For a POSIX shell: between single quotes nothing has a meaning but the quote itself.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+const MAX_REASON: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_gets_out_of_the_quotes() {
+        assert_eq!(quoted("a'; rm -rf / #"), r"'a'\''; rm -rf / #'");
+        assert_eq!(quoted("$(id)`id`\\"), "'$(id)`id`\\'");
+    }
+
+    #[test]
+    fn a_policy_is_an_object_or_a_string_of_one() {
+        let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let of_object = parse_policy(&raw(policy)).unwrap();
+        let of_string = parse_policy(&raw(&serde_json::to_string(policy).unwrap())).unwrap();
+        assert!(of_object.is_some());
+        assert_eq!(of_object, of_string);
+        assert_eq!(parse_policy(&raw("null")).unwrap(), None);
+        for bad in ["7", "[]", "true", r#""{""#, "{}"] {
+            assert!(parse_policy(&raw(bad)).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The REST API: one file an endpoint, from the wire's types to the core's and back.
+
+pub(crate) mod caller_identity;
+pub(crate) mod connectors;
+pub(crate) mod console_url;
+pub(crate) mod credentials;
+pub(crate) mod session;
+
+use axum::extract::FromRequestParts;
+use axum::extract::Path;
+use axum::http::{HeaderValue, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use broker_core::name::ConnectorName;
+
+use crate::app::App;
+use crate::problem::{Problem, no_such_connector};
+
+/// The connector that a path names. What cannot be a name is not there.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) ConnectorName);
+
+impl FromRequestParts<App> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(name) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| no_such_connector())?;
+        name.try_into().map(Self).map_err(|_| no_such_connector())
+    }
+}
+
+/// An answer that carries a secret: no cache may keep it.
+pub(crate) fn secret(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

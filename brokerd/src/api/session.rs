@@ -1,0 +1,74 @@
+//! `/v1/sessions` and `/v1/session`: signing in, who one is, signing out.
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use broker_api::{Identity, IdentityKind, Session, SignInRequest, SignedIn};
+use broker_core::caller::{Caller, PersonCaller, ServiceCaller};
+use broker_core::sign_in::Credentials;
+
+use super::secret;
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::{Asker, AskingPerson};
+use crate::problem::Problem;
+use crate::request::Meta;
+
+/// `POST /v1/sessions`
+pub(crate) async fn sign_in(
+    State(app): State<App>,
+    Extension(meta): Extension<Meta>,
+    Body(SignInRequest { username, password, directory }): Body<SignInRequest>,
+) -> Result<Response, Problem> {
+    let credentials = Credentials {
+        username: &username,
+        password,
+        directory: directory.as_deref(),
+        address: meta.address,
+        origin: &meta.origin,
+    };
+    let signed_in = app.sign_in.sign_in(credentials).await?;
+    let expires_at = signed_in.caller.expires_at;
+    let answer = SignedIn { token: signed_in.token, expires_at, identity: person(&signed_in.caller) };
+    Ok(secret((StatusCode::CREATED, Json(answer))))
+}
+
+/// `GET /v1/session`
+pub(crate) async fn show(asker: Asker) -> Json<Session> {
+    Json(match &asker.caller {
+        Caller::Person(caller) => Session { identity: person(caller), expires_at: caller.expires_at },
+        Caller::Service(caller) => Session { identity: workload(caller), expires_at: caller.expires_at },
+    })
+}
+
+/// `DELETE /v1/session`
+pub(crate) async fn sign_out(State(app): State<App>, asker: AskingPerson) -> Result<StatusCode, Problem> {
+    app.sign_in.sign_out(&asker.person, &asker.origin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn person(caller: &PersonCaller) -> Identity {
+    let person = &caller.person;
+    Identity {
+        kind: IdentityKind::Person,
+        name: person.username.clone(),
+        display_name: person.display_name.clone(),
+        email: person.email.clone(),
+        directory: Some(person.subject.directory.to_string()),
+        groups: person.groups.iter().map(ToString::to_string).collect(),
+        admin: caller.admin,
+    }
+}
+
+fn workload(caller: &ServiceCaller) -> Identity {
+    Identity {
+        kind: IdentityKind::Workload,
+        name: caller.name.to_string(),
+        display_name: None,
+        email: None,
+        directory: None,
+        groups: Vec::new(),
+        admin: false,
+    }
+}

@@ -1,0 +1,141 @@
+//! What every request works with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker_core::sign_in::SignIn;
+use broker_core::store::Store;
+use broker_core::trail::Trail;
+use broker_core::vend::Broker;
+use ipnet::IpNet;
+use url::Url;
+
+/// The daemon's state. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Inner>);
+
+/// The parts, made by whoever starts the daemon.
+#[derive(Debug)]
+pub struct Inner {
+    pub broker: Broker,
+    pub sign_in: SignIn,
+    pub trail: Trail,
+    pub store: Store,
+    pub settings: HttpSettings,
+}
+
+/// How the daemon meets the network.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Where people and clients find us; all absolute URLs come from here.
+    pub public_url: PublicUrl,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// For calls of jobs.
+    pub deadline: Duration,
+    /// For calls that a person waits for.
+    pub interactive_deadline: Duration,
+}
+
+/// The address under which the daemon is known: https, or http on this machine alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+    authorities: BTreeSet<String>,
+    https: bool,
+}
+
+/// Not fit to be a public URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a public URL is https://HOST or https://HOST:PORT and nothing more; http only on 127.0.0.1, [::1] or localhost"
+)]
+pub struct NotAPublicUrl;
+
+impl App {
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl PublicUrl {
+    pub fn parse(text: &str) -> Result<Self, NotAPublicUrl> {
+        let url = Url::parse(text).map_err(|_| NotAPublicUrl)?;
+        let host = url.host_str().ok_or(NotAPublicUrl)?;
+        let https = match url.scheme() {
+            "https" => true,
+            "http" if matches!(host, "127.0.0.1" | "[::1]" | "localhost") => false,
+            _ => return Err(NotAPublicUrl),
+        };
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if !bare || !url.username().is_empty() || url.password().is_some() {
+            return Err(NotAPublicUrl);
+        }
+        let port = url.port_or_known_default().ok_or(NotAPublicUrl)?;
+        let mut authorities = BTreeSet::from([format!("{host}:{port}")]);
+        // Clients leave a default port out.
+        if url.port().is_none() {
+            authorities.insert(host.to_owned());
+        }
+        Ok(Self { origin: url.origin().ascii_serialization(), authorities, https })
+    }
+
+    /// `scheme://host[:port]`, as browsers write it in `Origin`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether a `Host` header means us.
+    pub fn is_host(&self, host: &str) -> bool {
+        self.authorities.contains(&host.to_ascii_lowercase())
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_name_is_our_host() {
+        let url = PublicUrl::parse("https://broker.corp.example").unwrap();
+        for (host, ours) in [
+            ("broker.corp.example", true),
+            ("BROKER.corp.example:443", true),
+            ("broker.corp.example:8443", false),
+            ("evil.example", false),
+            ("broker.corp.example.evil.example", false),
+            ("", false),
+        ] {
+            assert_eq!(url.is_host(host), ours, "{host}");
+        }
+        assert!(PublicUrl::parse("http://127.0.0.1:8080").unwrap().is_host("127.0.0.1:8080"));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        for bad in [
+            "http://broker.corp.example",
+            "https://user@host",
+            "https://host/path",
+            "https://host?q",
+            "ftp://host",
+            "host",
+            "",
+        ] {
+            assert!(PublicUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

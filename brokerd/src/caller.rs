@@ -1,0 +1,166 @@
+//! Who asks, as an argument: a handler that takes one runs only for those whom its route admits.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::{HeaderMap, header, request::Parts};
+use broker_core::caller::{Caller, PersonCaller};
+use broker_core::trail::Origin;
+use broker_core::vault::Purpose;
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::access::{Cookie, takes};
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::request::Meta;
+use crate::web::cookie;
+
+/// Anybody whom the route admits, and the request's circumstances.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    pub(crate) caller: Caller,
+    pub(crate) origin: Origin,
+    pub(crate) deadline: Instant,
+}
+
+/// A person, where nobody else is meant.
+#[derive(Debug)]
+pub(crate) struct AskingPerson {
+    pub(crate) person: PersonCaller,
+    pub(crate) origin: Origin,
+}
+
+/// The caller's name for the request's log line, filled in when it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Who(Arc<OnceLock<String>>);
+
+impl FromRequestParts<App> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
+        let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+        let takes = takes(&parts.method, &route);
+        let shown = Shown::of(&parts.headers, app)?;
+        let (token, by_cookie) = match shown {
+            Shown::Bearer(token) => (token, false),
+            Shown::Cookie(token) => (token, true),
+            Shown::Nothing => return Err(Problem::unauthenticated()),
+        };
+        let caller = app.sign_in.authenticate(&token, meta.address, &meta.origin).await?;
+        if let Some(who) = parts.extensions.get::<Who>() {
+            who.is(&caller);
+        }
+        let admitted = match (&caller, by_cookie) {
+            (Caller::Person(_), false) => takes.session,
+            (Caller::Person(person), true) => admits_cookie(takes.cookie, parts, person, app)?,
+            (Caller::Service(_), false) => takes.service,
+            (Caller::Service(_), true) => false,
+        };
+        if !admitted {
+            return Err(Problem::new(Code::Forbidden, "this route does not take the kind of token that was sent"));
+        }
+        let limit = match &caller {
+            Caller::Person(_) => app.settings.interactive_deadline,
+            Caller::Service(_) => app.settings.deadline,
+        };
+        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin })
+    }
+}
+
+impl FromRequestParts<App> for AskingPerson {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Asker { caller, origin, .. } = Asker::from_request_parts(parts, app).await?;
+        match caller {
+            Caller::Person(person) => Ok(Self { person, origin }),
+            Caller::Service(_) => Err(Problem::new(Code::Forbidden, "this route is for people")),
+        }
+    }
+}
+
+impl Who {
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+
+    pub(crate) fn is(&self, caller: &Caller) {
+        // The first to say so is right; nobody else asks twice in one request.
+        let _ = self.0.set(match caller {
+            Caller::Person(caller) => format!("person:{}/{}", caller.person.subject.directory, caller.person.username),
+            Caller::Service(caller) => format!("service:{}", caller.name),
+        });
+    }
+}
+
+/// What a request shows to say who it is.
+enum Shown {
+    Bearer(SecretString),
+    Cookie(SecretString),
+    Nothing,
+}
+
+impl Shown {
+    fn of(headers: &HeaderMap, app: &App) -> Result<Self, Problem> {
+        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+        if let Some(value) = authorizations.next() {
+            let text = value.to_str().map_err(|_| Problem::unauthenticated())?;
+            let (scheme, token) = text.split_once(' ').ok_or_else(Problem::unauthenticated)?;
+            let single = authorizations.next().is_none();
+            if !single || !scheme.eq_ignore_ascii_case("bearer") {
+                return Err(Problem::unauthenticated());
+            }
+            return Ok(Self::Bearer(SecretString::from(token.trim())));
+        }
+        Ok(cookie::session_of(headers, &app.settings.public_url).map_or(Self::Nothing, Self::Cookie))
+    }
+}
+
+fn admits_cookie(rule: Cookie, parts: &Parts, person: &PersonCaller, app: &App) -> Result<bool, Problem> {
+    let own_page = || {
+        let proved = from_own_page(&parts.headers, app);
+        proved.then_some(()).ok_or_else(|| {
+            Problem::new(
+                Code::Forbidden,
+                "the browser did not show that one of the broker's own pages asks (Origin, Sec-Fetch-Site)",
+            )
+        })
+    };
+    match rule {
+        Cookie::Never => Ok(false),
+        Cookie::Reads => Ok(true),
+        Cookie::OwnPage => own_page().map(|()| true),
+        Cookie::OwnPageWithToken => {
+            own_page()?;
+            let token = parts.headers.get("x-csrf-token").and_then(|value| hex::decode(value.as_bytes()).ok());
+            let proved = token.is_some_and(|token| is_csrf_token(app, person, &token));
+            proved.then_some(true).ok_or_else(|| {
+                Problem::new(
+                    Code::Forbidden,
+                    "with a cookie, this route wants the session's CSRF token in X-CSRF-Token",
+                )
+            })
+        }
+    }
+}
+
+/// Whether the browser says that our own page made it ask. No evidence is a no.
+pub(crate) fn from_own_page(headers: &HeaderMap, app: &App) -> bool {
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (value("origin"), value("sec-fetch-site")) {
+        (Some(origin), _) => origin == app.settings.public_url.origin(),
+        (None, Some(site)) => site == "same-origin",
+        (None, None) => false,
+    }
+}
+
+/// The CSRF token of a session: known to our own pages only.
+pub(crate) fn csrf_token(app: &App, person: &PersonCaller) -> String {
+    hex::encode(app.store.seals().mac(Purpose::Form, &[b"csrf", person.session.as_bytes()]))
+}
+
+pub(crate) fn is_csrf_token(app: &App, person: &PersonCaller, token: &[u8]) -> bool {
+    app.store.seals().verify(Purpose::Form, &[b"csrf", person.session.as_bytes()], token)
+}

@@ -1,0 +1,98 @@
+//! How AWS is asked, and by which way.
+
+use broker_core::file::with_causes;
+use broker_core::file::{SecretRef, WebUrl};
+use broker_core::sts::{Outbound, Proxy, StsSettings};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use url::Url;
+
+use super::Aws;
+use super::fields::{AwsFields, ProxyFields};
+use super::load::Loader;
+
+impl Loader<'_> {
+    pub(super) fn aws(&mut self, fields: AwsFields) -> Option<Aws> {
+        let deadline = fields.deadline_seconds.duration();
+        let interactive_deadline = fields.interactive_deadline_seconds.duration();
+        if interactive_deadline > deadline && !self.is_spoilt("aws") {
+            self.error(&["aws", "interactive_deadline_seconds"], "nobody waits longer than deadline_seconds");
+        }
+        let ca_pem = match fields.ca_file {
+            None => None,
+            Some(path) => Some(self.ca_file(&["aws", "ca_file"], &path)?),
+        };
+        let proxy = match fields.proxy {
+            None if !fields.no_proxy.is_empty() && !self.is_spoilt("aws") => {
+                self.error(
+                    &["aws", "no_proxy"],
+                    "this goes with aws.proxy: without it, NO_PROXY of the environment counts",
+                );
+                None
+            }
+            None => None,
+            Some(proxy) => Some(self.proxy(proxy, &fields.no_proxy)?),
+        };
+        Some(Aws {
+            sts: StsSettings {
+                retries: fields.retries.0,
+                attempt_timeout: fields.attempt_timeout_seconds.duration(),
+                connect_timeout: fields.connect_timeout_seconds.duration(),
+            },
+            deadline,
+            interactive_deadline,
+            outbound: Outbound { proxy, ca_pem },
+            endpoint_url: fields.endpoint_url.map(WebUrl::into_url),
+            federation_url: fields.federation_url.map(WebUrl::into_url),
+        })
+    }
+
+    fn ca_file(&mut self, keys: &[&str], path: &std::path::Path) -> Option<Vec<u8>> {
+        let pem = match self.folders.text(path, MAX_CA_FILE) {
+            Ok(pem) => pem.into_bytes(),
+            Err(error) => {
+                self.error(keys, &with_causes(&error));
+                return None;
+            }
+        };
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
+            return Some(pem);
+        }
+        self.error(keys, &format!("`{}` holds no certificates in PEM", path.display()));
+        None
+    }
+
+    fn proxy(&mut self, fields: ProxyFields, no_proxy: &[String]) -> Option<Proxy> {
+        let url = match Url::parse(&fields.url) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                self.error(
+                    &["aws", "proxy", "url"],
+                    "take the user and password out of the URL: `username` and `password` are for them",
+                );
+                return None;
+            }
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() => url,
+            Ok(_) | Err(_) => {
+                self.error(&["aws", "proxy", "url"], "write the proxy's URL, such as http://proxy.corp.example:3128");
+                return None;
+            }
+        };
+        if fields.username.is_some() != fields.password.is_some() {
+            self.error(&["aws", "proxy"], "`username` and `password` go together");
+            return None;
+        }
+        let password = match fields.password.as_ref().map(|reference: &SecretRef| self.folders.secret(reference)) {
+            None => None,
+            Some(Ok(password)) => Some(password),
+            Some(Err(error)) => {
+                self.error(&["aws", "proxy", "password"], &with_causes(&error));
+                return None;
+            }
+        };
+        Some(Proxy { url, username: fields.username, password, no_proxy: no_proxy.join(",") })
+    }
+}
+
+/// The largest bundles that are about have 300 KiB.
+const MAX_CA_FILE: u64 = 1 << 20;

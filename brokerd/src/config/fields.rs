@@ -1,0 +1,222 @@
+//! The file as people write it; docs/configuration.md explains each key, and a test compares the two.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use broker_core::directory::ldap::LdapConfig;
+use broker_core::directory::local::LocalPerson;
+use broker_core::file::{SecretRef, WebUrl};
+use broker_core::name::DirectoryName;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::listen::Network;
+use super::seconds::Seconds;
+
+/// The whole file. What must be there is optional here, so that its absence is told together with everything else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfigFields {
+    pub(super) public_url: Option<WebUrl>,
+    pub(super) connectors_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) admin_groups: Vec<Spanned<String>>,
+    #[serde(default = "yes")]
+    pub(super) administrators_use_every_connector: bool,
+    #[serde(default)]
+    pub(super) listen: ListenFields,
+    #[serde(default)]
+    pub(super) store: StoreFields,
+    #[serde(default)]
+    pub(super) sessions: SessionsFields,
+    #[serde(default)]
+    pub(super) aws: AwsFields,
+    pub(super) secrets_folder: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) log: LogFields,
+    #[serde(default)]
+    pub(super) master_key: Vec<Spanned<MasterKeyFields>>,
+    #[serde(default)]
+    pub(super) directory: Vec<Spanned<DirectoryFields>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListenFields {
+    pub(super) address: SocketAddr,
+    pub(super) trusted_proxies: Vec<Network>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StoreFields {
+    pub(super) url: String,
+    pub(super) password: Option<SecretRef>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "these are the keys, and durations name their unit")]
+pub(super) struct SessionsFields {
+    pub(super) idle_seconds: Seconds<60, 604_800>,
+    pub(super) absolute_seconds: Seconds<60, 2_592_000>,
+    pub(super) recheck_seconds: Seconds<1, 300>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AwsFields {
+    pub(super) retries: Retries,
+    pub(super) deadline_seconds: Seconds<1, 300>,
+    pub(super) interactive_deadline_seconds: Seconds<1, 300>,
+    pub(super) connect_timeout_seconds: Seconds<1, 60>,
+    pub(super) attempt_timeout_seconds: Seconds<1, 120>,
+    pub(super) proxy: Option<ProxyFields>,
+    pub(super) no_proxy: Vec<String>,
+    pub(super) endpoint_url: Option<WebUrl>,
+    pub(super) federation_url: Option<WebUrl>,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProxyFields {
+    pub(super) url: String,
+    #[serde(default)]
+    pub(super) username: Option<String>,
+    #[serde(default)]
+    pub(super) password: Option<SecretRef>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LogFields {
+    pub(super) format: LogFormat,
+    pub(super) level: Level,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// From which weight on something is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MasterKeyFields {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) seals: bool,
+    pub(super) source: SecretRef,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DirectoryFields {
+    pub(super) name: DirectoryName,
+    #[serde(default)]
+    pub(super) may_grant_admin: bool,
+    pub(super) backend: BackendFields,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BackendFields {
+    Local(LocalFields),
+    Ldap(Box<LdapConfig<SecretRef>>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LocalFields {
+    #[serde(default)]
+    pub(super) people: Vec<LocalPerson>,
+    #[serde(default)]
+    pub(super) people_file: Option<PathBuf>,
+}
+
+/// The file that `people_file` names.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PeopleFields {
+    #[serde(default)]
+    pub(super) person: Vec<LocalPerson>,
+}
+
+/// Further attempts after the first.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+pub(super) struct Retries(pub(super) u32);
+
+impl TryFrom<u32> for Retries {
+    type Error = &'static str;
+
+    fn try_from(retries: u32) -> Result<Self, Self::Error> {
+        if retries <= 20 { Ok(Self(retries)) } else { Err("at most 20 retries") }
+    }
+}
+
+impl Default for ListenFields {
+    fn default() -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), trusted_proxies: Vec::new() }
+    }
+}
+
+impl Default for StoreFields {
+    fn default() -> Self {
+        Self { url: "sqlite:brokerd.db".to_owned(), password: None }
+    }
+}
+
+impl Default for SessionsFields {
+    fn default() -> Self {
+        Self {
+            idle_seconds: const { Seconds::new(28_800) },
+            absolute_seconds: const { Seconds::new(86_400) },
+            recheck_seconds: const { Seconds::new(300) },
+        }
+    }
+}
+
+impl Default for AwsFields {
+    fn default() -> Self {
+        Self {
+            retries: Retries(7),
+            deadline_seconds: const { Seconds::new(60) },
+            interactive_deadline_seconds: const { Seconds::new(20) },
+            connect_timeout_seconds: const { Seconds::new(3) },
+            attempt_timeout_seconds: const { Seconds::new(10) },
+            proxy: None,
+            no_proxy: Vec::new(),
+            endpoint_url: None,
+            federation_url: None,
+            ca_file: None,
+        }
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "derived, it would stand apart from the other defaults")]
+impl Default for LogFields {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: Level::Info }
+    }
+}
+
+fn yes() -> bool {
+    true
+}

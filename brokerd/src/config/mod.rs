@@ -1,0 +1,148 @@
+//! `brokerd.toml`: read whole, with the secrets that it refers to, or refused with all its mistakes.
+
+mod aws;
+mod directory;
+mod fields;
+mod listen;
+mod load;
+mod master_key;
+mod seconds;
+mod store;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use broker_core::access_key::AccessKey;
+use broker_core::catalog;
+use broker_core::directory::ldap::LdapSettings;
+use broker_core::directory::local::LocalPerson;
+use broker_core::entitlement::Rules;
+use broker_core::file::{Environment, FileError, FileWarning};
+use broker_core::name::{DirectoryName, Group};
+use broker_core::store::Location;
+use broker_core::sts::{Outbound, StsSettings};
+use broker_core::vault::MasterKey;
+use ipnet::IpNet;
+use url::Url;
+
+pub use self::fields::{Level, LogFormat};
+pub use self::master_key::sealing_key_file;
+
+/// Why the configuration cannot be used.
+pub type ConfigError = FileError;
+
+/// Everything that `brokerd.toml` says, checked; docs/configuration.md explains each key.
+#[derive(Debug)]
+pub struct Config {
+    /// Where people and clients reach the broker: a scheme, a host and perhaps a port.
+    pub public_url: Url,
+    /// Where connectors are described in a file; without it, only the API and the command line make them.
+    pub connectors_file: Option<PathBuf>,
+    /// Whose members administrate, each of a directory that may say so.
+    pub admin_groups: BTreeSet<Group>,
+    /// What the installation allows beyond the connectors' own groups.
+    pub rules: Rules,
+    pub listen: Listen,
+    pub store: Location,
+    pub sessions: Sessions,
+    pub aws: Aws,
+    /// A second folder that secrets and policies may be referred to in.
+    pub secrets_folder: Option<PathBuf>,
+    pub log: Log,
+    /// All that can open what is sealed. To be taken out by whoever opens the store.
+    pub master_keys: Vec<MasterKey>,
+    /// The id of the one that seals.
+    pub seals_with: String,
+    /// In the order in which somebody is looked for.
+    pub directories: Vec<DirectoryConfig>,
+    /// The names of the directories, in the same order.
+    pub directory_names: Vec<DirectoryName>,
+    /// The environment's secrets, kept for the connectors file.
+    pub environment: Environment,
+    /// What its writer may not have meant.
+    pub warnings: Vec<FileWarning>,
+}
+
+/// Where the daemon listens, and whose word on a client's address it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    pub address: SocketAddr,
+    /// Reverse proxies. Never everything.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// How long somebody stays signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sessions {
+    /// Without a request.
+    pub idle: Duration,
+    /// Whatever happens.
+    pub absolute: Duration,
+    /// How old groups and account state may be when they decide.
+    pub recheck: Duration,
+}
+
+/// How AWS is asked.
+#[derive(Debug)]
+pub struct Aws {
+    pub sts: StsSettings,
+    /// For one vend, retries included.
+    pub deadline: Duration,
+    /// The same, where a person waits before a page.
+    pub interactive_deadline: Duration,
+    pub outbound: Outbound,
+    /// Where STS is, for keys that do not say.
+    pub endpoint_url: Option<Url>,
+    /// Where the console's federation endpoint is, when not where the partition says.
+    pub federation_url: Option<Url>,
+}
+
+/// What is written to standard error, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: Level,
+}
+
+/// A place that knows people.
+#[derive(Debug)]
+pub struct DirectoryConfig {
+    pub name: DirectoryName,
+    /// Whether one of its groups can make an administrator.
+    pub may_grant_admin: bool,
+    pub backend: Backend,
+}
+
+/// What stands behind a directory.
+#[derive(Debug)]
+pub enum Backend {
+    Local(Vec<LocalPerson>),
+    Ldap(Box<LdapSettings>),
+}
+
+impl Config {
+    /// Reads the file and the secrets that it refers to. Asks no server anything, so it serves `brokerd check` as well.
+    pub fn load(path: &Path) -> Result<Self, Vec<ConfigError>> {
+        Self::load_with(path, Environment::of_process())
+    }
+
+    /// The same, with the environment's secrets given.
+    pub fn load_with(path: &Path, environment: Environment) -> Result<Self, Vec<ConfigError>> {
+        load::load(path, environment)
+    }
+
+    /// What the connectors file is to be read with; `stored_keys` are the store's, where somebody has asked it.
+    pub fn catalog_context<'a>(&'a self, stored_keys: Option<&'a [AccessKey]>) -> catalog::Context<'a> {
+        catalog::Context {
+            directories: &self.directory_names,
+            secrets_folder: self.secrets_folder.as_deref(),
+            environment: &self.environment,
+            stored_keys,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

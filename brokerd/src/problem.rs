@@ -1,0 +1,451 @@
+//! Errors as clients meet them (RFC 9457): the only file that knows status codes. Each code has a page that says what to do.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use broker_core::console::ConsoleError;
+use broker_core::id::RequestId;
+use broker_core::lifetime::MIN_SECONDS;
+use broker_core::policy::PolicyError;
+use broker_core::sign_in::{AuthenticateError, SignInError};
+use broker_core::store::StoreError;
+use broker_core::sts::{AwsRefusal, StsError};
+use broker_core::trail::TrailError;
+use broker_core::vend::{RenderError, VendError};
+
+/// What kind of problem it is. Clients rely on the word; it never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    InvalidRequest,
+    InvalidPolicy,
+    DurationOutOfRange,
+    DestinationNotAllowed,
+    ConsoleNotSupported,
+    Unauthenticated,
+    InvalidCredentials,
+    AccountDisabled,
+    PasswordExpired,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    TooLarge,
+    UnsupportedMediaType,
+    WrongHost,
+    TooManyAttempts,
+    Internal,
+    AwsRefused,
+    AwsUnavailable,
+    DirectoryUnavailable,
+    AuditUnavailable,
+    Overloaded,
+}
+
+/// An error on its way to a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    code: Code,
+    detail: String,
+    aws: Option<AwsRefusal>,
+    field: Option<String>,
+    place: Option<(u32, u32)>,
+    range: Option<(u32, u32)>,
+    retry_after_seconds: Option<u64>,
+}
+
+impl Code {
+    /// Every code, for the pages that explain them.
+    pub(crate) const ALL: [Self; 22] = [
+        Self::InvalidRequest,
+        Self::InvalidPolicy,
+        Self::DurationOutOfRange,
+        Self::DestinationNotAllowed,
+        Self::ConsoleNotSupported,
+        Self::Unauthenticated,
+        Self::InvalidCredentials,
+        Self::AccountDisabled,
+        Self::PasswordExpired,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::WrongHost,
+        Self::TooManyAttempts,
+        Self::Internal,
+        Self::AwsRefused,
+        Self::AwsUnavailable,
+        Self::DirectoryUnavailable,
+        Self::AuditUnavailable,
+        Self::Overloaded,
+    ];
+
+    /// Status, word, title, and what to do about it.
+    pub(crate) fn about(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
+            Self::InvalidRequest => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "The request is not what this route takes",
+                "Read `detail` and `field`, compare with the API's description, and send the request again.",
+            ),
+            Self::InvalidPolicy => (
+                StatusCode::BAD_REQUEST,
+                "invalid_policy",
+                "The session policy cannot be used",
+                "A request's policy can only narrow what the connector gives. `line` and `column` show the place; where AWS refused the policy, `aws` has its own words. Where the connector has a session policy of its own, only Deny statements are taken.",
+            ),
+            Self::DurationOutOfRange => (
+                StatusCode::BAD_REQUEST,
+                "duration_out_of_range",
+                "The duration is outside the connector's limits",
+                "Ask for a duration between `minimum_seconds` and `maximum_seconds`, or for none to get the connector's default.",
+            ),
+            Self::DestinationNotAllowed => (
+                StatusCode::BAD_REQUEST,
+                "destination_not_allowed",
+                "The destination is not a page of AWS's console",
+                "Give an https URL on the AWS console's own host, in the connector's partition, without user or port.",
+            ),
+            Self::ConsoleNotSupported => (
+                StatusCode::BAD_REQUEST,
+                "console_not_supported",
+                "This connector cannot open the console",
+                "AWS's console takes no session tokens. Use a connector whose principal is a role or a federated user.",
+            ),
+            Self::Unauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "Sign in first",
+                "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token.",
+            ),
+            Self::InvalidCredentials => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_credentials",
+                "Unknown user name or wrong password",
+                "Check both. If they are right, the account may be locked or disabled where it is kept: ask whoever runs that directory.",
+            ),
+            Self::AccountDisabled => (
+                StatusCode::FORBIDDEN,
+                "account_disabled",
+                "The account has been disabled or removed",
+                "The directory no longer vouches for the account behind this session. Ask whoever runs the directory.",
+            ),
+            Self::PasswordExpired => (
+                StatusCode::FORBIDDEN,
+                "password_expired",
+                "The password has expired or must be changed",
+                "Change the password where it is kept (the company's directory), then sign in again.",
+            ),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Not with these credentials",
+                "This route does not take the kind of token that was sent, or a browser's proof that the request is its own was missing. `detail` says which.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is no such thing, or not for you",
+                "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group.",
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This route does not take that method",
+                "Use a method that the API's description has for this route.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The request is too large",
+                "Send a body of at most 64 KiB.",
+            ),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body is not JSON",
+                "Send `Content-Type: application/json`.",
+            ),
+            Self::WrongHost => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "wrong_host",
+                "This is not the host you asked for",
+                "Use the address that the broker is known by (`public_url` in its configuration).",
+            ),
+            Self::TooManyAttempts => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "Too many attempts",
+                "Wait as many seconds as `Retry-After` says, then try again. The delay grows with every failure.",
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something broke, and it was not your request",
+                "Try again. If it stays, give the operator the `request_id`: the daemon's log has the cause under it.",
+            ),
+            Self::AwsRefused => (
+                StatusCode::BAD_GATEWAY,
+                "aws_refused",
+                "AWS said no",
+                "`aws` has AWS's own code and message. Usually the connector's role, its trust policy or its access key must be mended: tell its administrator.",
+            ),
+            Self::AwsUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "aws_unavailable",
+                "AWS did not answer in time",
+                "AWS throttled, failed or was silent until the deadline. Wait as long as `Retry-After` says, then try again.",
+            ),
+            Self::DirectoryUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "directory_unavailable",
+                "The company's directory does not answer",
+                "Nobody is let in on guesses. Try again; if it stays, tell whoever runs the directory.",
+            ),
+            Self::AuditUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "audit_unavailable",
+                "The audit trail cannot be written",
+                "Nothing is vended that is not recorded. Try again; if it stays, the operator must look at the broker's store.",
+            ),
+            Self::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "The broker has too much to do",
+                "Wait as long as `Retry-After` says, then try again.",
+            ),
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { code, detail, aws: None, field: None, place: None, range: None, retry_after_seconds: None }
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// A field of the request that is wrong.
+    pub(crate) fn field(field: &str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::new(Code::InvalidRequest, detail) }
+    }
+
+    /// A duration outside `[minimum, maximum]`.
+    pub(crate) fn duration(minimum: u32, maximum: u32) -> Self {
+        let detail = format!("the duration must be from {minimum} to {maximum} seconds");
+        Self { range: Some((minimum, maximum)), ..Self::new(Code::DurationOutOfRange, detail) }
+    }
+
+    /// Logged in full for us, told in one sentence to the client.
+    fn hidden(code: Code, error: &(dyn Error + 'static)) -> Self {
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        tracing::error!(%error, causes = causes.join(": "), code = code.about().1, "request failed");
+        Self::new(code, code.about().2)
+    }
+
+    fn retry(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    fn aws(code: Code, refusal: &AwsRefusal) -> Self {
+        let detail = format!("AWS answered {}: {}", refusal.code, refusal.message);
+        Self { aws: Some(refusal.clone()), ..Self::new(code, detail) }
+    }
+
+    /// The answer; handlers return the problem itself and leave this to [`attach`].
+    pub(crate) fn into_response_for(self, request_id: RequestId) -> Response {
+        let (status, word, title, _) = self.code.about();
+        let body = broker_api::Problem {
+            r#type: format!("/problems/{word}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail,
+            code: word.to_owned(),
+            request_id: request_id.to_string(),
+            aws: self.aws.map(|refusal| broker_api::AwsRefusal {
+                code: refusal.code,
+                message: refusal.message,
+                request_id: refusal.request_id,
+            }),
+            field: self.field,
+            line: self.place.map(|(line, _)| line),
+            column: self.place.map(|(_, column)| column),
+            minimum_seconds: self.range.map(|(minimum, _)| minimum),
+            maximum_seconds: self.range.map(|(_, maximum)| maximum),
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<VendError> for Problem {
+    fn from(error: VendError) -> Self {
+        match error {
+            // One answer for both: who may not use a connector need not learn that it exists.
+            VendError::NoSuchConnector | VendError::NotEntitled(_) => no_such_connector(),
+            VendError::Caller(error) => error.into(),
+            VendError::Request(error) => error.into(),
+            VendError::Destination(error) => Self::new(Code::DestinationNotAllowed, error.to_string()),
+            VendError::ConsoleNotSupported => Self::new(Code::ConsoleNotSupported, error.to_string()),
+            VendError::Aws(error) => error.into(),
+            VendError::Console(error) => error.into(),
+            VendError::NoAccessKey | VendError::CannotServe(_) | VendError::Seal(_) => {
+                Self::hidden(Code::Internal, &error)
+            }
+            VendError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<RenderError> for Problem {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::DurationOutOfRange { minimum, maximum } => Self::duration(minimum, maximum),
+            RenderError::Policy(error) => error.into(),
+            RenderError::PolicyOfSessionToken => Self::new(Code::InvalidPolicy, error.to_string()),
+            RenderError::SessionName(_) | RenderError::Tag(_) => Self::new(Code::Forbidden, error.to_string()),
+        }
+    }
+}
+
+impl From<PolicyError> for Problem {
+    fn from(error: PolicyError) -> Self {
+        Self { place: Some((error.line, error.column)), ..Self::new(Code::InvalidPolicy, error.to_string()) }
+    }
+}
+
+impl From<StsError> for Problem {
+    fn from(error: StsError) -> Self {
+        match &error {
+            StsError::PolicyRefused(refusal) => Self::aws(Code::InvalidPolicy, refusal),
+            StsError::KeyRefused(refusal) | StsError::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
+            StsError::Unavailable(Some(refusal)) => Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER),
+            StsError::Unavailable(None) => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
+            StsError::Unusable(_) => Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER),
+        }
+    }
+}
+
+impl From<ConsoleError> for Problem {
+    fn from(error: ConsoleError) -> Self {
+        match error {
+            ConsoleError::Refused(_) => Self::new(Code::AwsRefused, error.to_string()),
+            ConsoleError::Unavailable => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
+            ConsoleError::Unusable => Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER),
+        }
+    }
+}
+
+impl From<AuthenticateError> for Problem {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Unauthenticated => Self::unauthenticated(),
+            AuthenticateError::AccountDisabled => Self::new(Code::AccountDisabled, error.to_string()),
+            AuthenticateError::Directory(error) => Self::hidden(Code::DirectoryUnavailable, &error),
+            AuthenticateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::InvalidCredentials => Self::new(Code::InvalidCredentials, error.to_string()),
+            SignInError::PasswordExpired => Self::new(Code::PasswordExpired, error.to_string()),
+            SignInError::TooManyAttempts { retry_after_seconds } => {
+                let detail = format!("too many attempts; wait {retry_after_seconds} seconds");
+                Self::new(Code::TooManyAttempts, detail).retry(retry_after_seconds)
+            }
+            SignInError::Directory(error) => Self::hidden(Code::DirectoryUnavailable, &error),
+            SignInError::Store(error) => error.into(),
+            SignInError::Seal(_) => Self::hidden(Code::Internal, &error),
+            SignInError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<TrailError> for Problem {
+    fn from(error: TrailError) -> Self {
+        match error {
+            TrailError::Unwritten(_) | TrailError::Closed => {
+                Self::hidden(Code::AuditUnavailable, &error).retry(RETRY_AFTER)
+            }
+            TrailError::Change(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Taken
+            | StoreError::Stale
+            | StoreError::InUse
+            | StoreError::Forged { .. }
+            | StoreError::Database(_) => Self::hidden(Code::Internal, &error),
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(Code::Unauthenticated, "sign in first: the request has no token that is good")
+    }
+}
+
+pub(crate) fn no_such_connector() -> Problem {
+    Problem::new(Code::NotFound, "no such connector")
+}
+
+/// The limits of a console session, which AWS names.
+pub(crate) fn console_duration(seconds: Option<u32>) -> Result<(), Problem> {
+    match seconds {
+        Some(seconds) if !(MIN_SECONDS..=MAX_CONSOLE_SECONDS).contains(&seconds) => {
+            Err(Problem::duration(MIN_SECONDS, MAX_CONSOLE_SECONDS))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+const MAX_CONSOLE_SECONDS: u32 = 43_200;
+const RETRY_AFTER: u64 = 5;
+
+/// Problems know no request; the request's id is put in on the way out, by [`attach`].
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.about().0.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Writes out the problem that a handler returned.
+pub(crate) fn attach(mut response: Response, request_id: RequestId) -> Response {
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem.into_response_for(request_id),
+        None => response,
+    }
+}

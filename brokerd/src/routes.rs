@@ -1,0 +1,64 @@
+//! Which path leads where.
+
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+
+use crate::api::{caller_identity, connectors, console_url, credentials, session};
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::request;
+
+/// Everything the daemon answers to.
+pub(crate) fn routes(app: App) -> Router {
+    Router::new()
+        .route("/v1/sessions", post(session::sign_in))
+        .route("/v1/session", get(session::show).delete(session::sign_out))
+        .route("/v1/connectors", get(connectors::list))
+        .route("/v1/connectors/{name}", get(connectors::show))
+        .route("/v1/connectors/{name}/credentials", post(credentials::vend))
+        .route("/v1/connectors/{name}/caller-identity", get(caller_identity::show))
+        .route("/v1/connectors/{name}/console-url", post(console_url::make))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback(|| async { Problem::new(Code::NotFound, "there is no such route") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Code::MethodNotAllowed, "this route does not take that method")
+        })
+        .layer(from_fn(within_time))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::map_response(hardened))
+        .layer(from_fn_with_state(app.clone(), request::frame))
+        .with_state(app)
+}
+
+/// The very last limit, above every deadline of its own that a route has.
+async fn within_time(request: axum::extract::Request, next: middleware::Next) -> Result<Response, Problem> {
+    tokio::time::timeout(LONGEST, next.run(request))
+        .await
+        .map_err(|_| Problem::new(Code::Overloaded, "the request took longer than any may"))
+}
+
+/// What every answer says to browsers: nothing here is to be guessed at, framed or leaked by a referrer.
+async fn hardened(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
+}
+
+const MAX_BODY: usize = 64 * 1024;
+const LONGEST: Duration = Duration::from_secs(120);

@@ -1,0 +1,43 @@
+//! A process that has a store of its own accord: `storekeeper open|record|serve FILE`, for stories of many processes.
+
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for tests: it tells what it did, or fails")]
+
+use std::sync::Arc;
+
+use broker_core::clock::SystemClock;
+use broker_core::store::{Location, Store};
+use broker_core::trail::{Action, Trail};
+use broker_core::vault::Purpose;
+use tests::stores::{entry, master_key};
+
+#[tokio::main]
+async fn main() {
+    let [_, command, file] = &std::env::args().collect::<Vec<_>>()[..] else { panic!("storekeeper COMMAND FILE") };
+    let location = Location::Sqlite(file.into());
+    let lock = (command == "serve").then(|| location.lock_for_daemon());
+    if let Some(Err(error)) = &lock {
+        println!("refused: {error}");
+        std::process::exit(1);
+    }
+    let opened = match Store::open(&location, vec![master_key(1)], "k1", &SystemClock).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            println!("not opened: {error}: {}", std::error::Error::source(&error).unwrap());
+            std::process::exit(1);
+        }
+    };
+    println!("opened {:?}", opened.store.seals().mac(Purpose::Token, &[b"the same for all of one installation"]));
+    match command.as_str() {
+        "open" => {}
+        "record" => {
+            let trail = Trail::start(opened.store.clone(), Arc::new(SystemClock), "node-1");
+            match trail.record(entry(Action::Vend), "credentials").await {
+                Ok(recorded) => println!("recorded, so here are the {}", recorded.value()),
+                Err(error) => println!("not recorded: {error}: {}", std::error::Error::source(&error).unwrap()),
+            }
+        }
+        "serve" => std::future::pending().await,
+        _ => panic!("what is {command}?"),
+    }
+    opened.store.close().await;
+}
