@@ -2,10 +2,10 @@
 //!
 //! Modules stand in order: each uses only modules further down.
 
-pub mod administration;
-pub mod catalog;
 pub mod vend;
 pub mod console;
+pub mod administration;
+pub mod catalog;
 pub mod sign_in;
 pub mod inventory;
 pub mod sts;

@@ -77,7 +77,7 @@ impl MasterKey {
     pub fn generate() -> Result<SecretString, SealBroken> {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(&mut *bytes).map_err(|_| SealBroken)?;
-        Ok(SecretString::from(base64::engine::general_purpose::STANDARD.encode(&*bytes)))
+        Ok(SecretString::from(base64::engine::general_purpose::STANDARD.encode(*bytes)))
     }
 }
 
@@ -236,7 +236,7 @@ impl Seals {
 pub fn new_token(prefix: &str) -> Result<SecretString, SealBroken> {
     let mut bytes = Zeroizing::new([0; 32]);
     rand::fill(&mut *bytes).map_err(|_| SealBroken)?;
-    Ok(SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(&*bytes))))
+    Ok(SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(*bytes))))
 }
 
 /// SHA-256 of the parts, each framed by its length.

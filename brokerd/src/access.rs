@@ -55,6 +55,8 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("POST", "/v1/connectors/{name}/console-url", people(Cookie::OwnPageWithToken)),
     // Pages look at the cookie themselves: without one they lead to the sign-in page, and their forms carry the token.
     ("GET", "/", browsers(Cookie::Reads)),
+    ("GET", "/sign-in", browsers(Cookie::Reads)),
+    ("POST", "/sign-in", browsers(Cookie::OwnPage)),
     ("POST", "/sign-out", browsers(Cookie::OwnPage)),
     ("GET", "/console/{name}", browsers(Cookie::Reads)),
     ("POST", "/console/{name}", browsers(Cookie::OwnPage)),

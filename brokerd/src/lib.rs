@@ -1,5 +1,8 @@
 //! The daemon: configuration, REST, web pages and subcommands around `broker-core`. A library, so that demo and tests can link it.
 
+pub mod cli;
+pub mod daemon;
+pub mod house;
 pub mod serve;
 mod routes;
 mod api;
@@ -10,4 +13,5 @@ mod caller;
 mod problem;
 mod request;
 pub mod app;
+pub mod telemetry;
 pub mod config;

@@ -13,6 +13,7 @@ use crate::api::{caller_identity, connectors, console_url, credentials, session}
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::request;
+use crate::web::{self, problems};
 
 /// Everything the daemon answers to.
 pub(crate) fn routes(app: App) -> Router {
@@ -25,10 +26,12 @@ pub(crate) fn routes(app: App) -> Router {
         .route("/v1/connectors/{name}/caller-identity", get(caller_identity::show))
         .route("/v1/connectors/{name}/console-url", post(console_url::make))
         .route("/healthz", get(|| async { "ok\n" }))
-        .fallback(|| async { Problem::new(Code::NotFound, "there is no such route") })
+        .fallback(problems::nothing_here)
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this route does not take that method")
         })
+        // Merged last, so that what is said above of unknown methods is not said of pages.
+        .merge(web::routes())
         .layer(from_fn(within_time))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::map_response(hardened))
@@ -61,4 +64,4 @@ async fn hardened(mut response: Response) -> Response {
 }
 
 const MAX_BODY: usize = 64 * 1024;
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);

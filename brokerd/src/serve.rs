@@ -69,7 +69,7 @@ fn server() -> Builder<TokioExecutor> {
     server
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(MAX_HEAD as u32)
+        .max_header_list_size(MAX_HEADER_LIST)
         .max_concurrent_streams(100)
         .keep_alive_interval(Duration::from_secs(20));
     server
@@ -92,4 +92,5 @@ const MAX_CONNECTIONS: usize = 4_096;
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEADER_LIST: u32 = 64 * 1024;
 const FINISH_WITHIN: Duration = Duration::from_secs(65);

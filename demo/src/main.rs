@@ -1,1 +1,165 @@
-fn main() {}
+//! Shows brokerd on a machine without AWS: starts a stand-in for AWS and a broker, does the main job once, and stays up.
+
+mod aws;
+mod folder;
+mod journey;
+mod people;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use aws_sim::Sim;
+use broker_core::administration::{By, NewServiceToken};
+use broker_core::id::RequestId;
+use broker_core::trail::{Actor, Origin};
+use brokerd::config::{Config, Level, Log, LogFormat};
+use brokerd::daemon::Daemon;
+use clap::Parser;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::folder::Folder;
+use crate::journey::Journey;
+use crate::people::People;
+
+/// brokerd on embedded defaults: SQLite, a local directory with three people, and a stand-in for AWS.
+#[derive(Debug, Parser)]
+#[command(name = "demo")]
+struct Options {
+    /// Where brokerd listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// After the journey, print one line of JSON to standard output that lets a program drive the demo
+    #[arg(long)]
+    print_json: bool,
+    /// Stop after the journey, with exit status 0 only if every step was right
+    #[arg(long)]
+    once: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("\nThe demo failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        bail!("another crypto provider is installed already");
+    }
+    brokerd::telemetry::begin(Log { format: LogFormat::Text, level: Level::Warn });
+    if !options.listen.ip().is_loopback() {
+        bail!("the demo speaks plain HTTP and listens on loopback only: take --listen 127.0.0.1:PORT");
+    }
+    let people = People::random()?;
+    let listener = TcpListener::bind(options.listen).await.with_context(|| {
+        format!("cannot listen on {}: is something else there? Try --listen 127.0.0.1:0", options.listen)
+    })?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let folder = Folder::write(&people, &url)?;
+    let sim = Sim::start(aws::world(&folder)?, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    folder.point_at(&sim.endpoint(), &sim.federation_endpoint())?;
+
+    let config = Config::load(&folder.config())
+        .map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let daemon = Daemon::build(config).await?;
+    let service_token = service_token(&daemon).await?;
+    let store = daemon.house().store.clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let until_told = async move {
+        let _ = stopped.await;
+    };
+    let (_never, reload) = tokio::sync::mpsc::channel(1);
+    let served = tokio::spawn(daemon.run(listener, reload, until_told));
+
+    introduce(&url, &sim, &people);
+    let journey = Journey { url: &url, aws_endpoint: &sim.endpoint(), people: &people, service_token: &service_token };
+    let travelled = journey.travel(&store).await;
+    if travelled.is_ok() && !options.once {
+        if options.print_json {
+            print_json(&url, &sim, &people, &service_token)?;
+        }
+        say("\nUp and serving. End it with Ctrl-C.");
+        terminated().await?;
+    }
+    let _ = stop.send(());
+    served.await?;
+    travelled
+}
+
+/// A token for a CI job, as `brokerd token create` makes it.
+async fn service_token(daemon: &Daemon) -> anyhow::Result<SecretString> {
+    let connector = folder::SYSTEM_CONNECTOR.to_owned().try_into()?;
+    let new = NewServiceToken {
+        name: "demo-ci".to_owned().try_into()?,
+        connectors: std::collections::BTreeSet::from([connector]),
+        expires_at: None,
+        networks: Vec::new(),
+        created_by: "the demo".to_owned(),
+    };
+    let origin = Origin { request_id: RequestId::random(), client_address: None };
+    let by = By { actor: Actor::Operator("demo".to_owned()), origin };
+    Ok(daemon.administration().create_service_token(new, &by).await?.0)
+}
+
+fn introduce(url: &str, sim: &Sim, people: &People) {
+    say(&format!("brokerd serves at        {url}"));
+    say(&format!("the stand-in for AWS at  {}", sim.endpoint()));
+    say("\nWho can sign in:");
+    for person in people.all() {
+        say(&format!("  {:<8} {}   {}", person.username, person.password.expose_secret(), person.what));
+    }
+    let developer = people.developer();
+    say("\nTry it yourself, from another terminal:");
+    say(&format!(
+        "  TOKEN=$(curl -s {url}/v1/sessions -H 'content-type: application/json' \\\n    -d '{{\"username\":\"{}\",\"password\":\"{}\"}}' | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')",
+        developer.username,
+        developer.password.expose_secret()
+    ));
+    say(&format!("  curl -s {url}/v1/connectors -H \"authorization: Bearer $TOKEN\""));
+    say(&format!("  curl -s -X POST {url}/v1/connectors/deploy/credentials -H \"authorization: Bearer $TOKEN\""));
+    say(&format!("  or open {url}/ in a browser\n"));
+}
+
+fn print_json(url: &str, sim: &Sim, people: &People, service_token: &SecretString) -> anyhow::Result<()> {
+    let line = json!({
+        "url": url,
+        "aws_endpoint": sim.endpoint(),
+        "federation_endpoint": sim.federation_endpoint(),
+        "people": people.all().map(|person| json!({
+            "username": person.username,
+            "password": person.password.expose_secret(),
+            "groups": person.groups.iter().map(|group| format!("{}/{group}", people::DIRECTORY)).collect::<Vec<_>>(),
+            "admin": person.admin,
+        })).collect::<Vec<_>>(),
+        "service_token": service_token.expose_secret(),
+    });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Everything for people goes to standard error, so that standard output stays a program's.
+fn say(text: &str) {
+    // Nobody listening is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+async fn terminated() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}

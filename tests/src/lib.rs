@@ -12,11 +12,19 @@
     reason = "a kit for tests: a panic is how it says that something is wrong"
 )]
 
+pub mod brokerd;
+pub mod browser;
+pub mod house;
+pub mod world;
+pub mod stage;
+
 pub mod moto;
 pub mod postgres;
 pub mod python;
+pub mod secrets;
 pub mod slapd;
 pub mod stores;
+pub mod strace;
 
 pub mod ended;
 pub mod installed;

@@ -19,8 +19,17 @@ use crate::{environment, installed};
 /// The server is started at the first call and ends with the test process. `BROKERD_TEST_POSTGRES` may name another one, by the
 /// URL of a superuser: the databases made there stay.
 pub fn database(name: &str) -> String {
+    shared().database(name)
+}
+
+/// The URL of a superuser of the same server.
+pub fn admin_url() -> String {
+    shared().admin_url().to_owned()
+}
+
+fn shared() -> &'static Postgres {
     static SHARED: OnceLock<Postgres> = OnceLock::new();
-    SHARED.get_or_init(Postgres::given_or_started).database(name)
+    SHARED.get_or_init(Postgres::given_or_started)
 }
 
 /// A server.

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
@@ -90,6 +93,16 @@ impl Slapd {
             assert!(errors.contains("Address already in use"), "slapd does not start:\n{errors}");
             None
         })?;
+        // It says so before it listens.
+        let started = Instant::now();
+        while UnixStream::connect(server.process.folder().join(SOCKET)).is_err() {
+            assert!(started.elapsed() < PATIENCE, "slapd does not listen:\n{}", server.log());
+            sleep(PAUSE);
+        }
+        server.process.wait_for_port(port);
+        if options.tls {
+            server.process.wait_for_port(tls_port);
+        }
         Some(server)
     }
 
@@ -111,9 +124,18 @@ impl Slapd {
         self.process.stderr()
     }
 
-    /// How many lines of the log hold this text.
+    /// How many lines of the log hold this text, by now.
     pub fn logged(&self, text: &str) -> usize {
         self.log().lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// The same, once there are that many or it is clear that there will not be: an answer is sent before it is logged.
+    pub fn logged_when(&self, count: usize, text: &str) -> usize {
+        let asked = Instant::now();
+        while self.logged(text) < count && asked.elapsed() < PATIENCE {
+            sleep(PAUSE);
+        }
+        self.logged(text)
     }
 
     /// Changes the directory as its administrator, by LDIF.
@@ -202,7 +224,7 @@ fn write_certificates(folder: &Path, name: &str) -> String {
 }
 
 fn socket_url(folder: &Path) -> String {
-    format!("ldapi://{}", folder.join("socket").display().to_string().replace('/', "%2F"))
+    format!("ldapi://{}", folder.join(SOCKET).display().to_string().replace('/', "%2F"))
 }
 
 fn free_port() -> u16 {
@@ -219,6 +241,10 @@ pub const SERVICE_PASSWORD: &str = "the service's own password";
 
 const ROOT: &str = "cn=root,dc=corp,dc=example";
 const ROOT_PASSWORD: &str = "the-root-of-all";
+
+const SOCKET: &str = "socket";
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Everybody's password is their name and ` secret`: `ada secret`.
 const PEOPLE: &str = r"dn: dc=corp,dc=example

@@ -23,7 +23,7 @@ use crate::{postgres, process};
 
 /// Where a story's store is, and what time it is there.
 #[derive(Debug)]
-pub struct House {
+pub struct Storehouse {
     pub clock: Arc<StoryClock>,
     place: Place,
 }
@@ -47,7 +47,7 @@ pub enum Hands {
     Postgres(PgConnection),
 }
 
-impl House {
+impl Storehouse {
     pub fn in_memory(_story: &str) -> Self {
         Self { clock: Arc::default(), place: Place::Memory }
     }
@@ -225,27 +225,27 @@ pub fn entry_from(actor: Actor, action: Action, client_address: Option<&str>) ->
 /// Writes each story out three times: for SQLite in memory, for an SQLite file, for a PostgreSQL database of its own.
 #[macro_export]
 macro_rules! on_every_engine {
-    ($($(#[$doc:meta])* async fn $story:ident($house:ident: House) $body:block)*) => {
+    ($($(#[$doc:meta])* async fn $story:ident($house:ident: Storehouse) $body:block)*) => {
         mod in_memory {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story($crate::stores::House::in_memory(stringify!($story))).await; })*
+            async fn $story() { super::$story($crate::stores::Storehouse::in_memory(stringify!($story))).await; })*
         }
-        $crate::where_others_reach_in! { $($(#[$doc])* async fn $story($house: House) $body)* }
+        $crate::where_others_reach_in! { $($(#[$doc])* async fn $story($house: Storehouse) $body)* }
     };
 }
 
 /// The same without SQLite in memory, for stories with a second handle or somebody else's hands.
 #[macro_export]
 macro_rules! where_others_reach_in {
-    ($($(#[$doc:meta])* async fn $story:ident($house:ident: House) $body:block)*) => {
+    ($($(#[$doc:meta])* async fn $story:ident($house:ident: Storehouse) $body:block)*) => {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story($crate::stores::House::on_sqlite(stringify!($story))).await; })*
+            async fn $story() { super::$story($crate::stores::Storehouse::on_sqlite(stringify!($story))).await; })*
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story($crate::stores::House::on_postgres(stringify!($story))).await; })*
+            async fn $story() { super::$story($crate::stores::Storehouse::on_postgres(stringify!($story))).await; })*
         }
-        $($(#[$doc])* async fn $story($house: $crate::stores::House) $body)*
+        $($(#[$doc])* async fn $story($house: Storehouse) $body)*
     };
 }

@@ -1,7 +1,7 @@
 //! Long-term keys come, change hands and go.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::difference::{between, changed};
 use super::proof::owner_of;
@@ -81,9 +81,9 @@ impl Administration {
             sealed,
             health: KeyHealth::default(),
         };
-        let mut changes = about(&key.name, between(None::<&KeyDetails>, Some(&key.details)));
-        changes.insert(SECRET.to_owned(), changed());
-        let entry = by.did(Action::AccessKeyAdded).changes(changes.into());
+        let mut fields = between(None::<&KeyDetails>, Some(&key.details));
+        fields.insert(SECRET.to_owned(), changed());
+        let entry = by.did(Action::AccessKeyAdded).changes(about(&key.name, fields));
         let committed = self.trail.commit(vec![self.store.add_access_key(&key)?], vec![entry]).await;
         committed.map_err(|error| of_commit(error, &key.name))?;
         Ok(key)
@@ -124,9 +124,9 @@ impl Administration {
             may_serve(&key, &connector)
                 .map_err(|reason| AccessKeyError::CannotServe { connector: connector.name.clone(), reason })?;
         }
-        let mut changes = about(&key.name, between(Some(&stored.details), Some(&key.details)));
-        changes.insert(SECRET.to_owned(), changed());
-        let entry = by.did(Action::AccessKeyChanged).changes(changes.into());
+        let mut fields = between(Some(&stored.details), Some(&key.details));
+        fields.insert(SECRET.to_owned(), changed());
+        let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, fields));
         let change = self.store.replace_access_key(&key, stored.generation)?;
         self.trail.commit(vec![change], vec![entry]).await.map_err(|error| of_commit(error, &key.name))?;
         Ok(key)
@@ -137,7 +137,7 @@ impl Administration {
         let stored = self.changeable_access_key(name).await?;
         self.refuse_if_in_use(name).await?;
         let changes = about(name, between(Some(&stored.details), None::<&KeyDetails>));
-        let entry = by.did(Action::AccessKeyRemoved).changes(changes.into());
+        let entry = by.did(Action::AccessKeyRemoved).changes(changes);
         let committed = self.trail.commit(vec![Store::remove_access_key(stored.id)], vec![entry]).await;
         if let Err(TrailError::Change(StoreError::InUse)) = &committed {
             // Somebody was faster, and it is known now who uses it.
@@ -190,10 +190,9 @@ fn whole(secret: &SecretString) -> Result<(), AccessKeyError> {
     if is_whole { Ok(()) } else { Err(AccessKeyError::Secret) }
 }
 
-/// The differences, and which key they are of: a record has no field for that.
-pub(super) fn about(name: &AccessKeyName, mut changes: Map<String, Value>) -> Map<String, Value> {
-    changes.insert("access_key".to_owned(), name.as_str().into());
-    changes
+/// Which key it is, for which a record has no field, and what changed of it. As the connectors file's changes are recorded.
+pub(super) fn about(name: &AccessKeyName, fields: Map<String, Value>) -> Value {
+    json!({ "access_key": name.as_str(), "fields": fields })
 }
 
 fn of_commit(error: TrailError, name: &AccessKeyName) -> AccessKeyError {

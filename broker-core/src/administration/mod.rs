@@ -2,6 +2,7 @@
 //! at all.
 
 mod access_keys;
+mod apply;
 mod difference;
 mod proof;
 mod prove_unproved;
@@ -15,6 +16,7 @@ use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail};
 use crate::vault::Vault;
 
 pub use access_keys::{AccessKeyError, NewAccessKey};
+pub use apply::ApplyError;
 pub use proof::{NotProved, Proof};
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
 

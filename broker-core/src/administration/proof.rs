@@ -27,13 +27,13 @@ pub enum NotProved {
     )]
     Root { account: String },
     #[error(
-        "AWS did not answer at {endpoint}, so nobody knows whose key this is: try again, or take it unproved with `--skip-validation`"
+        "AWS did not answer, so nobody knows whose key this is: check the network, `aws.proxy` and `endpoint_url`, or take the key unproved with `--skip-validation`"
     )]
-    Unreachable { endpoint: String, refusal: Option<AwsRefusal> },
+    Unreachable(Option<AwsRefusal>),
     #[error(
-        "what answers at {endpoint} is not AWS's STS ({problem}): correct the endpoint, or take the key unproved with `--skip-validation`"
+        "what answers is not AWS's STS ({0}): correct `endpoint_url`, or take the key unproved with `--skip-validation`"
     )]
-    NotSts { endpoint: String, problem: &'static str },
+    NotSts(&'static str),
 }
 
 /// Asks with a key that is not stored yet.
@@ -50,7 +50,6 @@ pub(super) async fn owner_of(
 
 /// Asks with an open key.
 pub(super) async fn ask(sts: &dyn Sts, deadline: Instant, key: &OpenKey) -> Result<KeyOwner, NotProved> {
-    let endpoint = || key.endpoint.clone();
     match sts.prove(key, deadline).await {
         Ok(CallerIdentity { account, arn, .. }) if arn.ends_with(":root") => {
             Err(NotProved::Root { account: account.as_str().to_owned() })
@@ -59,7 +58,7 @@ pub(super) async fn ask(sts: &dyn Sts, deadline: Instant, key: &OpenKey) -> Resu
         Err(StsError::KeyRefused(refusal) | StsError::PolicyRefused(refusal) | StsError::Refused(refusal)) => {
             Err(NotProved::Refused(refusal))
         }
-        Err(StsError::Unavailable(refusal)) => Err(NotProved::Unreachable { endpoint: endpoint(), refusal }),
-        Err(StsError::Unusable(problem)) => Err(NotProved::NotSts { endpoint: endpoint(), problem }),
+        Err(StsError::Unavailable(refusal)) => Err(NotProved::Unreachable(refusal)),
+        Err(StsError::Unusable(problem)) => Err(NotProved::NotSts(problem)),
     }
 }

@@ -110,7 +110,7 @@ impl Administration {
         let origin = Origin { request_id: RequestId::random(), client_address: None };
         let by = By { actor: Actor::Daemon, origin };
         let changes = about(&key.name, between(Some(&key.details), Some(&proved.details)));
-        let entry = by.did(Action::AccessKeyChanged).changes(changes.into());
+        let entry = by.did(Action::AccessKeyChanged).changes(changes);
         let change = self.store.replace_access_key(&proved, key.generation)?;
         match self.trail.commit(vec![change], vec![entry]).await {
             // It was replaced or removed: there is another key to prove, or none.
@@ -136,7 +136,7 @@ fn next_attempt(key: &AccessKey, before: Option<Attempt>, unproved: &Unproved) -
     }
     let first = match unproved {
         Unproved::NotProved(NotProved::Refused(_) | NotProved::Root { .. }) | Unproved::Seal(_) => FIRST_WAIT_REFUSED,
-        Unproved::NotProved(NotProved::Unreachable { .. } | NotProved::NotSts { .. })
+        Unproved::NotProved(NotProved::Unreachable(_) | NotProved::NotSts(_))
         | Unproved::Store(_)
         | Unproved::Trail(_) => FIRST_WAIT,
     };
@@ -150,4 +150,4 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// A new key takes AWS some seconds to know everywhere, and then it is refused at first.
 const FIRST_WAIT_REFUSED: Duration = Duration::from_secs(5);
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+const LONGEST_WAIT: Duration = Duration::from_mins(10);

@@ -1,5 +1,6 @@
 //! One `[[access_key]]` of the file.
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -18,10 +19,10 @@ pub(super) struct ReadKey {
     pub(super) at: usize,
 }
 
-/// What an `[[access_key]]` may say, beside its name.
+/// What an `[[access_key]]` may say, beside its name. Public so that the documentation can be compared with it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct KeyFields {
+pub struct KeyFields {
     region: Region,
     #[serde(default)]
     endpoint_url: Option<WebUrl>,
@@ -75,11 +76,18 @@ impl Reader<'_> {
             self.error(offset_in(entry, &["serves", "role_arns"]), &format!("{about}: serves.role_arns"), &text);
             return None;
         }
-        let secret = match self.folders.secret(&stored.secret_access_key) {
+        let secret = match self.folders.secret(&stored.secret_access_key).map_err(|error| with_causes(&error)) {
+            Ok(secret) if is_whole(&secret) => Ok(secret),
+            Ok(_) => {
+                Err("what is there is no AWS secret: visible ASCII characters on one line, 256 at most".to_owned())
+            }
+            Err(problem) => Err(problem),
+        };
+        let secret = match secret {
             Ok(secret) => secret,
-            Err(error) => {
+            Err(problem) => {
                 let path = ["source", "stored", "secret_access_key"];
-                self.error(offset_in(entry, &path), &format!("{about}: {}", path.join(".")), &with_causes(&error));
+                self.error(offset_in(entry, &path), &format!("{about}: {}", path.join(".")), &problem);
                 return None;
             }
         };
@@ -94,3 +102,10 @@ impl Reader<'_> {
         Some(ReadKey { key: FileKey { name: name?, details, secret, line }, at })
     }
 }
+
+fn is_whole(secret: &SecretString) -> bool {
+    let text = secret.expose_secret();
+    text.len() <= MAX_SECRET && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+const MAX_SECRET: usize = 256;

@@ -2,6 +2,7 @@
 
 mod access_key;
 mod connector;
+mod plan;
 mod policy;
 mod read;
 
@@ -13,6 +14,10 @@ use crate::access_key::{AccessKey, KeyDetails};
 use crate::connector::ConnectorSpec;
 use crate::file::{Document, Environment, FileError, FileWarning, Source};
 use crate::name::{AccessKeyName, ConnectorName, DirectoryName};
+
+#[doc(hidden)]
+pub use self::access_key::KeyFields;
+pub use self::plan::{Plan, PlanError, PlannedAction, PlannedChange, PlannedKind};
 
 /// What the file's contents are checked against.
 #[derive(Clone, Copy, Debug)]

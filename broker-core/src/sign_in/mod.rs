@@ -183,10 +183,8 @@ impl SignIn {
                 if self.is_over(&session, now) {
                     return Err(AuthenticateError::Unauthenticated);
                 }
-                let person = match self.is_stale(&session, now) {
-                    true => self.look_up(&session).await?,
-                    false => session.person.clone(),
-                };
+                let stale = self.is_stale(&session, now);
+                let person = if stale { self.look_up(&session).await? } else { session.person.clone() };
                 Ok(Caller::Person(self.caller(session.id, session.expires_at, person)))
             }
             Caller::Service(caller) => {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::FromRow;
 
-use super::{Change, Store, StoreError, on, readable};
+use super::{Change, Store, StoreError, on, proves, readable};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::clock::Millis;
 use crate::connector::ManagedBy;
@@ -79,7 +79,7 @@ impl Store {
     fn access_key(&self, row: Row) -> Option<AccessKey> {
         let (id, name, generation, managed_by, details, sealed, mac, refused_at, refused_code) = row;
         let expected = self.access_key_mac(&id, &name, generation, &managed_by, &details, &sealed);
-        if !self.proves("access_keys", &id, &expected, &mac) {
+        if !proves("access_keys", &id, &expected, &mac) {
             return None;
         }
         let parsed = || -> Option<AccessKey> {

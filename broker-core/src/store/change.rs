@@ -40,8 +40,7 @@ impl Store {
                         Value::Bytes(bytes) => query.bind(bytes),
                     };
                 }
-                let changed = query.execute(&mut *transaction).await?.rows_affected();
-                if changed != 1 {
+                if query.execute(&mut *transaction).await?.rows_affected() != 1 {
                     return Err(StoreError::Stale);
                 }
             }

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on, readable};
+use super::{Change, Store, StoreError, on, proves, readable};
 use crate::connector::Connector;
 use crate::id::ConnectorId;
 use crate::vault::{Mac, Purpose};
@@ -38,20 +38,6 @@ impl Store {
         Change { sql: SQL, values: vec![id.to_string().into(), seen.into()], announces: true }
     }
 
-    /// Whether a stored hash is the one that our own secret gives; when not, it says so loudly.
-    pub(super) fn proves(&self, table: &'static str, id: &str, expected: &Mac, found: &[u8]) -> bool {
-        let proved = aws_lc_rs::constant_time::verify_slices_are_equal(expected, found).is_ok();
-        if !proved {
-            tracing::error!(
-                table,
-                row = id,
-                alarm = "forged_row",
-                "a row does not prove to be ours and is out of service"
-            );
-        }
-        proved
-    }
-
     fn write_connector(
         &self,
         sql: &'static str,
@@ -77,7 +63,7 @@ impl Store {
 
     fn connector(&self, (id, name, revision, managed_by, spec, mac): Row) -> Option<Connector> {
         let expected = self.connector_mac(&id, &name, revision, &managed_by, &spec);
-        if !self.proves("connectors", &id, &expected, &mac) {
+        if !proves("connectors", &id, &expected, &mac) {
             return None;
         }
         let parsed = || -> Option<Connector> {

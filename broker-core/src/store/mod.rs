@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use sqlx::{PgPool, SqlitePool};
 
-use crate::vault::Seals;
+use crate::vault::{Mac, Seals};
 
 pub use change::Change;
 pub use lock::{DaemonLock, LockError};
@@ -78,6 +78,15 @@ impl From<sqlx::Error> for StoreError {
 fn readable<T>(table: &'static str, rows: impl Iterator<Item = sqlx::Result<T>>) -> Vec<T> {
     let report = |error: &sqlx::Error| tracing::error!(table, %error, alarm = "forged_row", "a row cannot be read and is out of service");
     rows.filter_map(|row| row.inspect_err(report).ok()).collect()
+}
+
+/// Whether a stored hash is the one that our own secret gives; when not, it says so loudly.
+fn proves(table: &'static str, id: &str, expected: &Mac, found: &[u8]) -> bool {
+    let proved = aws_lc_rs::constant_time::verify_slices_are_equal(expected, found).is_ok();
+    if !proved {
+        tracing::error!(table, row = id, alarm = "forged_row", "a row does not prove to be ours and is out of service");
+    }
+    proved
 }
 
 impl Store {

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on, readable};
+use super::{Change, Store, StoreError, on, proves, readable};
 use crate::clock::Millis;
 use crate::id::ServiceTokenId;
 use crate::session::ServiceToken;
@@ -77,7 +77,7 @@ impl Store {
     fn read_service_token(&self, row: Row) -> Option<ServiceToken> {
         let (id, name, token, terms, created_at, expires_at, last_used_at, mac) = row;
         let expected = self.service_token_mac(&id, &name, &token, &terms, [created_at, expires_at]);
-        if !self.proves("service_tokens", &id, &expected, &mac) {
+        if !proves("service_tokens", &id, &expected, &mac) {
             return None;
         }
         let parsed = || -> Option<ServiceToken> {

@@ -1,7 +1,7 @@
 //! Rows of people's sessions: found by the keyed hash of their token, proved by a keyed hash over all that decides.
 
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on};
+use super::{Change, Store, StoreError, on, proves};
 use crate::clock::Millis;
 use crate::id::SessionId;
 use crate::session::Session;
@@ -90,7 +90,7 @@ impl Store {
     fn read_session(&self, row: Row) -> Option<Session> {
         let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac) = row;
         let expected = self.session_mac(&id, &token, &person, [created_at, expires_at, checked_at]);
-        if !self.proves("sessions", &id, &expected, &mac) {
+        if !proves("sessions", &id, &expected, &mac) {
             return None;
         }
         let parsed = || -> Option<Session> {

@@ -16,6 +16,7 @@ use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
+use url::Url;
 
 use super::request::{RoleRequest, UserRequest};
 use super::{CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Sts, StsError, StsRequest};
@@ -26,13 +27,15 @@ use crate::id::AccessKeyId;
 use crate::tag::{TagKey, TagValue};
 
 /// How patiently STS is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StsSettings {
     /// Further attempts after the first, for throttling, 5xx and broken connections.
     pub retries: u32,
     /// For one attempt.
     pub attempt_timeout: Duration,
     pub connect_timeout: Duration,
+    /// Where STS is, for keys that do not say; else where their region says.
+    pub endpoint_url: Option<Url>,
 }
 
 /// Asks the STS that each key's region or endpoint names.
@@ -79,10 +82,12 @@ impl AwsSts {
         // A quota of its own: one throttled account must not use up the retries of the others.
         let partition = RetryPartition::custom(format!("sts-{}-{}-{}", key.region, key.id, key.generation))
             .token_bucket(TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_PER_SECOND).build());
+        let endpoint = key.endpoint.as_ref().or(self.settings.endpoint_url.as_ref());
+        let endpoint = endpoint.map_or_else(|| key.region.sts_endpoint(), |url| url.as_str().to_owned());
         let config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(SdkRegion::new(key.region.as_str().to_owned()))
-            .endpoint_url(&key.endpoint)
+            .endpoint_url(endpoint)
             .credentials_provider(credentials)
             .http_client(self.http.clone())
             .retry_config(retry)

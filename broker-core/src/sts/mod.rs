@@ -55,7 +55,8 @@ pub struct OpenKey {
     pub generation: i64,
     pub aws_key_id: AwsKeyId,
     pub region: Region,
-    pub endpoint: String,
+    /// The key's own endpoint, where it has one.
+    pub endpoint: Option<url::Url>,
     secret: SecretString,
 }
 
@@ -82,6 +83,11 @@ pub struct CallerIdentity {
 }
 
 impl OpenKey {
+    /// Where STS is for this key, as far as the key says.
+    pub fn sts_endpoint(&self) -> String {
+        self.endpoint.as_ref().map_or_else(|| self.region.sts_endpoint(), |url| url.as_str().to_owned())
+    }
+
     /// Opens a stored key for the moment of signing.
     pub fn open(key: &AccessKey, vault: &Vault) -> Result<Self, SealBroken> {
         Ok(Self::new(key.id, key.generation, &key.details, key.open(vault)?))
@@ -99,7 +105,7 @@ impl OpenKey {
             generation,
             aws_key_id: details.aws_key_id.clone(),
             region: details.region.clone(),
-            endpoint: details.sts_endpoint(),
+            endpoint: details.endpoint_url.clone(),
             secret,
         }
     }

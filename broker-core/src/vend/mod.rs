@@ -284,9 +284,9 @@ impl Broker {
             let (broker, entitlement, key, request) =
                 (broker.clone(), entitlement.clone(), Arc::clone(&key), Arc::clone(&request));
             Box::pin(async move {
-                broker.pace.admit(&key)?;
+                broker.pace.admit(&key, Instant::now())?;
                 let outcome = broker.sts.issue(&entitlement, &key, &request, deadline).await;
-                broker.note(&key, broker.pace.learn(&key, &outcome)).await;
+                broker.note(&key, broker.pace.learn(&key, &outcome, Instant::now())).await;
                 outcome
             })
         }

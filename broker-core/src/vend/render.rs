@@ -288,7 +288,7 @@ mod tests {
         };
         let tags: Vec<(&str, &str)> = request.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(tags, [("groups", "corp/a:corp/b"), ("who", "ada")]);
-        assert_eq!(request.transitive_tag_keys.iter().map(|key| key.as_str()).collect::<Vec<_>>(), ["groups"]);
+        assert_eq!(request.transitive_tag_keys.iter().map(crate::tag::TagKey::as_str).collect::<Vec<_>>(), ["groups"]);
     }
 
     #[test]

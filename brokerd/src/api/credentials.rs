@@ -11,7 +11,6 @@ use broker_core::vend::{Asking, VendRequest, Vended};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 use super::{Named, secret};
 use crate::app::App;
@@ -125,9 +124,7 @@ fn exports(vended: &Recorded<Vended>) -> String {
         ("AWS_SESSION_TOKEN", vended.session_token().expose_secret()),
         ("AWS_CREDENTIAL_EXPIRATION", &expiration),
     ];
-    let text: Zeroizing<String> =
-        Zeroizing::new(lines.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect());
-    text.as_str().to_owned()
+    lines.map(|(name, value)| format!("export {name}={}\n", quoted(value))).concat()
 }
 
 /// For a POSIX shell: between single quotes nothing has a meaning but the quote itself.

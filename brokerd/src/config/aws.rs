@@ -35,6 +35,7 @@ impl Loader<'_> {
         };
         Some(Aws {
             sts: StsSettings {
+                endpoint_url: fields.endpoint_url.map(WebUrl::into_url),
                 retries: fields.retries.0,
                 attempt_timeout: fields.attempt_timeout_seconds.duration(),
                 connect_timeout: fields.connect_timeout_seconds.duration(),
@@ -42,7 +43,6 @@ impl Loader<'_> {
             deadline,
             interactive_deadline,
             outbound: Outbound { proxy, ca_pem },
-            endpoint_url: fields.endpoint_url.map(WebUrl::into_url),
             federation_url: fields.federation_url.map(WebUrl::into_url),
         })
     }

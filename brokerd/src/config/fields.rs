@@ -210,7 +210,6 @@ impl Default for AwsFields {
     }
 }
 
-#[expect(clippy::derivable_impls, reason = "derived, it would stand apart from the other defaults")]
 impl Default for LogFields {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: Level::Info }

@@ -93,8 +93,6 @@ pub struct Aws {
     /// The same, where a person waits before a page.
     pub interactive_deadline: Duration,
     pub outbound: Outbound,
-    /// Where STS is, for keys that do not say.
-    pub endpoint_url: Option<Url>,
     /// Where the console's federation endpoint is, when not where the partition says.
     pub federation_url: Option<Url>,
 }

@@ -29,10 +29,6 @@ impl Loader<'_> {
                 self.error(&["store", "password"], "SQLite has no password: take it away");
                 None
             }
-            (Location::Sqlite(path), None) if path.as_os_str().is_empty() => {
-                self.error(&["store", "url"], "name the file, as in sqlite:brokerd.db");
-                None
-            }
             (Location::Sqlite(path), None) => Some(Location::Sqlite(self.own_path(&["store", "url"], &path)?)),
             (Location::Memory, None) => {
                 self.warn(&["store", "url"], "the trail, keys and sessions are gone when the process is");

@@ -1,6 +1,6 @@
 //! A process that has a store of its own accord: `storekeeper open|record|serve FILE`, for stories of many processes.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for tests: it tells what it did, or fails")]
+#![expect(clippy::print_stdout, reason = "a program for tests: it tells what it did, or fails")]
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ async fn main() {
     let opened = match Store::open(&location, vec![master_key(1)], "k1", &SystemClock).await {
         Ok(opened) => opened,
         Err(error) => {
-            println!("not opened: {error}: {}", std::error::Error::source(&error).unwrap());
+            println!("not opened: {}", whole(&error));
             std::process::exit(1);
         }
     };
@@ -33,11 +33,16 @@ async fn main() {
             let trail = Trail::start(opened.store.clone(), Arc::new(SystemClock), "node-1");
             match trail.record(entry(Action::Vend), "credentials").await {
                 Ok(recorded) => println!("recorded, so here are the {}", recorded.value()),
-                Err(error) => println!("not recorded: {error}: {}", std::error::Error::source(&error).unwrap()),
+                Err(error) => println!("not recorded: {}", whole(&error)),
             }
         }
         "serve" => std::future::pending().await,
         _ => panic!("what is {command}?"),
     }
     opened.store.close().await;
+}
+
+/// The error with all its causes.
+fn whole(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", whole(source)))
 }

@@ -113,7 +113,7 @@ async fn a_password_that_was_reset_must_be_changed_though_the_bind_succeeds() {
     let answer = sign_in(&directory, "ada", "ada secret").await;
     assert!(matches!(answer, Err(AuthenticateError::PasswordExpired)), "{answer:?}");
     let binds = format!("BIND dn=\"uid=ada,{USERS}\" mech=SIMPLE");
-    assert_eq!(server.logged(&binds), 1, "the server bound her\n{}", server.log());
+    assert_eq!(server.logged_when(1, &binds), 1, "the server bound her\n{}", server.log());
     assert_eq!(refusal(&directory, "ada", "wrong").await, Refusal::WrongPassword);
 }
 

@@ -21,7 +21,7 @@ pub(crate) const SEARCH: u8 = 0x63;
 impl Played {
     /// Takes connections and says nothing.
     pub(crate) fn that_hangs() -> Self {
-        Self::by(|_, _, _, _| Ok(()))
+        Self::serving(|mut stream| while matches!(stream.read(&mut [0; 4096]), Ok(1..)) {})
     }
 
     /// Lets the service in, and answers each search as said.
@@ -51,16 +51,20 @@ impl Played {
     pub(crate) fn by(
         play: impl Fn(u32, u8, &[u8], &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
+        Self::serving(move |stream| serve(stream, &play))
+    }
+
+    fn serving(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
-        let (counted, play): (_, Arc<Play>) = (connections.clone(), Arc::new(play));
+        let (counted, serve) = (connections.clone(), Arc::new(serve));
         // These threads end with the test process.
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 counted.fetch_add(1, Ordering::SeqCst);
-                let play = play.clone();
-                thread::spawn(move || serve(stream, &*play));
+                let serve = serve.clone();
+                thread::spawn(move || serve(stream));
             }
         });
         Self { address, connections }

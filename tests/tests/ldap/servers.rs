@@ -26,6 +26,19 @@ async fn the_second_server_serves_while_the_first_is_down_and_the_first_is_left_
 }
 
 #[tokio::test]
+async fn a_server_that_is_silent_at_the_handshake_holds_nobody_up() {
+    let (server, silent) = (Slapd::start(), Played::that_hangs());
+    let silent = silent.url().replace("ldap:", "ldaps:");
+    let directory = Config { urls: vec![silent.clone(), server.ldaps_url()], ..Config::of(&server) }.quick().open();
+    let started = Instant::now();
+    welcome(&directory, "ada").await;
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    let directory = Config { urls: vec![silent], ..Config::of(&server) }.quick().open();
+    let outage = outage(&directory, "ada", "ada secret").await;
+    assert!(outage.contains("no connection in time"), "{outage}");
+}
+
+#[tokio::test]
 async fn a_closed_port_and_a_foreign_certificate_are_passed_over_too() {
     let (server, stranger) = (Slapd::start(), Slapd::start());
     let urls = vec![closed_port(), stranger.ldaps_url(), server.ldaps_url()];
@@ -69,7 +82,7 @@ async fn a_kept_connection_that_the_server_closed_is_replaced() {
     let directory = Config::plain(&[&server.ldap_url()]).open();
     let ada = welcome(&directory, "ada").await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert!(server.logged("idletimeout") >= 1, "{}", server.log());
+    assert!(server.logged_when(1, "idletimeout") >= 1, "{}", server.log());
     assert_eq!(welcome(&directory, "ada").await, ada);
 }
 
@@ -85,7 +98,7 @@ async fn nobody_follows_a_referral() {
     server.tool("ldapadd", &["-M"], &ldif).succeeded();
     let directory = Config::of(&server).open();
     welcome(&directory, "ada").await;
-    assert!(server.logged("SEARCH RESULT tag=101 err=0") >= 1, "{}", server.log());
+    assert!(server.logged_when(1, "SEARCH RESULT tag=101 err=0") >= 1, "{}", server.log());
     assert!(elsewhere.accept().is_err(), "nobody came");
 }
 

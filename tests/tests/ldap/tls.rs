@@ -11,7 +11,7 @@ async fn ldaps_with_a_private_authority() {
     let directory = Config::of(&server).open();
     welcome(&directory, "ada").await;
     directory.probe().await.unwrap();
-    assert!(server.logged("TLS established tls_ssf=") >= 2, "both connections\n{}", server.log());
+    assert!(server.logged_when(2, "TLS established tls_ssf=") >= 2, "both connections\n{}", server.log());
 }
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn starttls_with_a_private_authority() {
     let server = Slapd::start();
     let directory = Config { urls: vec![server.ldap_url()], ..Config::of(&server) }.starttls().open();
     welcome(&directory, "ada").await;
-    let (started, binds) = (server.logged("STARTTLS"), server.logged(" BIND dn="));
+    let (started, binds) = (server.logged_when(2, "STARTTLS"), server.logged_when(2, " BIND dn="));
     assert!(started >= 2 && binds >= 2, "{}", server.log());
 }
 

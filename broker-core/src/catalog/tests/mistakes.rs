@@ -106,10 +106,12 @@ fn a_secret_has_a_place_that_may_be_read_and_is_never_repeated() {
     let desk = Desk::new();
     desk.write("keys/open", "wJalr7", 0o644);
     desk.write("keys/empty", "\n", 0o600);
+    desk.write("keys/two", "wJalr7\nwJalr7\n", 0o600);
     for (place, why) in [
         ("{ file = \"keys/open\" }", "others may read this secret: `chmod 600` it"),
         ("{ file = \"keys/absent\" }", "`keys/absent` cannot be used"),
         ("{ file = \"keys/empty\" }", "is empty"),
+        ("{ file = \"keys/two\" }", "no AWS secret"),
         ("{ file = \"/etc/passwd\" }", "leads out of"),
         ("{ file = \"../absent\" }", "cannot be used"),
         ("{ env = \"HOME\" }", "begins with BROKERD_SECRET_"),

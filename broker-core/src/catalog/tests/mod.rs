@@ -24,7 +24,7 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("keys")).unwrap();
         fs::create_dir(folder.path().join("policies")).unwrap();
-        let pair = ("BROKERD_SECRET_KEY".to_owned(), SecretString::from("from the environment"));
+        let pair = ("BROKERD_SECRET_KEY".to_owned(), SecretString::from("from-the-environment"));
         let desk = Self {
             folder,
             directories: vec!["corp".to_owned().try_into().unwrap()],

@@ -74,7 +74,7 @@ fn a_whole_file_is_read_with_what_it_refers_to() {
     let desk = Desk::new();
     let catalog = desk.read(WHOLE).unwrap();
     let secrets: Vec<&str> = catalog.access_keys.iter().map(|key| key.secret.expose_secret()).collect();
-    assert_eq!(secrets, ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "from the environment"]);
+    assert_eq!(secrets, ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "from-the-environment"]);
     assert_eq!(catalog.access_keys[0].details.sts_endpoint(), "http://127.0.0.1:4566/");
     let [deploy, reports, whole] = &catalog.connectors[..] else { panic!("three connectors") };
     assert_eq!((deploy.line, reports.line, whole.line), (16, 36, 44));

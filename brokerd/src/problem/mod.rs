@@ -1,4 +1,6 @@
-//! Errors as clients meet them (RFC 9457): the only file that knows status codes. Each code has a page that says what to do.
+//! Errors as clients meet them (RFC 9457): the only place that knows status codes. Each code has a page that says what to do.
+
+mod code;
 
 use std::error::Error;
 
@@ -6,6 +8,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use broker_core::console::ConsoleError;
+
 use broker_core::id::RequestId;
 use broker_core::lifetime::MIN_SECONDS;
 use broker_core::policy::PolicyError;
@@ -14,33 +17,7 @@ use broker_core::store::StoreError;
 use broker_core::sts::{AwsRefusal, StsError};
 use broker_core::trail::TrailError;
 use broker_core::vend::{RenderError, VendError};
-
-/// What kind of problem it is. Clients rely on the word; it never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    InvalidRequest,
-    InvalidPolicy,
-    DurationOutOfRange,
-    DestinationNotAllowed,
-    ConsoleNotSupported,
-    Unauthenticated,
-    InvalidCredentials,
-    AccountDisabled,
-    PasswordExpired,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    TooLarge,
-    UnsupportedMediaType,
-    WrongHost,
-    TooManyAttempts,
-    Internal,
-    AwsRefused,
-    AwsUnavailable,
-    DirectoryUnavailable,
-    AuditUnavailable,
-    Overloaded,
-}
+pub(crate) use code::Code;
 
 /// An error on its way to a client.
 #[derive(Clone, Debug)]
@@ -52,172 +29,6 @@ pub(crate) struct Problem {
     place: Option<(u32, u32)>,
     range: Option<(u32, u32)>,
     retry_after_seconds: Option<u64>,
-}
-
-impl Code {
-    /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 22] = [
-        Self::InvalidRequest,
-        Self::InvalidPolicy,
-        Self::DurationOutOfRange,
-        Self::DestinationNotAllowed,
-        Self::ConsoleNotSupported,
-        Self::Unauthenticated,
-        Self::InvalidCredentials,
-        Self::AccountDisabled,
-        Self::PasswordExpired,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::TooLarge,
-        Self::UnsupportedMediaType,
-        Self::WrongHost,
-        Self::TooManyAttempts,
-        Self::Internal,
-        Self::AwsRefused,
-        Self::AwsUnavailable,
-        Self::DirectoryUnavailable,
-        Self::AuditUnavailable,
-        Self::Overloaded,
-    ];
-
-    /// Status, word, title, and what to do about it.
-    pub(crate) fn about(self) -> (StatusCode, &'static str, &'static str, &'static str) {
-        match self {
-            Self::InvalidRequest => (
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                "The request is not what this route takes",
-                "Read `detail` and `field`, compare with the API's description, and send the request again.",
-            ),
-            Self::InvalidPolicy => (
-                StatusCode::BAD_REQUEST,
-                "invalid_policy",
-                "The session policy cannot be used",
-                "A request's policy can only narrow what the connector gives. `line` and `column` show the place; where AWS refused the policy, `aws` has its own words. Where the connector has a session policy of its own, only Deny statements are taken.",
-            ),
-            Self::DurationOutOfRange => (
-                StatusCode::BAD_REQUEST,
-                "duration_out_of_range",
-                "The duration is outside the connector's limits",
-                "Ask for a duration between `minimum_seconds` and `maximum_seconds`, or for none to get the connector's default.",
-            ),
-            Self::DestinationNotAllowed => (
-                StatusCode::BAD_REQUEST,
-                "destination_not_allowed",
-                "The destination is not a page of AWS's console",
-                "Give an https URL on the AWS console's own host, in the connector's partition, without user or port.",
-            ),
-            Self::ConsoleNotSupported => (
-                StatusCode::BAD_REQUEST,
-                "console_not_supported",
-                "This connector cannot open the console",
-                "AWS's console takes no session tokens. Use a connector whose principal is a role or a federated user.",
-            ),
-            Self::Unauthenticated => (
-                StatusCode::UNAUTHORIZED,
-                "unauthenticated",
-                "Sign in first",
-                "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token.",
-            ),
-            Self::InvalidCredentials => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_credentials",
-                "Unknown user name or wrong password",
-                "Check both. If they are right, the account may be locked or disabled where it is kept: ask whoever runs that directory.",
-            ),
-            Self::AccountDisabled => (
-                StatusCode::FORBIDDEN,
-                "account_disabled",
-                "The account has been disabled or removed",
-                "The directory no longer vouches for the account behind this session. Ask whoever runs the directory.",
-            ),
-            Self::PasswordExpired => (
-                StatusCode::FORBIDDEN,
-                "password_expired",
-                "The password has expired or must be changed",
-                "Change the password where it is kept (the company's directory), then sign in again.",
-            ),
-            Self::Forbidden => (
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                "Not with these credentials",
-                "This route does not take the kind of token that was sent, or a browser's proof that the request is its own was missing. `detail` says which.",
-            ),
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "There is no such thing, or not for you",
-                "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group.",
-            ),
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This route does not take that method",
-                "Use a method that the API's description has for this route.",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "The request is too large",
-                "Send a body of at most 64 KiB.",
-            ),
-            Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body is not JSON",
-                "Send `Content-Type: application/json`.",
-            ),
-            Self::WrongHost => (
-                StatusCode::MISDIRECTED_REQUEST,
-                "wrong_host",
-                "This is not the host you asked for",
-                "Use the address that the broker is known by (`public_url` in its configuration).",
-            ),
-            Self::TooManyAttempts => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_attempts",
-                "Too many attempts",
-                "Wait as many seconds as `Retry-After` says, then try again. The delay grows with every failure.",
-            ),
-            Self::Internal => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "Something broke, and it was not your request",
-                "Try again. If it stays, give the operator the `request_id`: the daemon's log has the cause under it.",
-            ),
-            Self::AwsRefused => (
-                StatusCode::BAD_GATEWAY,
-                "aws_refused",
-                "AWS said no",
-                "`aws` has AWS's own code and message. Usually the connector's role, its trust policy or its access key must be mended: tell its administrator.",
-            ),
-            Self::AwsUnavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "aws_unavailable",
-                "AWS did not answer in time",
-                "AWS throttled, failed or was silent until the deadline. Wait as long as `Retry-After` says, then try again.",
-            ),
-            Self::DirectoryUnavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "directory_unavailable",
-                "The company's directory does not answer",
-                "Nobody is let in on guesses. Try again; if it stays, tell whoever runs the directory.",
-            ),
-            Self::AuditUnavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "audit_unavailable",
-                "The audit trail cannot be written",
-                "Nothing is vended that is not recorded. Try again; if it stays, the operator must look at the broker's store.",
-            ),
-            Self::Overloaded => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "The broker has too much to do",
-                "Wait as long as `Retry-After` says, then try again.",
-            ),
-        }
-    }
 }
 
 impl Problem {
@@ -253,8 +64,8 @@ impl Problem {
             causes.push(error.to_string());
             cause = error.source();
         }
-        tracing::error!(%error, causes = causes.join(": "), code = code.about().1, "request failed");
-        Self::new(code, code.about().2)
+        tracing::error!(%error, causes = causes.join(": "), code = code.word(), "request failed");
+        Self::new(code, code.title())
     }
 
     fn retry(self, seconds: u64) -> Self {
@@ -268,10 +79,10 @@ impl Problem {
 
     /// The answer; handlers return the problem itself and leave this to [`attach`].
     pub(crate) fn into_response_for(self, request_id: RequestId) -> Response {
-        let (status, word, title, _) = self.code.about();
+        let (status, word) = (self.code.status(), self.code.word());
         let body = broker_api::Problem {
             r#type: format!("/problems/{word}"),
-            title: title.to_owned(),
+            title: self.code.title().to_owned(),
             status: status.as_u16(),
             detail: self.detail,
             code: word.to_owned(),
@@ -436,7 +247,7 @@ const RETRY_AFTER: u64 = 5;
 /// Problems know no request; the request's id is put in on the way out, by [`attach`].
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.code.about().0.into_response();
+        let mut response = self.code.status().into_response();
         response.extensions_mut().insert(self);
         response
     }

@@ -1,0 +1,89 @@
+//! `brokerd audit export`: all records, or those after one, oldest first.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use broker_core::id::RecordId;
+use broker_core::store::{Store, StoreError, TrailFilter, TrailLink};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::record::json_line;
+use crate::cli::site::Opened;
+
+/// Print records for other programs, oldest first
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Export {
+    /// How records are written
+    #[arg(long, value_enum)]
+    format: Format,
+    /// Only what came after this record (its id) or after this time (such as 2026-01-31T12:00:00Z)
+    #[arg(long, value_name = "ID|TIME")]
+    after: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// From where on.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    Beginning,
+    Record(RecordId),
+    Time(Timestamp),
+}
+
+impl Export {
+    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
+        let Format::Jsonl = self.format;
+        let after = self.after.as_deref().map_or(Ok(After::Beginning), After::parse)?;
+        let store = &opened.house.store;
+        // Ids sort by time, and pages go from the newest back. So it is noted first where they begin, and then they are written from the
+        // last one on: the order is that of time, and only one page is held at once.
+        let mut begins = vec![RecordId::random()];
+        while let Some(oldest) = page(store, after, begins.last().copied()).await?.last() {
+            begins.push(oldest.id);
+        }
+        let mut out = BufWriter::new(io::stdout().lock());
+        for before in begins.into_iter().rev() {
+            for link in page(store, after, Some(before)).await?.iter().rev() {
+                writeln!(out, "{}", json_line(link))?;
+            }
+        }
+        out.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl After {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Record(id));
+        }
+        match text.parse() {
+            Ok(time) => Ok(Self::Time(time)),
+            Err(_) => bail!("--after takes the id of a record, or a time such as 2026-01-31T12:00:00Z"),
+        }
+    }
+
+    fn admits(self, link: &TrailLink) -> bool {
+        match self {
+            Self::Beginning => true,
+            Self::Record(id) => link.id > id,
+            Self::Time(time) => Timestamp::from(link.at) > time,
+        }
+    }
+}
+
+/// Newest first.
+async fn page(store: &Store, after: After, before: Option<RecordId>) -> Result<Vec<TrailLink>, StoreError> {
+    let mut links = store.newest_links(&TrailFilter::default(), before, PAGE).await?;
+    links.retain(|link| after.admits(link));
+    Ok(links)
+}
+
+const PAGE: i64 = 1_000;

@@ -1,0 +1,87 @@
+//! `brokerd init`: a master key that nobody has seen, and two files to start from.
+
+mod starter;
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use broker_core::vault::MasterKey;
+use clap::Args;
+use secrecy::ExposeSecret;
+
+use super::failure::Mistakes;
+use super::output;
+use super::site::Site;
+use crate::config::sealing_key_file;
+
+/// Make a master key and two files to start from; overwrites nothing
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Where to make them [default: the folder of --config, else the current directory]
+    #[arg(long, value_name = "PATH")]
+    directory: Option<PathBuf>,
+}
+
+impl Init {
+    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let config = self.config_file(site);
+        let folder = match config.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        made(&config, make(&config, starter::CONFIG.as_bytes(), PUBLIC)?)?;
+        let connectors = folder.join("connectors.toml");
+        made(&connectors, make(&connectors, starter::CONNECTORS.as_bytes(), PUBLIC)?)?;
+        // Where the configuration says: it may have been there before.
+        match sealing_key_file(&config).map_err(Mistakes)? {
+            Some(file) => {
+                let key = MasterKey::generate()?;
+                let text = format!("{}\n", key.expose_secret());
+                made(&file, make(&file, text.as_bytes(), SECRET)?)?;
+            }
+            None => output::line(&format!("{} takes the master key from the environment", config.display()))?,
+        }
+        output::line(&starter::next_steps(&config))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn config_file(&self, site: &Site) -> PathBuf {
+        match (&self.directory, site.named()) {
+            (Some(folder), _) => folder.join("brokerd.toml"),
+            (None, Some(named)) => named.to_owned(),
+            (None, None) => PathBuf::from("brokerd.toml"),
+        }
+    }
+}
+
+fn made(path: &Path, made: bool) -> std::io::Result<()> {
+    let what = if made { "made" } else { "there already, left as it is:" };
+    output::line(&format!("{what} {}", path.display()))
+}
+
+/// Makes a file that is not there, whole or not at all; says whether it did.
+fn make(path: &Path, contents: &[u8], mode: u32) -> anyhow::Result<bool> {
+    let cannot = || format!("cannot make {}", path.display());
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let mut file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(error).with_context(cannot),
+    };
+    if let Err(error) = file.write_all(contents).and_then(|()| file.sync_all()) {
+        drop(file);
+        let _ = fs::remove_file(path);
+        return Err(error).with_context(cannot);
+    }
+    Ok(true)
+}
+
+const PUBLIC: u32 = 0o644;
+const SECRET: u32 = 0o600;

@@ -1,0 +1,96 @@
+//! `brokerd key list`: which keys there are, whose, and what AWS last said of them.
+
+use std::collections::BTreeMap;
+
+use broker_core::access_key::AccessKey;
+use broker_core::connector::ManagedBy;
+use broker_core::name::AccessKeyName;
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::output::{self, time};
+use crate::cli::site::Opened;
+
+/// Show which keys there are
+#[derive(Debug, Args)]
+pub(in crate::cli) struct List {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A key as it is shown: everything but its secret.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    access_key_id: &'a str,
+    region: &'a str,
+    endpoint_url: Option<&'a str>,
+    account_id: Option<&'a str>,
+    arn: Option<&'a str>,
+    managed_by: ManagedBy,
+    generation: i64,
+    refused_at: Option<String>,
+    refused_code: Option<&'a str>,
+    connectors: usize,
+}
+
+impl List {
+    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
+        let store = &opened.house.store;
+        let (keys, connectors) = (store.access_keys().await?, store.connectors().await?);
+        let mut uses: BTreeMap<&AccessKeyName, usize> = BTreeMap::new();
+        for connector in &connectors {
+            *uses.entry(connector.spec.access_key()).or_default() += 1;
+        }
+        let shown: Vec<Shown<'_>> =
+            keys.iter().map(|key| Shown::of(key, uses.get(&key.name).copied().unwrap_or_default())).collect();
+        if self.json {
+            return output::json(&shown);
+        }
+        let heads = ["NAME", "ACCESS KEY ID", "REGION", "FROM", "CONNECTORS", "OWNER", "STATE"];
+        let rows: Vec<_> = shown.iter().map(Shown::row).collect();
+        Ok(output::table(heads, &rows)?)
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn of(key: &'a AccessKey, connectors: usize) -> Self {
+        let owner = key.details.owner.as_ref();
+        let refused = key.health.refused.as_ref();
+        Self {
+            name: key.name.as_str(),
+            access_key_id: key.details.aws_key_id.as_str(),
+            region: key.details.region.as_str(),
+            endpoint_url: key.details.endpoint_url.as_ref().map(url::Url::as_str),
+            account_id: owner.map(|owner| owner.account.as_str()),
+            arn: owner.map(|owner| owner.arn.as_str()),
+            managed_by: key.managed_by,
+            generation: key.generation,
+            refused_at: refused.map(|(at, _)| time(*at)),
+            refused_code: refused.map(|(_, code)| code.as_str()),
+            connectors,
+        }
+    }
+
+    fn row(&self) -> [String; 7] {
+        let from = match self.managed_by {
+            ManagedBy::File => "file",
+            ManagedBy::Api => "command line or API",
+        };
+        let state = match (self.refused_code, &self.refused_at, self.arn) {
+            (Some(code), Some(at), _) => format!("refused by AWS since {at}: {code}"),
+            (_, _, Some(_)) => "good".to_owned(),
+            (_, _, None) => "AWS has not been asked".to_owned(),
+        };
+        [
+            self.name.to_owned(),
+            self.access_key_id.to_owned(),
+            self.region.to_owned(),
+            from.to_owned(),
+            self.connectors.to_string(),
+            self.arn.unwrap_or("not known yet").to_owned(),
+            state,
+        ]
+    }
+}

@@ -1,0 +1,57 @@
+//! `brokerd key replace`: another key of the same user, for all connectors at once.
+
+use anyhow::Context;
+use broker_core::access_key::KeyDetails;
+use broker_core::administration::NewAccessKey;
+use broker_core::name::AccessKeyName;
+use broker_core::partition::Region;
+use clap::Args;
+
+use super::details::{ServesArguments, aws_key_id, key_name, region};
+use super::{proof, say_owner};
+use crate::cli::failure::say;
+use crate::cli::site::Opened;
+use crate::cli::{operator, terminal};
+
+/// Put another key of the same IAM user in the place of one; all its connectors follow. What is not given stays as it is.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Replace {
+    /// What connectors call it
+    #[arg(value_parser = key_name)]
+    name: AccessKeyName,
+    /// AWS's id of the new key
+    #[arg(long, value_name = "ID")]
+    access_key_id: Option<String>,
+    /// The region whose STS is asked
+    #[arg(long, value_parser = region)]
+    region: Option<Region>,
+    #[command(flatten)]
+    serves: ServesArguments,
+    /// Do not ask AWS whose key it is: the daemon will, as soon as it can
+    #[arg(long)]
+    skip_validation: bool,
+}
+
+impl Replace {
+    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
+        let aws_key_id = self.access_key_id.map(aws_key_id).transpose()?;
+        let keys = opened.house.store.access_keys().await?;
+        let stored = keys.into_iter().find(|key| key.name == self.name);
+        let stored = stored.with_context(|| format!("no access key is called `{}`", self.name))?;
+        let details = KeyDetails {
+            aws_key_id: aws_key_id.unwrap_or(stored.details.aws_key_id),
+            region: self.region.unwrap_or(stored.details.region),
+            endpoint_url: stored.details.endpoint_url,
+            serves: self.serves.given().unwrap_or(stored.details.serves),
+            owner: None,
+        };
+        let secret = terminal::secret("Secret access key: ")?;
+        let sts = opened.sts()?;
+        let new = NewAccessKey { name: self.name, details, secret };
+        let (seen, by) = (Some(stored.generation), operator::by());
+        let key = opened.administration.replace_access_key(new, seen, proof(&sts, self.skip_validation), &by).await?;
+        say_owner(&key);
+        say(&format!("access key `{}` is replaced; its connectors use the new one within a second", key.name));
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! The `brokerd` command: one file a subcommand. Every one of them may run beside the daemon and takes effect within a second.
+
+mod apply;
+mod audit;
+mod check;
+mod completion;
+mod hash_password;
+mod init;
+mod key;
+mod serve;
+mod token;
+
+mod failure;
+mod operator;
+mod output;
+mod site;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use self::site::Site;
+
+/// A self-hosted AWS identity broker: people and jobs get temporary AWS credentials, the long-term keys stay here
+#[derive(Debug, Parser)]
+#[command(name = "brokerd", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+struct Arguments {
+    /// The configuration [default: brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]
+    #[arg(long, global = true, env = "BROKERD_CONFIG", value_name = "PATH")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until told to stop; SIGHUP reads the connectors file again
+    Serve(serve::Serve),
+    /// Make a master key and two files to start from; overwrites nothing
+    Init(init::Init),
+    /// Say everything that is wrong with the configuration and the connectors file; asks no server
+    Check(check::Check),
+    /// Make the connectors file count: show what would change, ask, change it all at once
+    Apply(apply::Apply),
+    /// Long-term access keys: add, list, replace, remove
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Service tokens for CI jobs: create, list, revoke
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Hash a password for a local directory
+    HashPassword(hash_password::HashPassword),
+    /// The audit trail: verify, export, follow
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+}
+
+/// Runs one subcommand, and says by the exit code how it went.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::of_usage(&error, &mut Arguments::command()),
+    };
+    // One crypto library for everything that speaks TLS. A second call, as in tests, changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let site = Site::new(arguments.config);
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(arguments.command.run(&site)));
+    outcome.unwrap_or_else(|error| failure::of_run(&error))
+}
+
+impl Command {
+    async fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Serve(serve) => serve.run(site).await,
+            Self::Init(init) => init.run(site),
+            Self::Check(check) => check.run(site),
+            Self::Apply(apply) => apply.run(site).await,
+            Self::Key(key) => key.run(site).await,
+            Self::Token(token) => token.run(site).await,
+            Self::HashPassword(hash) => hash.run(),
+            Self::Audit(audit) => audit.run(site).await,
+            Self::Completion(completion) => completion.run(&mut Arguments::command()),
+        }
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or `check` and `audit verify` found something; 2 wrong arguments, or nobody was there to be asked";

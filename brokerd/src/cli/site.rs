@@ -1,0 +1,90 @@
+//! The installation that a subcommand works on: its configuration, and what stands behind it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use broker_core::administration::Administration;
+use broker_core::sts::AwsSts;
+use tokio::time::Instant;
+
+use super::failure::Mistakes;
+use crate::config::{Config, Level, Log, LogFormat};
+use crate::house::House;
+use crate::telemetry;
+
+/// Where the configuration is.
+#[derive(Debug)]
+pub(super) struct Site {
+    named: Option<PathBuf>,
+}
+
+/// An open installation.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) config: Config,
+    pub(super) house: House,
+    pub(super) administration: Administration,
+}
+
+impl Site {
+    pub(super) fn new(named: Option<PathBuf>) -> Self {
+        Self { named }
+    }
+
+    /// The file that was named, or else the first that is there.
+    pub(super) fn config_path(&self) -> anyhow::Result<PathBuf> {
+        if let Some(named) = &self.named {
+            return Ok(named.clone());
+        }
+        match [HERE, SYSTEM].into_iter().map(Path::new).find(|path| path.exists()) {
+            Some(path) => Ok(path.to_owned()),
+            None => bail!(
+                "there is neither {HERE} in this directory nor {SYSTEM}: name the configuration with --config, or make one with `brokerd init`"
+            ),
+        }
+    }
+
+    /// The file that was named, if one was.
+    pub(super) fn named(&self) -> Option<&Path> {
+        self.named.as_deref()
+    }
+
+    /// Reads the configuration.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(&self.config_path()?).map_err(Mistakes)?)
+    }
+
+    /// Opens everything, for a subcommand other than `serve`. To be closed.
+    pub(super) async fn open(&self) -> anyhow::Result<Opened> {
+        let mut config = self.config()?;
+        telemetry::begin(Log { format: LogFormat::Text, level: Level::Warn });
+        let house = House::open(&mut config).await.context("cannot open the store")?;
+        let administration = Administration::new(
+            house.store.clone(),
+            Arc::clone(&house.vault),
+            house.trail.clone(),
+            Arc::clone(&house.clock),
+        );
+        Ok(Opened { config, house, administration })
+    }
+}
+
+impl Opened {
+    /// AWS, as the configuration says that it is reached, and how long somebody waits for it.
+    pub(super) fn sts(&self) -> anyhow::Result<(AwsSts, Instant)> {
+        let aws = &self.config.aws;
+        let sts = AwsSts::new(&aws.outbound, aws.sts.clone(), Arc::clone(&self.house.clock))?;
+        Ok((sts, Instant::now() + aws.interactive_deadline))
+    }
+
+    /// Does something with the open installation, and closes it whatever comes of it.
+    pub(super) async fn and_close<T>(self, work: impl AsyncFnOnce(&Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let outcome = work(&self).await;
+        self.house.close().await;
+        outcome
+    }
+}
+
+const HERE: &str = "brokerd.toml";
+const SYSTEM: &str = "/etc/brokerd/brokerd.toml";

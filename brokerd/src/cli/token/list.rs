@@ -1,0 +1,76 @@
+//! `brokerd token list`: which tokens there are, for what, and when they were last used.
+
+use std::collections::HashMap;
+
+use broker_core::connector::Connector;
+use broker_core::id::ConnectorId;
+use broker_core::session::ServiceToken;
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cli::output::{self, time};
+use crate::cli::site::Opened;
+
+/// Show which tokens there are; the tokens themselves are kept nowhere
+#[derive(Debug, Args)]
+pub(in crate::cli) struct List {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A token as it is shown.
+#[derive(Debug, Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    /// By name; one that is gone has none, and its id stands here.
+    connectors: Vec<String>,
+    networks: Vec<String>,
+    created_at: String,
+    created_by: String,
+    expires_at: String,
+    expired: bool,
+    last_used_at: Option<String>,
+}
+
+impl List {
+    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
+        let tokens = opened.administration.service_tokens().await?;
+        let connectors = opened.house.store.connectors().await?;
+        let names: HashMap<ConnectorId, &Connector> = connectors.iter().map(|it| (it.id, it)).collect();
+        let now = opened.house.clock.now();
+        let shown: Vec<Shown> = tokens.iter().map(|token| Shown::of(token, &names, now)).collect();
+        if self.json {
+            return output::json(&shown);
+        }
+        let heads = ["NAME", "CONNECTORS", "NETWORKS", "ENDS", "LAST USED", "MADE BY", "ID"];
+        let rows: Vec<_> = shown.into_iter().map(Shown::row).collect();
+        Ok(output::table(heads, &rows)?)
+    }
+}
+
+impl Shown {
+    fn of(token: &ServiceToken, names: &HashMap<ConnectorId, &Connector>, now: Timestamp) -> Self {
+        let name = |id: &ConnectorId| names.get(id).map_or_else(|| format!("(gone: {id})"), |it| it.name.to_string());
+        Self {
+            id: token.id.to_string(),
+            name: token.name.to_string(),
+            connectors: token.terms.connectors.iter().map(name).collect(),
+            networks: token.terms.networks.iter().map(ToString::to_string).collect(),
+            created_at: time(token.created_at),
+            created_by: token.terms.created_by.clone(),
+            expires_at: time(token.expires_at),
+            expired: token.expires_at <= now,
+            last_used_at: token.last_used_at.map(time),
+        }
+    }
+
+    fn row(self) -> [String; 7] {
+        let networks = if self.networks.is_empty() { "anywhere".to_owned() } else { self.networks.join(",") };
+        let ends = if self.expired { format!("{} (over)", self.expires_at) } else { self.expires_at };
+        let last_used = self.last_used_at.unwrap_or_else(|| "never".to_owned());
+        [self.name, self.connectors.join(","), networks, ends, last_used, self.created_by, self.id]
+    }
+}

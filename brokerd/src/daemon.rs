@@ -1,0 +1,197 @@
+//! Builds the daemon from its configuration, keeps its background work going, and serves until it is told to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use broker_core::administration::{Administration, ApplyError, By};
+use broker_core::catalog;
+use broker_core::console::Federation;
+use broker_core::directory::Directory;
+use broker_core::directory::ldap::LdapDirectory;
+use broker_core::directory::local::LocalDirectory;
+use broker_core::id::RequestId;
+use broker_core::inventory::Inventory;
+use broker_core::sign_in::{Settings, SignIn};
+use broker_core::sts::{AwsSts, Sts};
+use broker_core::trail::{Actor, Origin};
+use broker_core::vend::{Broker, Parts};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::app::{App, HttpSettings, Inner, PublicUrl};
+use crate::config::{Backend, Config, DirectoryConfig};
+use crate::house::House;
+use crate::serve::serve;
+
+/// A daemon that is ready to serve.
+#[derive(Debug)]
+pub struct Daemon {
+    app: App,
+    house: House,
+    connectors: Connectors,
+    background: tokio::task::JoinSet<()>,
+    /// Keeps a second daemon off the same SQLite file.
+    _lock: broker_core::store::DaemonLock,
+}
+
+/// The connectors file, and what it is read with.
+#[derive(Debug)]
+struct Connectors {
+    file: Option<PathBuf>,
+    config: Config,
+    administration: Administration,
+    inventory: Inventory,
+}
+
+impl Daemon {
+    /// Opens everything and applies the connectors file. Asks neither AWS nor a directory, so that it starts without them.
+    pub async fn build(mut config: Config) -> anyhow::Result<Self> {
+        let lock = config.store.lock_for_daemon()?;
+        let house = House::open(&mut config).await?;
+        let inventory = Inventory::open(house.store.clone()).await?;
+        let directories = directories(std::mem::take(&mut config.directories))?;
+        let sign_in = SignIn::new(
+            house.store.clone(),
+            directories,
+            house.trail.clone(),
+            Arc::clone(&house.clock),
+            Settings {
+                idle_seconds: seconds(config.sessions.idle),
+                absolute_seconds: seconds(config.sessions.absolute),
+                recheck_seconds: seconds(config.sessions.recheck),
+                admin_groups: config.admin_groups.clone(),
+            },
+        );
+        let sts: Arc<dyn Sts> =
+            Arc::new(AwsSts::new(&config.aws.outbound, config.aws.sts.clone(), Arc::clone(&house.clock))?);
+        let public_url = PublicUrl::parse(config.public_url.as_str())?;
+        let federation = Federation::new(
+            config.aws.outbound.http_client()?,
+            config.aws.federation_url.clone(),
+            config.public_url.clone(),
+        );
+        let broker = Broker::new(Parts {
+            inventory: inventory.clone(),
+            sign_in: sign_in.clone(),
+            vault: Arc::clone(&house.vault),
+            sts: Arc::clone(&sts),
+            federation,
+            trail: house.trail.clone(),
+            clock: Arc::clone(&house.clock),
+            rules: config.rules,
+        });
+        let administration = Administration::new(
+            house.store.clone(),
+            Arc::clone(&house.vault),
+            house.trail.clone(),
+            Arc::clone(&house.clock),
+        );
+        let mut background = tokio::task::JoinSet::new();
+        background.spawn(inventory.clone().follow());
+        background.spawn(administration.clone().prove_unproved(inventory.clone(), sts));
+        background.spawn(sweep(sign_in.clone()));
+        let app = App::new(Inner {
+            broker,
+            sign_in,
+            trail: house.trail.clone(),
+            store: house.store.clone(),
+            settings: HttpSettings {
+                public_url,
+                trusted_proxies: config.listen.trusted_proxies.clone(),
+                deadline: config.aws.deadline,
+                interactive_deadline: config.aws.interactive_deadline,
+            },
+        });
+        let connectors = Connectors { file: config.connectors_file.clone(), config, administration, inventory };
+        match connectors.apply().await {
+            // What was in service stays in service; somebody must look at the file.
+            Err(error) if matches!(error.downcast_ref(), Some(ApplyError::RemovesMost)) => {
+                tracing::error!("{error:#}");
+            }
+            outcome => outcome?,
+        }
+        Ok(Self { app, house, connectors, background, _lock: lock })
+    }
+
+    /// What subcommands would stand on, for those who run the daemon in their own process.
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
+    /// Administrative changes, as subcommands make them.
+    pub fn administration(&self) -> &Administration {
+        &self.connectors.administration
+    }
+
+    /// Serves until `stop` resolves, then finishes what is in flight and writes out the trail. Each message on `reload` asks
+    /// to read the connectors file again.
+    pub async fn run(mut self, listener: TcpListener, mut reload: mpsc::Receiver<()>, stop: impl Future<Output = ()>) {
+        let connectors = self.connectors;
+        self.background.spawn(async move {
+            while reload.recv().await.is_some() {
+                match connectors.apply().await {
+                    Ok(()) => tracing::info!("the connectors file has been read again"),
+                    Err(error) => tracing::error!(
+                        error = format!("{error:#}"),
+                        "the connectors file is not applied; what was in service stays"
+                    ),
+                }
+            }
+        });
+        serve(listener, self.app, stop).await;
+        self.background.shutdown().await;
+        self.house.close().await;
+    }
+}
+
+impl Connectors {
+    /// Makes the store say what the file says. A plan that would remove all or most is refused: `brokerd apply` asks first.
+    async fn apply(&self) -> anyhow::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let snapshot = self.inventory.snapshot();
+        let keys: Vec<_> = snapshot.access_keys().map(|key| key.as_ref().clone()).collect();
+        let catalog =
+            catalog::read(file, &self.config.catalog_context(Some(&keys))).map_err(|errors| listed(file, &errors))?;
+        for warning in &catalog.warnings {
+            tracing::warn!("{warning}");
+        }
+        let by = By { actor: Actor::Daemon, origin: Origin { request_id: RequestId::random(), client_address: None } };
+        self.administration.apply_unattended(&catalog, &by).await?;
+        self.inventory.refresh().await.context("cannot read what has been applied")
+    }
+}
+
+fn listed(file: &Path, errors: &[impl ToString]) -> anyhow::Error {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    anyhow!("{} cannot be used:\n{}", file.display(), lines.join("\n"))
+}
+
+fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn Directory>>> {
+    // As many hashes at once as there are cores: more would only cost memory.
+    let hashers = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+    let open = |directory: DirectoryConfig| -> anyhow::Result<Arc<dyn Directory>> {
+        Ok(match directory.backend {
+            Backend::Local(people) => Arc::new(LocalDirectory::new(directory.name, people, Arc::clone(&hashers))?),
+            Backend::Ldap(settings) => Arc::new(LdapDirectory::new(directory.name, *settings)),
+        })
+    };
+    configured.into_iter().map(open).collect()
+}
+
+async fn sweep(sign_in: SignIn) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        if let Err(error) = sign_in.sweep().await {
+            tracing::warn!(%error, "cannot sweep what is over");
+        }
+    }
+}
+
+/// Bounded by the configuration, far below what the type holds.
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+const SWEEP_EVERY: Duration = Duration::from_mins(10);

@@ -1,0 +1,204 @@
+//! The kinds of problems: a word that clients rely on, the status, and what to do about it.
+
+use axum::http::StatusCode;
+
+/// What kind of problem it is. Clients rely on the word; it never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    InvalidRequest,
+    InvalidPolicy,
+    DurationOutOfRange,
+    DestinationNotAllowed,
+    ConsoleNotSupported,
+    Unauthenticated,
+    InvalidCredentials,
+    AccountDisabled,
+    PasswordExpired,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    TooLarge,
+    UnsupportedMediaType,
+    WrongHost,
+    TooManyAttempts,
+    Internal,
+    AwsRefused,
+    AwsUnavailable,
+    DirectoryUnavailable,
+    AuditUnavailable,
+    Overloaded,
+}
+
+impl Code {
+    /// Every code, for the pages that explain them.
+    pub(crate) const ALL: [Self; 22] = [
+        Self::InvalidRequest,
+        Self::InvalidPolicy,
+        Self::DurationOutOfRange,
+        Self::DestinationNotAllowed,
+        Self::ConsoleNotSupported,
+        Self::Unauthenticated,
+        Self::InvalidCredentials,
+        Self::AccountDisabled,
+        Self::PasswordExpired,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::WrongHost,
+        Self::TooManyAttempts,
+        Self::Internal,
+        Self::AwsRefused,
+        Self::AwsUnavailable,
+        Self::DirectoryUnavailable,
+        Self::AuditUnavailable,
+        Self::Overloaded,
+    ];
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::InvalidPolicy => StatusCode::BAD_REQUEST,
+            Self::DurationOutOfRange => StatusCode::BAD_REQUEST,
+            Self::DestinationNotAllowed => StatusCode::BAD_REQUEST,
+            Self::ConsoleNotSupported => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
+            Self::AccountDisabled => StatusCode::FORBIDDEN,
+            Self::PasswordExpired => StatusCode::FORBIDDEN,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::AwsRefused => StatusCode::BAD_GATEWAY,
+            Self::AwsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DirectoryUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The word in `code`, and the last part of the page that explains it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidPolicy => "invalid_policy",
+            Self::DurationOutOfRange => "duration_out_of_range",
+            Self::DestinationNotAllowed => "destination_not_allowed",
+            Self::ConsoleNotSupported => "console_not_supported",
+            Self::Unauthenticated => "unauthenticated",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::AccountDisabled => "account_disabled",
+            Self::PasswordExpired => "password_expired",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::WrongHost => "wrong_host",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::Internal => "internal",
+            Self::AwsRefused => "aws_refused",
+            Self::AwsUnavailable => "aws_unavailable",
+            Self::DirectoryUnavailable => "directory_unavailable",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
+    /// What happened, in a few words.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request is not what this route takes",
+            Self::InvalidPolicy => "The session policy cannot be used",
+            Self::DurationOutOfRange => "The duration is outside the connector's limits",
+            Self::DestinationNotAllowed => "The destination is not a page of AWS's console",
+            Self::ConsoleNotSupported => "This connector cannot open the console",
+            Self::Unauthenticated => "Sign in first",
+            Self::InvalidCredentials => "Unknown user name or wrong password",
+            Self::AccountDisabled => "The account has been disabled or removed",
+            Self::PasswordExpired => "The password has expired or must be changed",
+            Self::Forbidden => "Not with these credentials",
+            Self::NotFound => "There is no such thing, or not for you",
+            Self::MethodNotAllowed => "This route does not take that method",
+            Self::TooLarge => "The request is too large",
+            Self::UnsupportedMediaType => "The body is not JSON",
+            Self::WrongHost => "This is not the host you asked for",
+            Self::TooManyAttempts => "Too many attempts",
+            Self::Internal => "Something broke, and it was not your request",
+            Self::AwsRefused => "AWS said no",
+            Self::AwsUnavailable => "AWS did not answer in time",
+            Self::DirectoryUnavailable => "The company's directory does not answer",
+            Self::AuditUnavailable => "The audit trail cannot be written",
+            Self::Overloaded => "The broker has too much to do",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => {
+                "Read `detail` and `field`, compare with the API's description, and send the request again."
+            }
+            Self::InvalidPolicy => {
+                "A request's policy can only narrow what the connector gives. `line` and `column` show the place; where AWS refused the policy, `aws` has its own words. Where the connector has a session policy of its own, only Deny statements are taken."
+            }
+            Self::DurationOutOfRange => {
+                "Ask for a duration between `minimum_seconds` and `maximum_seconds`, or for none to get the connector's default."
+            }
+            Self::DestinationNotAllowed => {
+                "Give an https URL on the AWS console's own host, in the connector's partition, without user or port."
+            }
+            Self::ConsoleNotSupported => {
+                "AWS's console takes no session tokens. Use a connector whose principal is a role or a federated user."
+            }
+            Self::Unauthenticated => {
+                "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token."
+            }
+            Self::InvalidCredentials => {
+                "Check both. If they are right, the account may be locked or disabled where it is kept: ask whoever runs that directory."
+            }
+            Self::AccountDisabled => {
+                "The directory no longer vouches for the account behind this session. Ask whoever runs the directory."
+            }
+            Self::PasswordExpired => {
+                "Change the password where it is kept (the company's directory), then sign in again."
+            }
+            Self::Forbidden => {
+                "This route does not take the kind of token that was sent, or a browser's proof that the request is its own was missing. `detail` says which."
+            }
+            Self::NotFound => {
+                "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group."
+            }
+            Self::MethodNotAllowed => "Use a method that the API's description has for this route.",
+            Self::TooLarge => "Send a body of at most 64 KiB.",
+            Self::UnsupportedMediaType => "Send `Content-Type: application/json`.",
+            Self::WrongHost => "Use the address that the broker is known by (`public_url` in its configuration).",
+            Self::TooManyAttempts => {
+                "Wait as many seconds as `Retry-After` says, then try again. The delay grows with every failure."
+            }
+            Self::Internal => {
+                "Try again. If it stays, give the operator the `request_id`: the daemon's log has the cause under it."
+            }
+            Self::AwsRefused => {
+                "`aws` has AWS's own code and message. Usually the connector's role, its trust policy or its access key must be mended: tell its administrator."
+            }
+            Self::AwsUnavailable => {
+                "AWS throttled, failed or was silent until the deadline. Wait as long as `Retry-After` says, then try again."
+            }
+            Self::DirectoryUnavailable => {
+                "Nobody is let in on guesses. Try again; if it stays, tell whoever runs the directory."
+            }
+            Self::AuditUnavailable => {
+                "Nothing is vended that is not recorded. Try again; if it stays, the operator must look at the broker's store."
+            }
+            Self::Overloaded => "Wait as long as `Retry-After` says, then try again.",
+        }
+    }
+}

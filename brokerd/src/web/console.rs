@@ -1,0 +1,132 @@
+//! `/console/{name}`: on to AWS's console. By itself only where the person typed the address or one of our own pages led here.
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::Response;
+use broker_core::name::ConnectorName;
+use broker_core::vend::Asking;
+
+use super::form::{Fields, SessionForm};
+use super::home::Shown;
+use super::next::Next;
+use super::page::{FormsLead, page, see_other, sign_in_first};
+use super::visitor::Visitor;
+use crate::api::Named;
+use crate::app::App;
+use crate::caller::csrf_token;
+use crate::problem::Problem;
+
+#[derive(Template)]
+#[template(path = "console.html")]
+struct ConsolePage<'a> {
+    connector: Shown,
+    destination: &'a str,
+    /// What the request named, for the form to name again.
+    asked: Option<&'a str>,
+    identity: String,
+    csrf: String,
+}
+
+/// `GET /console/{name}?destination=`
+pub(crate) async fn open(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Option<Visitor>,
+    method: Method,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let destination = destination(Fields::parse(query.unwrap_or_default().as_bytes())?)?;
+    match visitor {
+        None => Ok(sign_in_first(&Next::Console { name, destination })),
+        Some(visitor) if goes_on_by_itself(&method, &headers) => go_on(&app, &visitor, &name, destination).await,
+        Some(visitor) => ask(&app, &visitor, &name, destination.as_deref()),
+    }
+}
+
+/// `POST /console/{name}`
+pub(crate) async fn confirmed(
+    State(app): State<App>,
+    Named(name): Named,
+    SessionForm { visitor, fields }: SessionForm,
+) -> Result<Response, Problem> {
+    let destination = destination(fields)?;
+    match visitor {
+        None => Ok(sign_in_first(&Next::Console { name, destination })),
+        Some(visitor) => go_on(&app, &visitor, &name, destination).await,
+    }
+}
+
+/// The one field that there is beside the token.
+fn destination(mut fields: Fields) -> Result<Option<String>, Problem> {
+    let destination = fields.take_given("destination");
+    fields.nothing_left()?;
+    Ok(destination)
+}
+
+/// Whether the person means it. Other sites' links, and browsers that fetch what nobody has clicked yet, do not show that;
+/// nor does a browser that says nothing.
+fn goes_on_by_itself(method: &Method, headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let ahead_of_time = headers.contains_key("sec-purpose") || headers.contains_key("purpose");
+    method == Method::GET && matches!(site, Some(b"none" | b"same-origin")) && !ahead_of_time
+}
+
+async fn go_on(
+    app: &App,
+    visitor: &Visitor,
+    name: &ConnectorName,
+    destination: Option<String>,
+) -> Result<Response, Problem> {
+    let caller = visitor.caller();
+    let asking = Asking { caller: &caller, origin: &visitor.origin, deadline: visitor.deadline };
+    let link = app.broker.console_link(&asking, name, destination.as_deref(), None).await?;
+    let mut response = see_other(link.expose());
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(response)
+}
+
+fn ask(app: &App, visitor: &Visitor, name: &ConnectorName, asked: Option<&str>) -> Result<Response, Problem> {
+    let entitlement = app.broker.prove(&visitor.caller(), name)?;
+    let destination = app.broker.destination(&entitlement, asked)?;
+    let template = ConsolePage {
+        connector: Shown::of(app, &entitlement),
+        destination: destination.as_str(),
+        asked,
+        identity: visitor.identity(),
+        csrf: csrf_token(app, &visitor.person),
+    };
+    page(&template, &FormsLead::to_console(&[destination.partition()], &app.settings.public_url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goes_on(headers: &[(&'static str, &'static str)]) -> bool {
+        let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), HeaderValue::from_static(value)));
+        goes_on_by_itself(&Method::GET, &headers.collect())
+    }
+
+    #[test]
+    fn only_a_typed_address_and_our_own_pages_lead_on_by_themselves() {
+        for site in ["none", "same-origin"] {
+            assert!(goes_on(&[("sec-fetch-site", site)]), "{site}");
+            for purpose in ["sec-purpose", "purpose"] {
+                assert!(!goes_on(&[("sec-fetch-site", site), (purpose, "prefetch")]), "{site} {purpose}");
+            }
+        }
+        for site in ["cross-site", "same-site", "", "None", "none, cross-site"] {
+            assert!(!goes_on(&[("sec-fetch-site", site)]), "{site}");
+        }
+        assert!(!goes_on(&[]));
+    }
+
+    #[test]
+    fn whether_a_page_is_there_can_be_asked_without_opening_anything() {
+        let mut headers = HeaderMap::new();
+        headers.insert("sec-fetch-site", HeaderValue::from_static("none"));
+        assert!(!goes_on_by_itself(&Method::HEAD, &headers));
+    }
+}

@@ -1,0 +1,74 @@
+//! `GET /`: who one is, and what one may use.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use broker_core::entitlement::Entitlement;
+use broker_core::principal::Principal;
+
+use super::next::Next;
+use super::page::{FormsLead, page, sign_in_first};
+use super::visitor::Visitor;
+use crate::app::App;
+use crate::caller::csrf_token;
+use crate::problem::Problem;
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    name: String,
+    identity: String,
+    admin: bool,
+    until: String,
+    until_shown: String,
+    csrf: String,
+    connectors: Vec<Shown>,
+    more: usize,
+}
+
+/// A connector, in words.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) account: String,
+    pub(crate) acts_as: String,
+    pub(crate) console: bool,
+}
+
+pub(crate) async fn show(State(app): State<App>, visitor: Option<Visitor>) -> Result<Response, Problem> {
+    let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Home)) };
+    let usable = app.broker.usable_by(&visitor.caller());
+    let person = &visitor.person.person;
+    let home = HomePage {
+        name: person.display_name.clone().unwrap_or_else(|| person.username.clone()),
+        identity: visitor.identity(),
+        admin: visitor.person.admin,
+        until: visitor.person.expires_at.to_string(),
+        until_shown: visitor.person.expires_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        csrf: csrf_token(&app, &visitor.person),
+        connectors: usable.iter().take(MAX_SHOWN).map(|entitlement| Shown::of(&app, entitlement)).collect(),
+        more: usable.len().saturating_sub(MAX_SHOWN),
+    };
+    page(&home, &FormsLead::home())
+}
+
+impl Shown {
+    pub(crate) fn of(app: &App, entitlement: &Entitlement) -> Self {
+        let connector = entitlement.connector();
+        Self {
+            name: connector.name.to_string(),
+            description: connector.spec.description().to_owned(),
+            account: app.broker.account_of(connector).map_or_else(|| "not known yet".to_owned(), String::from),
+            acts_as: match connector.spec.principal() {
+                Principal::AssumeRole(role) => role.role_arn.as_str().to_owned(),
+                Principal::FederatedUser(_) => "a federated user of your name".to_owned(),
+                Principal::SessionToken(_) => "the IAM user behind the connector".to_owned(),
+            },
+            console: connector.spec.has_console(),
+        }
+    }
+}
+
+/// Nobody reads more, and an administrator of a large installation has a hundred thousand.
+const MAX_SHOWN: usize = 500;

@@ -1,0 +1,128 @@
+//! Where somebody goes after signing in: one of our own pages, rebuilt from its parts, so that no other place can be written.
+
+use std::fmt;
+
+use broker_core::name::ConnectorName;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::form::Fields;
+
+/// A page that may come after the sign-in page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Next {
+    #[default]
+    Home,
+    Console {
+        name: ConnectorName,
+        /// As it was asked for; whether it is a page of AWS's console is found out there.
+        destination: Option<String>,
+    },
+}
+
+impl Next {
+    /// Reads a local path. What is not the path of a known page leads to the first one.
+    pub(crate) fn parse(text: &str) -> Self {
+        Self::console(text).unwrap_or_default()
+    }
+
+    /// The sign-in page that leads on to this one.
+    pub(crate) fn sign_in_page(&self) -> String {
+        format!("/sign-in?next={}", utf8_percent_encode(&self.to_string(), IN_QUERY))
+    }
+
+    fn console(text: &str) -> Option<Self> {
+        let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
+        let name = path.strip_prefix("/console/")?.to_owned().try_into().ok()?;
+        let mut fields = Fields::parse(query.unwrap_or_default().as_bytes()).ok()?;
+        let destination = fields.take_given("destination");
+        fields.nothing_left().ok()?;
+        // No control character belongs into a URL, whoever reads it later.
+        let fits = destination.as_ref().is_none_or(|it| it.len() <= MAX && !it.chars().any(char::is_control));
+        fits.then_some(Self::Console { name, destination })
+    }
+}
+
+/// The path, with everything but the plainest characters encoded.
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Home => f.write_str("/"),
+            Self::Console { name, destination: None } => write!(f, "/console/{name}"),
+            Self::Console { name, destination: Some(destination) } => {
+                write!(f, "/console/{name}?destination={}", utf8_percent_encode(destination, IN_QUERY))
+            }
+        }
+    }
+}
+
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const MAX: usize = 2_048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_pages_come_out_as_they_went_in() {
+        for path in [
+            "/",
+            "/console/deploy",
+            "/console/deploy?destination=https%3A//eu-central-1.console.aws.amazon.com/ecs%3Fa%3Db%26c%23d",
+        ] {
+            assert_eq!(Next::parse(path).to_string(), path);
+        }
+    }
+
+    #[test]
+    fn whatever_else_is_asked_for_leads_home() {
+        for text in [
+            "",
+            "//evil.example",
+            "//evil.example/console/deploy",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example/",
+            "https:evil.example",
+            "javascript:alert(1)",
+            "/%2f/evil.example",
+            "/%5cevil.example",
+            "/\t/evil.example",
+            "\t//evil.example",
+            " /",
+            "/console",
+            "/console/",
+            "/console//evil.example",
+            "/console/..//evil.example",
+            "/console/../sign-out",
+            "/console/%2e%2e",
+            "/console/deploy/../..//evil.example",
+            "/console/deploy#x",
+            "/console/de ploy",
+            "/console/DEPLOY",
+            "/console/deploy\r\nLocation: https://evil.example",
+            "/console/deploy?destination=a%0d%0aSet-Cookie:%20x=y",
+            "/console/deploy?destination=a\r\nb",
+            "/console/deploy?destination=%ff",
+            "/console/deploy?destination=a&destination=b",
+            "/console/deploy?next=//evil.example",
+            "/sign-out",
+            "/sign-in?next=/",
+            "/v1/session",
+            "/problems/internal",
+            "@evil.example",
+            ".evil.example",
+        ] {
+            assert_eq!(Next::parse(text), Next::Home, "{text:?}");
+        }
+        assert_eq!(Next::parse(&format!("/console/deploy?destination={}", "x".repeat(3_000))), Next::Home);
+    }
+
+    #[test]
+    fn a_destination_cannot_get_out_of_its_place() {
+        let next = Next::parse("/console/deploy?destination=//evil.example/%3Fa%26next%3D%22%3E%0");
+        assert_eq!(next.to_string(), "/console/deploy?destination=//evil.example/%3Fa%26next%3D%22%3E%250");
+        assert_eq!(next.sign_in_page().matches(['?', '&', '"', '<']).count(), 1);
+        assert_eq!(Next::Home.sign_in_page(), "/sign-in?next=/");
+    }
+}

@@ -1,0 +1,114 @@
+//! Pages on their way out: rendered, never cached, and with a Content-Security-Policy that lets nothing in but our own style.
+
+use askama::Template;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use broker_core::id::RequestId;
+use broker_core::partition::Partition;
+
+use super::next::Next;
+use crate::app::PublicUrl;
+use crate::problem::{Code, Problem};
+
+/// Where a page's forms may lead, redirects included: browsers check each hop of them against the page that had the form.
+#[derive(Clone, Debug)]
+pub(crate) struct FormsLead(String);
+
+impl FormsLead {
+    /// To our own pages.
+    pub(crate) fn home() -> Self {
+        Self("'self'".to_owned())
+    }
+
+    /// And from there on to the sign-in hosts and consoles of these partitions.
+    pub(crate) fn to_console(partitions: &[Partition], public: &PublicUrl) -> Self {
+        let mut sources = String::from("'self'");
+        for partition in partitions {
+            // Between the federation endpoint and the page that was asked for lie redirects by hosts that AWS may change.
+            let domain = partition.sign_in_host().split_once('.').map_or("", |(_, domain)| domain);
+            sources.push_str(&format!(" https://*.{domain}"));
+        }
+        // Played on one machine, AWS is a stand-in there.
+        if !public.is_https() {
+            sources.push_str(" http://127.0.0.1:* http://localhost:*");
+        }
+        Self(sources)
+    }
+}
+
+/// Renders a page.
+pub(crate) fn page(template: &impl Template, forms: &FormsLead) -> Result<Response, Problem> {
+    let html = template.render().map_err(|_| Problem::new(Code::Internal, "the page could not be made"))?;
+    let mut response = Html(html).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy(forms));
+    // To others we tell nothing; without this, browsers would not even tell ourselves where a form came from.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    Ok(response)
+}
+
+/// Tells a problem by a page: its status and whatever else its headers say, and the page's contents.
+pub(crate) fn instead_of(problem: Problem, page: Response, request_id: RequestId) -> Response {
+    let told = problem.into_response_for(request_id);
+    let (mut parts, body) = page.into_parts();
+    parts.status = told.status();
+    carry(&mut parts.headers, told.headers());
+    Response::from_parts(parts, body)
+}
+
+/// Leads on to another page.
+pub(crate) fn see_other(location: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    if let Ok(mut location) = HeaderValue::try_from(location) {
+        // A console link is a bearer secret; of the others nobody loses anything.
+        location.set_sensitive(true);
+        headers.insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// Leads to the sign-in page, and from there on.
+pub(crate) fn sign_in_first(next: &Next) -> Response {
+    see_other(&next.sign_in_page())
+}
+
+fn carry(to: &mut HeaderMap, from: &HeaderMap) {
+    if let Some(wait) = from.get(header::RETRY_AFTER) {
+        to.insert(header::RETRY_AFTER, wait.clone());
+    }
+}
+
+fn policy(FormsLead(forms): &FormsLead) -> HeaderValue {
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forms(partitions: &[Partition], public: &str) -> String {
+        FormsLead::to_console(partitions, &PublicUrl::parse(public).unwrap()).0
+    }
+
+    #[test]
+    fn each_partition_has_its_own_hosts() {
+        let https = "https://broker.example";
+        assert_eq!(forms(&[Partition::Aws], https), "'self' https://*.aws.amazon.com");
+        assert_eq!(forms(&[Partition::AwsUsGov], https), "'self' https://*.amazonaws-us-gov.com");
+        assert_eq!(forms(&[Partition::AwsCn], https), "'self' https://*.amazonaws.cn");
+        assert!(forms(&[], "http://127.0.0.1:8080").contains("http://127.0.0.1:*"));
+        for partition in [Partition::Aws, Partition::AwsUsGov, Partition::AwsCn] {
+            let domain = forms(&[partition], https).split_once('*').unwrap().1.to_owned();
+            assert!(partition.console_host().ends_with(&domain) && partition.sign_in_host().ends_with(&domain));
+        }
+    }
+}

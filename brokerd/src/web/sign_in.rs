@@ -1,0 +1,167 @@
+//! `/sign-in`: the form, and what comes of it.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use broker_core::partition::Partition;
+use broker_core::sign_in::{Credentials, SignInError};
+use secrecy::SecretString;
+
+use super::form::{Fields, OwnForm};
+use super::next::Next;
+use super::page::{FormsLead, instead_of, page, see_other};
+use super::visitor::Visitor;
+use super::{cookie, pre_session};
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::request::Meta;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    trouble: Option<String>,
+    csrf: &'a str,
+    next: &'a Next,
+    /// Typed names are sensitive: it goes back into its field and nowhere else.
+    username: &'a str,
+}
+
+/// What somebody typed.
+struct Typed {
+    username: String,
+    password: SecretString,
+    next: Next,
+    csrf: String,
+}
+
+/// `GET /sign-in?next=`
+pub(crate) async fn show(
+    State(app): State<App>,
+    visitor: Result<Option<Visitor>, Problem>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let next = Fields::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut it| it.take_given("next"));
+    let next = next.as_deref().map(Next::parse).unwrap_or_default();
+    match visitor {
+        Ok(Some(_)) => Ok(see_other(&next.to_string())),
+        // A directory that is down must not keep people of another one from signing in.
+        Ok(None) | Err(_) => ask(&app, &headers, &next, "", None),
+    }
+}
+
+/// `POST /sign-in`
+pub(crate) async fn submit(
+    State(app): State<App>,
+    Extension(meta): Extension<Meta>,
+    visitor: Result<Option<Visitor>, Problem>,
+    headers: HeaderMap,
+    OwnForm(fields): OwnForm,
+) -> Result<Response, Problem> {
+    let Typed { username, password, next, csrf } = Typed::read(fields)?;
+    let (trouble, problem) = if pre_session::proves(&app, &headers, &csrf) {
+        let credentials =
+            Credentials { username: &username, password, directory: None, address: meta.address, origin: &meta.origin };
+        match app.sign_in.sign_in(credentials).await {
+            Ok(signed_in) => return welcome(&app, &signed_in.token, visitor.ok().flatten(), &next).await,
+            Err(error) => (sentence(&error).ok_or(()), Problem::from(error)),
+        }
+    } else {
+        (Ok(STALE.to_owned()), Problem::new(Code::Forbidden, STALE))
+    };
+    let Ok(trouble) = trouble else { return Err(problem) };
+    let again = ask(&app, &headers, &next, &username, Some(trouble))?;
+    Ok(instead_of(problem, again, meta.origin.request_id))
+}
+
+impl Typed {
+    fn read(mut fields: Fields) -> Result<Self, Problem> {
+        let typed = Self {
+            username: fields.take("username")?.to_string(),
+            password: SecretString::from(fields.take("password")?.as_str()),
+            next: Next::parse(&fields.take_given("next").unwrap_or_default()),
+            csrf: fields.take_given("csrf").unwrap_or_default(),
+        };
+        fields.nothing_left()?;
+        Ok(typed)
+    }
+}
+
+fn ask(
+    app: &App,
+    headers: &HeaderMap,
+    next: &Next,
+    username: &str,
+    trouble: Option<String>,
+) -> Result<Response, Problem> {
+    let pre_session = pre_session::begin(app, headers)?;
+    let template = SignInPage { trouble, csrf: &pre_session.token, next, username };
+    let mut response = page(&template, &forms_lead(app, next))?;
+    cookie::attach(response.headers_mut(), pre_session.cookie);
+    Ok(response)
+}
+
+/// A new session for this browser, in the place of whichever it had.
+async fn welcome(app: &App, token: &SecretString, before: Option<Visitor>, next: &Next) -> Result<Response, Problem> {
+    if let Some(before) = before {
+        app.sign_in.sign_out(&before.person, &before.origin).await?;
+    }
+    let public = &app.settings.public_url;
+    let mut response = see_other(&next.to_string());
+    let cookies = [cookie::begin_session(token, public), pre_session::end(public)];
+    cookie::attach(response.headers_mut(), cookies.into_iter().flatten());
+    Ok(response)
+}
+
+/// Signing in may lead all the way to AWS. To which partition, nobody learns before they are signed in.
+fn forms_lead(app: &App, next: &Next) -> FormsLead {
+    match next {
+        Next::Home => FormsLead::home(),
+        Next::Console { .. } => {
+            FormsLead::to_console(&[Partition::Aws, Partition::AwsUsGov, Partition::AwsCn], &app.settings.public_url)
+        }
+    }
+}
+
+/// What the form says when it comes again; nothing, where trying again would not help.
+fn sentence(error: &SignInError) -> Option<String> {
+    Some(match error {
+        SignInError::InvalidCredentials => "Unknown user name or wrong password.".to_owned(),
+        SignInError::PasswordExpired => {
+            "Your password has expired or must be changed. Change it where it is kept (the company's directory), then sign in again.".to_owned()
+        }
+        SignInError::TooManyAttempts { retry_after_seconds } => {
+            format!("Too many attempts. Wait {}, then try again.", in_words(*retry_after_seconds))
+        }
+        SignInError::Directory(_) => {
+            "The company's directory does not answer, so nobody can be let in. Try again in a moment.".to_owned()
+        }
+        SignInError::Store(_) | SignInError::Seal(_) | SignInError::Trail(_) => return None,
+    })
+}
+
+fn in_words(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "a second".to_owned(),
+        2..120 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+const STALE: &str = "This form was no longer good. Please sign in again.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_words_and_never_too_short() {
+        for (seconds, words) in
+            [(1, "a second"), (2, "2 seconds"), (119, "119 seconds"), (120, "2 minutes"), (121, "3 minutes")]
+        {
+            assert_eq!(in_words(seconds), words);
+        }
+    }
+}

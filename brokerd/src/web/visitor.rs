@@ -1,0 +1,77 @@
+//! Who looks at a page: somebody whom the browser's cookie signs in, or nobody yet.
+
+use axum::extract::{MatchedPath, OptionalFromRequestParts};
+use axum::http::{Method, request::Parts};
+use broker_core::caller::{Caller, PersonCaller};
+use broker_core::sign_in::AuthenticateError;
+use broker_core::trail::Origin;
+use tokio::time::Instant;
+
+use super::cookie;
+use crate::access::{Cookie, takes};
+use crate::app::App;
+use crate::caller::{Who, from_own_page};
+use crate::problem::{Code, Problem};
+use crate::request::Meta;
+
+/// Somebody signed in, and the request's circumstances.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    pub(crate) person: PersonCaller,
+    pub(crate) origin: Origin,
+    pub(crate) deadline: Instant,
+}
+
+impl Visitor {
+    /// Who the cookie belongs to, if the route looks at cookies. One that is no good is none: the page leads to the sign-in page.
+    pub(crate) async fn of(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
+        let Some(meta) = parts.extensions.get::<Meta>().cloned() else { return Ok(None) };
+        let Some(token) = cookie::session_of(&parts.headers, &app.settings.public_url) else { return Ok(None) };
+        match rule(parts) {
+            Cookie::Never => return Ok(None),
+            Cookie::Reads => {}
+            Cookie::OwnPage | Cookie::OwnPageWithToken if from_own_page(&parts.headers, app) => {}
+            Cookie::OwnPage | Cookie::OwnPageWithToken => {
+                return Err(Problem::new(Code::Forbidden, "this form was not sent by one of the broker's own pages"));
+            }
+        }
+        let caller = match app.sign_in.authenticate(&token, meta.address, &meta.origin).await {
+            Ok(caller) => caller,
+            Err(AuthenticateError::Unauthenticated) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(who) = parts.extensions.get::<Who>() {
+            who.is(&caller);
+        }
+        let deadline = meta.deadline(&parts.headers, app.settings.interactive_deadline);
+        Ok(match caller {
+            Caller::Person(person) => Some(Self { person, deadline, origin: meta.origin }),
+            // A job's token in a browser's cookie signs nobody in.
+            Caller::Service(_) => None,
+        })
+    }
+
+    /// As the directory names them.
+    pub(crate) fn identity(&self) -> String {
+        format!("{}/{}", self.person.person.subject.directory, self.person.person.username)
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        Caller::Person(self.person.clone())
+    }
+}
+
+impl OptionalFromRequestParts<App> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
+        Self::of(parts, app).await
+    }
+}
+
+fn rule(parts: &Parts) -> Cookie {
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    // Whoever may see a page may ask whether it is there.
+    let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
+    takes(method, route).cookie
+}

@@ -1,0 +1,35 @@
+-- The rights that brokerd needs of PostgreSQL while it serves. It makes or changes no table then, and only adds to the trail.
+--
+-- Two roles: one owns the tables and brings the schema up to date, the other serves. Before the first start, and before each
+-- upgrade, any `brokerd` subcommand that opens the store, run with the owner's URL, brings the schema up to date; then run this
+-- file as the owner, again after each upgrade:
+--
+--     psql --set=daemon=brokerd --file=postgresql-roles.sql "$URL_OF_THE_OWNER"
+
+\set ON_ERROR_STOP on
+BEGIN;
+
+SELECT current_database() AS database \gset
+REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"database" TO :"daemon";
+
+-- PostgreSQL 14 and older let everybody make tables here. Where the schema is not the owner's, a superuser has to say this.
+SELECT pg_has_role(nspowner, 'USAGE') AS ours FROM pg_namespace WHERE nspname = 'public' \gset
+\if :ours
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO :"daemon";
+\endif
+
+-- Whether there is anything to bring up to date.
+GRANT SELECT ON _sqlx_migrations TO :"daemon";
+
+-- Which installation this is, and the counter of changes; not the sealed secret, which is made once, with the tables.
+GRANT SELECT, UPDATE (revision) ON installation TO :"daemon";
+
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON access_keys, connectors, sessions, service_tokens, throttles, familiar_networks TO :"daemon";
+
+-- What was written stays.
+GRANT SELECT, INSERT ON trail TO :"daemon";
+
+COMMIT;

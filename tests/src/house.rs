@@ -1,0 +1,274 @@
+//! A whole broker in this process with a played AWS behind it: what stories through the front door happen in.
+//!
+//! Of AWS there is account 111111111111 with the user `broker` and the role `deploy`; of people `ada` (group `corp/release`),
+//! `bob` (in none) and `root` (an administrator). A second directory knows `late`, whose password has expired, and does not
+//! answer when asked for `lost`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sim::{AccessKey as SimKey, Role, Sim, User, World};
+use broker_core::access_key::{AccessKey, KeyDetails, KeyHealth};
+use broker_core::caller::Person;
+use broker_core::clock::{Clock, SystemClock};
+use broker_core::connector::{Connector, ManagedBy};
+use broker_core::console::Federation;
+use broker_core::directory::local::{LocalDirectory, hash_password};
+use broker_core::directory::{AuthenticateError, Directory, Password, Standing, TypedName, Unavailable};
+use broker_core::entitlement::Rules;
+use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
+use broker_core::inventory::Inventory;
+use broker_core::name::DirectoryName;
+use broker_core::sign_in::{Settings, SignIn};
+use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
+use broker_core::sts::{AwsSts, Outbound, Proxy, StsSettings};
+use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail};
+use broker_core::vault::{MasterKey, Vault};
+use broker_core::vend::{Broker, Parts};
+use brokerd::app::{App, HttpSettings, Inner, PublicUrl};
+use reqwest::{Client, Method, RequestBuilder, header};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// A broker that serves until this is dropped.
+#[derive(Debug)]
+pub struct House {
+    pub sim: Sim,
+    pub store: Store,
+    public_url: PublicUrl,
+    address: SocketAddr,
+    inventory: Inventory,
+    trail: Trail,
+    http: Client,
+    server: JoinHandle<()>,
+}
+
+impl House {
+    /// Known by the very address that it listens on.
+    pub async fn build() -> Self {
+        Self::start(None).await
+    }
+
+    /// Known by another name, as behind a reverse proxy.
+    pub async fn known_as(public_url: &str) -> Self {
+        Self::start(Some(public_url)).await
+    }
+
+    /// Where it really listens.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// As a browser writes it in `Origin`.
+    pub fn origin(&self) -> &str {
+        self.public_url.origin()
+    }
+
+    /// A request to the house by its public name. Redirects are not followed, cookies not kept.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let host = self.origin().split_once("://").map_or("", |(_, host)| host).to_owned();
+        self.http.request(method, self.url(path)).header(header::HOST, host)
+    }
+
+    /// Signs somebody in by the API; the answer's token.
+    pub async fn sign_in(&self, username: &str) -> String {
+        let body = json!({ "username": username, "password": password_of(username) });
+        let answer = self.request(Method::POST, "/v1/sessions").json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 201, "{username}");
+        answer.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts a connector into service.
+    pub async fn connector(&self, name: &str, spec: Value) {
+        let connector = Connector {
+            id: ConnectorId::random(),
+            name: name.to_owned().try_into().unwrap(),
+            revision: 1,
+            managed_by: ManagedBy::Api,
+            spec: serde_json::from_value(spec).unwrap(),
+        };
+        self.commit(self.store.add_connector(&connector).unwrap(), Action::ConnectorAdded).await;
+        self.inventory.refresh().await.unwrap();
+    }
+
+    /// The newest records first: action, outcome, connector.
+    pub async fn trail(&self) -> Vec<String> {
+        let links = self.store.newest_links(&TrailFilter::default(), None, 1_000).await.unwrap();
+        let line = |action: &str, outcome: &str, connector: Option<&str>| {
+            format!("{action} {outcome} {}", connector.unwrap_or("-"))
+        };
+        links.iter().map(|link| line(&link.action, &link.outcome, link.connector.as_deref())).collect()
+    }
+
+    async fn start(public_url: Option<&str>) -> Self {
+        let sim = Sim::start(world(), ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let public_url = public_url.map_or_else(|| format!("http://{address}"), str::to_owned);
+        let public_url = PublicUrl::parse(&public_url).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let key = MasterKey::parse("test", &MasterKey::generate().unwrap()).unwrap();
+        let Opened { store, vault } = Store::open(&Location::Memory, vec![key], "test", &SystemClock).await.unwrap();
+        let trail = Trail::start(store.clone(), Arc::clone(&clock), "house");
+        let inventory = Inventory::open(store.clone()).await.unwrap();
+        let sign_in = SignIn::new(store.clone(), directories(), trail.clone(), Arc::clone(&clock), settings());
+        let outbound = outbound();
+        let issuer = public_url.origin().parse().unwrap();
+        let endpoint = sim.federation_endpoint().parse().unwrap();
+        let broker = Broker::new(Parts {
+            inventory: inventory.clone(),
+            sign_in: sign_in.clone(),
+            vault: Arc::clone(&vault),
+            sts: Arc::new(AwsSts::new(&outbound, patience(), Arc::clone(&clock)).unwrap()),
+            federation: Federation::new(outbound.http_client().unwrap(), Some(endpoint), issuer),
+            trail: trail.clone(),
+            clock,
+            rules: Rules { administrators_use_every_connector: true },
+        });
+        let settings = HttpSettings {
+            public_url: public_url.clone(),
+            trusted_proxies: Vec::new(),
+            deadline: Duration::from_secs(20),
+            interactive_deadline: Duration::from_secs(20),
+        };
+        let app = App::new(Inner { broker, sign_in, trail: trail.clone(), store: store.clone(), settings });
+        let server = tokio::spawn(brokerd::serve::serve(listener, app, std::future::pending()));
+        let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let house = Self { sim, store, public_url, address, inventory, trail, http, server };
+        house.furnish(&vault).await;
+        house
+    }
+
+    async fn furnish(&self, vault: &Vault) {
+        let id = AccessKeyId::random();
+        let details: KeyDetails = serde_json::from_value(json!({
+            "aws_key_id": KEY, "region": "eu-central-1", "endpoint_url": self.sim.endpoint(),
+            "owner": { "account": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/broker") },
+        }))
+        .unwrap();
+        let sealed = details.seal(vault, id, &SecretString::from(SECRET)).unwrap();
+        let (name, managed_by) = ("main".to_owned().try_into().unwrap(), ManagedBy::Api);
+        let key = AccessKey { id, name, generation: 1, managed_by, details, sealed, health: KeyHealth::default() };
+        self.commit(self.store.add_access_key(&key).unwrap(), Action::AccessKeyAdded).await;
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/deploy");
+        let rights = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+        for (name, description, group, principal) in [
+            ("deploy", "Deploys to production", "release", json!({ "assume_role": { "role_arn": role } })),
+            ("reports", "Reads <the> reports", "release", json!({ "federated_user": { "policy": rights } })),
+            ("raw", "", "release", json!({ "session_token": {} })),
+            ("treasury", "Pays salaries", "finance", json!({ "assume_role": { "role_arn": role } })),
+        ] {
+            let groups = [format!("corp/{group}")];
+            let spec = json!({
+                "description": description, "access_key": "main", "groups": groups, "principal": principal,
+            });
+            self.connector(name, spec).await;
+        }
+    }
+
+    async fn commit(&self, change: Change, action: Action) {
+        let origin = Origin { request_id: RequestId::random(), client_address: None };
+        let entry = Entry::new(Actor::Daemon, action, Outcome::Success, origin);
+        self.trail.commit(vec![change], vec![entry]).await.unwrap();
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Everybody's password.
+pub fn password_of(username: &str) -> String {
+    format!("{username}'s pässwörd+&=%")
+}
+
+fn world() -> World {
+    let all = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "AWS": ACCOUNT }, "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+    }] });
+    World::new()
+        .user(User::new(ACCOUNT, "broker").inline_policy("all", all).key(SimKey::new(KEY, SECRET)))
+        .role(Role::new(ACCOUNT, "deploy", trust).inline_policy("all", all))
+}
+
+fn directories() -> Vec<Arc<dyn Directory>> {
+    let person = |username: &str, display_name: &str, groups: &[&str]| {
+        let password = Password::parse(SecretString::from(password_of(username))).unwrap();
+        let person = json!({
+            "username": username, "display_name": display_name, "groups": groups,
+            "password_hash": hash_password(&password).unwrap(),
+        });
+        serde_json::from_value(person).unwrap()
+    };
+    let people = vec![
+        person("ada", "Ada Lovelace", &["release"]),
+        person("bob", "Bob", &[]),
+        person("root", "The administrator", &["admins"]),
+    ];
+    let corp = LocalDirectory::new("corp".to_owned().try_into().unwrap(), people, Arc::new(Semaphore::new(2))).unwrap();
+    vec![Arc::new(corp), Arc::new(Troubled("troubled".to_owned().try_into().unwrap()))]
+}
+
+/// A directory that has nothing but trouble.
+#[derive(Debug)]
+struct Troubled(DirectoryName);
+
+#[async_trait]
+impl Directory for Troubled {
+    fn name(&self) -> &DirectoryName {
+        &self.0
+    }
+
+    async fn authenticate(&self, username: &TypedName, _: &Password) -> Result<Person, AuthenticateError> {
+        match username.as_str() {
+            "late" => Err(AuthenticateError::PasswordExpired),
+            "lost" => {
+                Err(Unavailable { directory: self.0.clone(), source: "it hangs up, says 10.1.2.3".into() }.into())
+            }
+            _ => Err(AuthenticateError::NoSuchUser),
+        }
+    }
+
+    async fn look_up(&self, _: &str) -> Result<Standing, Unavailable> {
+        Ok(Standing::Gone)
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+fn settings() -> Settings {
+    let admins = "corp/admins".to_owned().try_into().unwrap();
+    Settings { idle_seconds: 3_600, absolute_seconds: 36_000, recheck_seconds: 300, admin_groups: [admins].into() }
+}
+
+fn patience() -> StsSettings {
+    StsSettings {
+        retries: 2,
+        attempt_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(5),
+        endpoint_url: None,
+    }
+}
+
+/// Straight to this machine, whatever proxy the environment of the tests names.
+fn outbound() -> Outbound {
+    // Whoever comes first installs it; all of them would install the same.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let url = "http://127.0.0.1:9".parse().unwrap();
+    let proxy = Proxy { url, username: None, password: None, no_proxy: "127.0.0.1".to_owned() };
+    Outbound { proxy: Some(proxy), ca_pem: None }
+}
+
+const ACCOUNT: &str = "111111111111";
+const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";

@@ -1,0 +1,305 @@
+//! What must not be forgotten does not compile when forgotten. Each program differs from one that does compile by the one thing
+//! that it forgets, and the compiler must complain of that thing and of nothing else.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+/// Everything that the other programs do, done rightly.
+const RIGHT: &str = "
+    pub async fn ask(sts: &dyn Sts, caller: &Caller, connector: &Arc<Connector>, with: &With<'_>) -> Option<Credentials> {
+        let entitlement = Entitlement::prove(caller, connector, with.rules).ok()?;
+        sts.issue(&entitlement, with.key, with.request, with.asking.deadline).await.ok()
+    }
+    pub async fn answer(broker: &Broker, with: &With<'_>, name: &ConnectorName) -> Result<usize, VendError> {
+        let vended: Recorded<Vended> = broker.vend(with.asking, name, &VendRequest::default()).await?;
+        let (_, _, id) = (vended.secret_access_key(), vended.session_token(), &vended.value().credentials.access_key_id);
+        Ok(id.len())
+    }
+    pub async fn open(broker: &Broker, with: &With<'_>, name: &ConnectorName) -> Result<usize, VendError> {
+        let link: Recorded<ConsoleLink> = broker.console_link(with.asking, name, None, None).await?;
+        Ok(link.expose().len())
+    }
+    pub async fn write(store: &Store, trail: &Trail, connector: &Connector, entry: Entry) -> Result<(), TrailError> {
+        let change: Change = store.add_connector(connector).map_err(TrailError::Change)?;
+        trail.commit(vec![change], vec![entry]).await
+    }
+    pub fn granted(entitlement: &Entitlement) -> (&Caller, &Arc<Connector>, &Grant) {
+        (entitlement.caller(), entitlement.connector(), entitlement.grant())
+    }
+    pub async fn store_it(trail: &Trail, entry: Entry) -> Result<Recorded<u8>, TrailError> {
+        trail.record(entry, 7).await
+    }
+";
+
+#[test]
+fn the_programs_compile_when_nothing_is_forgotten() {
+    assert_eq!(complaints(RIGHT), []);
+}
+
+#[test]
+fn aws_is_not_asked_without_an_entitlement() {
+    let ask = |arguments: &str| {
+        format!("pub async fn ask(sts: &dyn Sts, with: &With<'_>) {{ drop(sts.issue({arguments}).await); }}")
+    };
+    refused(
+        &ask("with.key, with.request, with.asking.deadline"),
+        "E0061",
+        "argument #1 of type `&Entitlement` is missing",
+    );
+    refused(
+        &ask("with.asking.caller, with.key, with.request, with.asking.deadline"),
+        "E0308",
+        "expected `&Entitlement`, found `&Caller`",
+    );
+    refused(
+        &ask("None, with.key, with.request, with.asking.deadline"),
+        "E0308",
+        "expected `&Entitlement`, found `Option<_>`",
+    );
+}
+
+#[test]
+fn nobody_makes_an_entitlement_by_hand() {
+    let make = |made: &str| {
+        format!("pub fn make(caller: Caller, connector: Arc<Connector>, grant: Grant) -> Entitlement {{ {made} }}")
+    };
+    refused(
+        &make("Entitlement { caller, connector, grant }"),
+        "E0451",
+        "fields `caller`, `connector` and `grant` of struct `Entitlement` are private",
+    );
+    refused(
+        &make("drop((caller, connector, grant)); Default::default()"),
+        "E0277",
+        "the trait `Default` is not implemented for `Entitlement`",
+    );
+    refused(
+        &make("Entitlement::new(caller, connector, grant)"),
+        "E0599",
+        "no associated function or constant named `new` found for struct `Entitlement`",
+    );
+    refused(
+        &make("Entitlement::from((caller, connector, grant))"),
+        "E0277",
+        "the trait `From<(Caller, Arc<Connector>, Grant)>` is not implemented for `Entitlement`",
+    );
+}
+
+#[test]
+fn an_entitlement_is_not_turned_into_another_connectors() {
+    refused(
+        "pub fn turn(mut mine: Entitlement, other: Arc<Connector>) -> Entitlement { mine.connector = other; mine }",
+        "E0616",
+        "field `connector` of struct `Entitlement` is private",
+    );
+    refused(
+        "pub fn turn(mine: Entitlement, connector: Arc<Connector>) -> Entitlement { Entitlement { connector, ..mine } }",
+        "E0451",
+        "of struct `Entitlement`",
+    );
+}
+
+#[test]
+fn what_aws_gave_is_not_read_before_it_is_recorded() {
+    for secret in ["secret_access_key", "session_token"] {
+        let private = format!("field `{secret}` of struct `Credentials` is private");
+        refused(&format!("pub fn read(given: &Credentials) {{ let _ = &given.{secret}; }}"), "E0616", &private);
+        refused(&format!("pub fn read(given: &Vended) {{ let _ = &given.credentials.{secret}; }}"), "E0616", &private);
+        refused(
+            &format!(
+                "pub fn read(given: Credentials) {{ let Credentials {{ {secret}, .. }} = given; drop({secret}); }}"
+            ),
+            "E0451",
+            &private,
+        );
+        // Having been in a record once is not enough: it must be one of the vend, whole.
+        refused(
+            &format!("pub fn read(given: Recorded<Vended>) {{ let _ = given.into_value().{secret}(); }}"),
+            "E0599",
+            &format!("no method named `{secret}` found for struct `Vended`"),
+        );
+        refused(
+            &format!("pub fn read(given: &Recorded<Credentials>) {{ let _ = given.{secret}(); }}"),
+            "E0599",
+            &format!(
+                "no method named `{secret}` found for reference `&broker_core::trail::Recorded<broker_core::sts::Credentials>`"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_console_link_is_not_read_before_it_is_recorded() {
+    refused(
+        "pub fn read(link: &ConsoleLink) { let _ = &link.url; }",
+        "E0616",
+        "field `url` of struct `ConsoleLink` is private",
+    );
+    refused(
+        "pub fn read(link: &ConsoleLink) { let _ = link.expose(); }",
+        "E0599",
+        "no method named `expose` found for reference `&broker_core::console::ConsoleLink`",
+    );
+    refused(
+        "pub fn read(link: &ConsoleLink) -> String { link.to_string() }",
+        "E0599",
+        "`broker_core::console::ConsoleLink` doesn't implement `std::fmt::Display`",
+    );
+}
+
+#[test]
+fn nobody_but_the_trail_makes_a_recorded_value() {
+    let make =
+        |made: &str| format!("pub fn make(old: &Recorded<u8>, value: Vended) -> Recorded<Vended> {{ {made} }}");
+    refused(
+        &make("Recorded { id: old.id(), at: old.at(), value }"),
+        "E0451",
+        "fields `id`, `at` and `value` of struct `Recorded` are private",
+    );
+    refused(
+        &make("Recorded::new(value)"),
+        "E0599",
+        "no associated function or constant named `new` found for struct `Recorded<_>`",
+    );
+    refused(
+        &make("value.into()"),
+        "E0277",
+        "the trait `From<Vended>` is not implemented for `Recorded<Vended>`",
+    );
+    refused(
+        "pub fn swap(mut one: Recorded<Vended>, other: Vended) -> Recorded<Vended> { one.value = other; one }",
+        "E0616",
+        "field `value` of struct `Recorded` is private",
+    );
+}
+
+#[test]
+fn a_connector_is_not_written_without_the_trail() {
+    let change = "pub async fn write(store: &Store, connector: &Connector) { let change = store.add_connector(connector).unwrap();";
+    refused(&format!("{change} drop(store.commit(&[change]).await); }}"), "E0624", "method `commit` is private");
+    refused(&format!("{change} drop(change.values); }}"), "E0616", "field `values` of struct `Change` is private");
+    refused(
+        "pub fn make() -> Change { Change { sql: \"\", values: Vec::new(), announces: false } }",
+        "E0451",
+        "of struct `Change` are private",
+    );
+    refused(
+        "pub async fn write(trail: &Trail, change: Change) { drop(trail.commit(vec![change]).await); }",
+        "E0061",
+        "argument #2 of type `Vec<Entry>` is missing",
+    );
+    refused(
+        "pub fn reach(store: &Store) { let _ = &store.pool; }",
+        "E0616",
+        "field `pool` of struct `Store` is private",
+    );
+}
+
+#[test]
+fn a_long_term_secret_is_not_read_outside_the_signing_room() {
+    refused(
+        "pub fn read(key: &OpenKey) { let _ = &key.secret; }",
+        "E0616",
+        "field `secret` of struct `OpenKey` is private",
+    );
+}
+
+/// The program does not compile, for this reason and no other.
+fn refused(program: &str, code: &str, named: &str) {
+    let found = complaints(program);
+    let [(found_code, text)] = &found[..] else { panic!("one complaint was due for\n{program}\n{found:#?}") };
+    assert_eq!(found_code, code, "{program}\n{text}");
+    assert!(text.contains(named), "`{named}` is not what the compiler says of\n{program}\n{text}");
+}
+
+/// Every error of the compiler: its code, and all that it says.
+fn complaints(program: &str) -> Vec<(String, String)> {
+    compile(program, broker_core())
+}
+
+/// The library that these tests are linked with: the newest one that the right program compiles with. Others lie about, of other
+/// profiles and earlier days.
+fn broker_core() -> &'static Path {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let mut built: Vec<(SystemTime, PathBuf)> = std::fs::read_dir(deps())
+            .unwrap()
+            .flatten()
+            .filter(|entry| {
+                entry
+                    .file_name()
+                    .to_str()
+                    .is_some_and(|name| name.starts_with("libbroker_core-") && name.ends_with(".rlib"))
+            })
+            .map(|entry| (entry.metadata().unwrap().modified().unwrap(), entry.path()))
+            .collect();
+        built.sort();
+        assert!(!built.is_empty(), "no libbroker_core-*.rlib in {}", deps().display());
+        let newest_first = built.into_iter().rev().map(|(_, path)| path);
+        let mut why = Vec::new();
+        let found = newest_first.take(CANDIDATES).find(|path| {
+            let complaints = compile(RIGHT, path);
+            why.extend(complaints.first().cloned());
+            complaints.is_empty()
+        });
+        found.unwrap_or_else(|| panic!("the right program does not compile: {why:#?}"))
+    })
+}
+
+fn compile(program: &str, broker_core: &Path) -> Vec<(String, String)> {
+    let folder = tests::process::new_folder();
+    let source = folder.path().join("program.rs");
+    std::fs::write(&source, format!("{PRELUDE}{program}")).unwrap();
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.args([
+        "--edition",
+        "2024",
+        "--crate-type",
+        "lib",
+        "--emit",
+        "metadata",
+        "--error-format",
+        "json",
+        "--out-dir",
+    ]);
+    rustc.arg(folder.path()).arg("-L").arg(format!("dependency={}", deps().display()));
+    rustc.arg("--extern").arg(format!("broker_core={}", broker_core.display())).arg(&source);
+    let output = rustc.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let errors: Vec<(String, String)> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("rustc says: {said}")))
+        .filter(|message: &Value| message["level"] == "error" && message["spans"] != serde_json::json!([]))
+        .map(|message| {
+            (message["code"]["code"].to_string().replace('"', ""), message["rendered"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(output.status.success(), errors.is_empty(), "{said}");
+    errors
+}
+
+fn deps() -> PathBuf {
+    std::env::current_exe().unwrap().parent().unwrap().to_owned()
+}
+
+const PRELUDE: &str = "
+    #![allow(unused_imports, dead_code)]
+    use std::sync::Arc;
+    use broker_core::caller::Caller;
+    use broker_core::connector::Connector;
+    use broker_core::console::ConsoleLink;
+    use broker_core::entitlement::{Entitlement, Grant, Rules};
+    use broker_core::name::ConnectorName;
+    use broker_core::store::{Change, Store};
+    use broker_core::sts::{Credentials, OpenKey, Sts, StsRequest};
+    use broker_core::trail::{Entry, Recorded, Trail, TrailError};
+    use broker_core::vend::{Asking, Broker, VendError, VendRequest, Vended};
+    pub struct With<'a> { asking: &'a Asking<'a>, rules: Rules, key: &'a OpenKey, request: &'a StsRequest }
+";
+const CANDIDATES: usize = 6;

@@ -1,0 +1,121 @@
+//! The way on to AWS: when it is taken, when it is asked about first, and how it is refused.
+
+use aws_sim::{Calls, Fault};
+use reqwest::Method;
+use tests::house::House;
+
+use crate::tab::Tab;
+
+#[tokio::test]
+async fn signed_out_it_leads_by_way_of_the_sign_in_page() {
+    let house = House::build().await;
+    let mut tab = Tab::new(&house);
+    assert_eq!(tab.go("/console/deploy").await.leads(), (303, "/sign-in?next=/console/deploy"));
+    let nowhere = tab.go("/console/no-such-thing").await;
+    assert_eq!(nowhere.leads(), (303, "/sign-in?next=/console/no-such-thing"), "strangers learn of no connector");
+    let page = tab.go("/console/deploy?destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fecs%3Fa%3Db%26c").await;
+    let sign_in = page.header("location").to_owned();
+    assert_eq!(
+        tab.go(&sign_in).await.field("next"),
+        "/console/deploy?destination=https%3A//console.aws.amazon.com/ecs%3Fa%3Db%26c"
+    );
+}
+
+#[tokio::test]
+async fn typed_or_from_our_own_page_it_goes_on_by_itself_and_tells_nobody() {
+    let house = House::build().await;
+    let mut ada = Tab::of(&house, "ada").await;
+    for site in ["none", "same-origin"] {
+        let request = ada.request(Method::GET, "/console/deploy").header("sec-fetch-site", site);
+        let page = ada.send(request).await;
+        let (status, link) = page.leads();
+        assert_eq!(status, 303);
+        assert!(link.starts_with(&house.sim.federation_endpoint()) && link.contains("SigninToken="), "{link}");
+        assert_eq!((page.header("cache-control"), page.header("referrer-policy")), ("no-store", "no-referrer"));
+        assert!(page.body.is_empty());
+    }
+    let trail = house.trail().await;
+    assert_eq!(trail.iter().filter(|line| *line == "console_url success deploy").count(), 2, "{trail:?}");
+}
+
+#[tokio::test]
+async fn anything_else_is_asked_about_and_makes_no_link() {
+    let house = House::build().await;
+    let mut ada = Tab::of(&house, "ada").await;
+    let destination = "https://eu-central-1.console.aws.amazon.com/ecs?a=b&c=d";
+    let path = "/console/deploy?destination=https://eu-central-1.console.aws.amazon.com/ecs?a%3Db%26c%3Dd";
+    for headers in [
+        &[][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none"), ("sec-purpose", "prefetch")],
+        &[("sec-fetch-site", "same-origin"), ("sec-purpose", "prefetch;prerender")],
+        &[("sec-fetch-site", "same-origin"), ("purpose", "prefetch")],
+    ] {
+        let request = ada.request(Method::GET, path);
+        let page = ada.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await;
+        assert_eq!(page.status, 200, "{headers:?}");
+        for shown in
+            ["deploy", "111111111111", "role/deploy", "https://eu-central-1.console.aws.amazon.com/ecs?a=b&#38;c=d"]
+        {
+            assert!(page.body.contains(shown), "{shown}: {}", page.body);
+        }
+    }
+    let head = ada.request(Method::HEAD, path).header("sec-fetch-site", "none");
+    assert_eq!(ada.send(head).await.leads(), (200, ""));
+    assert_eq!((house.sim.count("AssumeRole"), house.sim.count("getSigninToken")), (0, 0));
+
+    let csrf = ada.go("/").await.field("csrf");
+    let page = ada.post("/console/deploy", &[("csrf", &csrf), ("destination", destination)]).await;
+    assert_eq!(page.status, 303);
+    assert!(
+        page.header("location")
+            .contains("Destination=https%3A%2F%2Feu-central-1.console.aws.amazon.com%2Fecs%3Fa%3Db%26c%3Dd")
+    );
+    assert_eq!((page.header("cache-control"), page.header("referrer-policy")), ("no-store", "no-referrer"));
+}
+
+#[tokio::test]
+async fn refusals_are_pages_and_missing_looks_like_not_granted() {
+    let house = House::build().await;
+    let mut ada = Tab::of(&house, "ada").await;
+    let without_id = |body: &str| body.lines().filter(|line| !line.contains("Request")).collect::<String>();
+    let missing = ada.go("/console/no-such-thing").await;
+    let not_granted = ada.go("/console/treasury").await;
+    assert_eq!((missing.status, not_granted.status), (404, 404));
+    assert_eq!(without_id(&missing.body), without_id(&not_granted.body));
+    for (path, status, word) in [
+        ("/console/raw", 400, "console_not_supported"),
+        ("/console/deploy?destination=https://evil.example/", 400, "destination_not_allowed"),
+        ("/console/deploy?destination=https://console.amazonaws.cn/", 400, "destination_not_allowed"),
+        ("/console/deploy?destination=%ff", 400, "invalid_request"),
+        ("/console/deploy?destination=a&destination=b", 400, "invalid_request"),
+        ("/console/deploy?region=eu-central-1", 400, "invalid_request"),
+        ("/console/%2fx", 404, "not_found"),
+    ] {
+        for site in ["none", "cross-site"] {
+            let request = ada.request(Method::GET, path).header("sec-fetch-site", site);
+            let page = ada.send(request).await;
+            assert_eq!(page.status, status, "{path}");
+            assert!(page.header("content-type").starts_with("text/html"), "{path}");
+            assert!(
+                page.body.contains(word) && page.body.contains(page.header("x-request-id")),
+                "{path} {}",
+                page.body
+            );
+        }
+    }
+    let (code, message) = ("AccessDenied", "not <you>".to_owned());
+    house.sim.faults().once(Calls::of("AssumeRole"), Fault::Refusal { status: 403, code, message });
+    let refused = ada.go("/console/deploy").await;
+    assert_eq!(refused.status, 502);
+    assert!(refused.body.contains("AccessDenied: not &#60;you&#62;"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_session_that_ended_meanwhile_leads_to_the_sign_in_page_and_on() {
+    let house = House::build().await;
+    let mut tab = Tab::new(&house);
+    let page = tab.post("/console/deploy", &[("csrf", "of a session that is over")]).await;
+    assert_eq!(page.leads(), (303, "/sign-in?next=/console/deploy"));
+}

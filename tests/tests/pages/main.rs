@@ -1,0 +1,10 @@
+//! The pages: what any client can be told to send, and what a real browser does with them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod chromium;
+mod console;
+mod forms;
+mod headers;
+mod signing_in;
+mod tab;

@@ -1,0 +1,173 @@
+//! Somebody who has the database and nothing else can put rows out of service, and cannot put any in.
+
+use broker_core::store::Store;
+use broker_core::vault::Purpose;
+use secrecy::ExposeSecret;
+use tests::stores::{Hands, Storehouse, access_key};
+use tests::where_others_reach_in;
+
+use crate::{Desk, service_tokens, sessions};
+
+/// Forges one row after another, each by a statement in which `{}` is the row's name; SQLite takes any type in any column.
+async fn forge(house: &Storehouse, hands: &mut Hands, statements: &[&str], only_sqlite: &[&str]) {
+    let only_sqlite = if house.is_sqlite() { only_sqlite } else { &[] };
+    for (number, statement) in statements.iter().chain(only_sqlite).enumerate() {
+        let changed = hands.run(&statement.replace("{}", &format!("forged-{number}"))).await;
+        assert_eq!(changed, 1, "{statement}");
+    }
+}
+
+where_others_reach_in! {
+    async fn a_forged_connector_is_out_of_service_and_the_others_are_not(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        let other_key = access_key(&desk.opened, "other");
+        desk.commit(vec![desk.store.add_access_key(&other_key).unwrap()]).await.unwrap();
+        desk.connector("kept").await;
+        for number in 0..11 {
+            desk.connector(&format!("forged-{number}")).await;
+        }
+        let statements = [
+            "UPDATE connectors SET spec = replace(spec, 'corp/release', 'corp/everybody') WHERE name = '{}'",
+            "UPDATE connectors SET spec = replace(spec, 'role/forged', 'role/admin') WHERE name = '{}'",
+            "UPDATE connectors SET spec = replace(spec, 'main', 'other'), access_key = 'other' WHERE name = '{}'",
+            "UPDATE connectors SET spec = 'no JSON at all' WHERE name = '{}'",
+            "UPDATE connectors SET name = 'renamed' WHERE name = '{}'",
+            "UPDATE connectors SET revision = revision + 1 WHERE name = '{}'",
+            "UPDATE connectors SET managed_by = '\"file\"' WHERE name = '{}'",
+            "UPDATE connectors SET id = '0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d' WHERE name = '{}'",
+            "UPDATE connectors SET mac = (SELECT mac FROM connectors WHERE name = 'kept') WHERE name = '{}'",
+            "INSERT INTO connectors (id, name, revision, managed_by, access_key, spec, mac)
+             SELECT '0190a5c8-7f4e-7b3a-9d2c-000000000000', 'copy', revision, managed_by, access_key, spec, mac
+             FROM connectors WHERE name = 'kept' AND '{}' <> ''",
+        ];
+        let only_sqlite = ["UPDATE connectors SET revision = 'no number' WHERE name = '{}'"];
+        forge(&house, &mut house.hands().await, &statements, &only_sqlite).await;
+
+        let expected = if house.is_sqlite() { vec!["forged-9", "kept"] } else { vec!["forged-10", "forged-9", "kept"] };
+        assert_eq!(desk.connectors().await, expected, "forged-9 served the copy only");
+    }
+
+    async fn a_forged_key_is_out_of_service_and_the_others_are_not(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        for number in 0..10 {
+            let key = access_key(&desk.opened, &format!("forged-{number}"));
+            desk.commit(vec![desk.store.add_access_key(&key).unwrap()]).await.unwrap();
+        }
+        let statements = [
+            r#"UPDATE access_keys SET details = replace(details, '"serves"', '"endpoint_url":"https://evil.example","serves"')
+               WHERE name = '{}' AND details LIKE '%serves%'"#,
+            "UPDATE access_keys SET details = replace(details, 'AKIAIOSFODNN7EXAMPLE', 'AKIAIOSFODNN7EXAMPLF') WHERE name = '{}'",
+            "UPDATE access_keys SET details = replace(details, 'eu-central-1', 'us-east-1') WHERE name = '{}'",
+            "UPDATE access_keys SET sealed = (SELECT sealed FROM access_keys WHERE name = 'main') WHERE name = '{}'",
+            "UPDATE access_keys SET generation = generation + 1 WHERE name = '{}'",
+            "UPDATE access_keys SET managed_by = '\"file\"' WHERE name = '{}'",
+            "UPDATE access_keys SET name = 'renamed' WHERE name = '{}'",
+            "UPDATE access_keys SET mac = (SELECT mac FROM access_keys WHERE name = 'main') WHERE name = '{}'",
+        ];
+        let only_sqlite = [
+            "UPDATE access_keys SET mac = 5 WHERE name = '{}'",
+            "UPDATE access_keys SET generation = 'no number' WHERE name = '{}'",
+        ];
+        forge(&house, &mut house.hands().await, &statements, &only_sqlite).await;
+        let expected = if house.is_sqlite() { vec!["main"] } else { vec!["forged-8", "forged-9", "main"] };
+        assert_eq!(desk.access_keys().await, expected);
+    }
+
+    async fn a_secret_that_was_sealed_to_one_key_does_not_open_for_another(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        let other = access_key(&desk.opened, "other");
+        desk.commit(vec![desk.store.add_access_key(&other).unwrap()]).await.unwrap();
+        let keys = desk.store.access_keys().await.unwrap();
+        let (main, other) = (&keys[0], &keys[1]);
+        assert_eq!(other.open(&desk.opened.vault).unwrap().expose_secret(), "secret of other");
+        let mut swapped = other.clone();
+        swapped.sealed = main.sealed.clone();
+        swapped.open(&desk.opened.vault).unwrap_err();
+    }
+
+    async fn a_forged_session_ends_nobody_elses(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let statements = [
+            "UPDATE sessions SET person = replace(person, 'corp/staff', 'corp/admins') WHERE person LIKE '%\"{}\"%'",
+            "UPDATE sessions SET person = replace(person, 'id-of', 'id-Of') WHERE person LIKE '%\"{}\"%'",
+            "UPDATE sessions SET expires_at = expires_at + 1 WHERE person LIKE '%\"{}\"%'",
+            "UPDATE sessions SET created_at = created_at + 1 WHERE person LIKE '%\"{}\"%'",
+            "UPDATE sessions SET checked_at = checked_at + 1 WHERE person LIKE '%\"{}\"%'",
+            "UPDATE sessions SET mac = (SELECT mac FROM sessions WHERE person LIKE '%\"kept\"%') WHERE person LIKE '%\"{}\"%'",
+            "UPDATE sessions SET token = mac WHERE person LIKE '%\"{}\"%'",
+            "UPDATE sessions SET last_seen_at = last_seen_at + 1 WHERE person LIKE '%\"{}\"%'",
+        ];
+        let mut tokens = Vec::new();
+        for name in (0..statements.len()).map(|number| format!("forged-{number}")).chain(["kept".to_owned()]) {
+            let (session, token) = sessions::session(&desk.store, &name);
+            desk.commit(vec![desk.store.add_session(&session, &token).unwrap()]).await.unwrap();
+            tokens.push((name, session.id, token));
+        }
+        forge(&house, &mut house.hands().await, &statements, &[]).await;
+        let mut alive = Vec::new();
+        for (name, id, token) in &tokens {
+            let found = desk.store.session_by_token(token).await.unwrap();
+            assert_eq!(found, desk.store.session(*id).await.unwrap());
+            alive.extend(found.map(|_| name.as_str()));
+        }
+        assert_eq!(alive, ["forged-7", "kept"], "when a session was last used decides nothing but the idle end");
+    }
+
+    async fn a_forged_service_token_is_none_and_the_others_are(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for number in 0..8 {
+            let (token, hash) = service_tokens::token(&desk.store, &format!("forged-{number}"));
+            desk.commit(vec![desk.store.add_service_token(&token, &hash).unwrap()]).await.unwrap();
+        }
+        let (kept, kept_hash) = service_tokens::token(&desk.store, "kept");
+        desk.commit(vec![desk.store.add_service_token(&kept, &kept_hash).unwrap()]).await.unwrap();
+        let statements = [
+            "UPDATE service_tokens SET terms = replace(terms, '10.0.0.0/8', '0.0.0.0/0') WHERE name = '{}'",
+            "UPDATE service_tokens SET terms = (SELECT terms FROM service_tokens WHERE name = 'kept') WHERE name = '{}'",
+            "UPDATE service_tokens SET expires_at = expires_at + 1 WHERE name = '{}'",
+            "UPDATE service_tokens SET created_at = created_at + 1 WHERE name = '{}'",
+            "UPDATE service_tokens SET name = 'renamed' WHERE name = '{}'",
+            "UPDATE service_tokens SET mac = (SELECT mac FROM service_tokens WHERE name = 'kept') WHERE name = '{}'",
+            "UPDATE service_tokens SET token = mac WHERE name = '{}'",
+        ];
+        let only_sqlite = ["UPDATE service_tokens SET expires_at = 'never' WHERE name = '{}'"];
+        forge(&house, &mut house.hands().await, &statements, &only_sqlite).await;
+        let named = |name: &str| desk.store.seals().mac(Purpose::Token, &[b"service token", name.as_bytes()]);
+        for (number, statement) in statements.iter().enumerate() {
+            let found = desk.store.service_token(&named(&format!("forged-{number}"))).await.unwrap();
+            assert_eq!(found, None, "{statement}");
+        }
+        assert_eq!(desk.store.service_token(&kept_hash).await.unwrap(), Some(kept));
+        let listed: Vec<_> = desk.store.service_tokens().await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|token| token.name.to_string()).collect();
+        let expected = if house.is_sqlite() { vec!["kept"] } else { vec!["forged-7", "kept"] };
+        assert_eq!(listed, expected);
+    }
+
+    async fn a_row_of_another_installation_proves_nothing_here(house: Storehouse) {
+        let elsewhere = Storehouse::on_sqlite("elsewhere");
+        let (desk, other) = (Desk::with_a_key(&house).await, Desk::with_a_key(&elsewhere).await);
+        other.connector("deploy").await;
+        let (mut here, mut there) = (house.hands().await, elsewhere.hands().await);
+        let mut row = async |column: &str| there.text(&format!("SELECT {column} FROM connectors")).await;
+        let (id, managed_by, spec) = (row("id").await, row("managed_by").await, row("spec").await);
+        let mac = row("hex(mac)").await;
+        let mac = if house.is_sqlite() { format!("x'{mac}'") } else { format!(r"'\x{mac}'") };
+        here.run(&format!(
+            "INSERT INTO connectors (id, name, revision, managed_by, access_key, spec, mac)
+             VALUES ('{id}', 'deploy', 1, '{managed_by}', 'main', '{spec}', {mac})"
+        ))
+        .await;
+        assert_eq!(other.connectors().await, ["deploy"]);
+        assert!(desk.connectors().await.is_empty());
+    }
+
+    async fn an_alarm_is_raised_for_a_forged_row(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        desk.connector("forged").await;
+        house.hands().await.run("UPDATE connectors SET revision = 2").await;
+        let (log, connectors) = crate::logged(async |store: Store| store.connectors().await.unwrap(), &desk.store).await;
+        assert!(connectors.is_empty());
+        assert!(log.contains("ERROR") && log.contains(r#"alarm="forged_row""#) && log.contains(r#"table="connectors""#), "{log}");
+    }
+}

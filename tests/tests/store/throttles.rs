@@ -1,0 +1,104 @@
+//! Failed attempts: counted one by one however many come at once, forgiven, swept.
+
+use std::collections::BTreeSet;
+
+use broker_core::clock::Millis;
+use broker_core::store::{Failures, Store};
+use tests::on_every_engine;
+use tests::stores::Storehouse;
+
+use crate::Desk;
+
+/// Counts one attempt as sign-in does; says which it was.
+async fn attempt(store: &Store, subject: &str, now: Millis) -> i64 {
+    loop {
+        let seen = store.failures(subject).await.unwrap();
+        if store.count_attempt(subject, seen, seen.count + 1, now).await.unwrap() {
+            return seen.count + 1;
+        }
+    }
+}
+
+on_every_engine! {
+    async fn fifty_attempts_at_once_are_counted_one_by_one(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let attempts = (0..50).map(|_| {
+            let store = desk.store.clone();
+            // All in one millisecond: the time alone must not tell them apart.
+            tokio::spawn(async move { attempt(&store, "corp/ada", Millis(1_000)).await })
+        });
+        let mut counted = BTreeSet::new();
+        for attempt in attempts.collect::<Vec<_>>() {
+            counted.insert(attempt.await.unwrap());
+        }
+        assert_eq!(counted, (1..=50).collect());
+        let failures = desk.store.failures("corp/ada").await.unwrap();
+        assert_eq!(failures, Failures { count: 50, last: Some(Millis(1_000)) });
+        assert_eq!(desk.store.failures("corp/bob").await.unwrap(), Failures::default(), "nobody else pays for it");
+    }
+
+    async fn who_counts_from_what_is_no_longer_so_looks_again(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let count = async |seen, count, now| desk.store.count_attempt("ada", seen, count, Millis(now)).await.unwrap();
+        let never = Failures::default();
+        assert!(count(never, 1, 1_000).await);
+        assert!(!count(never, 1, 1_001).await, "somebody else was the first");
+        let once = desk.store.failures("ada").await.unwrap();
+        assert!(count(once, 2, 2_000).await);
+        assert!(!count(once, 2, 2_001).await, "somebody else was the second");
+        let twice = desk.store.failures("ada").await.unwrap();
+        assert_eq!(twice, Failures { count: 2, last: Some(Millis(2_000)) });
+        assert!(!count(Failures { last: Some(Millis(1_999)), ..twice }, 3, 3_000).await, "another time");
+        assert!(count(twice, 1, 3_000).await, "and a caller may begin anew when enough time has gone by");
+        assert_eq!(desk.store.failures("ada").await.unwrap(), Failures { count: 1, last: Some(Millis(3_000)) });
+    }
+
+    async fn an_attempt_that_succeeded_is_taken_back_and_never_more_than_there_were(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for _ in 0..2 {
+            attempt(&desk.store, "ada", Millis(1_000)).await;
+        }
+        for left in [1, 0, 0] {
+            desk.store.forgive_attempt("ada").await.unwrap();
+            assert_eq!(desk.store.failures("ada").await.unwrap().count, left);
+        }
+        desk.store.forgive_attempt("bob").await.unwrap();
+        assert_eq!(desk.store.failures("bob").await.unwrap(), Failures::default());
+    }
+
+    async fn who_proved_themselves_begins_anew_and_nobody_else_does(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for subject in ["ada", "bob"] {
+            attempt(&desk.store, subject, Millis(1_000)).await;
+        }
+        desk.store.forgive("ada").await.unwrap();
+        assert_eq!(desk.store.failures("ada").await.unwrap(), Failures::default());
+        assert_eq!(desk.store.failures("bob").await.unwrap().count, 1);
+    }
+
+    async fn a_network_is_familiar_to_the_account_that_signed_in_from_it_lately(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let familiar = async |account, network, since| desk.store.is_familiar(account, network, Millis(since)).await.unwrap();
+        desk.store.note_familiar("ada", "192.0.2.0/24", Millis(1_000)).await.unwrap();
+        assert!(familiar("ada", "192.0.2.0/24", 1_000).await);
+        assert!(!familiar("ada", "192.0.2.0/24", 1_001).await, "too long ago");
+        assert!(!familiar("ada", "198.51.100.0/24", 0).await, "another network");
+        assert!(!familiar("bob", "192.0.2.0/24", 0).await, "somebody else");
+        desk.store.note_familiar("ada", "192.0.2.0/24", Millis(2_000)).await.unwrap();
+        assert!(familiar("ada", "192.0.2.0/24", 2_000).await, "noted again");
+    }
+
+    async fn what_no_longer_counts_is_swept(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        attempt(&desk.store, "long ago", Millis(1_000)).await;
+        attempt(&desk.store, "lately", Millis(2_000)).await;
+        desk.store.note_familiar("long ago", "192.0.2.0/24", Millis(1_000)).await.unwrap();
+        desk.store.note_familiar("lately", "192.0.2.0/24", Millis(2_000)).await.unwrap();
+        assert_eq!(desk.store.sweep_throttles(Millis(1_000), Millis(1_000)).await.unwrap(), 0, "not before its time");
+        assert_eq!(desk.store.sweep_throttles(Millis(1_001), Millis(1_001)).await.unwrap(), 2);
+        assert_eq!(desk.store.failures("long ago").await.unwrap(), Failures::default());
+        assert_eq!(desk.store.failures("lately").await.unwrap().count, 1);
+        assert!(!desk.store.is_familiar("long ago", "192.0.2.0/24", Millis(0)).await.unwrap());
+        assert!(desk.store.is_familiar("lately", "192.0.2.0/24", Millis(0)).await.unwrap());
+    }
+}

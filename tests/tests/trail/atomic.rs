@@ -1,0 +1,79 @@
+//! A change and its record: both or neither.
+
+use broker_core::store::StoreError;
+use broker_core::trail::{Action, TrailError};
+use tests::stores::{Storehouse, access_key, connector, entry};
+use tests::{on_every_engine, where_others_reach_in};
+
+use crate::Desk;
+
+mod refused {
+    use super::*;
+
+    on_every_engine! {
+        async fn a_change_and_its_records_are_committed_together(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let key = access_key(&desk.opened, "main");
+            let changes = vec![
+                desk.store.add_access_key(&key).unwrap(),
+                desk.store.add_connector(&connector("deploy", "main")).unwrap(),
+            ];
+            let entries = vec![entry(Action::AccessKeyAdded), entry(Action::ConnectorAdded)];
+            desk.trail.commit(changes, entries).await.unwrap();
+            assert_eq!(desk.store.connectors().await.unwrap().len(), 1);
+            let actions: Vec<_> = desk.records().await.iter().map(|record| record.action).collect();
+            assert_eq!(actions, [Action::AccessKeyAdded, Action::ConnectorAdded]);
+        }
+
+        async fn a_refused_change_leaves_no_record_and_the_chain_goes_on(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let key = access_key(&desk.opened, "main");
+            let add = || desk.store.add_access_key(&key).unwrap();
+            let added = || vec![entry(Action::AccessKeyAdded)];
+            desk.trail.commit(vec![add()], added()).await.unwrap();
+            let stale = desk.trail.commit(vec![desk.store.replace_access_key(&key, 7).unwrap()], added()).await;
+            assert!(matches!(stale, Err(TrailError::Change(StoreError::Stale))), "{stale:?}");
+            let taken = desk.trail.commit(vec![add()], added()).await;
+            assert!(matches!(taken, Err(TrailError::Change(StoreError::Taken))), "{taken:?}");
+            desk.trail.record(entry(Action::Vend), ()).await.unwrap();
+            let report = desk.verified().await;
+            assert_eq!((report.chains, report.records, report.breaks), (1, 2, vec![]));
+        }
+
+        async fn a_refused_change_takes_no_vend_with_it(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let key = access_key(&desk.opened, "main");
+            let stale = vec![desk.store.replace_access_key(&key, 7).unwrap()];
+            let (before, stale, after) = tokio::join!(
+                desk.trail.record(entry(Action::Vend), ()),
+                desk.trail.commit(stale, vec![entry(Action::AccessKeyChanged)]),
+                desk.trail.record(entry(Action::Vend), ()),
+            );
+            before.unwrap();
+            stale.unwrap_err();
+            after.unwrap();
+            assert_eq!(desk.verified().await.records, 2);
+        }
+    }
+}
+
+mod unwritten {
+    use super::*;
+
+    where_others_reach_in! {
+        async fn a_record_that_cannot_be_written_leaves_no_change(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let key = access_key(&desk.opened, "main");
+            let revision = desk.store.revision().await.unwrap();
+            let mut hands = house.hands().await;
+            hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
+            let unwritten =
+                desk.trail.commit(vec![desk.store.add_access_key(&key).unwrap()], vec![entry(Action::AccessKeyAdded)]).await;
+            assert!(matches!(unwritten, Err(TrailError::Unwritten(_))), "{unwritten:?}");
+            hands.run("ALTER TABLE elsewhere RENAME TO trail").await;
+            assert!(desk.store.access_keys().await.unwrap().is_empty());
+            assert_eq!(desk.store.revision().await.unwrap(), revision);
+            assert_eq!(desk.verified().await.records, 0);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Refusals of strangers: the first of each source and kind in a minute whole, then a number.
+
+use std::time::Duration;
+
+use broker_core::trail::{Action, Actor, Outcome, Record, RefusalKind};
+use tests::on_every_engine;
+use tests::stores::Storehouse;
+
+use crate::{Desk, entry_of, refusal};
+
+/// How many records of that address are whole, and what the counters among them say.
+fn whole_and_counted(records: &[Record], address: Option<&str>) -> (usize, Vec<u64>) {
+    let of_address = records.iter().filter(|record| record.client_address.as_deref() == address);
+    let of_address: Vec<_> = of_address.filter(|record| record.actor == "anonymous").collect();
+    let counted: Vec<_> = of_address.iter().filter_map(|record| record.count).collect();
+    (of_address.len() - counted.len(), counted)
+}
+
+on_every_engine! {
+    async fn ten_are_written_whole_and_the_rest_is_counted(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for number in 0..1_000 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7").reason(&format!("number {number}")));
+        }
+        for _ in 0..10 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.8"));
+        }
+        desk.trail.close().await;
+        let records = desk.records().await;
+        assert_eq!(whole_and_counted(&records, Some("192.0.2.7")), (10, vec![990]));
+        assert_eq!(whole_and_counted(&records, Some("192.0.2.8")), (10, vec![]), "there is nothing to count");
+        let counter = records.iter().find(|record| record.count.is_some()).unwrap();
+        assert_eq!((counter.action, counter.outcome), (Action::SignIn, Outcome::Refused));
+        assert_eq!(counter.reason.as_deref(), Some("number 999"), "like the last of those it stands for");
+        assert_eq!(desk.verified().await.breaks, []);
+    }
+
+    async fn kinds_are_counted_apart(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for _ in 0..12 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7"));
+            desk.trail.note_refusal(RefusalKind::Token, refusal("192.0.2.7"));
+        }
+        desk.trail.close().await;
+        assert_eq!(whole_and_counted(&desk.records().await, Some("192.0.2.7")), (20, vec![2, 2]));
+    }
+
+    async fn after_a_minute_the_counter_is_written_and_ten_more_are_whole(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for _ in 0..15 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7"));
+        }
+        house.clock.advance(59);
+        for _ in 0..5 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7"));
+        }
+        house.clock.advance(1);
+        let counted = tokio::time::timeout(Duration::from_mins(1), async {
+            while desk.verified().await.records < 11 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        counted.await.expect("the counter is written without a close");
+        assert_eq!(whole_and_counted(&desk.records().await, Some("192.0.2.7")), (10, vec![10]));
+        for _ in 0..11 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7"));
+        }
+        desk.trail.close().await;
+        assert_eq!(whole_and_counted(&desk.records().await, Some("192.0.2.7")), (20, vec![10, 1]));
+    }
+
+    async fn a_network_of_ipv6_is_one_source(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for number in 0..100 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal(&format!("2001:db8::{number:x}")));
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("::ffff:192.0.2.7"));
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7"));
+        }
+        desk.trail.close().await;
+        let counted: u64 = desk.records().await.iter().filter_map(|record| record.count).sum();
+        assert_eq!((desk.records().await.len(), counted), (22, 280));
+    }
+
+    async fn a_flood_fills_the_trail_no_further_than_its_windows(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        flood(&desk);
+        desk.trail.record(entry_of(0), ()).await.unwrap();
+        desk.trail.close().await;
+
+        let records = desk.records().await;
+        let strangers: Vec<_> = records.iter().filter(|record| record.actor == "anonymous").collect();
+        let counted: u64 = strangers.iter().filter_map(|record| record.count).sum();
+        let counters = strangers.iter().filter(|record| record.count.is_some()).count();
+        let whole = strangers.len() - counters;
+        assert_eq!(u64::try_from(whole).unwrap() + counted, FLOOD.into(), "each is in the trail, whole or counted");
+        assert!(counters <= 1_001 && whole <= 10_010, "{counters} counters, {whole} whole");
+        let (_, many) = whole_and_counted(&records, None);
+        assert_eq!(many.len(), 1, "sources beyond the last window share a counter that names no address");
+        assert_eq!(desk.verified().await.breaks, []);
+    }
+
+    async fn a_clock_that_is_set_back_ends_the_minute(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for _ in 0..11 {
+            desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7"));
+        }
+        house.clock.advance(-3_600);
+        let counted = tokio::time::timeout(Duration::from_mins(1), async {
+            while desk.verified().await.records < 11 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        counted.await.unwrap();
+        assert_eq!(whole_and_counted(&desk.records().await, Some("192.0.2.7")), (10, vec![1]));
+    }
+
+    async fn a_stranger_is_written_as_nobody_with_the_mark_of_what_was_typed(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let mut marked = refusal("192.0.2.7");
+        marked.actor = Actor::Anonymous { mark: Some("a hash".to_owned()) };
+        desk.trail.note_refusal(RefusalKind::SignIn, marked);
+        desk.trail.close().await;
+        let record = desk.records().await.remove(0);
+        assert_eq!((record.actor.as_str(), record.actor_id.as_deref()), ("anonymous", Some("a hash")));
+    }
+}
+
+/// In one thread nothing is written while the flood comes in, so what stands before the vend in the trail stood before it in the queue.
+async fn of_a_flood_one_record_at_most_stands_before_a_vend(house: Storehouse) {
+    let desk = Desk::open(&house).await;
+    for number in 0..3 {
+        flood(&desk);
+        let before = desk.records().await.len();
+        let vend = desk.trail.record(entry_of(number), ()).await.unwrap().id();
+        let records = desk.records().await;
+        let place = records.iter().position(|record| record.id == vend).unwrap();
+        assert!(place <= before + 2, "{} records came before the vend", place - before);
+    }
+}
+
+#[tokio::test]
+async fn of_a_flood_one_record_at_most_stands_before_a_vend_on_sqlite() {
+    of_a_flood_one_record_at_most_stands_before_a_vend(Storehouse::on_sqlite("flood")).await;
+}
+
+#[tokio::test]
+async fn of_a_flood_one_record_at_most_stands_before_a_vend_on_postgres() {
+    of_a_flood_one_record_at_most_stands_before_a_vend(Storehouse::on_postgres("flood")).await;
+}
+
+/// From fifty thousand addresses, each twice.
+fn flood(desk: &Desk) {
+    for number in 0..FLOOD {
+        let address = std::net::Ipv4Addr::from(number % (FLOOD / 2)).to_string();
+        desk.trail.note_refusal(RefusalKind::Token, refusal(&address));
+    }
+}
+
+const FLOOD: u32 = 100_000;

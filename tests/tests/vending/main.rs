@@ -1,0 +1,15 @@
+//! Credentials through the front door: brokerd as a process, a strict stand-in for AWS behind it, and AWS's own clients after it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod administrators;
+mod durations;
+mod faults;
+mod flights;
+mod formats;
+mod console;
+mod keys;
+mod names;
+mod narrowing;
+mod requests;
+mod reuse;
