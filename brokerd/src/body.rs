@@ -56,6 +56,10 @@ async fn read(request: Request, app: &App) -> Result<(Bytes, bool), Problem> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A list would fill in the fields in their order, unnamed.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Problem::new(Code::InvalidRequest, "the body is not a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn rubbish_is_refused() {
-        for body in ["", "null", "[]", "{", "\u{0}", r#"{"username":"a","password":"b"} x"#] {
+        for body in ["", "null", "[]", "{", "\u{0}", r#"{"username":"a","password":"b"} x"#, r#"["a","b"]"#] {
             assert!(refusal(body).contains("InvalidRequest"), "{body}");
         }
         assert!(parse::<SignInRequest>(&[0xff, 0xfe]).is_err());

@@ -107,7 +107,7 @@ fn listed(people: &People) -> anyhow::Result<toml::Table> {
             ("display_name".to_owned(), person.display_name.into()),
             ("email".to_owned(), format!("{}@{DIRECTORY}.example", person.username).into()),
             ("groups".to_owned(), groups.into()),
-            ("password_hash".to_owned(), hash.to_string().into()),
+            ("password_hash".to_owned(), hash.clone().into()),
         ])));
     }
     Ok(toml::Table::from_iter([("person".to_owned(), listed.into())]))

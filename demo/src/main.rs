@@ -83,10 +83,10 @@ async fn run(options: Options) -> anyhow::Result<()> {
     introduce(&url, &sim, &people);
     let journey = Journey { url: &url, aws_endpoint: &sim.endpoint(), people: &people, service_token: &service_token };
     let travelled = journey.travel(&store).await;
+    if travelled.is_ok() && options.print_json {
+        print_json(&url, &sim, &people, &service_token)?;
+    }
     if travelled.is_ok() && !options.once {
-        if options.print_json {
-            print_json(&url, &sim, &people, &service_token)?;
-        }
         say("\nUp and serving. End it with Ctrl-C.");
         terminated().await?;
     }

@@ -72,10 +72,12 @@ pub enum Action {
     /// A token was shown that is none, or not for this.
     TokenRefused,
     Vend,
-    /// A vend by "administrators may use every connector" alone.
+    /// By "administrators may use every connector" alone, like the two below.
     VendAsAdministrator,
     CallerIdentity,
+    CallerIdentityAsAdministrator,
     ConsoleUrl,
+    ConsoleUrlAsAdministrator,
     AccessKeyAdded,
     AccessKeyChanged,
     AccessKeyRemoved,
@@ -203,7 +205,9 @@ impl Action {
             Self::Vend => "vend",
             Self::VendAsAdministrator => "vend_as_administrator",
             Self::CallerIdentity => "caller_identity",
+            Self::CallerIdentityAsAdministrator => "caller_identity_as_administrator",
             Self::ConsoleUrl => "console_url",
+            Self::ConsoleUrlAsAdministrator => "console_url_as_administrator",
             Self::AccessKeyAdded => "access_key_added",
             Self::AccessKeyChanged => "access_key_changed",
             Self::AccessKeyRemoved => "access_key_removed",

@@ -1,5 +1,7 @@
 //! The journey of one request, in the order it is told: who may, which request, which key, what AWS gives, and the record of it.
 
+mod error;
+mod loan;
 mod pace;
 mod render;
 mod reuse;
@@ -9,23 +11,26 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::access_key::{AccessKey, CannotServe, KeyHealth};
+use crate::access_key::{AccessKey, KeyHealth};
 use crate::arn::AccountId;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::connector::Connector;
-use crate::console::{ConsoleError, ConsoleLink, Federation, LinkRequest};
+use crate::console::{ConsoleLink, Federation, LinkRequest};
 use crate::destination::{Destination, DestinationError};
-use crate::entitlement::{Entitlement, Grant, NotEntitled, Rules};
+use crate::entitlement::{Entitlement, Grant, Rules};
 use crate::inventory::Inventory;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
-use crate::sign_in::{AuthenticateError, SignIn};
+use crate::sign_in::SignIn;
 use crate::sts::{CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, Recorded, Trail, TrailError, VendedFacts};
-use crate::vault::{SealBroken, Vault};
+use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail};
+use crate::vault::Vault;
 
+pub use error::VendError;
 pub use render::{RenderError, VendRequest};
+
+use loan::Loan;
 
 /// Lends credentials. One for a process; clones share everything.
 #[derive(Clone, Debug)]
@@ -65,50 +70,12 @@ pub struct Vended {
     pub reused: bool,
 }
 
-/// Why nobody gets anything. Cut by what the caller does next.
-#[derive(Debug, thiserror::Error)]
-pub enum VendError {
-    #[error("no such connector")]
-    NoSuchConnector,
-    #[error(transparent)]
-    NotEntitled(#[from] NotEntitled),
-    /// The caller's own standing ended meanwhile.
-    #[error(transparent)]
-    Caller(#[from] AuthenticateError),
-    #[error(transparent)]
-    Request(#[from] RenderError),
-    #[error(transparent)]
-    Destination(#[from] DestinationError),
-    #[error("this connector has no console")]
-    ConsoleNotSupported,
-    #[error(transparent)]
-    Aws(#[from] StsError),
-    #[error(transparent)]
-    Console(#[from] ConsoleError),
-    #[error("the connector's access key is not in service")]
-    NoAccessKey,
-    #[error(transparent)]
-    CannotServe(#[from] CannotServe),
-    #[error(transparent)]
-    Seal(#[from] SealBroken),
-    #[error(transparent)]
-    Trail(#[from] TrailError),
-}
-
 /// A caller, and where the request came from and must be answered by.
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
     pub caller: &'a Caller,
     pub origin: &'a Origin,
     pub deadline: Instant,
-}
-
-/// Credentials, and all that they came from.
-struct Loan {
-    entitlement: Entitlement,
-    key: Arc<OpenKey>,
-    request: StsRequest,
-    vended: Vended,
 }
 
 impl Broker {
@@ -311,20 +278,7 @@ impl Broker {
 
     /// Writes the refusal down and hands it back; when that cannot be written either, that is the answer.
     async fn refuse(&self, asking: &Asking<'_>, name: &ConnectorName, action: Action, error: VendError) -> VendError {
-        let outcome = match &error {
-            VendError::NoSuchConnector
-            | VendError::NotEntitled(_)
-            | VendError::Caller(_)
-            | VendError::Request(_)
-            | VendError::Destination(_)
-            | VendError::ConsoleNotSupported => Outcome::Refused,
-            VendError::Aws(_)
-            | VendError::Console(_)
-            | VendError::NoAccessKey
-            | VendError::CannotServe(_)
-            | VendError::Seal(_) => Outcome::Failed,
-            VendError::Trail(_) => return error,
-        };
+        let Some(outcome) = error.outcome() else { return error };
         let reason = match error.aws_refusal() {
             Some(refusal) => format!("{error}: {}", refusal.message),
             None => error.to_string(),
@@ -337,28 +291,6 @@ impl Broker {
     }
 }
 
-impl Loan {
-    fn entry(&self, action: Action, asking: &Asking<'_>) -> Entry {
-        let mut facts = VendedFacts {
-            access_key_id: Some(self.vended.credentials.access_key_id.clone()),
-            reused: Some(self.vended.reused),
-            ..VendedFacts::default()
-        };
-        match &self.request {
-            StsRequest::AssumeRole(role) => {
-                facts.session_name = Some(role.session_name.as_str().to_owned());
-                facts.role_arn = Some(role.role_arn.as_str().to_owned());
-                facts.source_identity = role.source_identity.as_ref().map(|name| name.as_str().to_owned());
-            }
-            StsRequest::FederatedUser(user) => facts.session_name = Some(user.name.as_str().to_owned()),
-            StsRequest::SessionToken { .. } => {}
-        }
-        Entry::new(Actor::of(asking.caller), action, Outcome::Success, asking.origin.clone())
-            .connector(&self.vended.connector.name)
-            .vended(facts)
-    }
-}
-
 impl Recorded<Vended> {
     /// For the answer alone; the record is durable.
     pub fn secret_access_key(&self) -> &SecretString {
@@ -368,25 +300,5 @@ impl Recorded<Vended> {
     /// For the answer alone; the record is durable.
     pub fn session_token(&self) -> &SecretString {
         &self.value().credentials.session_token
-    }
-}
-
-impl VendError {
-    /// What AWS said, where AWS said no.
-    pub fn aws_refusal(&self) -> Option<&crate::sts::AwsRefusal> {
-        match self {
-            Self::Aws(error) => error.refusal(),
-            Self::NoSuchConnector
-            | Self::NotEntitled(_)
-            | Self::Caller(_)
-            | Self::Request(_)
-            | Self::Destination(_)
-            | Self::ConsoleNotSupported
-            | Self::Console(_)
-            | Self::NoAccessKey
-            | Self::CannotServe(_)
-            | Self::Seal(_)
-            | Self::Trail(_) => None,
-        }
     }
 }

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use broker_core::file::Remark;
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Files that cannot be used, with everything that is wrong with them.
@@ -46,16 +45,15 @@ pub(super) fn of_run(error: &anyhow::Error) -> ExitCode {
 }
 
 /// Says what is wrong with the arguments. A word that stands where none belongs may be a secret: it is not repeated.
-pub(super) fn of_usage(error: &clap::Error, command: &mut Command) -> ExitCode {
+pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
     let stray = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => !argument.starts_with('-'),
         Some(_) | None => false,
     };
     if error.kind() == ErrorKind::UnknownArgument && stray {
-        say(&format!(
-            "error: there is a word too many, which is not repeated here in case it is a secret: secrets are typed at a prompt or piped in, never given as arguments\n\n{}\n\nFor more information, try '--help'.",
-            command.render_usage()
-        ));
+        say(
+            "error: there is a word too many, which is not repeated here in case it is a secret: secrets are typed at a prompt or piped in, never given as arguments\n\nFor more information, try '--help'.",
+        );
         return USAGE.into();
     }
     let _ = error.print();

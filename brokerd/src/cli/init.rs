@@ -34,7 +34,7 @@ impl Init {
         };
         fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         made(&config, make(&config, starter::CONFIG.as_bytes(), PUBLIC)?)?;
-        let connectors = folder.join("connectors.toml");
+        let connectors = config.with_file_name("connectors.toml");
         made(&connectors, make(&connectors, starter::CONNECTORS.as_bytes(), PUBLIC)?)?;
         // Where the configuration says: it may have been there before.
         match sealing_key_file(&config).map_err(Mistakes)? {

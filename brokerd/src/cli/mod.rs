@@ -64,7 +64,7 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return failure::of_usage(&error, &mut Arguments::command()),
+        Err(error) => return failure::of_usage(&error),
     };
     // One crypto library for everything that speaks TLS. A second call, as in tests, changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -59,16 +59,13 @@ impl Code {
     /// The HTTP status.
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::InvalidPolicy => StatusCode::BAD_REQUEST,
-            Self::DurationOutOfRange => StatusCode::BAD_REQUEST,
-            Self::DestinationNotAllowed => StatusCode::BAD_REQUEST,
-            Self::ConsoleNotSupported => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
-            Self::AccountDisabled => StatusCode::FORBIDDEN,
-            Self::PasswordExpired => StatusCode::FORBIDDEN,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::InvalidRequest
+            | Self::InvalidPolicy
+            | Self::DurationOutOfRange
+            | Self::DestinationNotAllowed
+            | Self::ConsoleNotSupported => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
+            Self::AccountDisabled | Self::PasswordExpired | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -77,10 +74,9 @@ impl Code {
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AwsRefused => StatusCode::BAD_GATEWAY,
-            Self::AwsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::DirectoryUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AwsUnavailable | Self::DirectoryUnavailable | Self::AuditUnavailable | Self::Overloaded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The browser's session cookie: HttpOnly, Lax, for us alone, and over https with the `__Host-` prefix that keeps it so.
+//! The browser's session cookie: `HttpOnly`, Lax, for us alone, and over https with the `__Host-` prefix that keeps it so.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};

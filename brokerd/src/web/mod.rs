@@ -14,7 +14,6 @@ pub(crate) mod sign_out;
 mod visitor;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
@@ -34,7 +33,4 @@ pub(crate) fn routes() -> Router<App> {
             Problem::new(Code::MethodNotAllowed, "this page does not take that method")
         })
         .layer(from_fn(problems::told_as_page))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
 }
-
-const MAX_FORM: usize = 16 * 1024;

@@ -1,7 +1,7 @@
 //! Pages on their way out: rendered, never cached, and with a Content-Security-Policy that lets nothing in but our own style.
 
 use askama::Template;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use broker_core::id::RequestId;
 use broker_core::partition::Partition;
@@ -49,12 +49,15 @@ pub(crate) fn page(template: &impl Template, forms: &FormsLead) -> Result<Respon
     Ok(response)
 }
 
-/// Tells a problem by a page: its status and whatever else its headers say, and the page's contents.
+/// Tells a problem by a page: its status and how long to wait, and the page's contents.
 pub(crate) fn instead_of(problem: Problem, page: Response, request_id: RequestId) -> Response {
     let told = problem.into_response_for(request_id);
     let (mut parts, body) = page.into_parts();
     parts.status = told.status();
-    carry(&mut parts.headers, told.headers());
+    // The rest of what a program would be told makes no sense on a page.
+    if let Some(wait) = told.headers().get(header::RETRY_AFTER) {
+        parts.headers.insert(header::RETRY_AFTER, wait.clone());
+    }
     Response::from_parts(parts, body)
 }
 
@@ -74,12 +77,6 @@ pub(crate) fn see_other(location: &str) -> Response {
 /// Leads to the sign-in page, and from there on.
 pub(crate) fn sign_in_first(next: &Next) -> Response {
     see_other(&next.sign_in_page())
-}
-
-fn carry(to: &mut HeaderMap, from: &HeaderMap) {
-    if let Some(wait) = from.get(header::RETRY_AFTER) {
-        to.insert(header::RETRY_AFTER, wait.clone());
-    }
 }
 
 fn policy(FormsLead(forms): &FormsLead) -> HeaderValue {

@@ -36,6 +36,13 @@ struct Typed {
     csrf: String,
 }
 
+/// Nobody was let in.
+struct Refused {
+    /// What the form says when it comes again; nothing, where trying again would not help.
+    trouble: Option<String>,
+    problem: Problem,
+}
+
 /// `GET /sign-in?next=`
 pub(crate) async fn show(
     State(app): State<App>,
@@ -60,20 +67,33 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     OwnForm(fields): OwnForm,
 ) -> Result<Response, Problem> {
-    let Typed { username, password, next, csrf } = Typed::read(fields)?;
-    let (trouble, problem) = if pre_session::proves(&app, &headers, &csrf) {
-        let credentials =
-            Credentials { username: &username, password, directory: None, address: meta.address, origin: &meta.origin };
-        match app.sign_in.sign_in(credentials).await {
-            Ok(signed_in) => return welcome(&app, &signed_in.token, visitor.ok().flatten(), &next).await,
-            Err(error) => (sentence(&error).ok_or(()), Problem::from(error)),
+    let typed = Typed::read(fields)?;
+    match let_in(&app, &meta, &headers, &typed).await {
+        Ok(token) => welcome(&app, &token, visitor.ok().flatten(), &typed.next).await,
+        Err(Refused { trouble: None, problem }) => Err(problem),
+        Err(Refused { trouble, problem }) => {
+            let form = ask(&app, &headers, &typed.next, &typed.username, trouble)?;
+            Ok(instead_of(problem, form, meta.origin.request_id))
         }
-    } else {
-        (Ok(STALE.to_owned()), Problem::new(Code::Forbidden, STALE))
+    }
+}
+
+/// The token of a new session, for whoever proves to be who they say, by a form of ours.
+async fn let_in(app: &App, meta: &Meta, headers: &HeaderMap, typed: &Typed) -> Result<SecretString, Refused> {
+    if !pre_session::proves(app, headers, &typed.csrf) {
+        return Err(Refused { trouble: Some(STALE.to_owned()), problem: Problem::new(Code::Forbidden, STALE) });
+    }
+    let credentials = Credentials {
+        username: &typed.username,
+        password: typed.password.clone(),
+        directory: None,
+        address: meta.address,
+        origin: &meta.origin,
     };
-    let Ok(trouble) = trouble else { return Err(problem) };
-    let again = ask(&app, &headers, &next, &username, Some(trouble))?;
-    Ok(instead_of(problem, again, meta.origin.request_id))
+    match app.sign_in.sign_in(credentials).await {
+        Ok(signed_in) => Ok(signed_in.token),
+        Err(error) => Err(Refused { trouble: sentence(&error), problem: error.into() }),
+    }
 }
 
 impl Typed {
@@ -125,7 +145,6 @@ fn forms_lead(app: &App, next: &Next) -> FormsLead {
     }
 }
 
-/// What the form says when it comes again; nothing, where trying again would not help.
 fn sentence(error: &SignInError) -> Option<String> {
     Some(match error {
         SignInError::InvalidCredentials => "Unknown user name or wrong password.".to_owned(),

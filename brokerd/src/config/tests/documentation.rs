@@ -101,7 +101,7 @@ fn what_is_documented_as_required_is_missed() {
         assert!(told.contains(&format!("`{}` is missing", path.last().unwrap())), "{key}: {told}");
         missed += 1;
     }
-    assert!(missed >= 15, "only {missed} were missed");
+    assert!(missed >= 13, "only {missed} were missed");
 }
 
 /// What comes of reading the part of the file that the key is in: its fields, or what is wrong with them.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use serde::de::value::Error;
+use serde::de::value::{BorrowedStrDeserializer, Error};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -74,7 +74,7 @@ impl<'de> Deserializer<'de> for Walk<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(One(self))
+        visitor.visit_seq(One(Some(self)))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -112,13 +112,13 @@ impl<'de> Deserializer<'de> for Walk<'_> {
     }
 }
 
-struct One<'w>(Walk<'w>);
+struct One<'w>(Option<Walk<'w>>);
 
 impl<'de> SeqAccess<'de> for One<'_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        seed.deserialize(self.0).map(Some)
+        self.0.take().map(|only| seed.deserialize(only)).transpose()
     }
 }
 
@@ -132,7 +132,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        self.names.pop().map(|name| seed.deserialize(name.into_deserializer())).transpose()
+        self.names.pop().map(|name| seed.deserialize(BorrowedStrDeserializer::new(name))).transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {

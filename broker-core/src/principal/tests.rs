@@ -1,0 +1,107 @@
+//! What cannot be written down, and what can.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn refusal(principal: Value) -> String {
+    serde_json::from_value::<Principal>(principal).unwrap_err().to_string()
+}
+
+fn accepted(principal: Value) -> Principal {
+    serde_json::from_value(principal).unwrap()
+}
+
+fn role(field: &str, value: Value) -> Value {
+    let mut fields = json!({ "role_arn": "arn:aws:iam::123456789012:role/deploy" });
+    fields[field] = value;
+    json!({ "assume_role": fields })
+}
+
+#[test]
+fn a_session_token_with_a_policy_a_name_or_tags_cannot_be_written_down() {
+    for field in ["policy", "policy_arns", "session_name", "tags", "external_id"] {
+        let refusal = refusal(json!({ "session_token": { field: "x" } }));
+        assert!(refusal.contains(&format!("unknown field `{field}`")), "{refusal}");
+    }
+}
+
+#[test]
+fn a_federated_user_has_rights_from_one_place() {
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+    assert!(refusal(json!({ "federated_user": {} })).contains("can do nothing"));
+    assert!(
+        refusal(json!({ "federated_user": { "policy": policy, "resource_policies_grant_access": true } }))
+            .contains("stands alone")
+    );
+    accepted(json!({ "federated_user": { "policy": policy } }));
+    accepted(json!({ "federated_user": { "resource_policies_grant_access": true } }));
+    accepted(json!({ "federated_user": { "policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"] } }));
+}
+
+#[test]
+fn a_federated_users_tags_are_never_transitive() {
+    let tagged = json!({ "federated_user": {
+        "resource_policies_grant_access": true, "tags": { "team": { "value": "a", "transitive": true } } } });
+    assert!(refusal(tagged).contains("unknown field `transitive`"));
+}
+
+#[test]
+fn durations_follow_each_other_and_keep_to_awss_limits() {
+    assert_eq!(accepted(json!({ "session_token": {} })).durations(), (3_600, 3_600), "one hour, not AWS's twelve");
+    assert_eq!(accepted(role("max_duration_seconds", json!(43_200))).durations(), (3_600, 43_200));
+    assert_eq!(accepted(role("max_duration_seconds", json!(900))).durations(), (900, 900));
+    assert_eq!(accepted(role("default_duration_seconds", json!(7_200))).durations(), (7_200, 7_200));
+    assert!(refusal(role("max_duration_seconds", json!(43_201))).contains("too long"));
+    assert!(refusal(role("default_duration_seconds", json!(899))).contains("too short"));
+    let crossed = json!({ "session_token": { "default_duration_seconds": 2_000, "max_duration_seconds": 1_000 } });
+    assert!(refusal(crossed).contains("more than max_duration_seconds"));
+}
+
+#[test]
+fn policies_are_of_the_roles_own_account_and_partition_and_few() {
+    for arn in ["arn:aws:iam::999999999999:policy/p", "arn:aws-cn:iam::aws:policy/p"] {
+        assert!(refusal(role("policy_arns", json!([arn]))).contains("of the role's account"), "{arn}");
+    }
+    let arns = |count: u32| {
+        (0..count).map(|n| json!(format!("arn:aws:iam::123456789012:policy/p{n}"))).collect::<Vec<Value>>()
+    };
+    accepted(role("policy_arns", json!(arns(10))));
+    assert!(refusal(role("policy_arns", json!(arns(11)))).contains("at most 10"));
+    assert!(refusal(role("policy_arns", json!([arns(1)[0], arns(1)[0]]))).contains("twice"));
+}
+
+#[test]
+fn external_ids_keep_to_awss_characters() {
+    for (id, fits) in [("ab", true), ("a", false), ("a b", false), ("corp-7f3a:/x", true), ("ä2", false)] {
+        assert_eq!(ExternalId::try_from(id.to_owned()).is_ok(), fits, "{id}");
+    }
+    assert!(ExternalId::try_from("x".repeat(1_225)).is_err());
+}
+
+#[test]
+fn tag_keys_are_one_whatever_their_case() {
+    let twice = json!({ "Team": { "value": "a" }, "team": { "value": "b" } });
+    assert!(refusal(role("tags", twice)).contains("does not regard case"));
+    assert!(refusal(role("tags", json!({ "t": {} }))).contains("one of value and from"));
+    let many: serde_json::Map<String, Value> = (0..51).map(|n| (format!("t{n}"), json!({ "value": "" }))).collect();
+    assert!(refusal(role("tags", Value::Object(many))).contains("at most 50"));
+}
+
+#[test]
+fn a_session_that_names_nobody_is_refused_unless_the_source_identity_does() {
+    assert!(refusal(role("session_name", json!("deploy"))).contains("tell people apart"));
+    let mut named = role("session_name", json!("deploy"));
+    named["assume_role"]["source_identity"] = json!("{username}");
+    accepted(named.clone());
+    named["assume_role"]["source_identity"] = json!("deploy");
+    assert!(refusal(named).contains("source_identity must have"));
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let mut fields = role("tags", json!({ "team": { "value": "a", "transitive": true }, "who": { "from": "groups" } }));
+    fields["assume_role"]["source_identity"] = json!("{username}");
+    let principal = accepted(fields);
+    assert_eq!(accepted(serde_json::to_value(&principal).unwrap()), principal);
+}

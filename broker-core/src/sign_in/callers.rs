@@ -1,0 +1,169 @@
+//! Token → caller: who it belongs to, whether it still counts, and groups that are never older than the bound.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{SERVICE_PREFIX, SESSION_PREFIX, SignIn};
+use crate::caller::{Caller, Person, ServiceCaller};
+use crate::clock::seconds_between;
+use crate::directory::{Standing, Unavailable};
+use crate::session::{ServiceToken, Session};
+use crate::store::StoreError;
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
+use crate::vault::{Mac, Purpose};
+
+/// Why a token is good for nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// Unknown, expired, revoked, from the wrong network: the trail knows which.
+    #[error("sign in first")]
+    Unauthenticated,
+    #[error("the account has been disabled or removed")]
+    AccountDisabled,
+    #[error(transparent)]
+    Directory(#[from] Unavailable),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SignIn {
+    /// Who a token belongs to, with groups read within the bound.
+    pub async fn authenticate(
+        &self,
+        token: &SecretString,
+        address: IpAddr,
+        origin: &Origin,
+    ) -> Result<Caller, AuthenticateError> {
+        let text = token.expose_secret();
+        let hash = self.0.store.seals().mac(Purpose::Token, &[text.as_bytes()]);
+        if text.starts_with(SESSION_PREFIX) {
+            match self.0.store.session_by_token(&hash).await? {
+                Some(session) => self.person(session, &hash, origin).await,
+                None => Err(self.unknown_token(origin, "no such session")),
+            }
+        } else if text.starts_with(SERVICE_PREFIX) {
+            match self.0.store.service_token(&hash).await? {
+                Some(token) => self.service(token, address, origin).await,
+                None => Err(self.unknown_token(origin, "no such service token: unknown or revoked")),
+            }
+        } else {
+            Err(self.unknown_token(origin, "not a token of ours"))
+        }
+    }
+
+    /// The same caller, seen again after a wait: still there, and in which groups.
+    pub(crate) async fn again(&self, caller: &Caller) -> Result<Caller, AuthenticateError> {
+        let now = self.0.clock.now();
+        match caller {
+            Caller::Person(caller) => {
+                let session = self.0.store.session(caller.session).await?.ok_or(AuthenticateError::Unauthenticated)?;
+                if self.is_over(&session, now) {
+                    return Err(AuthenticateError::Unauthenticated);
+                }
+                let stale = self.is_stale(&session, now);
+                let person = if stale { self.look_up(&session).await? } else { session.person.clone() };
+                Ok(Caller::Person(self.caller(session.id, session.expires_at, person)))
+            }
+            Caller::Service(caller) => {
+                let token = self.0.store.service_token_by_id(caller.token).await?;
+                let token = token.filter(|token| token.expires_at > now).ok_or(AuthenticateError::Unauthenticated)?;
+                Ok(Caller::Service(service_caller(&token)))
+            }
+        }
+    }
+
+    async fn person(&self, session: Session, hash: &Mac, origin: &Origin) -> Result<Caller, AuthenticateError> {
+        let now = self.0.clock.now();
+        if self.is_over(&session, now) {
+            self.0.store.end_session(session.id).await?;
+            return Err(self.unknown_token(origin, "the session is over"));
+        }
+        let person = if self.is_stale(&session, now) {
+            let person = self.look_up(&session).await?;
+            let refreshed = Session { person: person.clone(), checked_at: now, ..session.clone() };
+            self.0.store.refresh_session(&refreshed, hash, &session).await?;
+            person
+        } else {
+            session.person.clone()
+        };
+        if seconds_between(session.last_seen_at, now) >= TOUCH_SECONDS {
+            self.0.store.touch_session(session.id, now.into()).await?;
+        }
+        Ok(Caller::Person(self.caller(session.id, session.expires_at, person)))
+    }
+
+    async fn service(
+        &self,
+        token: ServiceToken,
+        address: IpAddr,
+        origin: &Origin,
+    ) -> Result<Caller, AuthenticateError> {
+        let now = self.0.clock.now();
+        let networks = &token.terms.networks;
+        let address = address.to_canonical();
+        let refused = if token.expires_at <= now {
+            Some("the service token has expired")
+        } else if !networks.is_empty() && !networks.iter().any(|network| network.contains(&address)) {
+            Some("the service token may not be used from this network")
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            let actor = Actor::Service { name: token.name.as_str().to_owned(), id: token.id.to_string() };
+            let entry = Entry::new(actor, Action::TokenRefused, Outcome::Refused, origin.clone());
+            self.0.trail.note_refusal(RefusalKind::Token, entry.reason(&reason));
+            return Err(AuthenticateError::Unauthenticated);
+        }
+        if token.last_used_at.is_none_or(|last| seconds_between(last, now) >= TOUCH_SECONDS) {
+            self.0.store.touch_service_token(token.id, now.into()).await?;
+        }
+        Ok(Caller::Service(service_caller(&token)))
+    }
+
+    /// Asks the directory again who this is. Nobody is waved through because a directory is silent.
+    async fn look_up(&self, session: &Session) -> Result<Person, AuthenticateError> {
+        let subject = &session.person.subject;
+        let directory = self.0.directories.iter().find(|directory| *directory.name() == subject.directory);
+        // A directory that was taken out of the configuration vouches for nobody.
+        let Some(directory) = directory else { return self.disabled(session).await };
+        match directory.look_up(&subject.id).await? {
+            Standing::Good(person) => Ok(person),
+            Standing::Disabled | Standing::Gone => self.disabled(session).await,
+        }
+    }
+
+    async fn disabled<T>(&self, session: &Session) -> Result<T, AuthenticateError> {
+        self.0.store.end_session(session.id).await?;
+        Err(AuthenticateError::AccountDisabled)
+    }
+
+    fn is_over(&self, session: &Session, now: Timestamp) -> bool {
+        now >= session.expires_at
+            || seconds_between(session.last_seen_at, now) >= i64::from(self.0.settings.idle_seconds)
+    }
+
+    /// Also when the clock went back: then the age is not known.
+    fn is_stale(&self, session: &Session, now: Timestamp) -> bool {
+        !(0..i64::from(self.0.settings.recheck_seconds)).contains(&seconds_between(session.checked_at, now))
+    }
+
+    fn unknown_token(&self, origin: &Origin, reason: &str) -> AuthenticateError {
+        let actor = Actor::Anonymous { mark: None };
+        let entry = Entry::new(actor, Action::TokenRefused, Outcome::Refused, origin.clone()).reason(&reason);
+        self.0.trail.note_refusal(RefusalKind::Token, entry);
+        AuthenticateError::Unauthenticated
+    }
+}
+
+fn service_caller(token: &ServiceToken) -> ServiceCaller {
+    ServiceCaller {
+        token: token.id,
+        name: token.name.clone(),
+        expires_at: token.expires_at,
+        connectors: token.terms.connectors.clone(),
+    }
+}
+
+const TOUCH_SECONDS: i64 = 60;

@@ -1,0 +1,129 @@
+//! Keyed hashes and tokens: a key for each purpose, derived from the installation's own secret.
+
+use aws_lc_rs::{digest, hkdf, hmac, rand};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::{MasterKey, SealBroken, framed};
+
+/// What a keyed hash is for. Each purpose has a key of its own, so that a hash made for one proves nothing for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The store's form of session and service tokens.
+    Token,
+    /// Rows that decide: connectors, access keys, service tokens, sessions.
+    Row,
+    /// The links of the audit trail.
+    Trail,
+    /// Names that were typed and are not to be kept in clear.
+    TypedName,
+    /// The browser's proof that a form is ours.
+    Form,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Token => b"brokerd token v1",
+            Self::Row => b"brokerd row v1",
+            Self::Trail => b"brokerd trail v1",
+            Self::TypedName => b"brokerd typed name v1",
+            Self::Form => b"brokerd form v1",
+        }
+    }
+}
+
+/// Makes and checks keyed hashes (HMAC-SHA-256) under keys derived from the installation's own secret.
+pub struct Seals {
+    token: hmac::Key,
+    row: hmac::Key,
+    trail: hmac::Key,
+    typed_name: hmac::Key,
+    form: hmac::Key,
+}
+
+/// A keyed hash.
+pub type Mac = [u8; 32];
+
+impl Seals {
+    /// Derives the purposes' keys (HKDF-SHA-256, RFC 5869).
+    pub fn derive(secret: &SecretString) -> Result<Self, SealBroken> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"brokerd installation");
+        let base = salt.extract(secret.expose_secret().as_bytes());
+        let key = |purpose: Purpose| -> Result<hmac::Key, SealBroken> {
+            Ok(base.expand(&[purpose.label()], hmac::HMAC_SHA256).map_err(|_| SealBroken)?.into())
+        };
+        Ok(Self {
+            token: key(Purpose::Token)?,
+            row: key(Purpose::Row)?,
+            trail: key(Purpose::Trail)?,
+            typed_name: key(Purpose::TypedName)?,
+            form: key(Purpose::Form)?,
+        })
+    }
+
+    /// A new installation's secret.
+    pub fn generate() -> Result<SecretString, SealBroken> {
+        MasterKey::generate()
+    }
+
+    /// The keyed hash of the parts, each framed by its length.
+    pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> Mac {
+        let tag = hmac::sign(self.key(purpose), &framed(parts.iter().copied()));
+        let mut mac = [0; 32];
+        mac.copy_from_slice(tag.as_ref());
+        mac
+    }
+
+    /// Whether the hash is ours for these parts; takes the same time either way.
+    pub fn verify(&self, purpose: Purpose, parts: &[&[u8]], mac: &[u8]) -> bool {
+        hmac::verify(self.key(purpose), &framed(parts.iter().copied()), mac).is_ok()
+    }
+
+    fn key(&self, purpose: Purpose) -> &hmac::Key {
+        match purpose {
+            Purpose::Token => &self.token,
+            Purpose::Row => &self.row,
+            Purpose::Trail => &self.trail,
+            Purpose::TypedName => &self.typed_name,
+            Purpose::Form => &self.form,
+        }
+    }
+}
+
+/// A new bearer token: the prefix by which secret scanners know it, and 256 bits of the operating system's randomness.
+pub fn new_token(prefix: &str) -> Result<SecretString, SealBroken> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    rand::fill(&mut *bytes).map_err(|_| SealBroken)?;
+    Ok(SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(*bytes))))
+}
+
+/// SHA-256 of the parts, each framed by its length.
+pub fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, &framed(parts.iter().copied())).as_ref());
+    out
+}
+
+impl std::fmt::Debug for Seals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seals").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_do_not_prove_each_other() {
+        let seals = Seals::derive(&SecretString::from("installation")).unwrap();
+        let mac = seals.mac(Purpose::Token, &[b"a", b"b"]);
+        assert!(seals.verify(Purpose::Token, &[b"a", b"b"], &mac));
+        assert!(!seals.verify(Purpose::Row, &[b"a", b"b"], &mac));
+        assert!(!seals.verify(Purpose::Token, &[b"ab", b""], &mac), "parts are framed");
+        assert!(!Seals::derive(&SecretString::from("other")).unwrap().verify(Purpose::Token, &[b"a", b"b"], &mac));
+    }
+}

@@ -1,0 +1,78 @@
+//! Why nobody gets anything.
+
+use crate::access_key::CannotServe;
+use crate::console::ConsoleError;
+use crate::destination::DestinationError;
+use crate::entitlement::NotEntitled;
+use crate::sign_in::AuthenticateError;
+use crate::sts::{AwsRefusal, StsError};
+use crate::trail::{Outcome, TrailError};
+use crate::vault::SealBroken;
+
+use super::RenderError;
+
+/// Why nobody gets anything. Cut by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum VendError {
+    #[error("no such connector")]
+    NoSuchConnector,
+    #[error(transparent)]
+    NotEntitled(#[from] NotEntitled),
+    /// The caller's own standing ended meanwhile.
+    #[error(transparent)]
+    Caller(#[from] AuthenticateError),
+    #[error(transparent)]
+    Request(#[from] RenderError),
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    #[error("this connector has no console")]
+    ConsoleNotSupported,
+    #[error(transparent)]
+    Aws(#[from] StsError),
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    #[error("the connector's access key is not in service")]
+    NoAccessKey,
+    #[error(transparent)]
+    CannotServe(#[from] CannotServe),
+    #[error(transparent)]
+    Seal(#[from] SealBroken),
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+}
+
+impl VendError {
+    /// What AWS said, where AWS said no.
+    pub fn aws_refusal(&self) -> Option<&AwsRefusal> {
+        match self {
+            Self::Aws(error) => error.refusal(),
+            Self::NoSuchConnector
+            | Self::NotEntitled(_)
+            | Self::Caller(_)
+            | Self::Request(_)
+            | Self::Destination(_)
+            | Self::ConsoleNotSupported
+            | Self::Console(_)
+            | Self::NoAccessKey
+            | Self::CannotServe(_)
+            | Self::Seal(_)
+            | Self::Trail(_) => None,
+        }
+    }
+
+    /// What the trail says of it; nothing where the trail itself is what failed.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::NoSuchConnector
+            | Self::NotEntitled(_)
+            | Self::Caller(_)
+            | Self::Request(_)
+            | Self::Destination(_)
+            | Self::ConsoleNotSupported => Some(Outcome::Refused),
+            Self::Aws(_) | Self::Console(_) | Self::NoAccessKey | Self::CannotServe(_) | Self::Seal(_) => {
+                Some(Outcome::Failed)
+            }
+            Self::Trail(_) => None,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Credentials that have been obtained, with all that they came from: what the record of them is made of.
+
+use std::sync::Arc;
+
+use crate::entitlement::Entitlement;
+use crate::sts::{OpenKey, StsRequest};
+use crate::trail::{Action, Actor, Entry, Outcome, VendedFacts};
+
+use super::{Asking, Vended};
+
+/// Credentials, and all that they came from.
+pub(super) struct Loan {
+    pub(super) entitlement: Entitlement,
+    pub(super) key: Arc<OpenKey>,
+    pub(super) request: StsRequest,
+    pub(super) vended: Vended,
+}
+
+impl Loan {
+    /// The record of it.
+    pub(super) fn entry(&self, action: Action, asking: &Asking<'_>) -> Entry {
+        let mut facts = VendedFacts {
+            access_key_id: Some(self.vended.credentials.access_key_id.clone()),
+            reused: Some(self.vended.reused),
+            ..VendedFacts::default()
+        };
+        match &self.request {
+            StsRequest::AssumeRole(role) => {
+                facts.session_name = Some(role.session_name.as_str().to_owned());
+                facts.role_arn = Some(role.role_arn.as_str().to_owned());
+                facts.source_identity = role.source_identity.as_ref().map(|name| name.as_str().to_owned());
+            }
+            StsRequest::FederatedUser(user) => facts.session_name = Some(user.name.as_str().to_owned()),
+            StsRequest::SessionToken { .. } => {}
+        }
+        Entry::new(Actor::of(asking.caller), action, Outcome::Success, asking.origin.clone())
+            .connector(&self.vended.connector.name)
+            .vended(facts)
+    }
+}
