@@ -107,7 +107,7 @@ impl Installation {
                 command
             }
         };
-        let mut daemon = Process::start_in(new_folder(), "brokerd", command, Signal::TERM);
+        let daemon = Process::start_in(new_folder(), "brokerd", command, Signal::TERM);
         daemon.wait_for_port(self.port);
         Brokerd { installation: self, daemon }
     }
@@ -124,6 +124,11 @@ impl Brokerd {
 
     pub fn process(&mut self) -> &mut Process {
         &mut self.daemon
+    }
+
+    /// The daemon's process.
+    pub fn id(&self) -> u32 {
+        self.daemon.id()
     }
 
     /// Runs a subcommand beside the daemon.

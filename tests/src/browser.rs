@@ -1,4 +1,4 @@
-//! A real Chromium, led by chromedriver: the few commands of the WebDriver protocol that stories about pages need.
+//! A real Chromium, led by chromedriver: the few commands of the `WebDriver` protocol that stories about pages need.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -188,7 +188,9 @@ fn disguises(part: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         found.push(("JSON", quoted.into_bytes()));
         found.push(("HTML", html(text).into_bytes()));
     }
-    found.retain(|(_, bytes)| bytes.len() >= HEAD);
+    // The first name for what looks the same.
+    let mut known = std::collections::BTreeSet::new();
+    found.retain(|(_, bytes)| bytes.len() >= HEAD && known.insert(bytes.clone()));
     found
 }
 

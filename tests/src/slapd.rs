@@ -106,6 +106,10 @@ impl Slapd {
         Some(server)
     }
 
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     pub fn ldap_url(&self) -> String {
         format!("ldap://127.0.0.1:{}", self.port)
     }

@@ -2,7 +2,7 @@
 //!
 //! Of AWS there is account 111111111111 with the users `broker` and `second`, a few roles and the bucket `reports`; of people
 //! `ada` and `eve` (group `corp/release`), `bob` (in none), `fred` (`corp/finance`), somebody with a hostile name, and `root` (an
-//! administrator). A second directory, `branch`, knows another `ada`, and `una` whom nobody else knows.
+//! administrator), and `dora` whose account is disabled. A second directory, `branch`, knows another `ada`, and `una` whom nobody else knows.
 
 use std::sync::LazyLock;
 
@@ -90,12 +90,9 @@ impl World {
         records.into_iter().find(|record| record["id"] == *id).unwrap_or_else(|| panic!("no record {id}"))
     }
 
-    /// The trail of one connector: `ACTOR ACTION OUTCOME`, oldest first.
+    /// What was done with one connector: `ACTOR ACTION OUTCOME`, oldest first; without its being put into service.
     pub fn trail_of(&self, connector: &str) -> Vec<String> {
-        let records = self.trail();
-        let line =
-            |record: &Value| ["actor", "action", "outcome"].map(|field| record[field].as_str().unwrap().to_owned());
-        records.iter().filter(|record| record["connector"] == connector).map(|record| line(record).join(" ")).collect()
+        used(&self.trail(), connector)
     }
 
     /// A subcommand beside the daemon.
@@ -266,6 +263,13 @@ pub fn trail(installation: &Installation) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// What was done with one connector: `ACTOR ACTION OUTCOME`.
+pub fn used(trail: &[Value], connector: &str) -> Vec<String> {
+    let words = |record: &Value| ["actor", "action", "outcome"].map(|field| record[field].as_str().unwrap().to_owned());
+    let of_it = trail.iter().filter(|record| record["connector"] == connector).map(words);
+    of_it.filter(|[_, action, _]| !action.starts_with("connector_")).map(|words| words.join(" ")).collect()
+}
+
 /// AWS's own clients before an AWS at `endpoint`, with what was vended.
 pub fn client(endpoint: &str, vended: &Value) -> python::Client {
     let part = |name: &str| vended[name].as_str().unwrap_or_else(|| panic!("no {name}: {vended}"));
@@ -282,7 +286,10 @@ pub fn seconds_until(time: &Value) -> i64 {
     time.as_second() - now().as_second()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a kit for tests of a whole process, which looks at the machine's clock as well")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a kit for tests of a whole process, which looks at the machine's clock as well"
+)]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }
@@ -348,6 +355,7 @@ static PEOPLE: LazyLock<String> = LazyLock::new(|| {
         ("fred", "groups = ['finance']"),
         (HOSTILE, "groups = ['release']\nid = '4711'"),
         ("root", "groups = ['admins']"),
+        ("dora", "groups = ['release']\ndisabled = true"),
     ];
     let of_corp: String = of_corp.map(|(username, more)| person(username, &password_of(username), more)).concat();
     format!(

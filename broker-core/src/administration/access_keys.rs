@@ -1,12 +1,12 @@
 //! Long-term keys come, change hands and go.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::difference::{between, changed};
 use super::proof::owner_of;
 use super::{Administration, By, NotProved, Proof};
 use crate::access_key::{AccessKey, CannotServe, KeyDetails, KeyHealth, KeyOwner};
+use crate::catalog::{Difference, difference, written};
 use crate::connector::{Connector, ManagedBy};
 use crate::id::AccessKeyId;
 use crate::name::{AccessKeyName, ConnectorName};
@@ -81,9 +81,9 @@ impl Administration {
             sealed,
             health: KeyHealth::default(),
         };
-        let mut fields = between(None::<&KeyDetails>, Some(&key.details));
-        fields.insert(SECRET.to_owned(), changed());
-        let entry = by.did(Action::AccessKeyAdded).changes(about(&key.name, fields));
+        let mut fields = difference(&Value::Null, &written(&key.details));
+        fields.note_secret();
+        let entry = by.did(Action::AccessKeyAdded).changes(about(&key.name, &fields));
         let committed = self.trail.commit(vec![self.store.add_access_key(&key)?], vec![entry]).await;
         committed.map_err(|error| of_commit(error, &key.name))?;
         Ok(key)
@@ -124,9 +124,9 @@ impl Administration {
             may_serve(&key, &connector)
                 .map_err(|reason| AccessKeyError::CannotServe { connector: connector.name.clone(), reason })?;
         }
-        let mut fields = between(Some(&stored.details), Some(&key.details));
-        fields.insert(SECRET.to_owned(), changed());
-        let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, fields));
+        let mut fields = difference(&written(&stored.details), &written(&key.details));
+        fields.note_secret();
+        let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, &fields));
         let change = self.store.replace_access_key(&key, stored.generation)?;
         self.trail.commit(vec![change], vec![entry]).await.map_err(|error| of_commit(error, &key.name))?;
         Ok(key)
@@ -136,8 +136,8 @@ impl Administration {
     pub async fn remove_access_key(&self, name: &AccessKeyName, by: &By) -> Result<(), AccessKeyError> {
         let stored = self.changeable_access_key(name).await?;
         self.refuse_if_in_use(name).await?;
-        let changes = about(name, between(Some(&stored.details), None::<&KeyDetails>));
-        let entry = by.did(Action::AccessKeyRemoved).changes(changes);
+        let fields = difference(&written(&stored.details), &Value::Null);
+        let entry = by.did(Action::AccessKeyRemoved).changes(about(name, &fields));
         let committed = self.trail.commit(vec![Store::remove_access_key(stored.id)], vec![entry]).await;
         if let Err(TrailError::Change(StoreError::InUse)) = &committed {
             // Somebody was faster, and it is known now who uses it.
@@ -190,9 +190,11 @@ fn whole(secret: &SecretString) -> Result<(), AccessKeyError> {
     if is_whole { Ok(()) } else { Err(AccessKeyError::Secret) }
 }
 
-/// Which key it is, for which a record has no field, and what changed of it. As the connectors file's changes are recorded.
-pub(super) fn about(name: &AccessKeyName, fields: Map<String, Value>) -> Value {
-    json!({ "access_key": name.as_str(), "fields": fields })
+/// What changed, and of which key: a record has no field for that.
+pub(super) fn about(name: &AccessKeyName, fields: &Difference) -> Value {
+    let mut changes = fields.to_json();
+    changes.insert("access_key".to_owned(), name.as_str().into());
+    changes.into()
 }
 
 fn of_commit(error: TrailError, name: &AccessKeyName) -> AccessKeyError {
@@ -215,6 +217,5 @@ fn listed(connectors: &[ConnectorName]) -> String {
     }
 }
 
-const SECRET: &str = "secret_access_key";
 const MAX_SECRET: usize = 256;
 const MOST_NAMED: usize = 20;

@@ -3,7 +3,6 @@
 
 mod access_keys;
 mod apply;
-mod difference;
 mod proof;
 mod prove_unproved;
 mod service_tokens;

@@ -12,10 +12,10 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::access_keys::about;
-use super::difference::between;
 use super::proof::ask;
 use super::{Administration, By, NotProved};
 use crate::access_key::{AccessKey, KeyDetails, KeyHealth, KeyOwner};
+use crate::catalog::{difference, written};
 use crate::id::{AccessKeyId, RequestId};
 use crate::inventory::{Inventory, Snapshot};
 use crate::store::StoreError;
@@ -109,8 +109,8 @@ impl Administration {
             AccessKey { details: KeyDetails { owner: Some(owner.clone()), ..key.details.clone() }, ..key.clone() };
         let origin = Origin { request_id: RequestId::random(), client_address: None };
         let by = By { actor: Actor::Daemon, origin };
-        let changes = about(&key.name, between(Some(&key.details), Some(&proved.details)));
-        let entry = by.did(Action::AccessKeyChanged).changes(changes);
+        let fields = difference(&written(&key.details), &written(&proved.details));
+        let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, &fields));
         let change = self.store.replace_access_key(&proved, key.generation)?;
         match self.trail.commit(vec![change], vec![entry]).await {
             // It was replaced or removed: there is another key to prove, or none.

@@ -93,12 +93,10 @@ impl Administration {
         let changes = json!({
             "service_token": token.name.as_str(),
             "service_token_id": id,
-            "fields": {
-                "connectors": { "to": connectors },
-                "connector_ids": { "to": token.terms.connectors },
-                "networks": { "to": token.terms.networks },
-                "expires_at": { "to": expires_at },
-            },
+            "connectors": { "to": connectors },
+            "connector_ids": { "to": token.terms.connectors },
+            "networks": { "to": token.terms.networks },
+            "expires_at": { "to": expires_at },
         });
         let entry = by.did(Action::ServiceTokenCreated).changes(changes);
         let change = self.store.add_service_token(&token, &hash)?;

@@ -40,7 +40,7 @@ impl<'s> Reader<'s> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 ACCESS_KEY => {
-                    self.entries(ACCESS_KEY, value, &mut keys, |reader, name, entry| reader.access_key(name, entry))
+                    self.entries(ACCESS_KEY, value, &mut keys, |reader, name, entry| reader.access_key(name, entry));
                 }
                 CONNECTOR => self.entries(CONNECTOR, value, &mut connectors, Self::connector),
                 other => {

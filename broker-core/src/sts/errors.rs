@@ -41,19 +41,20 @@ impl StsError {
     {
         match error {
             SdkError::ServiceError(service) => {
-                let Some(code) = error.code() else {
-                    return if service.raw().status().is_server_error() {
-                        Self::Unavailable(None)
-                    } else {
-                        Self::Unusable("an error without a code")
-                    };
+                let server_error = service.raw().status().is_server_error();
+                let told = match error.code() {
+                    Some(code) => Some(AwsRefusal {
+                        code: shown(code),
+                        message: shown(error.message().unwrap_or_default()),
+                        request_id: error.request_id().map(shown),
+                    }),
+                    None => service.raw().body().bytes().and_then(told),
                 };
-                let refusal = AwsRefusal {
-                    code: shown(code),
-                    message: shown(error.message().unwrap_or_default()),
-                    request_id: error.request_id().map(shown),
-                };
-                Self::of_code(refusal, service.raw().status().is_server_error())
+                match told {
+                    Some(refusal) => Self::of_code(refusal, server_error),
+                    None if server_error => Self::Unavailable(None),
+                    None => Self::Unusable("an error without a code"),
+                }
             }
             SdkError::ResponseError(_) => Self::Unusable("it is cut off or not XML"),
             SdkError::ConstructionFailure(_) => Self::Unusable("the request could not be made"),
@@ -90,6 +91,22 @@ impl StsError {
     }
 }
 
+/// Some stand-ins for AWS, moto among them, put one element more around the error than the SDK looks into.
+fn told(body: &[u8]) -> Option<AwsRefusal> {
+    let text = std::str::from_utf8(body).ok()?;
+    let within = |tag: &str| {
+        let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+        rest.split_once(&format!("</{tag}>")).map(|(value, _)| value)
+    };
+    let code = within("Code")?;
+    let is_code = !code.is_empty() && code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_code.then(|| AwsRefusal {
+        code: code.to_owned(),
+        message: shown(within("Message").unwrap_or_default()),
+        request_id: within("RequestId").or_else(|| within("RequestID")).map(shown),
+    })
+}
+
 /// A peer's text, short and without control characters.
 fn shown(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(MAX_SHOWN).collect()
@@ -114,6 +131,18 @@ mod tests {
         assert!(matches!(code("AccessDenied", false), StsError::Refused(_)));
         assert!(matches!(code("NeverHeardOf", true), StsError::Unavailable(_)));
         assert!(matches!(code("RegionDisabledException", false), StsError::Refused(_)));
+    }
+
+    #[test]
+    fn an_error_is_found_one_element_deeper_as_well() {
+        let error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+        let body = format!("<ErrorResponse><Errors>{error}</Errors><RequestId>1</RequestId></ErrorResponse>");
+        let refusal = told(body.as_bytes()).unwrap();
+        assert_eq!((refusal.code.as_str(), refusal.message.as_str()), ("AccessDenied", "no"));
+        assert_eq!(refusal.request_id.as_deref(), Some("1"));
+        for other in ["", "<html><Code>", "<Code></Code>", "<Code><b>x</b></Code>", "<Message>no</Message>"] {
+            assert_eq!(told(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

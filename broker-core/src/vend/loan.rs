@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::entitlement::Entitlement;
+use crate::entitlement::{Entitlement, Grant};
 use crate::sts::{OpenKey, StsRequest};
 use crate::trail::{Action, Actor, Entry, Outcome, VendedFacts};
 
@@ -17,8 +17,12 @@ pub(super) struct Loan {
 }
 
 impl Loan {
-    /// The record of it.
-    pub(super) fn entry(&self, action: Action, asking: &Asking<'_>) -> Entry {
+    /// The record of it: of an action, which is another one where nothing but being an administrator permits it.
+    pub(super) fn entry(&self, asking: &Asking<'_>, granted: Action, as_administrator: Action) -> Entry {
+        let action = match self.entitlement.grant() {
+            Grant::Administrator => as_administrator,
+            Grant::Groups(_) | Grant::ServiceToken => granted,
+        };
         let mut facts = VendedFacts {
             access_key_id: Some(self.vended.credentials.access_key_id.clone()),
             reused: Some(self.vended.reused),

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::console::{ConsoleLink, Federation, LinkRequest};
 use crate::destination::{Destination, DestinationError};
-use crate::entitlement::{Entitlement, Grant, Rules};
+use crate::entitlement::{Entitlement, Rules};
 use crate::inventory::Inventory;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
@@ -120,13 +120,9 @@ impl Broker {
         ask: &VendRequest,
     ) -> Result<Recorded<Vended>, VendError> {
         let loan = self.lend(asking, name, ask).await;
-        let action = |loan: &Loan| match loan.entitlement.grant() {
-            Grant::Administrator => Action::VendAsAdministrator,
-            Grant::Groups(_) | Grant::ServiceToken => Action::Vend,
-        };
         match loan {
             Ok(loan) => {
-                let entry = loan.entry(action(&loan), asking);
+                let entry = loan.entry(asking, Action::Vend, Action::VendAsAdministrator);
                 let entry = ask.reason.iter().fold(entry, Entry::reason);
                 Ok(self.trail.record(entry, loan.vended).await?)
             }
@@ -146,7 +142,10 @@ impl Broker {
             Ok((loan, identity))
         };
         match asked.await {
-            Ok((loan, identity)) => Ok(self.trail.record(loan.entry(Action::CallerIdentity, asking), identity).await?),
+            Ok((loan, identity)) => {
+                let entry = loan.entry(asking, Action::CallerIdentity, Action::CallerIdentityAsAdministrator);
+                Ok(self.trail.record(entry, identity).await?)
+            }
             Err(error) => Err(self.refuse(asking, name, Action::CallerIdentity, error).await),
         }
     }
@@ -176,7 +175,10 @@ impl Broker {
             Ok((loan, link))
         };
         match linked.await {
-            Ok((loan, link)) => Ok(self.trail.record(loan.entry(Action::ConsoleUrl, asking), link).await?),
+            Ok((loan, link)) => {
+                let entry = loan.entry(asking, Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
+                Ok(self.trail.record(entry, link).await?)
+            }
             Err(error) => Err(self.refuse(asking, name, Action::ConsoleUrl, error).await),
         }
     }
@@ -215,6 +217,10 @@ impl Broker {
         // The wait may have been long: whoever was removed meanwhile gets nothing.
         let caller = self.sign_in.again(asking.caller).await?;
         let entitlement = self.prove(&caller, name)?;
+        // What was obtained for a connector that is gone is not given for another of the same name.
+        if entitlement.connector().id != connector.id {
+            return Err(VendError::NoSuchConnector);
+        }
 
         let arn = match (&obtained.credentials.arn, &stored.details.owner) {
             (Some(arn), _) => Some(arn.clone()),

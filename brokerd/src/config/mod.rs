@@ -2,6 +2,7 @@
 
 mod aws;
 mod directory;
+mod environment;
 mod fields;
 mod listen;
 mod load;
@@ -27,6 +28,7 @@ use broker_core::vault::MasterKey;
 use ipnet::IpNet;
 use url::Url;
 
+pub use self::environment::{HandOverError, take_out_of_environment};
 pub use self::fields::{Level, LogFormat};
 pub use self::master_key::sealing_key_file;
 

@@ -22,17 +22,17 @@ impl FormsLead {
 
     /// And from there on to the sign-in hosts and consoles of these partitions.
     pub(crate) fn to_console(partitions: &[Partition], public: &PublicUrl) -> Self {
-        let mut sources = String::from("'self'");
+        let mut sources = vec!["'self'".to_owned()];
         for partition in partitions {
             // Between the federation endpoint and the page that was asked for lie redirects by hosts that AWS may change.
             let domain = partition.sign_in_host().split_once('.').map_or("", |(_, domain)| domain);
-            sources.push_str(&format!(" https://*.{domain}"));
+            sources.push(format!("https://*.{domain}"));
         }
         // Played on one machine, AWS is a stand-in there.
         if !public.is_https() {
-            sources.push_str(" http://127.0.0.1:* http://localhost:*");
+            sources.push("http://127.0.0.1:* http://localhost:*".to_owned());
         }
-        Self(sources)
+        Self(sources.join(" "))
     }
 }
 

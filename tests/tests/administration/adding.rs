@@ -7,12 +7,12 @@ use broker_core::store::Store;
 use broker_core::trail::Action;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use tests::stores::House;
+use tests::stores::Storehouse;
 
 use super::{BROKER, MAIN, OTHER_USER, Office, ROOT, SECRET, WRONG, by, details, new_key};
 
 tests::where_others_reach_in! {
-    async fn a_right_key_is_sealed_and_says_whose_it_is(house: House) {
+    async fn a_right_key_is_sealed_and_says_whose_it_is(house: Storehouse) {
         let office = Office::open(&house).await;
         let key = office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await;
         let added = key.unwrap();
@@ -33,11 +33,12 @@ tests::where_others_reach_in! {
             "owner.account": { "to": "111111111111" },
             "owner.arn": { "to": BROKER },
             "secret_access_key": "changed",
+            "access_key": "main",
         });
-        assert_eq!(records[0]["changes"], json!({ "access_key": "main", "fields": fields }));
+        assert_eq!(records[0]["changes"], fields);
     }
 
-    async fn what_aws_refuses_leaves_nothing_behind(house: House) {
+    async fn what_aws_refuses_leaves_nothing_behind(house: Storehouse) {
         let office = Office::open(&house).await;
         let refused = async |id: &str, secret: &str| {
             let new = new_key("main", id, secret);
@@ -59,7 +60,7 @@ tests::where_others_reach_in! {
         assert!(office.records(Action::AccessKeyAdded).await.is_empty());
     }
 
-    async fn a_silent_or_strange_aws_is_told_apart_and_can_be_done_without(house: House) {
+    async fn a_silent_or_strange_aws_is_told_apart_and_can_be_done_without(house: Storehouse) {
         let office = Office::open(&house).await;
         let refused = async |name: &str, endpoint: &str| {
             let mut new = new_key(name, MAIN, SECRET);
@@ -80,7 +81,7 @@ tests::where_others_reach_in! {
         assert_eq!(office.sim.count("GetCallerIdentity"), 0);
     }
 
-    async fn a_name_belongs_to_one_key_and_a_secret_is_whole(house: House) {
+    async fn a_name_belongs_to_one_key_and_a_secret_is_whole(house: Storehouse) {
         let office = Office::open(&house).await;
         let add = async |name: &str, secret: &str| {
             office.administration.add_access_key(new_key(name, MAIN, secret), Proof::Skipped, &by()).await
@@ -92,7 +93,7 @@ tests::where_others_reach_in! {
         }
     }
 
-    async fn a_key_in_use_stays_and_says_who_uses_it(house: House) {
+    async fn a_key_in_use_stays_and_says_who_uses_it(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
         let name = "main".to_owned().try_into().unwrap();
@@ -112,12 +113,12 @@ tests::where_others_reach_in! {
         office.administration.remove_access_key(&name, &by()).await.unwrap();
         assert!(office.key("main").await.is_none());
         let records = office.records(Action::AccessKeyRemoved).await;
-        assert_eq!(records[0]["changes"]["fields"]["aws_key_id"], json!({ "from": MAIN }));
+        assert_eq!(records[0]["changes"]["aws_key_id"], json!({ "from": MAIN }));
         let error = office.administration.remove_access_key(&name, &by()).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::Unknown(_)), "{error:?}");
     }
 
-    async fn the_files_keys_are_changed_in_the_file(house: House) {
+    async fn the_files_keys_are_changed_in_the_file(house: Storehouse) {
         let office = Office::open(&house).await;
         let key = office.file_key("main", details(MAIN), SECRET).await;
         let error = office.administration.remove_access_key(&key.name, &by()).await.unwrap_err();
@@ -127,7 +128,7 @@ tests::where_others_reach_in! {
         assert!(matches!(error, AccessKeyError::ReadOnly(_)), "{error:?}");
     }
 
-    async fn without_a_record_nothing_changes(house: House) {
+    async fn without_a_record_nothing_changes(house: Storehouse) {
         let office = Office::open(&house).await;
         house.hands().await.run("ALTER TABLE trail RENAME TO trail_elsewhere").await;
         let added = office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await;

@@ -6,12 +6,12 @@ use broker_core::file::Environment;
 use broker_core::name::DirectoryName;
 use broker_core::trail::Action;
 use serde_json::json;
-use tests::stores::House;
+use tests::stores::Storehouse;
 
 use super::{MAIN, Office, SECRET, by, new_key};
 
 tests::where_others_reach_in! {
-    async fn a_plan_is_done_whole_with_a_record_for_each_change(house: House) {
+    async fn a_plan_is_done_whole_with_a_record_for_each_change(house: Storehouse) {
         let office = Office::open(&house).await;
         let before = Desk::new().read(&["a", "b"], 3600);
         office.administration.apply_unattended(&before, &by()).await.unwrap();
@@ -27,14 +27,14 @@ tests::where_others_reach_in! {
         office.administration.apply(&after, plan, &by()).await.unwrap();
         assert_eq!(office.names().await, ["b", "c"]);
         let changed = office.records(Action::ConnectorChanged).await;
-        assert_eq!(changed[0]["changes"]["fields"], json!({ "principal.assume_role.max_duration_seconds": { "from": 3600, "to": 7200 } }));
+        assert_eq!(changed[0]["changes"], json!({ "principal.assume_role.max_duration_seconds": { "from": 3600, "to": 7200 } }));
         assert_eq!(recorded(office.records(Action::ConnectorRemoved).await), ["a"]);
 
         let again = office.administration.apply_unattended(&after, &by()).await.unwrap();
         assert!(again.is_empty());
     }
 
-    async fn nobody_there_means_that_a_file_without_connectors_does_not_count(house: House) {
+    async fn nobody_there_means_that_a_file_without_connectors_does_not_count(house: Storehouse) {
         let office = Office::open(&house).await;
         let desk = Desk::new();
         office.administration.apply_unattended(&desk.read(&["a", "b"], 3600), &by()).await.unwrap();
@@ -47,7 +47,7 @@ tests::where_others_reach_in! {
         assert!(office.names().await.is_empty(), "somebody agreed to it");
     }
 
-    async fn what_was_agreed_to_is_done_though_others_were_faster(house: House) {
+    async fn what_was_agreed_to_is_done_though_others_were_faster(house: Storehouse) {
         let office = Office::open(&house).await;
         let desk = Desk::new();
         let file = desk.read(&["a", "b"], 3600);
@@ -72,7 +72,7 @@ tests::where_others_reach_in! {
         assert!(office.administration.plan(&next).await.unwrap().is_empty());
     }
 
-    async fn nodes_that_start_at_once_agree(house: House) {
+    async fn nodes_that_start_at_once_agree(house: Storehouse) {
         let office = Office::open(&house).await;
         let file = Desk::new().read(&["a", "b"], 3600);
         let by = by();
@@ -82,7 +82,7 @@ tests::where_others_reach_in! {
         assert_eq!(office.records(Action::ConnectorAdded).await.len(), 2);
     }
 
-    async fn what_the_api_owns_is_not_taken_over(house: House) {
+    async fn what_the_api_owns_is_not_taken_over(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
         let error = office.administration.apply_unattended(&Desk::new().read(&["a"], 3600), &by()).await.unwrap_err();

@@ -21,7 +21,7 @@ use broker_core::sts::{AwsSts, Outbound, StsSettings};
 use broker_core::trail::{Action, Actor, Origin, Trail};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use tests::stores::{House, entry};
+use tests::stores::{Storehouse, entry};
 use tokio::time::Instant;
 
 /// An installation, and the AWS that it asks.
@@ -35,7 +35,7 @@ struct Office {
 }
 
 impl Office {
-    async fn open(house: &House) -> Self {
+    async fn open(house: &Storehouse) -> Self {
         let opened = house.open().await;
         let trail = house.trail(&opened);
         let sim = Sim::start(world(), ([127, 0, 0, 1], 0).into()).await.unwrap();

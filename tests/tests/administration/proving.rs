@@ -5,12 +5,12 @@ use std::time::Duration;
 use broker_core::administration::Proof;
 use broker_core::inventory::Inventory;
 use broker_core::trail::Action;
-use tests::stores::House;
+use tests::stores::Storehouse;
 
 use super::{BROKER, MAIN, OTHER_USER, Office, ROOT, SECOND, SECRET, WRONG, by, details, new_key};
 
 tests::where_others_reach_in! {
-    async fn the_files_keys_get_their_owner_without_becoming_other_keys(house: House) {
+    async fn the_files_keys_get_their_owner_without_becoming_other_keys(house: Storehouse) {
         let office = Office::open(&house).await;
         let main = office.file_key("main", details(MAIN), SECRET).await;
         let proving = Proving::begin(&office).await;
@@ -23,7 +23,7 @@ tests::where_others_reach_in! {
         assert_eq!(office.once_owned("late").await, "arn:aws:iam::111111111111:user/other");
         let records = office.records(Action::AccessKeyChanged).await;
         assert_eq!(records.len(), 2);
-        assert_eq!((&records[0]["actor"], &records[0]["changes"]["fields"]["owner.arn"]["to"]), (&"brokerd".into(), &BROKER.into()));
+        assert_eq!((&records[0]["actor"], &records[0]["changes"]["owner.arn"]["to"]), (&"brokerd".into(), &BROKER.into()));
 
         // And then there is nothing to do.
         office.sim.forget_calls();
@@ -32,7 +32,7 @@ tests::where_others_reach_in! {
         drop(proving);
     }
 
-    async fn what_aws_says_of_a_bad_key_is_noted_and_a_roots_is_never_owned(house: House) {
+    async fn what_aws_says_of_a_bad_key_is_noted_and_a_roots_is_never_owned(house: Storehouse) {
         let office = Office::open(&house).await;
         office.file_key("bad", details(MAIN), WRONG).await;
         office.file_key("root", details(ROOT), SECRET).await;
@@ -47,7 +47,7 @@ tests::where_others_reach_in! {
         drop(proving);
     }
 
-    async fn an_aws_that_was_away_is_asked_again(house: House) {
+    async fn an_aws_that_was_away_is_asked_again(house: Storehouse) {
         let office = Office::open(&house).await;
         office.sim.faults().times(2, aws_sim::Calls::any(), aws_sim::Fault::ServiceUnavailable);
         office.file_key("main", details(MAIN), SECRET).await;

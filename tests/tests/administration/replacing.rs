@@ -5,12 +5,12 @@ use broker_core::administration::{AccessKeyError, NotProved, Proof};
 use broker_core::trail::Action;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use tests::stores::House;
+use tests::stores::Storehouse;
 
 use super::{BROKER, MAIN, OTHER_ACCOUNT, OTHER_USER, Office, SECOND, SECRET, WRONG, by, new_key};
 
 tests::where_others_reach_in! {
-    async fn a_second_key_of_the_same_user_takes_over_for_all_connectors(house: House) {
+    async fn a_second_key_of_the_same_user_takes_over_for_all_connectors(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await.unwrap();
         office.connector("deploy", "main", "user").await;
@@ -24,11 +24,11 @@ tests::where_others_reach_in! {
         assert_eq!(after.details.owner, before.details.owner);
         assert_eq!(after.open(&office.opened.vault).unwrap().expose_secret(), SECRET);
         let records = office.records(Action::AccessKeyChanged).await;
-        let fields = json!({ "aws_key_id": { "from": MAIN, "to": SECOND }, "secret_access_key": "changed" });
-        assert_eq!(records[0]["changes"], json!({ "access_key": "main", "fields": fields }));
+        let key_id = json!({ "from": MAIN, "to": SECOND });
+        assert_eq!(records[0]["changes"], json!({ "access_key": "main", "aws_key_id": key_id, "secret_access_key": "changed" }));
     }
 
-    async fn another_accounts_or_users_key_is_a_conflict(house: House) {
+    async fn another_accounts_or_users_key_is_a_conflict(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await.unwrap();
         for (id, arn) in [
@@ -44,7 +44,7 @@ tests::where_others_reach_in! {
         assert!(office.records(Action::AccessKeyChanged).await.is_empty());
     }
 
-    async fn a_secret_is_proved_itself_and_not_one_that_was_tried_before(house: House) {
+    async fn a_secret_is_proved_itself_and_not_one_that_was_tried_before(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await.unwrap();
         let replace = async |id: &str, secret: &str, seen| {
@@ -64,7 +64,7 @@ tests::where_others_reach_in! {
         assert!(matches!(error, AccessKeyError::NotProved(NotProved::Refused(_))), "{error:?}");
     }
 
-    async fn unproved_the_same_key_keeps_its_owner_and_another_has_none(house: House) {
+    async fn unproved_the_same_key_keeps_its_owner_and_another_has_none(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await.unwrap();
         let replace = async |id: &str| {
@@ -76,7 +76,7 @@ tests::where_others_reach_in! {
         assert_eq!(office.key("main").await.unwrap().generation, 3);
     }
 
-    async fn a_key_that_could_not_serve_its_connectors_is_refused(house: House) {
+    async fn a_key_that_could_not_serve_its_connectors_is_refused(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await.unwrap();
         office.connector("deploy", "main", "user").await;
@@ -97,7 +97,7 @@ tests::where_others_reach_in! {
         replace(json!({ "serves": { "connectors": ["deploy"] }, "region": "eu-west-1" })).await.unwrap();
     }
 
-    async fn the_second_of_two_editors_is_told(house: House) {
+    async fn the_second_of_two_editors_is_told(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
         let replace = async |seen| {

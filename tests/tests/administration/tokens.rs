@@ -11,12 +11,12 @@ use broker_core::sign_in::{AuthenticateError, Settings, SignIn};
 use broker_core::trail::{Action, Origin};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use tests::stores::House;
+use tests::stores::Storehouse;
 
 use super::{MAIN, Office, SECRET, by, new_key};
 
 tests::where_others_reach_in! {
-    async fn a_token_works_until_it_is_revoked_or_ends(house: House) {
+    async fn a_token_works_until_it_is_revoked_or_ends(house: Storehouse) {
         let office = Office::with_connectors(&house).await;
         let sign_in = office.sign_in(&house);
         let (text, token) = office.administration.create_service_token(wanted("ci", &["nightly"]), &by()).await.unwrap();
@@ -28,7 +28,7 @@ tests::where_others_reach_in! {
         let listed = office.administration.service_tokens().await.unwrap();
         assert_eq!(listed[0].terms, token.terms);
         let records = office.records(Action::ServiceTokenCreated).await;
-        assert_eq!(records[0]["changes"]["fields"]["connectors"], json!({ "to": ["nightly"] }));
+        assert_eq!(records[0]["changes"]["connectors"], json!({ "to": ["nightly"] }));
         assert!(!records[0].to_string().contains(text.expose_secret()));
 
         let by_name = TokenIdentifier::Name("ci".to_owned().try_into().unwrap());
@@ -45,7 +45,7 @@ tests::where_others_reach_in! {
         office.administration.revoke_service_token(&TokenIdentifier::Id(token.id), &by()).await.unwrap();
     }
 
-    async fn a_token_is_for_system_connectors_that_are_there(house: House) {
+    async fn a_token_is_for_system_connectors_that_are_there(house: Storehouse) {
         let office = Office::with_connectors(&house).await;
         let create = async |connectors: &[&str]| {
             office.administration.create_service_token(wanted("ci", connectors), &by()).await.unwrap_err()
@@ -57,7 +57,7 @@ tests::where_others_reach_in! {
         assert!(office.records(Action::ServiceTokenCreated).await.is_empty());
     }
 
-    async fn a_token_ends_within_a_year_and_has_a_name_of_its_own(house: House) {
+    async fn a_token_ends_within_a_year_and_has_a_name_of_its_own(house: Storehouse) {
         let office = Office::with_connectors(&house).await;
         let create = async |name: &str, seconds: u32| {
             let expires_at = Some(after(house.clock.now(), seconds));
@@ -71,7 +71,7 @@ tests::where_others_reach_in! {
         assert!(matches!(create("b", 60).await, Err(ServiceTokenError::Taken(name)) if name.as_str() == "b"));
     }
 
-    async fn revoking_does_not_wait_for_the_trail(house: House) {
+    async fn revoking_does_not_wait_for_the_trail(house: Storehouse) {
         let office = Office::with_connectors(&house).await;
         let sign_in = office.sign_in(&house);
         let (text, token) = office.administration.create_service_token(wanted("ci", &["nightly"]), &by()).await.unwrap();
@@ -91,7 +91,7 @@ tests::where_others_reach_in! {
         panic!("it was never recorded");
     }
 
-    async fn a_row_that_is_not_ours_can_still_be_revoked(house: House) {
+    async fn a_row_that_is_not_ours_can_still_be_revoked(house: Storehouse) {
         let office = Office::with_connectors(&house).await;
         let (_, token) = office.administration.create_service_token(wanted("ci", &["nightly"]), &by()).await.unwrap();
         house.hands().await.run("UPDATE service_tokens SET name = 'root'").await;
@@ -104,7 +104,7 @@ tests::where_others_reach_in! {
 
 impl Office {
     /// With the connectors `deploy`, for people, and `nightly`, for jobs.
-    async fn with_connectors(house: &House) -> Self {
+    async fn with_connectors(house: &Storehouse) -> Self {
         let office = Self::open(house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
         office.connector("deploy", "main", "user").await;
@@ -112,7 +112,7 @@ impl Office {
         office
     }
 
-    fn sign_in(&self, house: &House) -> SignIn {
+    fn sign_in(&self, house: &Storehouse) -> SignIn {
         let settings =
             Settings { idle_seconds: 600, absolute_seconds: 600, recheck_seconds: 300, admin_groups: BTreeSet::new() };
         SignIn::new(self.store.clone(), Vec::new(), self.trail.clone(), house.clock.clone(), settings)

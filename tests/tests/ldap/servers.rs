@@ -57,6 +57,18 @@ async fn when_all_servers_are_down_it_is_an_outage_in_bounded_time() {
 }
 
 #[tokio::test]
+async fn the_deadline_is_for_all_attempts_together() {
+    let hung = [Played::that_hangs(), Played::that_hangs(), Played::that_hangs()].map(|server| server.url());
+    let mut config = Config::plain(&hung.each_ref().map(String::as_str));
+    config.more.push_str("\noperation_timeout_seconds = 1\ndeadline_seconds = 2");
+    let directory = config.open();
+    let started = Instant::now();
+    let outage = outage(&directory, "ada", "ada secret").await;
+    assert!(outage.contains("within 2 seconds"), "{outage}");
+    assert!(started.elapsed() < Duration::from_millis(2_900), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
 async fn a_wrong_password_counts_once_however_many_servers_there_are() {
     let servers = [plain_slapd(), plain_slapd()];
     let directory = Config::plain(&[&servers[0].ldap_url(), &servers[1].ldap_url()]).open();

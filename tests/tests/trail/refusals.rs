@@ -92,7 +92,7 @@ on_every_engine! {
         let counted: u64 = strangers.iter().filter_map(|record| record.count).sum();
         let counters = strangers.iter().filter(|record| record.count.is_some()).count();
         let whole = strangers.len() - counters;
-        assert_eq!(u64::try_from(whole).unwrap() + counted, FLOOD.into(), "each is in the trail, whole or counted");
+        assert_eq!(u64::try_from(whole).unwrap() + counted, u64::from(FLOOD), "each is in the trail, whole or counted");
         assert!(counters <= 1_001 && whole <= 10_010, "{counters} counters, {whole} whole");
         let (_, many) = whole_and_counted(&records, None);
         assert_eq!(many.len(), 1, "sources beyond the last window share a counter that names no address");

@@ -1,1 +1,150 @@
-//! x
+//! Links that open AWS's console signed in.
+
+use aws_sim::{Calls, Fault, Outcome};
+use reqwest::Url;
+use serde_json::{Value, json};
+use tests::world::{Answer, Asker, World, seconds_until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_opens_the_console_as_the_person_and_says_nothing_of_itself_elsewhere() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let home = "https://console.aws.amazon.com/";
+    let reports = "https://eu-central-1.console.aws.amazon.com/s3/buckets/reports";
+    for (connector, arn, destination) in [
+        ("deploy", "arn:aws:sts::111111111111:assumed-role/deploy/ada", home),
+        ("reports", "arn:aws:sts::111111111111:federated-user/ada", reports),
+    ] {
+        let answer = link(&ada, connector, &json!({})).await;
+        let made = answer.good();
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(made.as_object().unwrap().len(), 2);
+        let left = seconds_until(&made["expires_at"]);
+        assert!((840..=900).contains(&left), "a quarter of an hour at most: {left}");
+
+        let url: Url = made["url"].as_str().unwrap().parse().unwrap();
+        let page = visit(&url).await;
+        assert!(page.contains(arn) && page.contains(destination), "{page}");
+        assert!(page.contains(&world.brokerd.url()), "AWS sends people back to us: {page}");
+        let token = url.query_pairs().find(|(name, _)| name == "SigninToken").unwrap().1.into_owned();
+        assert!(!world.brokerd.log().contains(&token) && !format!("{:?}", world.trail()).contains(&token));
+        assert_eq!(world.trail_of(connector), ["person:corp/ada console_url success"]);
+        let records = world.trail();
+        let record = records.iter().rfind(|record| record["connector"] == connector).unwrap();
+        assert!(record["access_key_id"].as_str().unwrap().starts_with("ASIA"), "{record}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_duration_goes_to_aws_for_roles_only() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let asked = json!({ "session_duration_seconds": 7_200 });
+    let url: Url = link(&ada, "deploy", &asked).await.good()["url"].as_str().unwrap().parse().unwrap();
+    assert_eq!(world.sent("getSigninToken", "SessionDuration").as_deref(), Some("7200"));
+    assert!(visit(&url).await.contains("signed in as"));
+
+    link(&ada, "reports", &asked).await.good();
+    assert_eq!(world.sent("getSigninToken", "SessionDuration"), None, "AWS refuses it for federated users");
+    link(&ada, "deploy", &json!({})).await.good();
+    assert_eq!(world.sent("getSigninToken", "SessionDuration"), None);
+
+    for outside in [0, 899, 43_201] {
+        let problem = link(&ada, "deploy", &json!({ "session_duration_seconds": outside }))
+            .await
+            .problem("400 duration_out_of_range");
+        assert_eq!((&problem["minimum_seconds"], &problem["maximum_seconds"]), (&json!(900), &json!(43_200)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duration_that_aws_refuses_is_left_out_once() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let refusal =
+        || Fault::Refusal { status: 400, code: "BadRequest", message: "SessionDuration is not valid".to_owned() };
+    world.sim.faults().once(Calls::of("getSigninToken"), refusal());
+    link(&ada, "deploy", &json!({ "session_duration_seconds": 7_200 })).await.good();
+    let sent: Vec<Option<String>> =
+        world.calls("getSigninToken").into_iter().map(|mut call| call.parameters.remove("SessionDuration")).collect();
+    assert_eq!(sent, [Some("7200".to_owned()), None]);
+
+    world.sim.forget_calls();
+    world.sim.faults().times(5, Calls::of("getSigninToken"), refusal());
+    link(&ada, "deploy", &json!({ "session_duration_seconds": 7_200 })).await.problem("502 aws_refused");
+    assert_eq!(world.calls("getSigninToken").len(), 2, "once, not for ever");
+    world.sim.faults().clear();
+    world.sim.faults().times(5, Calls::of("getSigninToken"), refusal());
+    link(&ada, "deploy", &json!({})).await.problem("502 aws_refused");
+    assert_eq!(world.calls("getSigninToken").len(), 3, "nothing to leave out, nothing to try");
+    assert_eq!(world.trail_of("deploy")[1..], ["person:corp/ada console_url failed"; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_leads_to_the_console_of_the_partition_and_nowhere_else() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let wanted = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logs:";
+    let url: Url =
+        link(&ada, "deploy", &json!({ "destination": wanted })).await.good()["url"].as_str().unwrap().parse().unwrap();
+    assert!(visit(&url).await.contains("us-east-1.console.aws.amazon.com/cloudwatch"));
+    world.sim.forget_calls();
+    for elsewhere in [
+        "http://console.aws.amazon.com/",
+        "https://console.aws.amazon.com.evil.example/",
+        "https://evilconsole.aws.amazon.com/",
+        "https://console.aws.amazon.com@evil.example/",
+        "https://user@console.aws.amazon.com/",
+        "https://console.aws.amazon.com:8443/",
+        "https://console.amazonaws.cn/",
+        "https://console.amazonaws-us-gov.com/",
+        "https://signin.aws.amazon.com/federation",
+        "//evil.example/",
+        "/s3",
+        "javascript:alert(1)",
+        "",
+    ] {
+        link(&ada, "deploy", &json!({ "destination": elsewhere })).await.problem("400 destination_not_allowed");
+    }
+    assert_eq!(world.sim.calls().len(), 0, "AWS is not asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_tokens_have_no_console() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    assert_eq!(ada.get("/v1/connectors/raw").await.good()["console"], false);
+    link(&ada, "raw", &json!({})).await.problem("400 console_not_supported");
+    assert_eq!(world.calls("GetSessionToken").len(), 0);
+    link(&world.person("bob").await, "raw", &json!({})).await.problem("404 not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_at_the_federation_endpoint_is_said_and_recorded() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    for fault in
+        [Fault::ServiceUnavailable, Fault::InternalFailure, Fault::NotXml, Fault::Truncated, Fault::DroppedConnection]
+    {
+        world.sim.faults().once(Calls::of("getSigninToken"), fault.clone());
+        let answer = link(&ada, "deploy", &json!({})).await;
+        answer.problem("503 aws_unavailable");
+        assert!(answer.header("retry-after").is_some(), "{fault:?}");
+        assert!(!answer.text.contains("doctype"), "{}", answer.text);
+    }
+    assert_eq!(world.trail_of("deploy"), ["person:corp/ada console_url failed"; 5]);
+    let good = world.calls("getSigninToken").into_iter().filter(|call| call.outcome == Outcome::Ok).count();
+    assert_eq!(good, 3, "AWS gave tokens that nobody received");
+}
+
+async fn link(asker: &Asker, connector: &str, body: &Value) -> Answer {
+    asker.post(&format!("/v1/connectors/{connector}/console-url"), body).await
+}
+
+/// What AWS shows to whoever follows the link.
+async fn visit(url: &Url) -> String {
+    let (origin, path) = (url.origin().ascii_serialization(), format!("{}?{}", url.path(), url.query().unwrap()));
+    let answer = Asker::at(&origin).get(&path).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.text
+}

@@ -7,7 +7,11 @@ use tests::world::{World, seconds_until};
 async fn credentials_live_as_long_as_was_asked_within_the_connectors_limits() {
     let world = World::open().await;
     let ada = world.person("ada").await;
-    let kinds = [("deploy", "AssumeRole", 14_400), ("reports", "GetFederationToken", 43_200), ("raw", "GetSessionToken", 7_200)];
+    let kinds = [
+        ("deploy", "AssumeRole", 14_400),
+        ("reports", "GetFederationToken", 43_200),
+        ("raw", "GetSessionToken", 7_200),
+    ];
     for (connector, action, maximum) in kinds {
         let shown = ada.get(&format!("/v1/connectors/{connector}")).await.good();
         assert_eq!(shown["default_duration_seconds"], 3_600, "{connector}");
@@ -15,13 +19,18 @@ async fn credentials_live_as_long_as_was_asked_within_the_connectors_limits() {
         for (asked, seconds) in [(json!({}), 3_600), (json!(900), 900), (json!(maximum), maximum)] {
             let body = if asked.is_number() { json!({ "duration_seconds": asked }) } else { asked };
             let vended = ada.vended(connector, &body).await;
-            assert_eq!(world.sent(action, "DurationSeconds"), Some(seconds.to_string()), "AWS's own default never counts");
+            assert_eq!(
+                world.sent(action, "DurationSeconds"),
+                Some(seconds.to_string()),
+                "AWS's own default never counts"
+            );
             let left = seconds_until(&vended["expiration"]);
             assert!((seconds - 30..=seconds).contains(&left), "{connector}: {left} of {seconds}");
         }
         let calls = world.calls(action).len();
         for outside in [0, 1, 899, maximum + 1, 129_600, i64::from(u32::MAX)] {
-            let problem = ada.vend(connector, &json!({ "duration_seconds": outside })).await.problem("400 duration_out_of_range");
+            let problem =
+                ada.vend(connector, &json!({ "duration_seconds": outside })).await.problem("400 duration_out_of_range");
             assert_eq!((&problem["minimum_seconds"], &problem["maximum_seconds"]), (&json!(900), &json!(maximum)));
         }
         assert_eq!(world.calls(action).len(), calls, "AWS is not asked");

@@ -66,8 +66,6 @@ async fn the_exports_mean_the_same_in_sh_and_bash_and_the_aws_cli_takes_them() {
     let world = World::open().await;
     let ada = world.person("ada").await;
     for (connector, arn, _, _) in KINDS {
-        let answer = ada.vend(&format!("{connector}/credentials?format=env#"), &json!({})).await;
-        assert_eq!(answer.status, 404, "only a query chooses the format");
         let answer = ada.post(&format!("/v1/connectors/{connector}/credentials?format=env"), &json!({})).await;
         assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));

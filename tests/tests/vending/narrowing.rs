@@ -78,11 +78,20 @@ async fn mistakes_in_a_policy_are_shown_by_line_and_column() {
     assert_eq!(place(written).await, (4, 15), "of the policy's own text");
     assert_eq!(place(&json!(written).to_string()).await, (4, 15), "in a string as well");
     for (policy, said) in [
-        (json!({}), "Version"),
+        (json!({}), "Statement"),
         (json!({ "Version": "2012-10-17", "Statement": [] }), "Statement"),
-        (json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "*", "Principal": "*" }] }), "Principal"),
-        (json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "漢*" }] }), "漢"),
-        (json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "x".repeat(2_048) }] }), "2048"),
+        (
+            json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "*", "Principal": "*" }] }),
+            "Principal",
+        ),
+        (
+            json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "漢*" }] }),
+            "漢",
+        ),
+        (
+            json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": format!("arn:aws:s3:::{}", "x".repeat(2_048)) }] }),
+            "2048",
+        ),
         (json!("not a policy"), ""),
         (json!(""), ""),
     ] {
@@ -119,7 +128,8 @@ async fn what_aws_refuses_of_a_policy_comes_back_in_awss_own_words() {
         message: "Syntax errors in policy.".to_owned(),
     };
     world.sim.faults().once(aws_sim::Calls::of("AssumeRole"), malformed);
-    let problem = ada.vend("deploy", &json!({ "policy": policy("Allow", "s3:*", "*") })).await.problem("400 invalid_policy");
+    let problem =
+        ada.vend("deploy", &json!({ "policy": policy("Allow", "s3:*", "*") })).await.problem("400 invalid_policy");
     assert_eq!(problem["aws"]["code"], "MalformedPolicyDocument");
     assert_eq!(problem["aws"]["message"], "Syntax errors in policy.");
     assert_eq!(world.trail_of("deploy"), ["person:corp/ada vend failed"]);

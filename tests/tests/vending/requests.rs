@@ -40,7 +40,9 @@ async fn bodies_are_json_of_a_modest_size_or_empty() {
         Answer::of(request).await
     };
     let json = Some("application/json");
-    for rubbish in ["{", "null", "[]", "\"{}\"", "{} x", "\u{0}", "{\"fresh\":true,\"fresh\":false}", "{'fresh':true}"] {
+    for rubbish in
+        ["{", "null", "[]", "[900]", "\"{}\"", "{} x", "\u{0}", "{\"fresh\":true,\"fresh\":false}", "{'fresh':true}"]
+    {
         send(json, rubbish.into()).await.problem("400 invalid_request");
     }
     send(json, vec![0xff, 0xfe, b'{', b'}']).await.problem("400 invalid_request");
@@ -67,7 +69,9 @@ async fn what_is_not_there_is_a_problem_as_well() {
         assert_eq!(answer.header("allow"), Some("POST"), "{method}");
     }
     Answer::of(ada.request(Method::POST, "/v1/connectors")).await.problem("405 method_not_allowed");
-    for path in ["/v1", "/v1/", "/v1/credentials", "/v1/connectors/", "/v2/connectors", "/v1/connectors/deploy/credentials/"] {
+    for path in
+        ["/v1", "/v1/", "/v1/credentials", "/v1/connectors/", "/v2/connectors", "/v1/connectors/deploy/credentials/"]
+    {
         ada.get(path).await.problem("404 not_found");
     }
     let answer = ada.request(Method::GET, "/v1/session").header("x-request-id", "mine").send().await.unwrap();
@@ -81,8 +85,17 @@ async fn a_token_that_is_none_is_unauthenticated_whatever_is_asked() {
     let ada = world.person("ada").await;
     let good = ada.token.clone().unwrap();
     let mut bad: Vec<String> = vec![
-        String::new(), "bks_".to_owned(), "bkt_".to_owned(), "bka_x".to_owned(), "x".repeat(8_000), good[1..].to_owned(), good.to_uppercase(),
-        format!("{good}x"), good[..good.len() - 1].to_owned(), good.replacen("bks_", "bkt_", 1), "' OR 1=1 --".to_owned(),
+        String::new(),
+        "bks_".to_owned(),
+        "bkt_".to_owned(),
+        "bka_x".to_owned(),
+        "x".repeat(8_000),
+        good[1..].to_owned(),
+        good.to_uppercase(),
+        format!("{good}x"),
+        good[..good.len() - 1].to_owned(),
+        good.replacen("bks_", "bkt_", 1),
+        "' OR 1=1 --".to_owned(),
     ];
     bad.push(good.replacen("bks_", "", 1));
     let mut answers = Vec::new();
@@ -119,12 +132,15 @@ async fn nobody_can_tell_a_connector_that_is_not_granted_from_one_that_is_not_th
         ("vault", "none of the person's groups is granted this connector"),
         ("ci", "a system connector is not for people"),
     ] {
-        for [there, missing] in all_routes(&ada, hidden).await.into_iter().zip(all_routes(&ada, "nowhere").await).map(<[_; 2]>::from) {
+        for [there, missing] in
+            all_routes(&ada, hidden).await.into_iter().zip(all_routes(&ada, "nowhere").await).map(<[_; 2]>::from)
+        {
             there.problem("404 not_found");
             assert_eq!(there.but_for_the_request_id(), missing.but_for_the_request_id(), "{hidden}");
         }
         let records = world.trail();
-        let reasons: Vec<&str> = records.iter().filter(|it| it["connector"] == hidden).filter_map(|it| it["reason"].as_str()).collect();
+        let reasons: Vec<&str> =
+            records.iter().filter(|it| it["connector"] == hidden).filter_map(|it| it["reason"].as_str()).collect();
         assert_eq!(reasons, [why; 4], "but the trail can");
     }
     ada.vend("Deploy", &json!({})).await.problem("404 not_found");

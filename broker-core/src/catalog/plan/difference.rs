@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// By the field's dotted path: what it was and what it is to be. A secret is only said to have changed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Difference {
+pub(crate) struct Difference {
     pub(super) fields: BTreeMap<String, (Option<Value>, Option<Value>)>,
     pub(super) secret: bool,
 }
@@ -17,12 +17,12 @@ impl Difference {
         self.fields.is_empty() && !self.secret
     }
 
-    pub(super) fn note_secret(&mut self) {
+    pub(crate) fn note_secret(&mut self) {
         self.secret = true;
     }
 
     /// For the trail.
-    pub(super) fn to_json(&self) -> Map<String, Value> {
+    pub(crate) fn to_json(&self) -> Map<String, Value> {
         let mut all = Map::new();
         for (field, (from, to)) in &self.fields {
             let sides = [("from", from), ("to", to)];
@@ -37,11 +37,11 @@ impl Difference {
 }
 
 /// The fields as a file writes them. Our own types always have such a form.
-pub(super) fn written(value: &impl Serialize) -> Value {
+pub(crate) fn written(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-pub(super) fn difference(from: &Value, to: &Value) -> Difference {
+pub(crate) fn difference(from: &Value, to: &Value) -> Difference {
     let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
     flatten("", from, &mut old);
     flatten("", to, &mut new);

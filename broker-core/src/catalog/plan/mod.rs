@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use self::difference::{Difference, difference, written};
+pub(crate) use self::difference::{Difference, difference, written};
 use super::{Catalog, FileConnector, FileKey};
 use crate::access_key::{AccessKey, KeyDetails, KeyHealth};
 use crate::connector::{Connector, ManagedBy};

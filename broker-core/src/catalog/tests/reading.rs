@@ -141,11 +141,13 @@ fn without_a_store_an_unknown_key_is_worth_a_warning() {
 fn a_policy_file_that_many_connectors_share_is_told_of_once() {
     let desk = Desk::new();
     desk.write("policies/all.json", r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#, 0o644);
-    let connectors: String = (0..3)
-        .map(|n| {
-            format!("[[connector]]\nname = \"c{n}\"\naccess_key = \"main\"\nprincipal.federated_user.policy_file = \"policies/all.json\"\n")
-        })
-        .collect();
+    let connectors = ["c0", "c1", "c2"].map(|name| {
+        format!(
+            "[[connector]]\nname = \"{name}\"\naccess_key = \"main\"\n\
+             principal.federated_user.policy_file = \"policies/all.json\"\n"
+        )
+    });
+    let connectors = connectors.concat();
     let catalog = desk.read(format!("{KEY}{connectors}")).unwrap();
     assert_eq!((catalog.connectors.len(), catalog.warnings.len()), (3, 1));
     assert!(desk.told(&catalog.warnings)[0].starts_with("policies/all.json: connector \"c0\""));
@@ -163,6 +165,7 @@ fn a_hundred_thousand_connectors_are_read_in_seconds() {
     }
     let (size, start) = (text.len(), std::time::Instant::now());
     let catalog = desk.read(text).unwrap();
-    println!("{} connectors, {size} bytes: {:?}", catalog.connectors.len(), start.elapsed());
+    let took = start.elapsed();
     assert_eq!(catalog.connectors.len(), 100_000);
+    assert!(took.as_secs() < 10, "{size} bytes took {took:?}");
 }

@@ -86,7 +86,7 @@ impl Debug for PasswordHash {
     }
 }
 
-/// Hashes a password for [`LocalPerson::password_hash`].
+/// Hashes a password for the `password_hash` of a [`LocalPerson`](super::LocalPerson).
 pub fn hash_password(password: &Password) -> Result<String, NotHashed> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| NotHashed)?;
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

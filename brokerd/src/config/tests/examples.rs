@@ -34,7 +34,7 @@ fn copied() -> Desk {
 fn policies(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
     let names = entries.map(|entry| format!("{folder}/{}", entry.unwrap().file_name().to_str().unwrap()));
-    names.filter(|name| name.ends_with(".json")).collect()
+    names.filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "json")).collect()
 }
 
 #[test]

@@ -45,16 +45,14 @@ struct Walk<'w> {
     seen: &'w RefCell<Seen>,
 }
 
-impl<'w> Walk<'w> {
+impl Walk<'_> {
     /// The next step and what follows it; at the end of the way the steps are noted instead.
     fn step(self, steps: &[&'static str]) -> Result<(&'static str, Self), Error> {
-        match self.way.split_first() {
-            Some((Step(name), way)) => Ok((name, Walk { way, seen: self.seen })),
-            None => {
-                self.seen.borrow_mut().next.extend(steps.iter().copied().map(Step));
-                Err(Error::custom("the end of the way"))
-            }
+        if let Some((Step(name), way)) = self.way.split_first() {
+            return Ok((name, Walk { way, seen: self.seen }));
         }
+        self.seen.borrow_mut().next.extend(steps.iter().copied().map(Step));
+        Err(Error::custom("the end of the way"))
     }
 }
 

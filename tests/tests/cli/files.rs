@@ -1,0 +1,114 @@
+//! `init` and `check`: files, good and bad.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use tests::process::new_folder;
+
+use super::{add_main, brokerd_in, code, installation};
+
+#[test]
+fn init_makes_what_check_finds_good_and_nobody_else_can_read() {
+    let folder = new_folder();
+    let stdout = brokerd_in(folder.path(), &["init", "--directory", "here"], "").succeeded();
+    assert!(stdout.contains("made here/brokerd.toml") && stdout.contains("Next:"), "{stdout}");
+    let here = folder.path().join("here");
+    let key = fs::read_to_string(here.join("master.key")).unwrap();
+    assert_eq!(key.trim().len(), 44, "32 bytes in base64");
+    assert!(!stdout.contains(key.trim()));
+    let mode = |name: &str| fs::metadata(here.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("master.key"), mode("brokerd.toml") & 0o022), (0o600, 0));
+
+    let stdout = brokerd_in(&here, &["check"], "").succeeded();
+    assert!(
+        stdout.contains("brokerd.toml: good") && stdout.contains("connectors.toml: good; connectors: 0"),
+        "{stdout}"
+    );
+    assert!(!here.join("brokerd.db").exists(), "check touches no store");
+}
+
+#[test]
+fn init_overwrites_nothing_and_makes_what_is_missing() {
+    let folder = new_folder();
+    brokerd_in(folder.path(), &["init"], "").succeeded();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let key = read("master.key");
+    fs::write(folder.path().join("connectors.toml"), "# mine").unwrap();
+    let stdout = brokerd_in(folder.path(), &["init"], "").succeeded();
+    assert!(stdout.contains("there already, left as it is: brokerd.toml"), "{stdout}");
+    assert_eq!((read("master.key"), read("connectors.toml").as_str()), (key.clone(), "# mine"));
+
+    fs::remove_file(folder.path().join("master.key")).unwrap();
+    brokerd_in(folder.path(), &["init"], "").succeeded();
+    assert_ne!(read("master.key"), key, "a fresh one");
+    // The folder cannot be made.
+    let ended = brokerd_in(folder.path(), &["init", "--directory", "brokerd.toml/x"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stderr.starts_with("error: cannot make the folder brokerd.toml/x: "), "{}", ended.stderr);
+}
+
+#[test]
+fn check_says_every_mistake_with_its_line() {
+    let here = installation();
+    here.write(
+        "connectors.toml",
+        "[[connector]]\nname = \"a\"\naccess_key = 7\n\n[[connector]]\nname = \"B\"\nwrong = 1\n",
+    );
+    let ended = here.run(&["check"], "");
+    assert_eq!(code(&ended), 1);
+    for line in ["connectors.toml:3:", "connectors.toml:5:", "connectors.toml:7:"] {
+        assert!(ended.stdout.contains(line), "{line}\n{}", ended.stdout);
+    }
+    assert!(ended.stdout.contains("\nerrors: "), "{}", ended.stdout);
+
+    here.edit("brokerd.toml", "public_url", "public_ulr");
+    let ended = here.run(&["check"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stdout.contains("brokerd.toml:1:1: public_ulr: "), "{}", ended.stdout);
+}
+
+#[test]
+fn check_warns_and_that_is_no_failure() {
+    let stdout = installation().run(&["check"], "").succeeded();
+    assert!(stdout.contains("warning: ") && stdout.contains("whether the store has it was not looked up"), "{stdout}");
+    assert!(stdout.contains("connectors: 2, access keys: 0") && stdout.contains("errors: 0, warnings: 2"), "{stdout}");
+}
+
+#[test]
+fn without_a_configuration_it_says_where_it_looked() {
+    let folder = new_folder();
+    let ended = brokerd_in(folder.path(), &["check"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(
+        ended.stderr.contains("neither brokerd.toml in this directory nor /etc/brokerd/brokerd.toml"),
+        "{}",
+        ended.stderr
+    );
+    let ended = brokerd_in(folder.path(), &["--config", "nowhere.toml", "key", "list"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stderr.contains("nowhere.toml: this file cannot be read"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_master_key_that_others_can_read_or_that_does_not_fit_is_refused() {
+    let here = installation();
+    add_main(&here);
+    let key = here.path("master.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let ended = here.run(&["key", "list"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stderr.contains("others may read this secret: `chmod 600` it"), "{}", ended.stderr);
+
+    here.write("master.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    let ended = here.run(&["key", "list"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stderr.contains("the master key does not fit this store"), "{}", ended.stderr);
+
+    here.write("master.key", "not a key\n");
+    let ended = here.run(&["key", "list"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stderr.contains("a master key is 32 bytes in base64"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("not a key"), "{}", ended.stderr);
+    fs::remove_file(&key).unwrap();
+    assert!(here.run(&["key", "list"], "").failed().contains("`brokerd init` makes a first master key"));
+}
