@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
-use broker_core::trail::Origin;
+use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -59,6 +59,8 @@ impl FromRequestParts<App> for Asker {
             (Caller::Service(_), true) => false,
         };
         if !admitted {
+            let entry = Entry::new(Actor::of(&caller), Action::TokenRefused, Outcome::Refused, meta.origin);
+            app.trail.note_refusal(RefusalKind::Token, entry.reason(&"this route does not take such a token"));
             return Err(Problem::new(Code::Forbidden, "this route does not take the kind of token that was sent"));
         }
         let limit = match &caller {

@@ -40,7 +40,7 @@ pub struct Daemon {
 #[derive(Debug)]
 struct Connectors {
     file: Option<PathBuf>,
-    config: Config,
+    config: Arc<Config>,
     administration: Administration,
     inventory: Inventory,
 }
@@ -104,7 +104,8 @@ impl Daemon {
                 interactive_deadline: config.aws.interactive_deadline,
             },
         });
-        let connectors = Connectors { file: config.connectors_file.clone(), config, administration, inventory };
+        let file = config.connectors_file.clone();
+        let connectors = Connectors { file, config: Arc::new(config), administration, inventory };
         match connectors.apply().await {
             // What was in service stays in service; somebody must look at the file.
             Err(error) if matches!(error.downcast_ref(), Some(ApplyError::RemovesMost)) => {
@@ -152,8 +153,11 @@ impl Connectors {
         let Some(file) = &self.file else { return Ok(()) };
         let snapshot = self.inventory.snapshot();
         let keys: Vec<_> = snapshot.access_keys().map(|key| key.as_ref().clone()).collect();
-        let catalog =
-            catalog::read(file, &self.config.catalog_context(Some(&keys))).map_err(|errors| listed(file, &errors))?;
+        let config = Arc::clone(&self.config);
+        let path = file.clone();
+        // Up to a hundred megabytes of TOML: not on a thread that answers requests.
+        let read = tokio::task::spawn_blocking(move || catalog::read(&path, &config.catalog_context(Some(&keys))));
+        let catalog = read.await?.map_err(|errors| listed(file, &errors))?;
         for warning in &catalog.warnings {
             tracing::warn!("{warning}");
         }

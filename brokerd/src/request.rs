@@ -90,12 +90,14 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
     if !is_proxy(&peer) {
         return peer;
     }
-    let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
+    // Bytes, not text: a client's odd byte in the line must not hide the hop that the proxy wrote behind it.
+    let lines = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
+    let hops: Vec<&[u8]> = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).collect();
     let mut nearest = peer;
     for hop in hops.into_iter().rev() {
         // What a trusted proxy did not write as an address ends the chain: the last good one stands.
-        let Ok(address) = hop.parse::<IpAddr>() else { return nearest };
+        let address = std::str::from_utf8(hop).ok().and_then(|hop| hop.parse::<IpAddr>().ok());
+        let Some(address) = address else { return nearest };
         nearest = address.to_canonical();
         if !is_proxy(&nearest) {
             return nearest;
@@ -148,6 +150,11 @@ mod tests {
         );
         assert_eq!(from("192.0.2.1", &["1.1.1.1", "203.0.113.9"], &trusted), "203.0.113.9", "headers are one list");
         assert_eq!(from("192.0.2.1", &["garbage"], &trusted), "192.0.2.1");
+        let mut odd = HeaderMap::new();
+        odd.insert("x-forwarded-for", HeaderValue::from_bytes(b"\x80, 203.0.113.9").unwrap());
+        let proxies = ["192.0.2.0/24".parse().unwrap()];
+        let address = client_address("192.0.2.1".parse().unwrap(), &odd, &proxies);
+        assert_eq!(address.to_string(), "203.0.113.9", "an odd byte hides nobody");
         assert_eq!(from("192.0.2.1", &["1.1.1.1, garbage"], &trusted), "192.0.2.1");
         assert_eq!(from("192.0.2.1", &[], &trusted), "192.0.2.1");
     }

@@ -34,8 +34,8 @@ pub(crate) fn routes(app: App) -> Router {
         .merge(web::routes())
         .layer(from_fn(within_time))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::map_response(hardened))
         .layer(from_fn_with_state(app.clone(), request::frame))
+        .layer(middleware::map_response(hardened))
         .with_state(app)
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -39,10 +39,13 @@ pub async fn serve(listener: TcpListener, app: App, stop: impl Future<Output = (
         match accepted {
             Ok((stream, peer)) => {
                 let _ = stream.set_nodelay(true);
-                let connection = graceful.watch(connection(&server, stream, peer, router.clone()));
+                let (server, router, watcher) = (server.clone(), router.clone(), graceful.watcher());
                 tokio::spawn(async move {
-                    // A client that breaks off or talks nonsense is no concern of the log.
-                    let _ = connection.await;
+                    // Whoever connects and says nothing loses the place to somebody who does.
+                    if matches!(tokio::time::timeout(HEADERS_WITHIN, stream.readable()).await, Ok(Ok(()))) {
+                        // A client that breaks off or talks nonsense is no concern of the log.
+                        let _ = watcher.watch(connection(&server, stream, peer, router)).await;
+                    }
                     drop(place);
                 });
             }
@@ -58,39 +61,28 @@ pub async fn serve(listener: TcpListener, app: App, stop: impl Future<Output = (
     }
 }
 
-fn server() -> Builder<TokioExecutor> {
-    let mut server = Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(MAX_HEADER_LIST)
-        .max_concurrent_streams(100)
-        .keep_alive_interval(Duration::from_secs(20));
+/// HTTP/1 alone: without TLS nobody speaks HTTP/2, and its connections have no time limit of their own.
+fn server() -> Builder {
+    let mut server = Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
     server
 }
 
 fn connection(
-    server: &Builder<TokioExecutor>,
+    server: &Builder,
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + use<> {
+) -> impl GracefulConnection<Error = hyper::Error> + use<> {
     let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         tower::ServiceExt::oneshot(router.clone(), request)
     });
-    server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned()
+    server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
 }
 
 const MAX_CONNECTIONS: usize = 4_096;
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD: usize = 64 * 1024;
-const MAX_HEADER_LIST: u32 = 64 * 1024;
 const FINISH_WITHIN: Duration = Duration::from_secs(65);

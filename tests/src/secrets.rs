@@ -216,7 +216,11 @@ fn lower_escapes(encoded: &str) -> String {
 
 fn in_ascii(quoted: &str) -> String {
     let escape = |char: char| {
-        if char.is_ascii() { char.to_string() } else { char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect() }
+        if char.is_ascii() {
+            char.to_string()
+        } else {
+            char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
     };
     quoted.chars().map(escape).collect()
 }
@@ -236,4 +240,5 @@ const LONG_HALF: usize = 16;
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// As URL libraries write queries of forms.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
-const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
+const PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');

@@ -213,7 +213,10 @@ fn world(main: &AccessKey, spare: &AccessKey, second: &AccessKey) -> World {
     World::new()
         .user(broker)
         .user(User::new(ACCOUNT, "second").inline_policy("all", &all).key(second.clone()))
-        .role(Role::new(ACCOUNT, "deploy", trust).inline_policy("reading", allow("s3:GetObject", "arn:aws:s3:::reports/*")))
+        .role(
+            Role::new(ACCOUNT, "deploy", trust)
+                .inline_policy("reading", allow("s3:GetObject", "arn:aws:s3:::reports/*")),
+        )
         .bucket(Bucket::new(ACCOUNT, "reports").object("q1.txt", "first quarter"))
         .bucket(Bucket::new(ACCOUNT, "payroll").object("all.txt", "nobody's business"))
 }

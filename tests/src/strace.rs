@@ -55,7 +55,15 @@ pub fn read(trace: &str) -> Vec<Call> {
         };
         let on = target(arguments);
         let ended = if result.is_some() { number } else { usize::MAX };
-        calls.push(Call { thread, name: name.to_owned(), on, arguments: arguments.to_owned(), result, begun: number, ended });
+        calls.push(Call {
+            thread,
+            name: name.to_owned(),
+            on,
+            arguments: arguments.to_owned(),
+            result,
+            begun: number,
+            ended,
+        });
     }
     calls
 }

@@ -122,9 +122,7 @@ fn what_aws_gave_is_not_read_before_it_is_recorded() {
         refused(
             &format!("pub fn read(given: &Recorded<Credentials>) {{ let _ = given.{secret}(); }}"),
             "E0599",
-            &format!(
-                "no method named `{secret}` found for reference `&Recorded<Credentials>`"
-            ),
+            &format!("no method named `{secret}` found for reference `&Recorded<Credentials>`"),
         );
     }
 }
@@ -145,8 +143,7 @@ fn a_console_link_is_not_read_before_it_is_recorded() {
 
 #[test]
 fn nobody_but_the_trail_makes_a_recorded_value() {
-    let make =
-        |made: &str| format!("pub fn make(old: &Recorded<u8>, value: Vended) -> Recorded<Vended> {{ {made} }}");
+    let make = |made: &str| format!("pub fn make(old: &Recorded<u8>, value: Vended) -> Recorded<Vended> {{ {made} }}");
     refused(
         &make("Recorded { id: old.id(), at: old.at(), value }"),
         "E0451",
@@ -157,11 +154,7 @@ fn nobody_but_the_trail_makes_a_recorded_value() {
         "E0599",
         "no function or associated item named `new` found for struct `Recorded<T>`",
     );
-    refused(
-        &make("value.into()"),
-        "E0277",
-        "the trait `From<Vended>` is not implemented for `Recorded<Vended>`",
-    );
+    refused(&make("value.into()"), "E0277", "the trait `From<Vended>` is not implemented for `Recorded<Vended>`");
     refused(
         "pub fn swap(mut one: Recorded<Vended>, other: Vended) -> Recorded<Vended> { one.value = other; one }",
         "E0616",
@@ -174,11 +167,7 @@ fn a_connector_is_not_written_without_the_trail() {
     let change = "pub async fn write(store: &Store, connector: &Connector) { let change = store.add_connector(connector).unwrap();";
     refused(&format!("{change} drop(store.commit(&[change]).await); }}"), "E0624", "method `commit` is private");
     refused(&format!("{change} drop(change.values); }}"), "E0616", "field `values` of struct `Change` is private");
-    refused(
-        "pub fn make(other: Change) -> Change { Change { sql: \"\", ..other } }",
-        "E0451",
-        "of struct `Change`",
-    );
+    refused("pub fn make(other: Change) -> Change { Change { sql: \"\", ..other } }", "E0451", "of struct `Change`");
     refused(
         "pub async fn write(trail: &Trail, change: Change) { drop(trail.commit(vec![change]).await); }",
         "E0061",
@@ -277,7 +266,10 @@ fn compile(program: &str, broker_core: &Path) -> Vec<(String, String)> {
 /// Without the paths of modules, which the compiler names only where it sees fit.
 fn short(text: &str) -> String {
     let is_module = |word: &str| word.ends_with("::") && word.starts_with(char::is_lowercase);
-    text.split_inclusive("::").flat_map(|part| part.split_inclusive([' ', '`', '&', '<', '('])).filter(|word| !is_module(word)).collect()
+    text.split_inclusive("::")
+        .flat_map(|part| part.split_inclusive([' ', '`', '&', '<', '(']))
+        .filter(|word| !is_module(word))
+        .collect()
 }
 
 fn deps() -> PathBuf {

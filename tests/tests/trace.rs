@@ -78,13 +78,18 @@ impl Lent<'_> {
             let writes = call.is_one_of(&["pwrite64", "pwritev", "write", "writev"]) && call.on == log;
             writes && call.succeeded() && call.begun >= from && call.arguments.contains(self.vend_id)
         };
-        let record = calls.iter().find(record).ok_or("the record is not in the write-ahead log after AWS has answered")?;
+        let record =
+            calls.iter().find(record).ok_or("the record is not in the write-ahead log after AWS has answered")?;
         if !record.is_before(answered) {
             return Err("the client was answered before the record was written");
         }
         let syncs = |call: &&Call| call.is_one_of(&["fsync", "fdatasync"]) && call.on == log && record.is_before(call);
         let mut syncs = calls.iter().filter(syncs).filter(|call| call.is_before(answered));
-        if syncs.any(|call| call.result == Some(0)) { Ok(()) } else { Err("the record was not synced before the answer") }
+        if syncs.any(|call| call.result == Some(0)) {
+            Ok(())
+        } else {
+            Err("the record was not synced before the answer")
+        }
     }
 }
 
@@ -146,23 +151,36 @@ mod the_check {
     fn a_sync_that_fails_or_is_of_another_file_does_not_count() {
         let unsynced = Err("the record was not synced before the answer");
         assert_eq!(check(&RECORDED.replace("resumed>) = 0", "resumed>) = -1 EIO (Input/output error)")), unsynced);
-        assert_eq!(check(&RECORDED.replace("fdatasync(9</srv/brokerd.db-wal>", "fdatasync(8</srv/brokerd.db>")), unsynced);
+        assert_eq!(
+            check(&RECORDED.replace("fdatasync(9</srv/brokerd.db-wal>", "fdatasync(8</srv/brokerd.db>")),
+            unsynced
+        );
         let elsewhere = RECORDED.replace("pwrite64(9</srv/brokerd.db-wal>", "pwrite64(9</srv/other.db-wal>");
         assert_eq!(check(&elsewhere), Err("the record is not in the write-ahead log after AWS has answered"));
     }
 
     #[test]
     fn credentials_that_slip_out_earlier_are_seen() {
-        let slip = r#"503 1700000000.000150 sendto(17<TCP:[127.0.0.1:6000->127.0.0.1:50002]>, "ASIAONE", 7, 0, NULL, 0) = 7"#;
+        let slip =
+            r#"503 1700000000.000150 sendto(17<TCP:[127.0.0.1:6000->127.0.0.1:50002]>, "ASIAONE", 7, 0, NULL, 0) = 7"#;
         let (first, rest) = RECORDED.trim().split_once('\n').unwrap();
         assert_eq!(check(&format!("{first}\n{slip}\n{rest}")), Err("the credentials were on the wire before"));
     }
 
     #[test]
     fn a_trace_of_something_else_proves_nothing() {
-        assert_eq!(check(&RECORDED.replace("0190-one", "0190-two")), Err("no answer to a client holds the credentials"));
-        assert_eq!(check(&RECORDED.replace("<AccessKeyId>ASIAONE", "<AccessKeyId>ASIATWO")), Err("AWS's answer was not read"));
-        assert_eq!(check(&RECORDED.replace("->127.0.0.1:5000]", "->127.0.0.1:5001]")), Err("AWS's answer was not read"));
+        assert_eq!(
+            check(&RECORDED.replace("0190-one", "0190-two")),
+            Err("no answer to a client holds the credentials")
+        );
+        assert_eq!(
+            check(&RECORDED.replace("<AccessKeyId>ASIAONE", "<AccessKeyId>ASIATWO")),
+            Err("AWS's answer was not read")
+        );
+        assert_eq!(
+            check(&RECORDED.replace("->127.0.0.1:5000]", "->127.0.0.1:5001]")),
+            Err("AWS's answer was not read")
+        );
     }
 
     #[test]

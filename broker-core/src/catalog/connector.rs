@@ -9,7 +9,8 @@ use crate::access_key::KeyDetails;
 use crate::connector::ConnectorSpec;
 use crate::file::{group, offset_in};
 use crate::name::ConnectorName;
-use crate::principal::PrincipalType;
+use crate::principal::{Principal, PrincipalType};
+use crate::session_name::SessionNameTemplate;
 
 /// A connector, and where it names its key.
 pub(super) struct ReadConnector {
@@ -43,9 +44,29 @@ impl Reader<'_> {
                 "it hands out the full power of the key's owner, and AWS cannot tell the people who use it apart",
             );
         }
+        self.check_names(spec.principal(), entry, &about);
         let key_at = offset_in(entry, &["access_key"]);
         let line = self.source.place(at).line;
         (self.errors.len() == before).then_some(ReadConnector { connector: FileConnector { name, spec, line }, key_at })
+    }
+
+    /// Two directories may each have an `ada`: AWS must not take them for one.
+    fn check_names(&mut self, principal: &Principal, entry: &Spanned<DeValue<'_>>, about: &str) {
+        let (kind, told_apart) = match principal {
+            Principal::AssumeRole(role) => {
+                let by_identity = role.source_identity.as_ref().is_some_and(SessionNameTemplate::names_directory);
+                ("assume_role", by_identity || role.session_name.names_directory())
+            }
+            Principal::FederatedUser(user) => ("federated_user", user.session_name.names_directory()),
+            Principal::SessionToken(_) => return,
+        };
+        if !told_apart && self.context.directories.len() > 1 {
+            self.error(
+                offset_in(entry, &["principal", kind]),
+                &format!("{about}: principal.{kind}.session_name"),
+                "with several directories it must have {directory}, such as \"{directory}.{username}\": each may have somebody of the same name",
+            );
+        }
     }
 
     /// Whether the key may be behind the connector.

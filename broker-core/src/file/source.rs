@@ -70,6 +70,12 @@ pub(super) enum Unreadable {
     TooLarge(u64),
     #[error("others may write to this file: `chmod go-w` it")]
     OthersWrite,
+    #[error(
+        "this file belongs to another user, who may change it: `chown` it to the user that brokerd runs as, or to root"
+    )]
+    ForeignOwner,
+    #[error("others may write to the folder of this file, and so replace it: `chmod go-w` the folder")]
+    OthersReplace,
     #[error("others may read this secret: `chmod 600` it")]
     OthersRead,
 }
@@ -80,6 +86,9 @@ pub(super) fn read_bounded(path: &Path, limit: u64, refused: u32) -> Result<Vec<
     check(&std::fs::metadata(path)?, limit, refused)?;
     let file = File::open(path)?;
     check(&file.metadata()?, limit, refused)?;
+    if others_may_replace(path)? {
+        return Err(Unreadable::OthersReplace);
+    }
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(Unreadable::TooLarge(limit)) } else { Ok(bytes) }
@@ -92,6 +101,9 @@ fn check(metadata: &Metadata, limit: u64, refused: u32) -> Result<(), Unreadable
     if metadata.len() > limit {
         return Err(Unreadable::TooLarge(limit));
     }
+    if is_foreign(metadata) {
+        return Err(Unreadable::ForeignOwner);
+    }
     match mode(metadata) & refused {
         0 => Ok(()),
         bits if bits & OTHERS_WRITE != 0 => Err(Unreadable::OthersWrite),
@@ -99,21 +111,29 @@ fn check(metadata: &Metadata, limit: u64, refused: u32) -> Result<(), Unreadable
     }
 }
 
-#[cfg(unix)]
 fn mode(metadata: &Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions())
 }
 
-/// Elsewhere the operating system's own access lists decide.
-#[cfg(not(unix))]
-fn mode(_: &Metadata) -> u32 {
-    0
+/// Neither ours nor root's.
+fn is_foreign(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    ![0, rustix::process::geteuid().as_raw()].contains(&metadata.uid())
+}
+
+/// Whether somebody else may put another file in this one's place: a sticky folder such as /tmp lets nobody.
+fn others_may_replace(path: &Path) -> std::io::Result<bool> {
+    let itself = std::fs::canonicalize(path)?;
+    let Some(folder) = itself.parent() else { return Ok(false) };
+    let mode = mode(&std::fs::metadata(folder)?);
+    Ok(mode & OTHERS_WRITE != 0 && mode & STICKY == 0)
 }
 
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
+const STICKY: u32 = 0o1000;
 /// Group and others may not write.
 pub(super) const OTHERS_WRITE: u32 = 0o022;
 /// Group and others may do nothing at all.

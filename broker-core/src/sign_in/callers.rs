@@ -54,7 +54,7 @@ impl SignIn {
     }
 
     /// The same caller, seen again after a wait: still there, and in which groups.
-    pub(crate) async fn again(&self, caller: &Caller) -> Result<Caller, AuthenticateError> {
+    pub(crate) async fn again(&self, caller: &Caller, origin: &Origin) -> Result<Caller, AuthenticateError> {
         let now = self.0.clock.now();
         match caller {
             Caller::Person(caller) => {
@@ -63,7 +63,7 @@ impl SignIn {
                     return Err(AuthenticateError::Unauthenticated);
                 }
                 let stale = self.is_stale(&session, now);
-                let person = if stale { self.look_up(&session).await? } else { session.person.clone() };
+                let person = if stale { self.look_up(&session, origin).await? } else { session.person.clone() };
                 Ok(Caller::Person(self.caller(session.id, session.expires_at, person)))
             }
             Caller::Service(caller) => {
@@ -81,7 +81,7 @@ impl SignIn {
             return Err(self.unknown_token(origin, "the session is over"));
         }
         let person = if self.is_stale(&session, now) {
-            let person = self.look_up(&session).await?;
+            let person = self.look_up(&session, origin).await?;
             let refreshed = Session { person: person.clone(), checked_at: now, ..session.clone() };
             self.0.store.refresh_session(&refreshed, hash, &session).await?;
             person
@@ -123,20 +123,30 @@ impl SignIn {
     }
 
     /// Asks the directory again who this is. Nobody is waved through because a directory is silent.
-    async fn look_up(&self, session: &Session) -> Result<Person, AuthenticateError> {
+    async fn look_up(&self, session: &Session, origin: &Origin) -> Result<Person, AuthenticateError> {
         let subject = &session.person.subject;
         let directory = self.0.directories.iter().find(|directory| *directory.name() == subject.directory);
         // A directory that was taken out of the configuration vouches for nobody.
-        let Some(directory) = directory else { return self.disabled(session).await };
-        match directory.look_up(&subject.id).await? {
-            Standing::Good(person) => Ok(person),
-            Standing::Disabled | Standing::Gone => self.disabled(session).await,
+        let standing = match directory {
+            Some(directory) => directory.look_up(&subject.id).await,
+            None => Ok(Standing::Gone),
+        };
+        let refused =
+            |outcome| Entry::new(Actor::person(&session.person), Action::TokenRefused, outcome, origin.clone());
+        match standing {
+            Ok(Standing::Good(person)) => Ok(person),
+            Ok(Standing::Disabled | Standing::Gone) => {
+                self.0.store.end_session(session.id).await?;
+                let reason = "the account has been disabled or removed; its session is over";
+                self.0.trail.record_later(refused(Outcome::Refused).reason(&reason));
+                Err(AuthenticateError::AccountDisabled)
+            }
+            Err(error) => {
+                let entry = refused(Outcome::Failed).reason(&"the directory is unavailable");
+                self.0.trail.note_refusal(RefusalKind::Token, entry);
+                Err(error.into())
+            }
         }
-    }
-
-    async fn disabled<T>(&self, session: &Session) -> Result<T, AuthenticateError> {
-        self.0.store.end_session(session.id).await?;
-        Err(AuthenticateError::AccountDisabled)
     }
 
     fn is_over(&self, session: &Session, now: Timestamp) -> bool {

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::clock::{Clock, Millis, seconds_between};
 use crate::store::{Failures, Store, StoreError};
@@ -21,8 +23,22 @@ pub struct Throttle {
 pub struct Attempt {
     account: String,
     network: String,
-    /// The account's counter, or the pair's.
-    counted: String,
+    counted: Vec<Counted>,
+}
+
+/// One counter that an attempt stands in, as it was before and as it is now.
+#[derive(Debug)]
+struct Counted {
+    subject: String,
+    before: Failures,
+    now: Failures,
+}
+
+/// How many failures cost nothing, and how fast they are forgotten.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    free: i64,
+    seconds_to_forget_one: i64,
 }
 
 /// Why an attempt may not be made now.
@@ -40,39 +56,52 @@ impl Throttle {
     }
 
     /// A keyed hash of a typed name, whether anybody has it or not. What was typed is kept nowhere: it may be a password.
+    ///
+    /// Spellings that some directory takes for one name (capitals, width, accents, spaces) are one: too much sharing of a
+    /// counter does no harm, too little would give every spelling guesses of its own.
     pub fn mark(&self, typed: &str) -> String {
-        let normal = typed.trim().to_lowercase();
-        hex::encode(self.store.seals().mac(Purpose::TypedName, &[normal.as_bytes()]))
+        hex::encode(self.store.seals().mac(Purpose::TypedName, &[folded(typed).as_bytes()]))
     }
 
     /// Counts an attempt, or says how long to wait. Attempts at the same time are counted one by one.
     pub async fn admit(&self, mark: &str, address: IpAddr) -> Result<Attempt, ThrottleError> {
         let now = self.clock.now();
         let (account, network) = (format!("account:{mark}"), network_of(address));
-        let by_address = format!("address:{network}");
-        self.count(&by_address, ADDRESS, now).await?;
-        // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own.
+        // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own,
+        // and its owner's neighbours do not count.
         let since = Millis::from(ago(now, FAMILIAR_SECONDS));
-        let at_home = self.store.is_familiar(&account, &network, since).await?;
-        let counted = if at_home { format!("pair:{mark}:{network}") } else { account.clone() };
-        if let Err(error) = self.count(&counted, ACCOUNT, now).await {
-            self.store.forgive_attempt(&by_address).await?;
-            return Err(error);
+        if self.store.is_familiar(&account, &network, since).await? {
+            let pair = self.count(format!("pair:{mark}:{network}"), ACCOUNT, now).await?;
+            return Ok(Attempt { account, network, counted: vec![pair] });
         }
-        Ok(Attempt { account, network, counted })
+        let by_address = self.count(format!("address:{network}"), ADDRESS, now).await?;
+        match self.count(account.clone(), ACCOUNT, now).await {
+            Ok(by_account) => Ok(Attempt { account, network, counted: vec![by_address, by_account] }),
+            Err(error) => {
+                self.take_back(&by_address).await?;
+                Err(error)
+            }
+        }
     }
 
-    /// The secret was right.
+    /// The secret was right: what was counted against the account is forgotten, and the network becomes familiar.
     pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.store.forgive(&attempt.counted).await?;
-        self.store.forgive_attempt(&format!("address:{}", attempt.network)).await?;
+        for counted in &attempt.counted {
+            if counted.subject.starts_with("address:") {
+                self.take_back(counted).await?;
+            } else {
+                self.store.forgive(&counted.subject).await?;
+            }
+        }
         self.store.note_familiar(&attempt.account, &attempt.network, self.clock.now().into()).await
     }
 
     /// Nothing was proved either way: the directory did not answer.
     pub async fn undecided(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.store.forgive_attempt(&attempt.counted).await?;
-        self.store.forgive_attempt(&format!("address:{}", attempt.network)).await
+        for counted in &attempt.counted {
+            self.take_back(counted).await?;
+        }
+        Ok(())
     }
 
     /// Forgets what no longer counts.
@@ -81,27 +110,37 @@ impl Throttle {
         self.store.sweep_throttles(ago(now, FORGET_SECONDS).into(), ago(now, FAMILIAR_SECONDS).into()).await
     }
 
-    async fn count(&self, subject: &str, free: i64, now: Timestamp) -> Result<(), ThrottleError> {
+    async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
+        self.store.forgive_attempt(&counted.subject, counted.now, counted.before).await
+    }
+
+    async fn count(&self, subject: String, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
         for _ in 0..MAX_RACES {
-            let seen = self.store.failures(subject).await?;
-            let count = current(seen, now);
-            let since = seen.last.map_or(i64::MAX, |last| seconds_between(last.into(), now).max(0));
-            let wait = delay(count, free).saturating_sub(since);
+            let before = self.store.failures(&subject).await?;
+            let (count, wait) = limit.standing(before, now);
             if wait > 0 {
                 return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
             }
-            if self.store.count_attempt(subject, seen, count.saturating_add(1), now.into()).await? {
-                return Ok(());
+            let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
+            if self.store.count_attempt(&subject, before, counted.count, now.into()).await? {
+                let before = Failures { count, ..before };
+                return Ok(Counted { subject, before, now: counted });
             }
         }
         Err(ThrottleError::TooMany { seconds: 1 })
     }
 }
 
-/// What still counts: after an hour of peace nothing does.
-fn current(seen: Failures, now: Timestamp) -> i64 {
-    let peaceful = seen.last.is_none_or(|last| seconds_between(last.into(), now) >= i64::from(FORGET_SECONDS));
-    if peaceful { 0 } else { seen.count }
+impl Limit {
+    /// What still counts, and how many seconds to wait for the next attempt.
+    fn standing(self, seen: Failures, now: Timestamp) -> (i64, i64) {
+        let Some(last) = seen.last else { return (0, 0) };
+        let since = seconds_between(last.into(), now);
+        let count = seen.count.saturating_sub(since.max(0) / self.seconds_to_forget_one).max(0);
+        // A clock that was set back would keep everybody waiting until it has caught up.
+        let wait = if since < 0 { 0 } else { delay(count, self.free).saturating_sub(since) };
+        (count, wait)
+    }
 }
 
 /// Seconds between attempts after so many failures: none at first, then doubling to a quarter of an hour.
@@ -112,6 +151,12 @@ fn delay(failures: i64, free: i64) -> i64 {
             1_i64.checked_shl(u32::try_from(over).unwrap_or(u32::MAX)).map_or(LONGEST, |delay| delay.clamp(1, LONGEST))
         }
     }
+}
+
+/// Without capitals, width, accents, ligatures and repeated spaces (NFKD, marks taken off, lower case).
+fn folded(typed: &str) -> String {
+    let plain: String = typed.nfkd().filter(|char| !is_combining_mark(*char)).flat_map(char::to_lowercase).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn ago(now: Timestamp, seconds: u32) -> Timestamp {
@@ -129,12 +174,12 @@ fn network_of(address: IpAddr) -> String {
     }
 }
 
-/// Failures of an account that cost nothing: people mistype.
-const ACCOUNT: i64 = 5;
-/// Failures of an address that cost nothing: an office shares one.
-const ADDRESS: i64 = 50;
+/// People mistype; a dozen guesses an hour is what is left for whoever does not stop.
+const ACCOUNT: Limit = Limit { free: 5, seconds_to_forget_one: 12 * 60 };
+/// An office shares one address.
+const ADDRESS: Limit = Limit { free: 50, seconds_to_forget_one: 60 };
 const LONGEST: i64 = 15 * 60;
-const FORGET_SECONDS: u32 = 60 * 60;
+const FORGET_SECONDS: u32 = 4 * 60 * 60;
 const FAMILIAR_SECONDS: u32 = 30 * 24 * 60 * 60;
 const MAX_RACES: usize = 32;
 
@@ -142,10 +187,41 @@ const MAX_RACES: usize = 32;
 mod tests {
     use super::*;
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    fn seen(count: i64, second: i64) -> Failures {
+        Failures { count, last: Some(at(second).into()) }
+    }
+
     #[test]
     fn delays_grow_and_end() {
-        let delays: Vec<i64> = [0, 4, 5, 6, 7, 10, 15, 100, i64::MAX].map(|failures| delay(failures, ACCOUNT)).into();
+        let delays: Vec<i64> = [0, 4, 5, 6, 7, 10, 15, 100, i64::MAX].map(|failures| delay(failures, 5)).into();
         assert_eq!(delays, [0, 0, 1, 2, 4, 32, 900, 900, 900]);
+    }
+
+    #[test]
+    fn failures_are_forgotten_one_by_one_while_others_keep_coming() {
+        assert_eq!(ADDRESS.standing(seen(60, 0), at(0)), (60, 900));
+        assert_eq!(ADDRESS.standing(seen(60, 0), at(600)), (50, 0));
+        assert_eq!(ACCOUNT.standing(seen(7, 0), at(1)), (7, 3));
+        assert_eq!(ACCOUNT.standing(seen(7, 0), at(720)), (6, 0));
+        assert_eq!(ACCOUNT.standing(Failures::default(), at(0)), (0, 0));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        assert_eq!(ACCOUNT.standing(seen(20, 10_000), at(0)), (20, 0));
+    }
+
+    #[test]
+    fn spellings_that_a_directory_takes_for_one_are_one() {
+        for spelling in ["ALICE", " alice ", "\u{ff41}lice", "\u{1d41a}lice", "\u{e1}lice", "a\u{301}lice"] {
+            assert_eq!(folded(spelling), "alice", "{spelling:?}");
+        }
+        assert_eq!(folded("mary  \u{a0} ann"), "mary ann");
+        assert_ne!(folded("alice"), folded("alicf"));
     }
 
     #[test]

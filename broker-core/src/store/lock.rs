@@ -1,7 +1,9 @@
 //! One daemon a SQLite file, and one migration at a time; command-line runs beside the daemon are welcome.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Held by the daemon as long as it runs.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub struct DaemonLock {
 pub enum LockError {
     #[error("another brokerd serves from {0} already: stop it first, or use PostgreSQL to run several")]
     Held(PathBuf),
+    #[error("another brokerd has held {0} for a minute: it is bringing the schema up to date, or hangs")]
+    Migrating(PathBuf),
     #[error("the lock file {0} cannot be used")]
     Io(PathBuf, #[source] std::io::Error),
 }
@@ -36,12 +40,18 @@ impl DaemonLock {
     }
 }
 
-/// Waits for its turn to migrate; SQLite itself has no lock for that. It blocks the thread.
+/// Waits for its turn to migrate; SQLite itself has no lock for that. It blocks the thread, though not for ever.
 pub(super) fn migration(database: &Path) -> Result<File, LockError> {
     let path = beside(database, "migration-lock");
     let file = open(&path)?;
-    file.lock().map_err(|error| LockError::Io(path, error))?;
-    Ok(file)
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            Err(TryLockError::Error(error)) => return Err(LockError::Io(path, error)),
+        }
+    }
+    Err(LockError::Migrating(path))
 }
 
 fn open(path: &Path) -> Result<File, LockError> {
@@ -49,6 +59,7 @@ fn open(path: &Path) -> Result<File, LockError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
         .open(path)
         .map_err(|error| LockError::Io(path.to_owned(), error))
 }
@@ -61,3 +72,6 @@ fn beside(database: &Path, what: &str) -> PathBuf {
     name.push(what);
     itself.with_file_name(name)
 }
+
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+const TRIES: u32 = 3_000;

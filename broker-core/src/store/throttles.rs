@@ -42,11 +42,17 @@ impl Store {
         Ok(changed == 1)
     }
 
-    /// Takes one attempt back: it succeeded.
-    pub async fn forgive_attempt(&self, subject: &str) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE throttles SET failures = failures - 1 WHERE subject = $1 AND failures > 0";
+    /// Takes one attempt back: it was no failure. Where none came after it, everything is as `before`, the time too.
+    pub async fn forgive_attempt(&self, subject: &str, counted: Failures, before: Failures) -> Result<(), StoreError> {
+        const LAST: &str = "UPDATE throttles SET failures = $2, last_failed_at = $3
+                            WHERE subject = $1 AND failures = $4 AND last_failed_at = $5";
+        const ONE: &str = "UPDATE throttles SET failures = failures - 1 WHERE subject = $1 AND failures > 0";
+        let at = counted.last.map(|at| at.0);
         on!(&self.pool, pool => {
-            sqlx::query(SQL).bind(subject).execute(pool).await?;
+            let query = sqlx::query(LAST).bind(subject).bind(before.count).bind(before.last.map(|at| at.0).or(at));
+            if query.bind(counted.count).bind(at).execute(pool).await?.rows_affected() == 0 {
+                sqlx::query(ONE).bind(subject).execute(pool).await?;
+            }
         });
         Ok(())
     }

@@ -25,6 +25,8 @@ pub(super) struct Lane {
     whole: mpsc::Sender<Waiting>,
     jobs: mpsc::Sender<Job>,
     clock: Arc<dyn Clock>,
+    /// When the present minute began, and how many were written whole since, of all sources.
+    minute: Mutex<(Timestamp, u64)>,
 }
 
 /// Where refusals come from.
@@ -50,7 +52,7 @@ struct Window {
 
 pub(super) fn start(jobs: mpsc::Sender<Job>, clock: Arc<dyn Clock>) -> Arc<Lane> {
     let (whole, waiting) = mpsc::channel(LANE);
-    let lane = Arc::new(Lane { windows: Mutex::default(), whole, jobs: jobs.clone(), clock });
+    let lane = Arc::new(Lane { windows: Mutex::default(), whole, jobs: jobs.clone(), clock, minute: Mutex::default() });
     tokio::spawn(write_whole(waiting, jobs));
     tokio::spawn(count_up(Arc::downgrade(&lane)));
     lane
@@ -67,7 +69,10 @@ impl Lane {
         let is_many = key.0 == Source::Many;
         let window = windows.entry(key).or_insert_with(|| Window { began: now, seen: 0, counted: None });
         window.seen += 1;
-        if window.seen <= WHOLE_PER_MINUTE && self.whole.try_send(Waiting::Entry(Box::new(entry.clone()))).is_ok() {
+        if window.seen <= WHOLE_PER_MINUTE
+            && self.budget(now)
+            && self.whole.try_send(Waiting::Entry(Box::new(entry.clone()))).is_ok()
+        {
             return;
         }
         if is_many {
@@ -75,6 +80,15 @@ impl Lane {
         }
         let count = window.counted.as_ref().map_or(0, |(_, count)| *count) + 1;
         window.counted = Some((entry, count));
+    }
+
+    /// Whether one more may be written whole this minute, whoever it is from: many sources together fill no disk either.
+    fn budget(&self, now: Timestamp) -> bool {
+        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+        let (began, written) = *minute;
+        let over = !(0..MINUTE).contains(&seconds_between(began, now));
+        *minute = if over { (now, 1) } else { (began, written.saturating_add(1)) };
+        minute.1 <= WHOLE_FROM_ALL
     }
 
     /// Writes what waits, and the counters of all windows, full or not.
@@ -141,6 +155,7 @@ async fn count_up(lane: std::sync::Weak<Lane>) {
 }
 
 const WHOLE_PER_MINUTE: u64 = 10;
+const WHOLE_FROM_ALL: u64 = 300;
 const MINUTE: i64 = 60;
 const TICK: Duration = Duration::from_secs(5);
 const LANE: usize = 64;

@@ -31,6 +31,8 @@ pub enum VendError {
     Aws(#[from] StsError),
     #[error(transparent)]
     Console(#[from] ConsoleError),
+    #[error("the connector, its key or the caller's groups changed while AWS was asked; ask again")]
+    Unsettled,
     #[error("the connector's access key is not in service")]
     NoAccessKey,
     #[error(transparent)]
@@ -53,6 +55,7 @@ impl VendError {
             | Self::Destination(_)
             | Self::ConsoleNotSupported
             | Self::Console(_)
+            | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)
             | Self::Seal(_)
@@ -69,9 +72,12 @@ impl VendError {
             | Self::Request(_)
             | Self::Destination(_)
             | Self::ConsoleNotSupported => Some(Outcome::Refused),
-            Self::Aws(_) | Self::Console(_) | Self::NoAccessKey | Self::CannotServe(_) | Self::Seal(_) => {
-                Some(Outcome::Failed)
-            }
+            Self::Aws(_)
+            | Self::Console(_)
+            | Self::Unsettled
+            | Self::NoAccessKey
+            | Self::CannotServe(_)
+            | Self::Seal(_) => Some(Outcome::Failed),
             Self::Trail(_) => None,
         }
     }

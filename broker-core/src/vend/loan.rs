@@ -1,12 +1,25 @@
-//! Credentials that have been obtained, with all that they came from: what the record of them is made of.
+//! What is to be asked of AWS for a caller, and the credentials that came of it: what the record of them is made of.
 
 use std::sync::Arc;
 
+use crate::access_key::KeyOwner;
 use crate::entitlement::{Entitlement, Grant};
 use crate::sts::{OpenKey, StsRequest};
 use crate::trail::{Action, Actor, Entry, Outcome, VendedFacts};
 
 use super::{Asking, Vended};
+
+/// What would be asked of AWS, filled in.
+pub(super) struct Wish {
+    pub(super) entitlement: Entitlement,
+    pub(super) key: Arc<OpenKey>,
+    pub(super) owner: Option<KeyOwner>,
+    /// The store has the key as refused by AWS.
+    pub(super) marked: bool,
+    pub(super) request: StsRequest,
+    /// Two wishes with the same are the very same.
+    pub(super) identity: [u8; 32],
+}
 
 /// Credentials, and all that they came from.
 pub(super) struct Loan {

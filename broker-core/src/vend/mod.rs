@@ -6,6 +6,7 @@ mod pace;
 mod render;
 mod reuse;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -30,7 +31,7 @@ use crate::vault::Vault;
 pub use error::VendError;
 pub use render::{RenderError, VendRequest};
 
-use loan::Loan;
+use loan::{Loan, Wish};
 
 /// Lends credentials. One for a process; clones share everything.
 #[derive(Clone, Debug)]
@@ -202,37 +203,48 @@ impl Broker {
         }
     }
 
+    /// Obtains credentials, and proves after the wait that the very same would be asked for again: the caller still there, in
+    /// the same granting groups; connector and key unchanged. Whatever changed meanwhile is looked at once more.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
-        let entitlement = self.prove(asking.caller, name)?;
-        let connector = Arc::clone(entitlement.connector());
-        let request = render::render(&entitlement, ask)?;
-        let stored = self.access_key(&connector)?;
-        let key = Arc::new(OpenKey::open(&stored, &self.vault)?);
-
-        let reuse_key = reuse::key(&entitlement, &key, &request);
-        let call = self.call(&entitlement, &key, &request, asking.deadline);
-        let obtained =
-            self.reusable.obtain(reuse_key, connector.spec.reuse(), ask.fresh, asking.deadline, call).await?;
-
-        // The wait may have been long: whoever was removed meanwhile gets nothing.
-        let caller = self.sign_in.again(asking.caller).await?;
-        let entitlement = self.prove(&caller, name)?;
-        // What was obtained for a connector that is gone is not given for another of the same name.
-        if entitlement.connector().id != connector.id {
-            return Err(VendError::NoSuchConnector);
+        let mut wish = self.wish(asking.caller, name, ask)?;
+        for _ in 0..ATTEMPTS {
+            let call = self.call(&wish, asking.deadline);
+            let reuse = wish.entitlement.connector().spec.reuse();
+            let obtained = self.reusable.obtain(wish.identity, reuse, ask.fresh, asking.deadline, call).await?;
+            let caller = self.sign_in.again(asking.caller, asking.origin).await?;
+            let now = self.wish(&caller, name, ask)?;
+            if now.identity == wish.identity {
+                return Ok(self.loan(wish, obtained, asking.deadline).await);
+            }
+            wish = now;
         }
+        Err(VendError::Unsettled)
+    }
 
-        let arn = match (&obtained.credentials.arn, &stored.details.owner) {
+    /// What would be asked of AWS for this caller now.
+    fn wish(&self, caller: &Caller, name: &ConnectorName, ask: &VendRequest) -> Result<Wish, VendError> {
+        let entitlement = self.prove(caller, name)?;
+        let request = render::render(&entitlement, ask)?;
+        let stored = self.access_key(entitlement.connector())?;
+        let key = Arc::new(OpenKey::open(&stored, &self.vault)?);
+        let identity = reuse::key(&entitlement, &key, &request);
+        let (owner, marked) = (stored.details.owner.clone(), stored.health.refused.is_some());
+        Ok(Wish { entitlement, key, owner, marked, request, identity })
+    }
+
+    async fn loan(&self, wish: Wish, obtained: reuse::Obtained, deadline: Instant) -> Loan {
+        let arn = match (&obtained.credentials.arn, &wish.owner) {
             (Some(arn), _) => Some(arn.clone()),
             (None, Some(owner)) => Some(owner.arn.clone()),
             (None, None) => {
-                let asked = self.sts.caller_identity(&key, &obtained.credentials, asking.deadline).await;
+                let asked = self.sts.caller_identity(&wish.key, &obtained.credentials, deadline).await;
                 asked.ok().map(|identity| identity.arn)
             }
         };
+        let connector = Arc::clone(wish.entitlement.connector());
         let account = arn.as_deref().and_then(AccountId::of_arn).or_else(|| connector.spec.account());
         let vended = Vended { connector, credentials: obtained.credentials, arn, account, reused: obtained.reused };
-        Ok(Loan { entitlement, key, request, vended })
+        Loan { entitlement: wish.entitlement, key: wish.key, request: wish.request, vended }
     }
 
     fn access_key(&self, connector: &Connector) -> Result<Arc<AccessKey>, VendError> {
@@ -245,21 +257,18 @@ impl Broker {
     /// The call to STS as something that can be made later, by a task of its own.
     fn call(
         &self,
-        entitlement: &Entitlement,
-        key: &Arc<OpenKey>,
-        request: &StsRequest,
+        wish: &Wish,
         deadline: Instant,
-    ) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<Credentials, StsError>> + Send>> + Clone + use<>
-    {
-        let (broker, entitlement, key, request) =
-            (self.clone(), entitlement.clone(), Arc::clone(key), Arc::new(request.clone()));
+    ) -> impl Fn() -> Pin<Box<dyn Future<Output = Result<Credentials, StsError>> + Send>> + Clone + use<> {
+        let (broker, entitlement) = (self.clone(), wish.entitlement.clone());
+        let (key, marked, request) = (Arc::clone(&wish.key), wish.marked, Arc::new(wish.request.clone()));
         move || {
-            let (broker, entitlement, key, request) =
-                (broker.clone(), entitlement.clone(), Arc::clone(&key), Arc::clone(&request));
+            let (broker, entitlement) = (broker.clone(), entitlement.clone());
+            let (key, request) = (Arc::clone(&key), Arc::clone(&request));
             Box::pin(async move {
                 broker.pace.admit(&key, Instant::now())?;
                 let outcome = broker.sts.issue(&entitlement, &key, &request, deadline).await;
-                broker.note(&key, broker.pace.learn(&key, &outcome, Instant::now())).await;
+                broker.note(&key, broker.pace.learn(&key, marked, &outcome, Instant::now())).await;
                 outcome
             })
         }
@@ -308,3 +317,6 @@ impl Recorded<Vended> {
         &self.value().credentials.session_token
     }
 }
+
+/// One more than it takes when something changes once during the wait.
+const ATTEMPTS: usize = 2;

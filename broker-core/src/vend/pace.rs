@@ -9,10 +9,16 @@ use tokio::time::Instant;
 use crate::id::AccessKeyId;
 use crate::sts::{AwsRefusal, OpenKey, StsError};
 
-/// Which keys are refused at present, by this node's own experience.
+/// How AWS takes each key at present, by this node's own experience.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    refused: Mutex<HashMap<(AccessKeyId, i64), (Instant, AwsRefusal)>>,
+    known: Mutex<HashMap<(AccessKeyId, i64), Known>>,
+}
+
+#[derive(Debug)]
+enum Known {
+    Good,
+    Refused(Instant, AwsRefusal),
 }
 
 /// What a call's outcome changed about its key.
@@ -26,8 +32,8 @@ pub(super) enum Turn {
 impl Pace {
     /// Lets a call pass, or answers at once what AWS said less than a minute ago.
     pub(super) fn admit(&self, key: &OpenKey, now: Instant) -> Result<(), StsError> {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((last, refusal)) = refused.get_mut(&(key.id, key.generation)) else { return Ok(()) };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Known::Refused(last, refusal)) = known.get_mut(&(key.id, key.generation)) else { return Ok(()) };
         if now.saturating_duration_since(*last) < BETWEEN_TRIES {
             return Err(StsError::KeyRefused(refusal.clone()));
         }
@@ -36,17 +42,29 @@ impl Pace {
         Ok(())
     }
 
-    /// Learns from an outcome. Only the first to see a change hears of it.
-    pub(super) fn learn<T>(&self, key: &OpenKey, outcome: &Result<T, StsError>, now: Instant) -> Turn {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Learns from an outcome. Only the first to see a change hears of it. `marked` says that the store has the key as refused, perhaps
+    /// since before this process began.
+    pub(super) fn learn<T>(&self, key: &OpenKey, marked: bool, outcome: &Result<T, StsError>, now: Instant) -> Turn {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (key.id, key.generation);
         match outcome {
-            Err(StsError::KeyRefused(refusal)) => match refused.insert(place, (now, refusal.clone())) {
-                Some(_) => Turn::None,
-                None => Turn::WentBad(refusal.clone()),
+            Err(StsError::KeyRefused(refusal)) => match known.insert(place, Known::Refused(now, refusal.clone())) {
+                Some(Known::Refused(..)) => Turn::None,
+                Some(Known::Good) | None => Turn::WentBad(refusal.clone()),
             },
-            Ok(_) if refused.remove(&place).is_some() => Turn::Recovered,
-            Ok(_) | Err(_) => Turn::None,
+            // Where AWS said no to something else, it took the key.
+            Ok(_) | Err(StsError::Refused(_) | StsError::PolicyRefused(_)) => match known.insert(place, Known::Good) {
+                Some(Known::Refused(..)) => Turn::Recovered,
+                None if marked => Turn::Recovered,
+                Some(Known::Good) | None => Turn::None,
+            },
+            // Nothing was learnt, so the minute's try is still to come.
+            Err(StsError::Unavailable(_) | StsError::Unusable(_)) => {
+                if let Some(Known::Refused(last, _)) = known.get_mut(&place) {
+                    *last = now.checked_sub(BETWEEN_TRIES).unwrap_or(now);
+                }
+                Turn::None
+            }
         }
     }
 }
@@ -74,13 +92,24 @@ mod tests {
     #[test]
     fn a_refused_key_is_tried_once_a_minute_until_it_works_or_changes() {
         let (pace, begin) = (Pace::default(), Instant::now());
-        assert!(matches!(pace.learn(&key(1), &refused(), begin), Turn::WentBad(_)));
+        assert!(matches!(pace.learn(&key(1), false, &refused(), begin), Turn::WentBad(_)));
         assert!(matches!(pace.admit(&key(1), begin + Duration::from_secs(59)), Err(StsError::KeyRefused(_))));
         assert!(pace.admit(&key(2), begin).is_ok(), "a changed key is another one");
         let later = begin + Duration::from_secs(61);
         assert!(pace.admit(&key(1), later).is_ok());
         assert!(pace.admit(&key(1), later).is_err(), "one try a minute, not one each");
-        assert_eq!(pace.learn(&key(1), &Ok(()), later), Turn::Recovered);
+        let silent: Result<(), StsError> = Err(StsError::Unavailable(None));
+        assert_eq!(pace.learn(&key(1), false, &silent, later), Turn::None);
+        assert!(pace.admit(&key(1), later).is_ok(), "a try that AWS did not answer was none");
+        assert_eq!(pace.learn(&key(1), false, &Ok(()), later), Turn::Recovered);
         assert!(pace.admit(&key(1), later).is_ok());
+    }
+
+    #[test]
+    fn a_mark_of_an_earlier_process_goes_with_the_first_success() {
+        let (pace, now) = (Pace::default(), Instant::now());
+        assert_eq!(pace.learn(&key(1), true, &Ok(()), now), Turn::Recovered);
+        assert_eq!(pace.learn(&key(1), true, &Ok(()), now), Turn::None, "once");
+        assert_eq!(pace.learn(&key(2), false, &Ok(()), now), Turn::None);
     }
 }

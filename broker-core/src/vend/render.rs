@@ -86,7 +86,9 @@ impl<'a> Named<'a> {
                     email: person.trusted_email(),
                     connector: connector.name.as_str(),
                 };
-                Self { subject, username: person.username.clone(), email: person.trusted_email(), granting }
+                let jobs_own = person.username.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(SERVICE_PREFIX));
+                let username = if jobs_own { format!("_{}", person.username) } else { person.username.clone() };
+                Self { subject, username, email: person.trusted_email(), granting }
             }
             Caller::Service(caller) => {
                 let subject = Subject {
@@ -98,7 +100,7 @@ impl<'a> Named<'a> {
                     connector: connector.name.as_str(),
                 };
                 // The same prefix as in session names: no person's tag can pass for a job's.
-                Self { subject, username: format!("svc.{}", caller.name), email: None, granting }
+                Self { subject, username: format!("{SERVICE_PREFIX}{}", caller.name), email: None, granting }
             }
         }
     }
@@ -172,6 +174,9 @@ fn narrowed(
 
 /// The place of a directory's name for those whom no directory knows; no directory can be called so.
 const SERVICE_DIRECTORY: &str = "(service)";
+
+/// In front of every job's name, and of no person's.
+const SERVICE_PREFIX: &str = "svc.";
 
 #[cfg(test)]
 mod tests {

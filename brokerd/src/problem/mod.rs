@@ -123,6 +123,7 @@ impl From<VendError> for Problem {
             VendError::ConsoleNotSupported => Self::new(Code::ConsoleNotSupported, error.to_string()),
             VendError::Aws(error) => error.into(),
             VendError::Console(error) => error.into(),
+            VendError::Unsettled => Self::new(Code::Overloaded, error.to_string()).retry(1),
             VendError::NoAccessKey | VendError::CannotServe(_) | VendError::Seal(_) => {
                 Self::hidden(Code::Internal, &error)
             }
@@ -255,8 +256,11 @@ impl IntoResponse for Problem {
 
 /// Writes out the problem that a handler returned.
 pub(crate) fn attach(mut response: Response, request_id: RequestId) -> Response {
-    match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => problem.into_response_for(request_id),
-        None => response,
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let mut answer = problem.into_response_for(request_id);
+    // Which methods a route takes is said by the router.
+    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allow);
     }
+    answer
 }

@@ -9,7 +9,7 @@ use broker_core::vend::Asking;
 
 use super::form::{Fields, SessionForm};
 use super::home::Shown;
-use super::next::Next;
+use super::next::{ASK, Next};
 use super::page::{FormsLead, page, see_other, sign_in_first};
 use super::visitor::Visitor;
 use crate::api::Named;
@@ -37,10 +37,14 @@ pub(crate) async fn open(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let destination = destination(Fields::parse(query.unwrap_or_default().as_bytes())?)?;
+    let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
+    let asks = fields.take_given(ASK).is_some();
+    let destination = destination(fields)?;
     match visitor {
         None => Ok(sign_in_first(&Next::Console { name, destination })),
-        Some(visitor) if goes_on_by_itself(&method, &headers) => go_on(&app, &visitor, &name, destination).await,
+        Some(visitor) if !asks && goes_on_by_itself(&method, &headers) => {
+            go_on(&app, &visitor, &name, destination).await
+        }
         Some(visitor) => ask(&app, &visitor, &name, destination.as_deref()),
     }
 }

@@ -25,6 +25,16 @@ impl Next {
         Self::console(text).unwrap_or_default()
     }
 
+    /// The page itself, reached through the sign-in page. Whoever was led there by another site has not seen yet where it goes,
+    /// so the way to the console stops once and asks.
+    pub(crate) fn after_sign_in(&self) -> String {
+        match self {
+            Self::Home => self.to_string(),
+            Self::Console { destination: None, .. } => format!("{self}?{ASK}=yes"),
+            Self::Console { destination: Some(_), .. } => format!("{self}&{ASK}=yes"),
+        }
+    }
+
     /// The sign-in page that leads on to this one.
     pub(crate) fn sign_in_page(&self) -> String {
         format!("/sign-in?next={}", utf8_percent_encode(&self.to_string(), IN_QUERY))
@@ -57,6 +67,8 @@ impl fmt::Display for Next {
 
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const MAX: usize = 2_048;
+/// In a query: show where it goes first.
+pub(crate) const ASK: &str = "ask";
 
 #[cfg(test)]
 mod tests {

@@ -53,7 +53,7 @@ pub(crate) async fn show(
     let next = Fields::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut it| it.take_given("next"));
     let next = next.as_deref().map(Next::parse).unwrap_or_default();
     match visitor {
-        Ok(Some(_)) => Ok(see_other(&next.to_string())),
+        Ok(Some(_)) => Ok(see_other(&next.after_sign_in())),
         // A directory that is down must not keep people of another one from signing in.
         Ok(None) | Err(_) => ask(&app, &headers, &next, "", None),
     }

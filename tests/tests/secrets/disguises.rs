@@ -8,7 +8,12 @@ use tests::secrets::{Kind, Register};
 /// A password of all sorts of characters, a token of letters, a key of AWS's, a long one, and raw bytes.
 fn secrets() -> Vec<Vec<u8>> {
     let long: String = (0..40).map(|number| format!("{number}/+=x")).collect();
-    let texts = ["ada's \"pässwörd\"+&=%/\\ 7", "bks_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", &long];
+    let texts = [
+        "ada's \"pässwörd\"+&=%/\\ 7",
+        "bks_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
+        "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        &long,
+    ];
     texts.iter().map(|text| text.as_bytes().to_owned()).chain([(100..132).collect()]).collect()
 }
 
@@ -21,7 +26,11 @@ fn every_disguise_is_found_wherever_it_stands() {
         for (what, planted) in disguised(&secret) {
             for before in [0, 1, 2, 3, 4_093] {
                 let place = [vec![b'~'; before], planted.clone(), vec![b'~'; 17]].concat();
-                assert!(!scanner.search("here", &place).is_empty(), "{what}, {before} bytes in: {}", String::from_utf8_lossy(&planted));
+                assert!(
+                    !scanner.search("here", &place).is_empty(),
+                    "{what}, {before} bytes in: {}",
+                    String::from_utf8_lossy(&planted)
+                );
             }
         }
     }
@@ -46,7 +55,8 @@ fn what_is_not_there_is_not_found() {
     for secret in secrets() {
         register.note_bytes(Kind::Password, &secret);
     }
-    let innocent: Vec<u8> = (0..1_000_000_u32).map(|number| u8::try_from(number.wrapping_mul(2_654_435_761) >> 24).unwrap()).collect();
+    let innocent: Vec<u8> =
+        (0..1_000_000_u32).map(|number| u8::try_from(number.wrapping_mul(2_654_435_761) >> 24).unwrap()).collect();
     assert_eq!(register.scanner(&[]).search("here", &innocent), []);
     assert_eq!(register.scanner(&[]).search("here", b"ada's p\xc3\xa4ssword, wJalrXUtnFEMI, bks_"), []);
 }
@@ -76,7 +86,12 @@ fn disguised(secret: &[u8]) -> Vec<(String, Vec<u8>)> {
     // With something before and behind it, as `user:password` of Basic authentication has.
     for (before, behind) in [("", ""), ("a", ""), ("ab", "c"), ("abc", "de"), ("user:", "\n"), ("", "x")] {
         let whole = [before.as_bytes(), secret, behind.as_bytes()].concat();
-        for (engine, name) in [(&STANDARD, "base64"), (&STANDARD_NO_PAD, "base64 without ="), (&URL_SAFE, "base64url"), (&URL_SAFE_NO_PAD, "base64url without =")] {
+        for (engine, name) in [
+            (&STANDARD, "base64"),
+            (&STANDARD_NO_PAD, "base64 without ="),
+            (&URL_SAFE, "base64url"),
+            (&URL_SAFE_NO_PAD, "base64url without ="),
+        ] {
             all.push((format!("{name} between {before:?} and {behind:?}"), engine.encode(&whole).into_bytes()));
         }
     }
@@ -85,7 +100,10 @@ fn disguised(secret: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         let query = form.append_pair("password", text).finish();
         let json = serde_json::to_string(text).unwrap();
-        let ascii: String = json.chars().map(|char| if char.is_ascii() { char.to_string() } else { format!("\\u{:04x}", u32::from(char)) }).collect();
+        let ascii: String = json
+            .chars()
+            .map(|char| if char.is_ascii() { char.to_string() } else { format!("\\u{:04x}", u32::from(char)) })
+            .collect();
         let texts = [
             ("URL", url.clone()),
             ("form", query),

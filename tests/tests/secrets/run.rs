@@ -58,11 +58,16 @@ impl Run {
         let directory = format!(
             "[[directory]]\nname = \"staff\"\n[directory.backend.ldap]\nurls = [\"{}\"]\nca_file = \"ca.pem\"\nbind_dn = \"{}\"\n\
              bind_password = {{ file = \"ldap.password\" }}\nusers = {{ base = \"{}\" }}\ngroups = {{ member_of = {{}} }}\n",
-            slapd.ldaps_url(), slapd::SERVICE, slapd::USERS,
+            slapd.ldaps_url(),
+            slapd::SERVICE,
+            slapd::USERS,
         );
         let stage = Stage::set().await.configured("log = { level = \"trace\" }\n", &directory);
         let installation = install(&stage);
-        installation.write("brokerd.toml", &installation.read("brokerd.toml").replacen("/federation\" }", &format!("/federation\"{proxy}"), 1));
+        installation.write(
+            "brokerd.toml",
+            &installation.read("brokerd.toml").replacen("/federation\" }", &format!("/federation\"{proxy}"), 1),
+        );
         installation.write("ca.pem", slapd.ca_pem());
         installation.write("ldap.password", &secrets.note(Kind::DirectoryPassword, slapd::SERVICE_PASSWORD));
         installation.write("proxy.password", &secrets.note(Kind::ProxyPassword, Uuid::new_v4()));
@@ -125,10 +130,10 @@ impl Run {
             self.ask(Method::GET, path, Some(&forged), None, status).await;
         }
         // AWS refuses in the middle of it.
-        self.stage.sim.world().deactivate_key(self.stage.main.id()).unwrap();
+        let fault = aws_sim::Fault::Refusal { status: 403, code: "AccessDenied", message: "not you".to_owned() };
+        self.stage.sim.faults().once(aws_sim::Calls::of("AssumeRole"), fault);
         let path = "/v1/connectors/deploy/credentials";
         self.ask(Method::POST, path, Some(ada), Some(json!({ "fresh": true })), 502).await;
-        self.stage.sim.world().activate_key(self.stage.main.id()).unwrap();
         for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
             let answer = self.door.ask(Method::GET, path, None, None).await;
             self.see(path, answer.whole, &[]);
@@ -155,7 +160,8 @@ impl Run {
         let console = self.door.request(Method::GET, "/console/deploy").header("cookie", &session);
         let answer = self.page(console.header("sec-fetch-site", "none")).await;
         assert_eq!(answer.status, 303, "{}", answer.whole);
-        let link = answer.whole.split("\"location\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        let link =
+            answer.whole.split("\"location\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
         self.link(&link);
         let request = self.door.request(Method::POST, "/sign-out").header("origin", &own).header("cookie", &session);
         let answer = self.page(request.form(&[("csrf", &csrf)])).await;
@@ -165,7 +171,11 @@ impl Run {
         }
         // Tokens of forms stand in forms, and cookies in cookies: what else is there must be neither.
         for seen in self.seen.iter_mut().filter(|seen| seen.place.starts_with("page")) {
-            seen.meant.extend([csrf.clone(), cookie.split_once('=').unwrap().1.to_owned(), session.split_once('=').unwrap().1.to_owned()]);
+            seen.meant.extend([
+                csrf.clone(),
+                cookie.split_once('=').unwrap().1.to_owned(),
+                session.split_once('=').unwrap().1.to_owned(),
+            ]);
         }
     }
 
@@ -173,7 +183,10 @@ impl Run {
     pub(crate) async fn subcommands(&mut self) {
         let (spare, second) = (self.stage.spare.clone(), self.stage.second.clone());
         self.run(&["check"], "");
-        self.waiting_for_a_secret(&["key", "add", "spare", "--access-key-id", second.id(), "--region", "eu-central-1"], second.secret());
+        self.waiting_for_a_secret(
+            &["key", "add", "spare", "--access-key-id", second.id(), "--region", "eu-central-1"],
+            second.secret(),
+        );
         self.run(&["key", "replace", "spare", "--access-key-id", spare.id(), "--skip-validation"], spare.secret());
         self.run(&["key", "list", "--json"], "");
         self.installation().write("connectors.toml", &(self.stage.connectors() + &role_connector("more", "spare")));
@@ -194,7 +207,10 @@ impl Run {
         self.run(&["hash-password"], &password);
         // A secret where none belongs is not repeated.
         let astray = self.secrets.note(Kind::Mistyped, format!("wJalrXUtnFEMI/{}", Uuid::new_v4()));
-        for arguments in [&["key", "add", "third", &astray][..], &["key", "add", "third", "--region", "eu-central-1", "--access-key-id", &astray]] {
+        for arguments in [
+            &["key", "add", "third", &astray][..],
+            &["key", "add", "third", "--region", "eu-central-1", "--access-key-id", &astray],
+        ] {
             let ended = self.installation().run(arguments, "");
             assert!(!ended.status.success());
             self.see("wrong arguments", ended.stdout + &ended.stderr, &[]);
@@ -207,9 +223,18 @@ impl Run {
     /// Whatever this run must at least have made, or the search proves nothing.
     pub(crate) fn assert_enough(&self, more: &[(Kind, usize)]) {
         let minimum = [
-            (Kind::MasterKey, 2), (Kind::AccessKeySecret, 3), (Kind::Password, 4), (Kind::Mistyped, 4), (Kind::SessionToken, 4),
-            (Kind::ServiceToken, 2), (Kind::VendedSecretKey, 6), (Kind::VendedSessionToken, 6), (Kind::SigninToken, 3),
-            (Kind::Browser, 2), (Kind::DirectoryPassword, 1), (Kind::ProxyPassword, 1),
+            (Kind::MasterKey, 2),
+            (Kind::AccessKeySecret, 3),
+            (Kind::Password, 4),
+            (Kind::Mistyped, 4),
+            (Kind::SessionToken, 4),
+            (Kind::ServiceToken, 2),
+            (Kind::VendedSecretKey, 6),
+            (Kind::VendedSessionToken, 6),
+            (Kind::SigninToken, 3),
+            (Kind::Browser, 2),
+            (Kind::DirectoryPassword, 1),
+            (Kind::ProxyPassword, 1),
         ];
         self.secrets.assert_enough(&minimum);
         self.secrets.assert_enough(more);
@@ -247,11 +272,17 @@ impl Run {
         let hex = hex::encode(self.secrets.one_of(Kind::ServiceToken));
         match &self.engine {
             Engine::Sqlite => self.sqlite(&format!("CREATE TABLE planted AS SELECT '{hex}' AS text")),
-            Engine::Postgres(url) => drop(psql(url, &format!("CREATE TABLE planted AS SELECT '{hex}' AS text")).succeeded()),
+            Engine::Postgres(url) => {
+                drop(psql(url, &format!("CREATE TABLE planted AS SELECT '{hex}' AS text")).succeeded())
+            }
         }
         let folder = self.temp.path().join("a/folder");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("planted"), STANDARD.encode(format!("x{}", self.secrets.one_of(Kind::VendedSecretKey)))).unwrap();
+        std::fs::write(
+            folder.join("planted"),
+            STANDARD.encode(format!("x{}", self.secrets.one_of(Kind::VendedSecretKey))),
+        )
+        .unwrap();
         let error = format!("{{\"detail\":{}}}", json!(self.stage.password_of("ada")));
         self.see("planted answer", error, &[]);
     }
@@ -271,7 +302,9 @@ impl Run {
     /// Takes it away again; pages that SQLite has left are overwritten.
     pub(crate) fn unplant(&mut self) {
         match &self.engine {
-            Engine::Sqlite => self.sqlite("PRAGMA secure_delete = on; DROP TABLE planted; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"),
+            Engine::Sqlite => {
+                self.sqlite("PRAGMA secure_delete = on; DROP TABLE planted; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+            }
             Engine::Postgres(url) => drop(psql(url, "DROP TABLE planted").succeeded()),
         }
         std::fs::remove_dir_all(self.temp.path().join("a")).unwrap();
@@ -315,7 +348,14 @@ impl Run {
         self.seen.push(Seen { place: place.to_owned(), text: text.into(), meant: meant.to_owned() });
     }
 
-    async fn ask(&mut self, method: Method, path: &str, token: Option<&str>, body: Option<serde_json::Value>, status: u16) -> Answer {
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<serde_json::Value>,
+        status: u16,
+    ) -> Answer {
         let answer = self.door.ask(method.clone(), path, token, body.as_ref()).await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
         self.see(&format!("{method} {path}"), answer.whole.clone(), &[]);
@@ -350,7 +390,9 @@ impl Run {
             "" => (answer.text("secret_access_key"), answer.text("session_token")),
             "?format=process" => (answer.text("SecretAccessKey"), answer.text("SessionToken")),
             _ => {
-                let part = |name: &str| answer.body.split(&format!("{name}='")).nth(1).unwrap().split('\'').next().unwrap().to_owned();
+                let part = |name: &str| {
+                    answer.body.split(&format!("{name}='")).nth(1).unwrap().split('\'').next().unwrap().to_owned()
+                };
                 (part("AWS_SECRET_ACCESS_KEY"), part("AWS_SESSION_TOKEN"))
             }
         };
@@ -408,7 +450,10 @@ fn csrf_of(answer: &Answer) -> String {
 fn dump(url: &str) -> String {
     let url: Url = url.parse().unwrap();
     let mut command = environment::command(installed::postgres("pg_dump"));
-    command.env("PGPASSWORD", url.password().unwrap()).env("PGUSER", url.username()).env("PGHOST", url.host_str().unwrap());
+    command
+        .env("PGPASSWORD", url.password().unwrap())
+        .env("PGUSER", url.username())
+        .env("PGHOST", url.host_str().unwrap());
     command.env("PGPORT", url.port().unwrap().to_string()).env("PGDATABASE", url.path().trim_start_matches('/'));
     ended::run("pg_dump", command, "").succeeded()
 }

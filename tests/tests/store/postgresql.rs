@@ -69,7 +69,8 @@ async fn whole_life(house: &Storehouse) {
     assert!(desk.store.count_attempt("ada", Failures::default(), 1, Millis(1)).await.unwrap());
     let seen = desk.store.failures("ada").await.unwrap();
     assert!(desk.store.count_attempt("ada", seen, 2, Millis(2)).await.unwrap());
-    desk.store.forgive_attempt("ada").await.unwrap();
+    let counted = desk.store.failures("ada").await.unwrap();
+    desk.store.forgive_attempt("ada", counted, Failures::default()).await.unwrap();
     desk.store.forgive("ada").await.unwrap();
     desk.store.note_familiar("ada", "192.0.2.0/24", Millis(2)).await.unwrap();
     desk.store.note_familiar("ada", "192.0.2.0/24", Millis(3)).await.unwrap();
