@@ -2,6 +2,7 @@
 //! programs put on text: as it is, in base64, in hex, in URLs, in JSON.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use base64::Engine;
@@ -184,7 +185,7 @@ fn disguises(part: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         // As Rust's `{:?}` writes it, and JSON within JSON.
         found.push(("JSON", format!("{text:?}").trim_matches('"').as_bytes().to_owned()));
         let again = serde_json::to_string(&quoted).unwrap();
-        found.push(("JSON", again[1..again.len() - 1].as_bytes().to_owned()));
+        found.push(("JSON", again.as_bytes()[1..again.len() - 1].to_owned()));
         found.push(("JSON", quoted.into_bytes()));
         found.push(("HTML", html(text).into_bytes()));
     }
@@ -215,14 +216,13 @@ fn lower_escapes(encoded: &str) -> String {
 }
 
 fn in_ascii(quoted: &str) -> String {
-    let escape = |char: char| {
-        if char.is_ascii() {
-            char.to_string()
-        } else {
-            char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    quoted.encode_utf16().fold(String::new(), |mut text, unit| {
+        match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => text.push(char::from(byte)),
+            _ => write!(text, "\\u{unit:04x}").unwrap(),
         }
-    };
-    quoted.chars().map(escape).collect()
+        text
+    })
 }
 
 fn html(text: &str) -> String {

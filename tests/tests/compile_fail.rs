@@ -214,7 +214,7 @@ fn broker_core() -> &'static Path {
                 entry
                     .file_name()
                     .to_str()
-                    .is_some_and(|name| name.starts_with("libbroker_core-") && name.ends_with(".rlib"))
+                    .is_some_and(|name| name.starts_with("libbroker_core-") && name.contains(".rlib"))
             })
             .map(|entry| (entry.metadata().unwrap().modified().unwrap(), entry.path()))
             .collect();

@@ -1,5 +1,7 @@
 //! The trail is on the disk before the answer is on the wire: seen from outside, by the system calls of a served brokerd.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use reqwest::Method;
 use tests::process::new_folder;
 use tests::stage::{Door, Stage};

@@ -273,7 +273,7 @@ impl Run {
         match &self.engine {
             Engine::Sqlite => self.sqlite(&format!("CREATE TABLE planted AS SELECT '{hex}' AS text")),
             Engine::Postgres(url) => {
-                drop(psql(url, &format!("CREATE TABLE planted AS SELECT '{hex}' AS text")).succeeded())
+                drop(psql(url, &format!("CREATE TABLE planted AS SELECT '{hex}' AS text")).succeeded());
             }
         }
         let folder = self.temp.path().join("a/folder");
@@ -303,7 +303,7 @@ impl Run {
     pub(crate) fn unplant(&mut self) {
         match &self.engine {
             Engine::Sqlite => {
-                self.sqlite("PRAGMA secure_delete = on; DROP TABLE planted; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+                self.sqlite("PRAGMA secure_delete = on; DROP TABLE planted; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
             }
             Engine::Postgres(url) => drop(psql(url, "DROP TABLE planted").succeeded()),
         }
@@ -438,7 +438,7 @@ impl Run {
 
 fn cookie_of(answer: &Answer) -> String {
     let cookies = answer.whole.lines().filter(|line| line.contains("; HttpOnly") || line.contains("HttpOnly;"));
-    let cookie = cookies.filter(|line| !line.starts_with('{') && !line.contains("Max-Age=0")).last();
+    let cookie = cookies.filter(|line| !line.starts_with('{') && !line.contains("Max-Age=0")).next_back();
     cookie.unwrap_or_else(|| panic!("{}", answer.whole)).split(';').next().unwrap().to_owned()
 }
 

@@ -43,7 +43,7 @@ people = [
 # bind_dn = "cn=brokerd,dc=corp,dc=example"
 # bind_password = { file = "ldap.pw" }
 # users = { base = "ou=people,dc=corp,dc=example", filter = "(uid={username})" }
-# groups = { member_of = {} }
+# groups = { member_of = { base = "ou=groups,dc=corp,dc=example" } }
 "#;
 
 pub(super) const CONNECTORS: &str = r#"# What may be vended, and to whom. `brokerd check` says what is wrong with this file, `brokerd apply` makes it count;
