@@ -81,7 +81,7 @@ impl Installation {
 
     /// A subcommand, ready to run.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = environment::command(&binary());
+        let mut command = environment::command(binary());
         command.arg("--config").arg(self.path("brokerd.toml")).args(arguments);
         command
     }

@@ -2,7 +2,7 @@
 //!
 //! Of AWS there is account 111111111111 with the users `broker` and `second`, a few roles and the bucket `reports`; of people
 //! `ada` and `eve` (group `corp/release`), `bob` (in none), `fred` (`corp/finance`), somebody with a hostile name, and `root` (an
-//! administrator), and `dora` whose account is disabled. A second directory, `branch`, knows another `ada`, and `una` whom nobody else knows.
+//! administrator), and `dora` whose account is disabled.
 
 use std::sync::LazyLock;
 
@@ -143,6 +143,27 @@ impl Prepared {
     pub fn connectors(self, more: &str) -> Self {
         let text = self.installation.read("connectors.toml");
         self.installation.write("connectors.toml", &format!("{text}{more}"));
+        self
+    }
+
+    /// A second directory, which knows another `ada`, and `una` whom nobody else knows. Session names tell the two apart, then.
+    #[must_use]
+    pub fn with_branch(self) -> Self {
+        let people = [
+            person("ada", BRANCH_PASSWORD, "groups = ['release', 'admins']"),
+            person("una", &password_of("una"), "groups = ['release']"),
+        ];
+        let text = self.installation.read("brokerd.toml");
+        let branch = format!("[[directory]]\nname = 'branch'\n[directory.backend.local]\n{}", people.concat());
+        self.installation.write("brokerd.toml", &format!("{text}{branch}"));
+        let text = self.installation.read("connectors.toml");
+        let text = ["assume_role]\n", "federated_user]\n"]
+            .iter()
+            .fold(text.replace("session_name = \"{connector}-{username}\"\n", ""), |text, table| {
+                text.replace(table, &format!("{table}session_name = \"{{directory}}.{{username}}\"\n"))
+            })
+            .replace("source_identity = \"{username}\"", "source_identity = \"{directory}.{username}\"");
+        self.installation.write("connectors.toml", &text);
         self
     }
 
@@ -342,12 +363,14 @@ fn aws() -> SimWorld {
         .bucket(Bucket::new(ACCOUNT, "reports").object("monthly", "profits").object("salaries", "too much"))
 }
 
+/// Somebody of a directory.
+fn person(username: &str, password: &str, more: &str) -> String {
+    let password = Password::parse(SecretString::from(password)).unwrap();
+    let hash = hash_password(&password).unwrap();
+    format!("[[directory.backend.local.people]]\nusername = {username:?}\npassword_hash = '{hash}'\n{more}\n")
+}
+
 static PEOPLE: LazyLock<String> = LazyLock::new(|| {
-    let person = |username: &str, password: &str, more: &str| {
-        let password = Password::parse(SecretString::from(password)).unwrap();
-        let hash = hash_password(&password).unwrap();
-        format!("[[directory.backend.local.people]]\nusername = {username:?}\npassword_hash = '{hash}'\n{more}\n")
-    };
     let of_corp = [
         ("ada", "groups = ['release']\ndisplay_name = 'Ada Lovelace'\nemail = 'ada@corp.example'"),
         ("eve", "groups = ['release']"),
@@ -358,12 +381,7 @@ static PEOPLE: LazyLock<String> = LazyLock::new(|| {
         ("dora", "groups = ['release']\ndisabled = true"),
     ];
     let of_corp: String = of_corp.map(|(username, more)| person(username, &password_of(username), more)).concat();
-    format!(
-        "[[directory]]\nname = 'corp'\nmay_grant_admin = true\n[directory.backend.local]\n{of_corp}\
-         [[directory]]\nname = 'branch'\n[directory.backend.local]\n{}{}",
-        person("ada", BRANCH_PASSWORD, "groups = ['release', 'admins']"),
-        person("una", &password_of("una"), "groups = ['release']"),
-    )
+    format!("[[directory]]\nname = 'corp'\nmay_grant_admin = true\n[directory.backend.local]\n{of_corp}")
 });
 
 /// The name of somebody whom STS would refuse, and a shell and a page would misread.

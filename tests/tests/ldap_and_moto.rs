@@ -242,6 +242,11 @@ async fn before_the_sim(slapd: &Slapd, more: &str) -> (Sim, Brokerd) {
     let installation = installation(slapd, &sim.endpoint(), &account, &account.secret);
     let text = installation.read("brokerd.toml");
     installation.write("brokerd.toml", &format!("{text}{more}"));
+    if !more.is_empty() {
+        let text = installation.read("connectors.toml");
+        let named = "session_name = \"{directory}.{username}\"\nrole_arn";
+        installation.write("connectors.toml", &text.replace("role_arn", named));
+    }
     (sim, installation.serve())
 }
 

@@ -116,7 +116,7 @@ async fn connect(location: &Location) -> Result<Pool, OpenError> {
     let pool = match location {
         Location::Sqlite(path) => {
             let _turn = turn_to_migrate(path).await?;
-            take(path)?;
+            create(path);
             let pool = Pool::Sqlite(sqlite(Some(path)).await?);
             migrate(&pool).await?;
             return Ok(pool);
@@ -142,21 +142,14 @@ async fn turn_to_migrate(path: &Path) -> Result<File, OpenError> {
     Ok(waited.map_err(|error| OpenError::Unreachable(sqlx::Error::Io(error.into())))??)
 }
 
-/// Makes the file, for our own eyes only, where there is none: SQLite would let everybody read it. And refuses a short file that is
-/// no database: SQLite would write over it, and it may be the master key.
-fn take(path: &Path) -> Result<(), OpenError> {
+/// Makes the file, for our own eyes only, where there is none: SQLite would let everybody read it.
+fn create(path: &Path) {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     // What else goes wrong here SQLite says better.
     let _ = options.open(path);
-    match std::fs::metadata(path).map(|file| file.len()) {
-        Ok(1..SHORTEST_DATABASE) => {
-            Err(OpenError::Unreachable(sqlx::Error::Configuration("file is not a database".into())))
-        }
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 /// Waits a moment for a server that is just starting, and then says why there is none.
@@ -221,8 +214,6 @@ async fn is_current(pool: &Pool) -> bool {
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("../../migrations/0001_first.sql"))];
-/// One page of the smallest size. <https://www.sqlite.org/fileformat2.html>
-const SHORTEST_DATABASE: u64 = 512;
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
 const LAST_TRY: Duration = Duration::from_secs(2);

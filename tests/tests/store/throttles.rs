@@ -55,14 +55,19 @@ on_every_engine! {
 
     async fn an_attempt_that_succeeded_is_taken_back_and_never_more_than_there_were(house: Storehouse) {
         let desk = Desk::open(&house).await;
-        for _ in 0..2 {
-            attempt(&desk.store, "ada", Millis(1_000)).await;
+        for at in [1_000, 2_000, 3_000] {
+            attempt(&desk.store, "ada", Millis(at)).await;
         }
-        for left in [1, 0, 0] {
-            desk.store.forgive_attempt("ada").await.unwrap();
-            assert_eq!(desk.store.failures("ada").await.unwrap().count, left);
-        }
-        desk.store.forgive_attempt("bob").await.unwrap();
+        let left = async |counted: Failures, before: Failures| {
+            desk.store.forgive_attempt("ada", counted, before).await.unwrap();
+            desk.store.failures("ada").await.unwrap()
+        };
+        let state = |count, at| Failures { count, last: Some(Millis(at)) };
+        assert_eq!(left(state(3, 3_000), state(2, 2_000)).await, state(2, 2_000), "the last one leaves no trace, its time neither");
+        assert_eq!(left(state(1, 1_000), state(0, 0)).await, state(1, 2_000), "another came after it: one less");
+        assert_eq!(left(state(9, 9_000), state(8, 8_000)).await, state(0, 2_000));
+        assert_eq!(left(state(9, 9_000), state(8, 8_000)).await, state(0, 2_000));
+        desk.store.forgive_attempt("bob", state(1, 1_000), Failures::default()).await.unwrap();
         assert_eq!(desk.store.failures("bob").await.unwrap(), Failures::default());
     }
 

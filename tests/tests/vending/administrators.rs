@@ -44,7 +44,7 @@ async fn without_the_rule_administrators_have_what_is_theirs_and_connectors_with
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_of_the_same_name_in_another_directory_administers_nothing_and_grants_nothing() {
-    let world = World::open().await;
+    let world = World::prepare().await.with_branch().serve();
     let body = json!({ "username": "ada", "password": BRANCH_PASSWORD, "directory": "branch" });
     let answer = world.stranger().sign_in(&body).await;
     let identity = answer.json()["identity"].clone();

@@ -46,6 +46,7 @@ async fn a_session_duration_goes_to_aws_for_roles_only() {
 
     link(&ada, "reports", &asked).await.good();
     assert_eq!(world.sent("getSigninToken", "SessionDuration"), None, "AWS refuses it for federated users");
+    assert_eq!(world.calls("getSigninToken").len(), 2, "and it is not even tried");
     link(&ada, "deploy", &json!({})).await.good();
     assert_eq!(world.sent("getSigninToken", "SessionDuration"), None);
 

@@ -34,8 +34,8 @@ async fn credentials_live_as_long_as_was_asked_within_the_connectors_limits() {
             assert_eq!((&problem["minimum_seconds"], &problem["maximum_seconds"]), (&json!(900), &json!(maximum)));
         }
         assert_eq!(world.calls(action).len(), calls, "AWS is not asked");
-        let refused = format!("person:corp/ada vend {}", "refused");
-        assert_eq!(world.trail_of(connector).iter().filter(|line| **line == refused).count(), 6);
+        let refused = |line: &&String| *line == "person:corp/ada vend refused";
+        assert_eq!(world.trail_of(connector).iter().filter(refused).count(), 6);
     }
     for nonsense in [json!(-1), json!(3_600.5), json!("3600"), json!(4_294_967_296_u64), json!([3_600])] {
         let problem = ada.vend("deploy", &json!({ "duration_seconds": nonsense })).await.problem("400 invalid_request");

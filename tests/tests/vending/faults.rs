@@ -155,7 +155,7 @@ async fn a_throttled_key_delays_nobody_who_uses_another() {
     for _ in 0..3 {
         let asked = Instant::now();
         ada.vended("other-key", &json!({ "fresh": true })).await;
-        assert!(asked.elapsed() < Duration::from_millis(1_000), "{:?}", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     }
     assert_eq!(stuck.join_all().await, [503; 20]);
     let by_second = world.calls("AssumeRole").into_iter().filter(|call| call.access_key_id.as_deref() == Some(SECOND));

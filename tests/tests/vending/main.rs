@@ -1,6 +1,6 @@
 //! Credentials through the front door: brokerd as a process, a strict stand-in for AWS behind it, and AWS's own clients after it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod administrators;
 mod durations;

@@ -109,7 +109,8 @@ async fn mistakes_in_a_policy_are_shown_by_line_and_column() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_aws_refuses_of_a_policy_comes_back_in_awss_own_words() {
     // Policies and tags share one space, whose size only AWS knows.
-    let long: String = (0..9).map(|n| format!("tags.filler{n} = {{ value = \"{}\" }}\n", "x".repeat(250))).collect();
+    let filler = |n: usize| format!("tags.filler{n} = {{ value = \"{}\" }}\n", "x".repeat(250));
+    let long = (0..9).map(filler).collect::<Vec<_>>().concat();
     let world = World::prepare().await.connectors(&format!(
         "[[connector]]\nname = \"stuffed\"\naccess_key = \"main\"\ngroups = [\"corp/release\"]\n[connector.principal.assume_role]\n\
          role_arn = \"arn:aws:iam::111111111111:role/deploy\"\n{long}"
