@@ -63,6 +63,9 @@ async fn anything_else_is_asked_about_and_makes_no_link() {
     }
     let head = ada.request(Method::HEAD, path).header("sec-fetch-site", "none");
     assert_eq!(ada.send(head).await.leads(), (200, ""));
+    for asks in ["/console/deploy?ask=yes", &format!("{path}&ask=yes")] {
+        assert_eq!(ada.go(asks).await.status, 200, "by way of the sign-in page, already signed in: {asks}");
+    }
     assert_eq!((house.sim.count("AssumeRole"), house.sim.count("getSigninToken")), (0, 0));
 
     let csrf = ada.go("/").await.field("csrf");
