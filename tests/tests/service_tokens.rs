@@ -1,7 +1,5 @@
 //! CI jobs: tokens of the command line, the connectors they are good for, and everything that they are not good for.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::process::Command;
 use std::sync::Arc;
 
