@@ -32,6 +32,8 @@ pub struct HttpSettings {
     pub public_url: PublicUrl,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where the console's federation endpoint is, when it is not AWS's own: forms must be able to lead there.
+    pub federation_origin: Option<String>,
     /// For calls of jobs.
     pub deadline: Duration,
     /// For calls that a person waits for.

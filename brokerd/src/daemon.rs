@@ -100,6 +100,7 @@ impl Daemon {
             settings: HttpSettings {
                 public_url,
                 trusted_proxies: config.listen.trusted_proxies.clone(),
+                federation_origin: config.aws.federation_url.as_ref().map(|url| url.origin().ascii_serialization()),
                 deadline: config.aws.deadline,
                 interactive_deadline: config.aws.interactive_deadline,
             },

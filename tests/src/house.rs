@@ -133,6 +133,7 @@ impl House {
         let settings = HttpSettings {
             public_url: public_url.clone(),
             trusted_proxies: Vec::new(),
+            federation_origin: Some(format!("http://{}", sim.address())),
             deadline: Duration::from_secs(20),
             interactive_deadline: Duration::from_secs(20),
         };

@@ -101,7 +101,7 @@ fn ask(app: &App, visitor: &Visitor, name: &ConnectorName, asked: Option<&str>) 
         identity: visitor.identity(),
         csrf: csrf_token(app, &visitor.person),
     };
-    page(&template, &FormsLead::to_console(&[destination.partition()], &app.settings.public_url))
+    page(&template, &FormsLead::to_console(&[destination.partition()], app.settings.federation_origin.as_deref()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use broker_core::id::RequestId;
 use broker_core::partition::Partition;
 
 use super::next::Next;
-use crate::app::PublicUrl;
 use crate::problem::{Code, Problem};
 
 /// Where a page's forms may lead, redirects included: browsers check each hop of them against the page that had the form.
@@ -20,18 +19,16 @@ impl FormsLead {
         Self("'self'".to_owned())
     }
 
-    /// And from there on to the sign-in hosts and consoles of these partitions.
-    pub(crate) fn to_console(partitions: &[Partition], public: &PublicUrl) -> Self {
+    /// And from there on to the sign-in hosts and consoles of these partitions, and to the federation endpoint that stands in
+    /// for theirs.
+    pub(crate) fn to_console(partitions: &[Partition], stand_in: Option<&str>) -> Self {
         let mut sources = vec!["'self'".to_owned()];
         for partition in partitions {
             // Between the federation endpoint and the page that was asked for lie redirects by hosts that AWS may change.
             let domain = partition.sign_in_host().split_once('.').map_or("", |(_, domain)| domain);
             sources.push(format!("https://*.{domain}"));
         }
-        // Played on one machine, AWS is a stand-in there.
-        if !public.is_https() {
-            sources.push("http://127.0.0.1:* http://localhost:*".to_owned());
-        }
+        sources.extend(stand_in.map(str::to_owned));
         Self(sources.join(" "))
     }
 }
@@ -92,19 +89,20 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 mod tests {
     use super::*;
 
-    fn forms(partitions: &[Partition], public: &str) -> String {
-        FormsLead::to_console(partitions, &PublicUrl::parse(public).unwrap()).0
+    fn forms(partitions: &[Partition], stand_in: Option<&str>) -> String {
+        FormsLead::to_console(partitions, stand_in).0
     }
 
     #[test]
     fn each_partition_has_its_own_hosts() {
-        let https = "https://broker.example";
-        assert_eq!(forms(&[Partition::Aws], https), "'self' https://*.aws.amazon.com");
-        assert_eq!(forms(&[Partition::AwsUsGov], https), "'self' https://*.amazonaws-us-gov.com");
-        assert_eq!(forms(&[Partition::AwsCn], https), "'self' https://*.amazonaws.cn");
-        assert!(forms(&[], "http://127.0.0.1:8080").contains("http://127.0.0.1:*"));
+        assert_eq!(forms(&[Partition::Aws], None), "'self' https://*.aws.amazon.com");
+        assert_eq!(forms(&[Partition::AwsUsGov], None), "'self' https://*.amazonaws-us-gov.com");
+        assert_eq!(forms(&[Partition::AwsCn], None), "'self' https://*.amazonaws.cn");
+        assert!(
+            forms(&[Partition::Aws], Some("https://signin.corp.example")).ends_with(" https://signin.corp.example")
+        );
         for partition in [Partition::Aws, Partition::AwsUsGov, Partition::AwsCn] {
-            let domain = forms(&[partition], https).split_once('*').unwrap().1.to_owned();
+            let domain = forms(&[partition], None).split_once('*').unwrap().1.to_owned();
             assert!(partition.console_host().ends_with(&domain) && partition.sign_in_host().ends_with(&domain));
         }
     }

@@ -139,9 +139,10 @@ async fn welcome(app: &App, token: &SecretString, before: Option<Visitor>, next:
 fn forms_lead(app: &App, next: &Next) -> FormsLead {
     match next {
         Next::Home => FormsLead::home(),
-        Next::Console { .. } => {
-            FormsLead::to_console(&[Partition::Aws, Partition::AwsUsGov, Partition::AwsCn], &app.settings.public_url)
-        }
+        Next::Console { .. } => FormsLead::to_console(
+            &[Partition::Aws, Partition::AwsUsGov, Partition::AwsCn],
+            app.settings.federation_origin.as_deref(),
+        ),
     }
 }
 

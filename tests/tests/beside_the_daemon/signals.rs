@@ -26,10 +26,10 @@ async fn sighup_applies_a_good_file_and_leaves_all_as_it_was_for_a_bad_one() {
     within_a_second(Instant::now(), "SIGHUP", async || door.shows(&ada, "new").await).await;
 
     // Two mistakes, each with its line; the connector that is gone from the file stays.
-    let broken = stage.connectors()
+    let faulty = stage.connectors()
         + "[[connector]]\nname = \"Bad Name\"\naccess_key = \"nowhere\"\nprincipal.session_token = {}\n\n[[connector]]\nname = \"other\"\nkey = 7\n";
-    let line = |text: &str| broken.lines().position(|line| line == text).unwrap() + 1;
-    write(&broker, &broken);
+    let line = |text: &str| faulty.lines().position(|line| line == text).unwrap() + 1;
+    write(&broker, &faulty);
     broker.process().signal(Signal::HUP);
     broker.process().wait_for_line("the connectors file is not applied");
     let log = broker.log();

@@ -44,7 +44,7 @@ impl Storm {
                 while !seen.enough.load(SeqCst) {
                     match door.try_vend(&token, &connector).await {
                         Ok(answer) if answer.status == 200 => {
-                            drop(seen.access_key_ids.lock().unwrap().insert(answer.text("access_key_id")))
+                            let _ = seen.access_key_ids.lock().unwrap().insert(answer.text("access_key_id"));
                         }
                         Ok(answer) => seen.refused.lock().unwrap().push(format!("{} {}", answer.status, answer.body)),
                         Err(error) => {
