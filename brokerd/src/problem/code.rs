@@ -129,7 +129,7 @@ impl Code {
             Self::TooManyAttempts => "Too many attempts",
             Self::Internal => "Something broke, and it was not your request",
             Self::AwsRefused => "AWS said no",
-            Self::AwsUnavailable => "AWS did not answer in time",
+            Self::AwsUnavailable => "AWS gave no usable answer in time",
             Self::DirectoryUnavailable => "The company's directory does not answer",
             Self::AuditUnavailable => "The audit trail cannot be written",
             Self::Overloaded => "The broker has too much to do",
@@ -186,7 +186,7 @@ impl Code {
                 "`aws` has AWS's own code and message. Usually the connector's role, its trust policy or its access key must be mended: tell its administrator."
             }
             Self::AwsUnavailable => {
-                "AWS throttled, failed or was silent until the deadline. Wait as long as `Retry-After` says, then try again."
+                "AWS throttled, failed, was silent until the deadline, or answered what cannot be used. Wait as long as `Retry-After` says, then try again."
             }
             Self::DirectoryUnavailable => {
                 "Nobody is let in on guesses. Try again; if it stays, tell whoever runs the directory."

@@ -156,7 +156,10 @@ impl From<StsError> for Problem {
             StsError::KeyRefused(refusal) | StsError::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
             StsError::Unavailable(Some(refusal)) => Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER),
             StsError::Unavailable(None) => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
-            StsError::Unusable(_) => Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER),
+            StsError::Unusable(_) => {
+                let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
+                Self { detail: error.to_string(), ..told }
+            }
         }
     }
 }

@@ -437,8 +437,8 @@ impl Run {
 }
 
 fn cookie_of(answer: &Answer) -> String {
-    let cookies = answer.whole.lines().filter(|line| line.contains("; HttpOnly") || line.contains("HttpOnly;"));
-    let cookie = cookies.filter(|line| !line.starts_with('{') && !line.contains("Max-Age=0")).next_back();
+    let mut cookies = answer.whole.lines().filter(|line| line.contains("; HttpOnly") || line.contains("HttpOnly;"));
+    let cookie = cookies.rfind(|line| !line.starts_with('{') && !line.contains("Max-Age=0"));
     cookie.unwrap_or_else(|| panic!("{}", answer.whole)).split(';').next().unwrap().to_owned()
 }
 
