@@ -107,6 +107,17 @@ impl Installation {
                 command
             }
         };
+        self.started(command)
+    }
+
+    /// Starts the daemon with one more variable in its environment.
+    pub fn serve_with(self, name: &str, value: &str) -> Brokerd {
+        let mut command = self.command(&["serve"]);
+        command.env(name, value);
+        self.started(command)
+    }
+
+    fn started(self, command: Command) -> Brokerd {
         let daemon = Process::start_in(new_folder(), "brokerd", command, Signal::TERM);
         daemon.wait_for_port(self.port);
         Brokerd { installation: self, daemon }

@@ -20,9 +20,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
+use broker_core::file::Environment;
 use clap::{CommandFactory, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use self::site::Site;
+use crate::config::take_out_of_environment;
 
 /// A self-hosted AWS identity broker: people and jobs get temporary AWS credentials, the long-term keys stay here
 #[derive(Debug, Parser)]
@@ -68,13 +72,37 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // One crypto library for everything that speaks TLS. A second call, as in tests, changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let site = Site::new(arguments.config);
+    if let Err(error) = no_core_dumps() {
+        return failure::of_run(&error);
+    }
+    let environment = match &arguments.command {
+        // It runs for long: what it was started with must not go on showing its secrets.
+        Command::Serve(_) => match take_out_of_environment() {
+            Ok(environment) => environment,
+            Err(error) => return failure::of_run(&error.into()),
+        },
+        Command::Init(_)
+        | Command::Check(_)
+        | Command::Apply(_)
+        | Command::Key(_)
+        | Command::Token(_)
+        | Command::HashPassword(_)
+        | Command::Audit(_)
+        | Command::Completion(_) => Environment::of_process(),
+    };
+    let site = Site::new(arguments.config, environment);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(arguments.command.run(&site)));
     outcome.unwrap_or_else(|error| failure::of_run(&error))
+}
+
+/// A core file would hold every secret that is in memory.
+fn no_core_dumps() -> anyhow::Result<()> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).context("core dumps cannot be switched off")
 }
 
 impl Command {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use broker_core::administration::Administration;
+use broker_core::file::Environment;
 use broker_core::sts::AwsSts;
 use tokio::time::Instant;
 
@@ -17,6 +18,7 @@ use crate::telemetry;
 #[derive(Debug)]
 pub(super) struct Site {
     named: Option<PathBuf>,
+    environment: Environment,
 }
 
 /// An open installation.
@@ -28,8 +30,8 @@ pub(super) struct Opened {
 }
 
 impl Site {
-    pub(super) fn new(named: Option<PathBuf>) -> Self {
-        Self { named }
+    pub(super) fn new(named: Option<PathBuf>, environment: Environment) -> Self {
+        Self { named, environment }
     }
 
     /// The file that was named, or else the first that is there.
@@ -52,7 +54,7 @@ impl Site {
 
     /// Reads the configuration.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(&self.config_path()?).map_err(Mistakes)?)
+        Ok(Config::load_with(&self.config_path()?, self.environment.clone()).map_err(Mistakes)?)
     }
 
     /// Opens everything, for a subcommand other than `serve`. To be closed.

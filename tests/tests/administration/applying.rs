@@ -113,10 +113,10 @@ impl Desk {
              secret_access_key = {{ env = 'BROKERD_SECRET_MAIN' }}\n"
         );
         for name in connectors {
-            text.push_str(&format!(
+            text += &format!(
                 "[[connector]]\nname = '{name}'\naccess_key = 'main'\ngroups = ['corp/staff']\n[connector.principal.assume_role]\n\
                  role_arn = 'arn:aws:iam::111111111111:role/{name}'\nmax_duration_seconds = {max_seconds}\n"
-            ));
+            );
         }
         let path = self.0.path().join("connectors.toml");
         std::fs::write(&path, text).unwrap();

@@ -1,6 +1,6 @@
 //! The `brokerd` command as a process: what it prints, where, and how it ends, for good input and bad.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod applying;
 mod files;

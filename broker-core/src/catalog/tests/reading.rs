@@ -152,20 +152,3 @@ fn a_policy_file_that_many_connectors_share_is_told_of_once() {
     assert_eq!((catalog.connectors.len(), catalog.warnings.len()), (3, 1));
     assert!(desk.told(&catalog.warnings)[0].starts_with("policies/all.json: connector \"c0\""));
 }
-
-#[test]
-#[ignore = "a measurement: cargo test --release -p broker-core -- --ignored hundred_thousand"]
-fn a_hundred_thousand_connectors_are_read_in_seconds() {
-    let desk = Desk::new();
-    let mut text = KEY.to_owned();
-    for n in 0..100_000 {
-        let connector = WHOLE.split("[[connector]]").nth(1).unwrap().replace("\"deploy\"", &format!("\"c{n}\""));
-        text.push_str("[[connector]]");
-        text.push_str(&connector);
-    }
-    let (size, start) = (text.len(), std::time::Instant::now());
-    let catalog = desk.read(text).unwrap();
-    let took = start.elapsed();
-    assert_eq!(catalog.connectors.len(), 100_000);
-    assert!(took.as_secs() < 10, "{size} bytes took {took:?}");
-}
