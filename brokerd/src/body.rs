@@ -77,7 +77,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let message = error.inner().to_string();
-        let field = named(&message).map(str::to_owned).or_else(|| (path != ".").then_some(path));
+        let field = named(&message).map(str::to_owned).or_else(|| (path != "." && path != "?").then_some(path));
         match field {
             Some(field) => Problem::field(&field, message),
             None => {

@@ -80,7 +80,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let (_never, reload) = tokio::sync::mpsc::channel(1);
     let served = tokio::spawn(daemon.run(listener, reload, until_told));
 
-    introduce(&url, &sim, &people);
+    introduce(&url, &sim, &people, options.once);
     let journey = Journey { url: &url, aws_endpoint: &sim.endpoint(), people: &people, service_token: &service_token };
     let travelled = journey.travel(&store).await;
     if travelled.is_ok() && options.print_json {
@@ -110,12 +110,15 @@ async fn service_token(daemon: &Daemon) -> anyhow::Result<SecretString> {
     Ok(daemon.administration().create_service_token(new, &by).await?.0)
 }
 
-fn introduce(url: &str, sim: &Sim, people: &People) {
+fn introduce(url: &str, sim: &Sim, people: &People, once: bool) {
     say(&format!("brokerd serves at        {url}"));
     say(&format!("the stand-in for AWS at  {}", sim.endpoint()));
     say("\nWho can sign in:");
     for person in people.all() {
         say(&format!("  {:<8} {}   {}", person.username, person.password.expose_secret(), person.what));
+    }
+    if once {
+        return say("");
     }
     let developer = people.developer();
     say("\nTry it yourself, from another terminal:");

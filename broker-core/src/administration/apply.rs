@@ -18,7 +18,9 @@ pub enum ApplyError {
     /// What somebody agreed to is not what would be done now.
     #[error("someone else made changes meanwhile, and the plan is another one now: look at it again")]
     AnotherPlan,
-    #[error("someone else makes changes all the time: try again")]
+    #[error(
+        "a name is taken each time: someone else makes changes all the while, or a row of that name in the store does not prove to be ours (the log has `alarm`): restore that row from a backup or delete it, then try again"
+    )]
     Contended,
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -89,7 +89,7 @@ impl SignIn {
             session.person.clone()
         };
         if seconds_between(session.last_seen_at, now) >= TOUCH_SECONDS {
-            self.0.store.touch_session(session.id, now.into()).await?;
+            note_use(self.0.store.touch_session(session.id, now.into()).await);
         }
         Ok(Caller::Person(self.caller(session.id, session.expires_at, person)))
     }
@@ -117,7 +117,7 @@ impl SignIn {
             return Err(AuthenticateError::Unauthenticated);
         }
         if token.last_used_at.is_none_or(|last| seconds_between(last, now) >= TOUCH_SECONDS) {
-            self.0.store.touch_service_token(token.id, now.into()).await?;
+            note_use(self.0.store.touch_service_token(token.id, now.into()).await);
         }
         Ok(Caller::Service(service_caller(&token)))
     }
@@ -164,6 +164,13 @@ impl SignIn {
         let entry = Entry::new(actor, Action::TokenRefused, Outcome::Refused, origin.clone()).reason(&reason);
         self.0.trail.note_refusal(RefusalKind::Token, entry);
         AuthenticateError::Unauthenticated
+    }
+}
+
+/// When something was last used decides nothing at this moment, so that not being able to note it stops nobody.
+fn note_use(noted: Result<(), StoreError>) {
+    if let Err(error) = noted {
+        tracing::warn!(%error, source = ?std::error::Error::source(&error), "cannot note when a token was last used");
     }
 }
 

@@ -230,7 +230,12 @@ async fn identity(client: &Client, deadline: Instant) -> Result<CallerIdentity, 
 }
 
 async fn within<T>(deadline: Instant, asked: impl Future<Output = Result<T, StsError>>) -> Result<T, StsError> {
-    tokio::time::timeout_at(deadline, asked).await.unwrap_or(Err(StsError::Unavailable(None)))
+    match tokio::time::timeout_at(deadline, asked).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(StsError::silent(
+            "the deadline came, retries included; if it keeps happening, look at the clock as well",
+        )),
+    }
 }
 
 fn policy_arns(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {

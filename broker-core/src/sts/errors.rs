@@ -58,9 +58,21 @@ impl StsError {
             }
             SdkError::ResponseError(_) => Self::Unusable("it is cut off or not XML"),
             SdkError::ConstructionFailure(_) => Self::Unusable("the request could not be made"),
-            // Timeouts and broken connections; and kinds that the SDK may add.
-            _ => Self::Unavailable(None),
+            // Timeouts and broken connections; and kinds that the SDK may add. Which it was is for the operator.
+            SdkError::TimeoutError(_) => Self::silent("no answer to an attempt in time"),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::silent("no connection in time"),
+            SdkError::DispatchFailure(failure) if failure.is_io() => {
+                Self::silent("no connection: name, address, proxy, or refused")
+            }
+            SdkError::DispatchFailure(_) => Self::silent("no connection: TLS, proxy, or something else"),
+            _ => Self::silent("something that this release does not know"),
         }
+    }
+
+    /// No word from AWS. Callers hear that much; the log says what kept it.
+    pub(super) fn silent(what: &'static str) -> Self {
+        tracing::warn!(aws.failure = what, "STS does not answer");
+        Self::Unavailable(None)
     }
 
     /// The table of aws-facts: <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>

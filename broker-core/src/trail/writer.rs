@@ -107,7 +107,9 @@ impl Writer {
             written.push(places);
         }
         // A server may neither answer nor go away, and everything waits here.
-        let committed = tokio::time::timeout(COMMIT_WITHIN, self.store.commit(&changes)).await;
+        // A large plan is one commit: each of its statements may take its time.
+        let limit = COMMIT_WITHIN + STATEMENT_WITHIN * u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let committed = tokio::time::timeout(limit, self.store.commit(&changes)).await;
         match committed.unwrap_or_else(|late| Err(StoreError::Database(sqlx::Error::Io(late.into())))) {
             Ok(()) => {
                 self.chain = chain;
@@ -194,3 +196,4 @@ impl TrailError {
 const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
+const STATEMENT_WITHIN: Duration = Duration::from_millis(2);

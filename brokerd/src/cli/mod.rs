@@ -32,8 +32,8 @@ use crate::config::take_out_of_environment;
 #[derive(Debug, Parser)]
 #[command(name = "brokerd", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 struct Arguments {
-    /// The configuration [default: brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]
-    #[arg(long, global = true, env = "BROKERD_CONFIG", value_name = "PATH")]
+    /// The configuration [default: $BROKERD_CONFIG, then brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]
+    #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -90,7 +90,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Audit(_)
         | Command::Completion(_) => Environment::of_process(),
     };
-    let site = Site::new(arguments.config, environment);
+    // Set but empty means unset, as elsewhere in a shell.
+    let named = std::env::var_os("BROKERD_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let site = Site::new(arguments.config.or(named), environment);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -40,7 +40,10 @@ impl Loader<'_> {
                     Err(error) => self.entry_error(MASTER_KEY, id, at, &[], &error.to_string()),
                 },
                 Err(error) => {
-                    let text = format!("{}; `brokerd init` makes a first master key", with_causes(&error));
+                    let text = format!(
+                        "{} (a key that was lost comes back from its copy alone; `brokerd init` makes one for a new installation)",
+                        with_causes(&error)
+                    );
                     self.entry_error(MASTER_KEY, id, at, &["source"], &text);
                 }
             }

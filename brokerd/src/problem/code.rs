@@ -140,7 +140,7 @@ impl Code {
     pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::InvalidRequest => {
-                "Read `detail` and `field`, compare with the API's description, and send the request again."
+                "Read `detail` and `field`, compare with the table of routes in docs/developer.md, and send the request again."
             }
             Self::InvalidPolicy => {
                 "A request's policy can only narrow what the connector gives. `line` and `column` show the place; where AWS refused the policy, `aws` has its own words. Where the connector has a session policy of its own, only Deny statements are taken."
@@ -172,7 +172,7 @@ impl Code {
             Self::NotFound => {
                 "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group."
             }
-            Self::MethodNotAllowed => "Use a method that the API's description has for this route.",
+            Self::MethodNotAllowed => "Use a method that docs/developer.md has for this route.",
             Self::TooLarge => "Send a body of at most 64 KiB.",
             Self::UnsupportedMediaType => "Send `Content-Type: application/json`.",
             Self::WrongHost => "Use the address that the broker is known by (`public_url` in its configuration).",

@@ -216,11 +216,11 @@ impl From<TrailError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Taken
-            | StoreError::Stale
-            | StoreError::InUse
-            | StoreError::Forged { .. }
-            | StoreError::Database(_) => Self::hidden(Code::Internal, &error),
+            StoreError::Taken | StoreError::Stale | StoreError::InUse | StoreError::Forged { .. } => {
+                Self::hidden(Code::Internal, &error)
+            }
+            // The trail is in the same store: what cannot be read or written there cannot be recorded either.
+            StoreError::Database(_) => Self::hidden(Code::AuditUnavailable, &error).retry(RETRY_AFTER),
         }
     }
 }

@@ -108,16 +108,17 @@ impl Desk {
 
     /// A file with the key `main` and these connectors.
     fn read(&self, connectors: &[&str], max_seconds: u32) -> Catalog {
-        let mut text = format!(
+        let key = format!(
             "[[access_key]]\nname = 'main'\nregion = 'eu-central-1'\n[access_key.source.stored]\naccess_key_id = '{MAIN}'\n\
              secret_access_key = {{ env = 'BROKERD_SECRET_MAIN' }}\n"
         );
-        for name in connectors {
-            text += &format!(
+        let connector = |name: &&str| {
+            format!(
                 "[[connector]]\nname = '{name}'\naccess_key = 'main'\ngroups = ['corp/staff']\n[connector.principal.assume_role]\n\
                  role_arn = 'arn:aws:iam::111111111111:role/{name}'\nmax_duration_seconds = {max_seconds}\n"
-            );
-        }
+            )
+        };
+        let text = key + &connectors.iter().map(connector).collect::<Vec<_>>().concat();
         let path = self.0.path().join("connectors.toml");
         std::fs::write(&path, text).unwrap();
         let directories: [DirectoryName; 1] = ["corp".to_owned().try_into().unwrap()];

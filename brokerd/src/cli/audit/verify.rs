@@ -20,8 +20,8 @@ impl Verify {
         let mut lines = vec![format!("chains: {}", report.chains), format!("records: {}", report.records)];
         lines.extend(report.breaks.iter().map(|broken| format!("broken: {broken}")));
         if !whole {
-            lines
-                .push("only the first 20 breaks are told; keep a copy of the database before anything else".to_owned());
+            let more = if report.breaks.len() < 20 { "" } else { "no more than these 20 are told; " };
+            lines.push(format!("{more}keep a copy of the database before anything else"));
         }
         lines.push("tail not proven: no anchor".to_owned());
         lines.push(format!("result: {}", if whole { "whole" } else { "BROKEN" }));
