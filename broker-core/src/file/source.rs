@@ -170,4 +170,24 @@ mod tests {
         assert!(Source::read(folder.path(), 9).unwrap_err().to_string().contains("not a regular file"));
         assert!(Source::read(Path::new("/dev/zero"), 9).unwrap_err().to_string().contains("not a regular file"));
     }
+
+    #[test]
+    fn what_somebody_else_could_change_or_replace_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let open = folder.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        let path = open.join("f.toml");
+        std::fs::write(&path, "a = 1").unwrap();
+        let told = || Source::read(&path, 99).map(|_| ()).map_err(|error| error.to_string());
+        assert!(told().is_ok());
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(told().unwrap_err().contains("others may write to the folder"));
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(told().is_ok(), "in a sticky folder nobody replaces what is another's");
+        // Only root can give a file away, and nobody else can make one that is not theirs.
+        let given = std::os::unix::fs::chown(&path, Some(12_345), None);
+        assert_eq!(given.is_ok(), rustix::process::geteuid().is_root());
+        assert_eq!(told().is_err(), given.is_ok());
+    }
 }

@@ -138,7 +138,7 @@ impl Limit {
         let since = seconds_between(last.into(), now);
         let count = seen.count.saturating_sub(since.max(0) / self.seconds_to_forget_one).max(0);
         // A clock that was set back would keep everybody waiting until it has caught up.
-        let wait = if since < 0 { 0 } else { delay(count, self.free).saturating_sub(since) };
+        let wait = if since < 0 { 0 } else { delay(count, self.free).saturating_sub(since).max(0) };
         (count, wait)
     }
 }

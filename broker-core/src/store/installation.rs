@@ -32,7 +32,7 @@ pub(super) async fn open(pool: &Pool, vault: Vault, clock: &dyn Clock) -> Result
     let secret = Seals::generate()?;
     let sealed = vault.seal(binding(&id), &secret)?;
     if insert(pool, id, &sealed, clock).await? {
-        tracing::warn!("made a new, empty store");
+        tracing::info!("made a new, empty store");
         return Ok((vault, Seals::derive(&secret)?));
     }
     // Another node made the installation in this very moment, and its secret counts; or somebody took it out of a store in use.

@@ -110,5 +110,5 @@ fn a_master_key_that_others_can_read_or_that_does_not_fit_is_refused() {
     assert!(ended.stderr.contains("a master key is 32 bytes in base64"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("not a key"), "{}", ended.stderr);
     fs::remove_file(&key).unwrap();
-    assert!(here.run(&["key", "list"], "").failed().contains("`brokerd init` makes a first master key"));
+    assert!(here.run(&["key", "list"], "").failed().contains("`brokerd init` makes one for a new installation"));
 }

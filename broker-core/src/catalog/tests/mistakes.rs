@@ -241,3 +241,23 @@ fn an_endpoint_gets_the_key_by_https_only() {
         assert!(!errors[0].contains("pw7"));
     }
 }
+
+#[test]
+fn with_several_directories_names_must_tell_them_apart() {
+    let mut desk = Desk::new();
+    desk.directories.push("other".to_owned().try_into().unwrap());
+    let connector = |more: &str| {
+        format!(
+            "[[connector]]\nname = \"deploy\"\naccess_key = \"main\"\ngroups = [\"corp/a\"]\n\
+             [connector.principal.assume_role]\nrole_arn = \"arn:aws:iam::123456789012:role/deploy\"\n{more}\n"
+        )
+    };
+    let told = desk.mistake(&connector(""));
+    assert!(
+        told.contains("connector \"deploy\": principal.assume_role.session_name: with several directories"),
+        "{told}"
+    );
+    for good in ["session_name = \"{directory}.{username}\"", "source_identity = \"{directory}.{username}\""] {
+        assert!(desk.read(format!("{KEY}{}", connector(good))).is_ok(), "{good}");
+    }
+}

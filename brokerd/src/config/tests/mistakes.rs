@@ -162,6 +162,11 @@ fn directories_have_names_of_their_own_and_settings_that_work() {
         told.starts_with("brokerd.toml:22:17: ") && told.contains("never stands here") && !told.contains("pw7"),
         "{told}"
     );
+    let told = with(&ldap("anonymous = true").replacen("name = \"b\"", "name = \"b\"\nmay_grant_admin = true", 1));
+    assert!(
+        told.contains("backend.ldap.groups.member_of: a directory that may grant administration needs `base`"),
+        "{told}"
+    );
     let told = with(&ldap("anonymous = true\nca_file = \"none.pem\""));
     assert!(
         told.starts_with("brokerd.toml:22:1: directory \"b\": backend.ldap.ca_file: `none.pem` cannot be used"),

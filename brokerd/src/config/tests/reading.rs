@@ -44,7 +44,7 @@ plain_text_on_loopback = true
 bind_dn = "cn=brokerd,dc=corp"
 bind_password = { file = "password" }
 users = { base = "ou=people,dc=corp", filter = "(uid={username})" }
-groups = { member_of = {} }
+groups = { member_of = { base = "ou=groups,dc=corp" } }
 
 [[directory]]
 name = "here"
@@ -110,7 +110,7 @@ fn a_bare_group_is_completed_where_one_directory_is() {
 fn the_key_that_is_yet_to_be_made_is_found_without_it() {
     let desk = Desk::new();
     fs::remove_file(desk.folder.path().join("master.key")).unwrap();
-    assert!(desk.load(GOOD).unwrap_err()[0].contains("`brokerd init` makes a first master key"));
+    assert!(desk.load(GOOD).unwrap_err()[0].contains("`brokerd init` makes one for a new installation"));
     let expected = desk.folder.path().canonicalize().unwrap().join("master.key");
     assert_eq!(sealing_key_file(&desk.path()).unwrap(), Some(expected));
     desk.write("brokerd.toml", GOOD.replace("{ file = \"master.key\" }", "{ env = \"BROKERD_SECRET_MASTER\" }"), 0o644);
