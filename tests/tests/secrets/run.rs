@@ -50,6 +50,13 @@ struct Seen {
     meant: Vec<String>,
 }
 
+/// With a second directory, names have to tell the directories apart.
+fn told_apart(connectors: &str) -> String {
+    let named = "session_name = \"{directory}.{username}\"";
+    let connectors = connectors.replace("assume_role = { ", &format!("assume_role = {{ {named}, "));
+    connectors.replace("federated_user = { ", &format!("federated_user = {{ {named}, "))
+}
+
 impl Run {
     /// Serves an installation that logs everything, with a second directory and a proxy that each need a password.
     pub(crate) async fn begin(install: impl FnOnce(&Stage) -> Installation, engine: Engine) -> Self {
@@ -64,6 +71,7 @@ impl Run {
         );
         let stage = Stage::set().await.configured("log = { level = \"trace\" }\n", &directory);
         let installation = install(&stage);
+        installation.write("connectors.toml", &told_apart(&installation.read("connectors.toml")));
         installation.write(
             "brokerd.toml",
             &installation.read("brokerd.toml").replacen("/federation\" }", &format!("/federation\"{proxy}"), 1),
@@ -189,7 +197,8 @@ impl Run {
         );
         self.run(&["key", "replace", "spare", "--access-key-id", spare.id(), "--skip-validation"], spare.secret());
         self.run(&["key", "list", "--json"], "");
-        self.installation().write("connectors.toml", &(self.stage.connectors() + &role_connector("more", "spare")));
+        let connectors = told_apart(&(self.stage.connectors() + &role_connector("more", "spare")));
+        self.installation().write("connectors.toml", &connectors);
         self.run(&["apply", "--dry-run"], "");
         self.run(&["apply", "--yes"], "");
         for name in ["ci-1", "ci-2"] {
