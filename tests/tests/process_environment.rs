@@ -1,7 +1,5 @@
 //! What others on the machine can see of the daemon's process: no secret that it was started with.
 
-#![expect(clippy::unwrap_used, reason = "a story may panic")]
-
 use std::fs;
 
 use tests::brokerd::Installation;

@@ -32,8 +32,8 @@ use crate::config::take_out_of_environment;
 #[derive(Debug, Parser)]
 #[command(name = "brokerd", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 struct Arguments {
-    /// The configuration [default: $BROKERD_CONFIG, then brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]
-    #[arg(long, global = true, value_name = "PATH")]
+    /// The configuration.
+    #[arg(long, global = true, value_name = "PATH", help = CONFIG_HELP)]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -123,4 +123,5 @@ impl Command {
     }
 }
 
+const CONFIG_HELP: &str = "The configuration [default: $BROKERD_CONFIG, then brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]";
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or `check` and `audit verify` found something; 2 wrong arguments, or nobody was there to be asked";
