@@ -110,10 +110,10 @@ impl Installation {
         self.started(command)
     }
 
-    /// Starts the daemon with one more variable in its environment.
-    pub fn serve_with(self, name: &str, value: &str) -> Brokerd {
+    /// Starts the daemon with more variables in its environment.
+    pub fn serve_with(self, variables: &[(&str, &str)]) -> Brokerd {
         let mut command = self.command(&["serve"]);
-        command.env(name, value);
+        command.envs(variables.iter().copied());
         self.started(command)
     }
 

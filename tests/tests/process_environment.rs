@@ -15,7 +15,7 @@ fn a_master_key_from_the_environment_serves_and_is_not_in_the_environment_any_mo
     installation.write("brokerd.toml", &config);
     fs::remove_file(installation.path("master.key")).unwrap();
 
-    let served = installation.serve_with("BROKERD_SECRET_MASTER", KEY);
+    let served = installation.serve_with(&[("BROKERD_SECRET_MASTER", KEY)]);
     let process = format!("/proc/{}", served.id());
     let seen = |what: &str| String::from_utf8_lossy(&fs::read(format!("{process}/{what}")).unwrap()).into_owned();
     assert!(seen("cmdline").contains("serve"), "it is the same process");

@@ -11,5 +11,6 @@ mod console;
 mod keys;
 mod names;
 mod narrowing;
+mod proxy;
 mod requests;
 mod reuse;
