@@ -160,3 +160,18 @@ async fn all_routes(asker: &Asker, connector: &str) -> Vec<Answer> {
         asker.post(&format!("{path}/console-url"), &json!({})).await,
     ]
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_problem_is_as_guarded_as_any_answer_and_names_the_methods_that_are_taken() {
+    let world = World::open().await;
+    let stranger = world.stranger();
+    let refused = stranger.get("/v1/session").await;
+    assert_eq!(refused.status, 401);
+    for (name, value) in
+        [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "no-referrer")]
+    {
+        assert_eq!(refused.header(name), Some(value), "{name}");
+    }
+    let method = stranger.delete("/v1/sessions").await;
+    assert_eq!((method.status, method.header("allow")), (405, Some("POST")));
+}
