@@ -24,7 +24,7 @@ use broker_core::name::DirectoryName;
 use broker_core::sign_in::{Settings, SignIn};
 use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
 use broker_core::sts::{AwsSts, Outbound, Proxy, StsSettings};
-use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail};
+use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
 use broker_core::vault::{MasterKey, Vault};
 use broker_core::vend::{Broker, Parts};
 use brokerd::app::{App, HttpSettings, Inner, PublicUrl};
@@ -175,7 +175,7 @@ impl House {
     async fn commit(&self, change: Change, action: Action) {
         let origin = Origin { request_id: RequestId::random(), client_address: None };
         let entry = Entry::new(Actor::Daemon, action, Outcome::Success, origin);
-        self.trail.commit(vec![change], vec![entry]).await.unwrap();
+        self.trail.commit(vec![change], Vec1::new(entry)).await.unwrap();
     }
 }
 

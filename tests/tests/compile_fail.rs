@@ -27,7 +27,7 @@ const RIGHT: &str = "
     }
     pub async fn write(store: &Store, trail: &Trail, connector: &Connector, entry: Entry) -> Result<(), TrailError> {
         let change: Change = store.add_connector(connector).map_err(TrailError::Change)?;
-        trail.commit(vec![change], vec![entry]).await
+        trail.commit(vec![change], Vec1::new(entry)).await
     }
     pub fn granted(entitlement: &Entitlement) -> (&Caller, &Arc<Connector>, &Grant) {
         (entitlement.caller(), entitlement.connector(), entitlement.grant())
@@ -171,7 +171,12 @@ fn a_connector_is_not_written_without_the_trail() {
     refused(
         "pub async fn write(trail: &Trail, change: Change) { drop(trail.commit(vec![change]).await); }",
         "E0061",
-        "argument #2 of type `Vec<Entry>` is missing",
+        "argument #2 of type `Vec1<Entry>` is missing",
+    );
+    refused(
+        "pub async fn write(trail: &Trail, change: Change) { drop(trail.commit(vec![change], vec![]).await); }",
+        "E0308",
+        "expected `Vec1<Entry>`, found `Vec<_>`",
     );
     refused(
         "pub fn reach(store: &Store) { let _ = &store.pool; }",
@@ -286,7 +291,7 @@ const PRELUDE: &str = "
     use broker_core::name::ConnectorName;
     use broker_core::store::{Change, Store};
     use broker_core::sts::{Credentials, OpenKey, Sts, StsRequest};
-    use broker_core::trail::{Entry, Recorded, Trail, TrailError};
+    use broker_core::trail::{Entry, Recorded, Trail, TrailError, Vec1};
     use broker_core::vend::{Asking, Broker, VendError, VendRequest, Vended};
     pub struct With<'a> { asking: &'a Asking<'a>, rules: Rules, key: &'a OpenKey, request: &'a StsRequest }
 ";

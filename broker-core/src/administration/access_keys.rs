@@ -11,7 +11,7 @@ use crate::connector::{Connector, ManagedBy};
 use crate::id::AccessKeyId;
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::store::{Store, StoreError};
-use crate::trail::{Action, TrailError};
+use crate::trail::{Action, TrailError, Vec1};
 use crate::vault::SealBroken;
 
 /// A key as somebody hands it in. What `details` say of its owner does not count: AWS is asked.
@@ -84,7 +84,7 @@ impl Administration {
         let mut fields = difference(&Value::Null, &written(&key.details));
         fields.note_secret();
         let entry = by.did(Action::AccessKeyAdded).changes(about(&key.name, &fields));
-        let committed = self.trail.commit(vec![self.store.add_access_key(&key)?], vec![entry]).await;
+        let committed = self.trail.commit(vec![self.store.add_access_key(&key)?], Vec1::new(entry)).await;
         committed.map_err(|error| of_commit(error, &key.name))?;
         Ok(key)
     }
@@ -128,7 +128,7 @@ impl Administration {
         fields.note_secret();
         let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, &fields));
         let change = self.store.replace_access_key(&key, stored.generation)?;
-        self.trail.commit(vec![change], vec![entry]).await.map_err(|error| of_commit(error, &key.name))?;
+        self.trail.commit(vec![change], Vec1::new(entry)).await.map_err(|error| of_commit(error, &key.name))?;
         Ok(key)
     }
 
@@ -138,7 +138,7 @@ impl Administration {
         self.refuse_if_in_use(name).await?;
         let fields = difference(&written(&stored.details), &Value::Null);
         let entry = by.did(Action::AccessKeyRemoved).changes(about(name, &fields));
-        let committed = self.trail.commit(vec![Store::remove_access_key(stored.id)], vec![entry]).await;
+        let committed = self.trail.commit(vec![Store::remove_access_key(stored.id)], Vec1::new(entry)).await;
         if let Err(TrailError::Change(StoreError::InUse)) = &committed {
             // Somebody was faster, and it is known now who uses it.
             self.refuse_if_in_use(name).await?;

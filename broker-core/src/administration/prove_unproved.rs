@@ -20,7 +20,7 @@ use crate::id::{AccessKeyId, RequestId};
 use crate::inventory::{Inventory, Snapshot};
 use crate::store::StoreError;
 use crate::sts::{OpenKey, Sts};
-use crate::trail::{Action, Actor, Origin, TrailError};
+use crate::trail::{Action, Actor, Origin, TrailError, Vec1};
 
 /// When a key is asked about next, and what was said last.
 struct Attempt {
@@ -112,7 +112,7 @@ impl Administration {
         let fields = difference(&written(&key.details), &written(&proved.details));
         let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, &fields));
         let change = self.store.replace_access_key(&proved, key.generation)?;
-        match self.trail.commit(vec![change], vec![entry]).await {
+        match self.trail.commit(vec![change], Vec1::new(entry)).await {
             // It was replaced or removed: there is another key to prove, or none.
             Ok(()) | Err(TrailError::Change(StoreError::Stale)) => Ok(owner),
             Err(error) => Err(error.into()),

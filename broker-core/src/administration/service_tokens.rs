@@ -15,7 +15,7 @@ use crate::name::{ConnectorName, ServiceTokenName};
 use crate::session::{ServiceToken, TokenTerms};
 use crate::sign_in::SERVICE_PREFIX;
 use crate::store::StoreError;
-use crate::trail::{Action, TrailError};
+use crate::trail::{Action, TrailError, Vec1};
 use crate::vault::{Purpose, SealBroken, new_token};
 
 /// A token that somebody wants.
@@ -100,7 +100,7 @@ impl Administration {
         });
         let entry = by.did(Action::ServiceTokenCreated).changes(changes);
         let change = self.store.add_service_token(&token, &hash)?;
-        match self.trail.commit(vec![change], vec![entry]).await {
+        match self.trail.commit(vec![change], Vec1::new(entry)).await {
             Ok(()) => Ok((text, token)),
             Err(TrailError::Change(StoreError::Taken)) => Err(ServiceTokenError::Taken(token.name)),
             Err(TrailError::Change(error)) => Err(error.into()),

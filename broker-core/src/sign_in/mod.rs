@@ -19,7 +19,7 @@ use crate::id::SessionId;
 use crate::name::{DirectoryName, Group};
 use crate::session::Session;
 use crate::store::{Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Trail, TrailError};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Trail, TrailError, Vec1};
 use crate::vault::{Purpose, SealBroken, new_token};
 
 pub use callers::AuthenticateError;
@@ -199,7 +199,7 @@ impl SignIn {
             last_seen_at: now,
         };
         let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
-        self.0.trail.commit(vec![self.0.store.add_session(&session, &hash)?], vec![entry]).await?;
+        self.0.trail.commit(vec![self.0.store.add_session(&session, &hash)?], Vec1::new(entry)).await?;
         Ok(SignedIn { token, caller: self.caller(session.id, session.expires_at, session.person) })
     }
 

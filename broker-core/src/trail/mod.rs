@@ -16,6 +16,7 @@ use crate::store::{Change, Store, StoreError};
 
 pub use entry::{Action, Actor, Entry, Origin, Outcome, Record, VendedFacts};
 pub use refusals::RefusalKind;
+pub use vec1::Vec1;
 pub use verify::{Break, Report, verify};
 
 /// Writes the trail. Clones share one writer, one chain and one queue.
@@ -55,13 +56,12 @@ impl Trail {
 
     /// Writes an entry and hands the value over once the record is on the disk.
     pub async fn record<T>(&self, entry: Entry, value: T) -> Result<Recorded<T>, TrailError> {
-        let written = self.write(vec![entry], Vec::new()).await?;
-        let (id, at) = written.first().copied().ok_or(TrailError::Closed)?;
+        let (id, at) = *self.write(Vec1::new(entry), Vec::new()).await?.first();
         Ok(Recorded { id, at, value })
     }
 
-    /// Makes changes and writes what was changed, both or neither.
-    pub async fn commit(&self, changes: Vec<Change>, entries: Vec<Entry>) -> Result<(), TrailError> {
+    /// Makes changes and writes what was changed, both or neither. There is no change without a record.
+    pub async fn commit(&self, changes: Vec<Change>, entries: Vec1<Entry>) -> Result<(), TrailError> {
         self.write(entries, changes).await.map(drop)
     }
 
@@ -70,11 +70,12 @@ impl Trail {
         let trail = self.clone();
         let (done, written) = oneshot::channel();
         // Queued before this returns: who closes the trail afterwards does not leave it out.
-        let queued = self.jobs.try_send(writer::Job::Write { entries: vec![entry.clone()], changes: Vec::new(), done });
+        let queued =
+            self.jobs.try_send(writer::Job::Write { entries: Vec1::new(entry.clone()), changes: Vec::new(), done });
         tokio::spawn(async move {
             let mut outcome = match queued {
                 Ok(()) => written.await.unwrap_or(Err(TrailError::Closed)),
-                Err(_) => trail.write(vec![entry.clone()], Vec::new()).await,
+                Err(_) => trail.write(Vec1::new(entry.clone()), Vec::new()).await,
             };
             let mut wait = FIRST_WAIT;
             while let Err(error) = outcome {
@@ -84,7 +85,7 @@ impl Trail {
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
-                outcome = trail.write(vec![entry.clone()], Vec::new()).await;
+                outcome = trail.write(Vec1::new(entry.clone()), Vec::new()).await;
             }
         });
     }
@@ -106,7 +107,7 @@ impl Trail {
         }
     }
 
-    async fn write(&self, entries: Vec<Entry>, changes: Vec<Change>) -> Result<Vec<(RecordId, Timestamp)>, TrailError> {
+    async fn write(&self, entries: Vec1<Entry>, changes: Vec<Change>) -> Result<writer::Written, TrailError> {
         let (done, written) = oneshot::channel();
         let job = writer::Job::Write { entries, changes, done };
         self.jobs.send(job).await.map_err(|_| TrailError::Closed)?;

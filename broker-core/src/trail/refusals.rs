@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use vec1::Vec1;
 
 use super::entry::Entry;
 use super::writer::Job;
@@ -110,7 +111,9 @@ impl Lane {
                 .collect()
         };
         for entries in ended.chunks(AT_ONCE) {
-            write(&self.jobs, entries.to_vec()).await;
+            if let Ok(entries) = Vec1::try_from(entries) {
+                write(&self.jobs, entries).await;
+            }
         }
     }
 }
@@ -131,13 +134,13 @@ impl Source {
 async fn write_whole(mut waiting: mpsc::Receiver<Waiting>, jobs: mpsc::Sender<Job>) {
     while let Some(next) = waiting.recv().await {
         match next {
-            Waiting::Entry(entry) => write(&jobs, vec![*entry]).await,
+            Waiting::Entry(entry) => write(&jobs, Vec1::new(*entry)).await,
             Waiting::Flush(done) => drop(done.send(())),
         }
     }
 }
 
-async fn write(jobs: &mpsc::Sender<Job>, entries: Vec<Entry>) {
+async fn write(jobs: &mpsc::Sender<Job>, entries: Vec1<Entry>) {
     let (done, written) = oneshot::channel();
     if jobs.send(Job::Write { entries, changes: Vec::new(), done }).await.is_ok() {
         // A failure is logged by the writer; a stranger's refusal needs no second try.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use vec1::Vec1;
 
 use super::TrailError;
 use super::entry::{Entry, Record, VendedFacts};
@@ -16,11 +17,12 @@ use crate::vault::Mac;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    Write { entries: Vec<Entry>, changes: Vec<Change>, done: Done },
+    Write { entries: Vec1<Entry>, changes: Vec<Change>, done: Done },
     Close { done: oneshot::Sender<()> },
 }
 
-type Written = Vec<(RecordId, Timestamp)>;
+/// Where each entry of a job went.
+pub(super) type Written = Vec1<(RecordId, Timestamp)>;
 type Done = oneshot::Sender<Result<Written, TrailError>>;
 
 struct Writer {
@@ -71,7 +73,7 @@ impl Writer {
         }
     }
 
-    async fn write_group(&mut self, group: Vec<(Vec<Entry>, Done)>) {
+    async fn write_group(&mut self, group: Vec<(Vec1<Entry>, Done)>) {
         if group.is_empty() {
             return;
         }
@@ -93,18 +95,16 @@ impl Writer {
     }
 
     /// Commits changes and links together. The chain moves on only when it did.
-    async fn write(&mut self, groups: &[Vec<Entry>], mut changes: Vec<Change>) -> Result<Vec<Written>, StoreError> {
+    async fn write(&mut self, groups: &[Vec1<Entry>], mut changes: Vec<Change>) -> Result<Vec<Written>, StoreError> {
         let records_alone = changes.is_empty();
         let mut chain = self.chain.clone();
         let mut written = Vec::with_capacity(groups.len());
         for group in groups {
-            let mut places = Written::with_capacity(group.len());
-            for entry in group {
+            written.push(group.try_mapped_ref(|entry| {
                 let (link, at) = self.link(&mut chain, entry)?;
-                places.push((link.id, at));
                 changes.push(Store::append_link(&link));
-            }
-            written.push(places);
+                Ok::<_, StoreError>((link.id, at))
+            })?);
         }
         // A server may neither answer nor go away, and everything waits here.
         // A large plan is one commit: each of its statements may take its time.

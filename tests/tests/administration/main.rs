@@ -18,7 +18,7 @@ use broker_core::connector::{Connector, ManagedBy};
 use broker_core::id::RequestId;
 use broker_core::store::{Change, Opened, Store, TrailFilter};
 use broker_core::sts::{AwsSts, Outbound, StsSettings};
-use broker_core::trail::{Action, Actor, Origin, Trail};
+use broker_core::trail::{Action, Actor, Origin, Trail, Vec1};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tests::stores::{Storehouse, entry};
@@ -61,7 +61,7 @@ impl Office {
     }
 
     async fn commit(&self, change: Change) {
-        self.trail.commit(vec![change], vec![entry(Action::ConnectorChanged)]).await.unwrap();
+        self.trail.commit(vec![change], Vec1::new(entry(Action::ConnectorChanged))).await.unwrap();
     }
 
     /// Puts a connector into service behind a key, past administration.

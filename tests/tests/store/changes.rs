@@ -3,10 +3,11 @@
 use broker_core::access_key::KeyHealth;
 use broker_core::connector::ManagedBy;
 use broker_core::store::{Store, StoreError};
+use broker_core::trail::{Action, Vec1};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tests::on_every_engine;
-use tests::stores::{Storehouse, access_key, connector};
+use tests::stores::{Storehouse, access_key, connector, entry};
 
 use crate::Desk;
 
@@ -66,7 +67,7 @@ on_every_engine! {
             let (trail, store) = (house.trail(&desk.opened), desk.store.clone());
             tokio::spawn(async move {
                 let change = store.replace_connector(&edited, 1).unwrap();
-                trail.commit(vec![change], vec![tests::stores::entry(broker_core::trail::Action::ConnectorChanged)]).await
+                trail.commit(vec![change], Vec1::new(entry(Action::ConnectorChanged))).await
             })
         });
         let mut right = 0;

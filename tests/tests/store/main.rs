@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use broker_core::connector::Connector;
 use broker_core::store::{Change, Opened, Store, StoreError};
-use broker_core::trail::{Action, Trail, TrailError};
+use broker_core::trail::{Action, Trail, TrailError, Vec1};
 use tests::stores::{Storehouse, access_key, connector, entry};
 
 /// A handle on the store with a trail beside it, as every process has.
@@ -49,7 +49,7 @@ impl Desk {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        match self.trail.commit(changes, vec![entry(Action::ConnectorChanged)]).await {
+        match self.trail.commit(changes, Vec1::new(entry(Action::ConnectorChanged))).await {
             Ok(()) => Ok(()),
             Err(TrailError::Change(error)) => Err(error),
             Err(error @ (TrailError::Unwritten(_) | TrailError::Closed)) => panic!("{error:?}"),

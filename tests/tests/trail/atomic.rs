@@ -1,7 +1,7 @@
 //! A change and its record: both or neither.
 
 use broker_core::store::StoreError;
-use broker_core::trail::{Action, TrailError};
+use broker_core::trail::{Action, TrailError, Vec1};
 use tests::stores::{Storehouse, access_key, connector, entry};
 use tests::{on_every_engine, where_others_reach_in};
 
@@ -18,7 +18,8 @@ mod refused {
                 desk.store.add_access_key(&key).unwrap(),
                 desk.store.add_connector(&connector("deploy", "main")).unwrap(),
             ];
-            let entries = vec![entry(Action::AccessKeyAdded), entry(Action::ConnectorAdded)];
+            let mut entries = Vec1::new(entry(Action::AccessKeyAdded));
+            entries.push(entry(Action::ConnectorAdded));
             desk.trail.commit(changes, entries).await.unwrap();
             assert_eq!(desk.store.connectors().await.unwrap().len(), 1);
             let actions: Vec<_> = desk.records().await.iter().map(|record| record.action).collect();
@@ -29,7 +30,7 @@ mod refused {
             let desk = Desk::open(&house).await;
             let key = access_key(&desk.opened, "main");
             let add = || desk.store.add_access_key(&key).unwrap();
-            let added = || vec![entry(Action::AccessKeyAdded)];
+            let added = || Vec1::new(entry(Action::AccessKeyAdded));
             desk.trail.commit(vec![add()], added()).await.unwrap();
             let stale = desk.trail.commit(vec![desk.store.replace_access_key(&key, 7).unwrap()], added()).await;
             assert!(matches!(stale, Err(TrailError::Change(StoreError::Stale))), "{stale:?}");
@@ -46,7 +47,7 @@ mod refused {
             let stale = vec![desk.store.replace_access_key(&key, 7).unwrap()];
             let (before, stale, after) = tokio::join!(
                 desk.trail.record(entry(Action::Vend), ()),
-                desk.trail.commit(stale, vec![entry(Action::AccessKeyChanged)]),
+                desk.trail.commit(stale, Vec1::new(entry(Action::AccessKeyChanged))),
                 desk.trail.record(entry(Action::Vend), ()),
             );
             before.unwrap();
@@ -68,7 +69,7 @@ mod unwritten {
             let mut hands = house.hands().await;
             hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
             let unwritten =
-                desk.trail.commit(vec![desk.store.add_access_key(&key).unwrap()], vec![entry(Action::AccessKeyAdded)]).await;
+                desk.trail.commit(vec![desk.store.add_access_key(&key).unwrap()], Vec1::new(entry(Action::AccessKeyAdded))).await;
             assert!(matches!(unwritten, Err(TrailError::Unwritten(_))), "{unwritten:?}");
             hands.run("ALTER TABLE elsewhere RENAME TO trail").await;
             assert!(desk.store.access_keys().await.unwrap().is_empty());

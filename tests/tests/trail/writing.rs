@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use broker_core::store::TrailFilter;
-use broker_core::trail::{Action, Actor, Outcome, TrailError, VendedFacts};
+use broker_core::trail::{Action, Actor, Outcome, TrailError, Vec1, VendedFacts};
 use jiff::Timestamp;
 use serde_json::json;
 use tests::stores::{Storehouse, entry, entry_from};
@@ -78,7 +78,7 @@ mod one_process {
             let desk = Desk::open(&house).await;
             for _ in 0..3 {
                 let trail = house.trail(&desk.opened);
-                let entries = (0..999).map(entry_of).collect();
+                let entries = Vec1::try_from_vec((0..999).map(entry_of).collect()).unwrap();
                 trail.commit(Vec::new(), entries).await.unwrap();
             }
             let report = desk.verified().await;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::difference::{difference, written};
 use super::{Plan, Steps};
 use crate::store::{Change, Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec1};
 
 /// One thing that the plan does, for the trail.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,11 +33,10 @@ pub enum PlannedAction {
 impl Plan {
     /// Makes all changes and records each, or none. `Stale` means that somebody was faster: plan again.
     pub async fn apply(&self, store: &Store, trail: &Trail, actor: &Actor, origin: &Origin) -> Result<(), TrailError> {
-        if self.is_empty() {
-            return Ok(());
-        }
+        // Where nothing is done, there is nothing to record; and where nothing is recorded, nothing is done.
+        let Ok(entries) = Vec1::try_from_vec(self.entries(actor, origin)) else { return Ok(()) };
         let changes = self.to_changes(store).map_err(TrailError::Change)?;
-        trail.commit(changes, self.entries(actor, origin)).await
+        trail.commit(changes, entries).await
     }
 
     /// In an order in which no connector is ever without its key.
