@@ -25,6 +25,9 @@ pub struct Connector {
     pub default_duration_seconds: u32,
     /// Whether a link to AWS's console can be had.
     pub console: bool,
+    /// Whether whoever asks must give a `reason`.
+    #[serde(default)]
+    pub require_reason: bool,
 }
 
 /// Which of AWS's three calls is behind a connector.

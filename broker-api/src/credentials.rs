@@ -78,6 +78,9 @@ pub struct ConsoleUrlRequest {
     /// For roles only; AWS takes it for nothing else, where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_duration_seconds: Option<u32>,
+    /// Why, in the caller's words, for the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A link that opens AWS's console signed in: a bearer secret.

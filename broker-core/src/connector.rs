@@ -38,6 +38,7 @@ pub struct ConnectorSpec {
     access_key: AccessKeyName,
     audience: Audience,
     reuse: Reuse,
+    require_reason: bool,
     console: Option<Destination>,
     principal: Principal,
 }
@@ -114,6 +115,11 @@ impl ConnectorSpec {
         self.reuse
     }
 
+    /// Whether whoever asks must say why.
+    pub fn require_reason(&self) -> bool {
+        self.require_reason
+    }
+
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
@@ -155,6 +161,8 @@ struct ConnectorFields {
     groups: Option<BTreeSet<Group>>,
     #[serde(default)]
     reuse: Reuse,
+    #[serde(default, skip_serializing_if = "is_not")]
+    require_reason: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     console: Option<ConsoleFields>,
     principal: Principal,
@@ -212,6 +220,7 @@ impl TryFrom<ConnectorFields> for ConnectorSpec {
             access_key: fields.access_key,
             audience,
             reuse: fields.reuse,
+            require_reason: fields.require_reason,
             console,
             principal: fields.principal,
         })
@@ -230,6 +239,7 @@ impl From<ConnectorSpec> for ConnectorFields {
             scope,
             groups,
             reuse: spec.reuse,
+            require_reason: spec.require_reason,
             console: spec.console.map(|destination| ConsoleFields { destination: destination.as_str().to_owned() }),
             principal: spec.principal,
         }
@@ -263,6 +273,12 @@ impl From<Reuse> for ReuseFields {
             Reuse::MinimumShare(minimum_share) => Self::Share(ReuseShare { minimum_share }),
         }
     }
+}
+
+/// Left out when it is not so: a release that did not know the key yet reads the rest.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 const MAX_DESCRIPTION: usize = 500;
@@ -328,8 +344,19 @@ mod tests {
     }
 
     #[test]
+    fn no_reason_is_required_unless_it_says_so() {
+        assert!(!spec(|_| ()).unwrap().require_reason());
+        assert!(spec(|c| c["require_reason"] = json!(true)).unwrap().require_reason());
+        assert!(spec(|c| c["require_reason"] = json!("yes")).is_err());
+    }
+
+    #[test]
     fn what_is_stored_is_read_again() {
-        let spec = spec(|c| c["reuse"] = json!("off")).unwrap();
+        let spec = spec(|c| {
+            c["reuse"] = json!("off");
+            c["require_reason"] = json!(true);
+        })
+        .unwrap();
         let again: ConnectorSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
         assert_eq!(again, spec);
     }

@@ -19,6 +19,7 @@ pub mod session;
 pub mod caller;
 pub mod vault;
 pub mod principal;
+pub mod reason;
 pub mod tag;
 pub mod policy;
 pub mod session_name;

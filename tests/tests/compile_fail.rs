@@ -22,7 +22,7 @@ const RIGHT: &str = "
         Ok(id.len())
     }
     pub async fn open(broker: &Broker, with: &With<'_>, name: &ConnectorName) -> Result<usize, VendError> {
-        let link: Recorded<ConsoleLink> = broker.console_link(with.asking, name, None, None).await?;
+        let link: Recorded<ConsoleLink> = broker.console_link(with.asking, name, &LinkWanted::default()).await?;
         Ok(link.expose().len())
     }
     pub async fn write(store: &Store, trail: &Trail, connector: &Connector, entry: Entry) -> Result<(), TrailError> {
@@ -292,7 +292,7 @@ const PRELUDE: &str = "
     use broker_core::store::{Change, Store};
     use broker_core::sts::{Credentials, OpenKey, Sts, StsRequest};
     use broker_core::trail::{Entry, Recorded, Trail, TrailError, Vec1};
-    use broker_core::vend::{Asking, Broker, VendError, VendRequest, Vended};
+    use broker_core::vend::{Asking, Broker, LinkWanted, VendError, VendRequest, Vended};
     pub struct With<'a> { asking: &'a Asking<'a>, rules: Rules, key: &'a OpenKey, request: &'a StsRequest }
 ";
 const CANDIDATES: usize = 6;

@@ -7,7 +7,7 @@ use crate::entitlement::{Entitlement, Grant};
 use crate::sts::{OpenKey, StsRequest};
 use crate::trail::{Action, Actor, Entry, Outcome, VendedFacts};
 
-use super::{Asking, Vended};
+use super::{Asking, VendRequest, Vended};
 
 /// What would be asked of AWS, filled in.
 pub(super) struct Wish {
@@ -31,7 +31,13 @@ pub(super) struct Loan {
 
 impl Loan {
     /// The record of it: of an action, which is another one where nothing but being an administrator permits it.
-    pub(super) fn entry(&self, asking: &Asking<'_>, granted: Action, as_administrator: Action) -> Entry {
+    pub(super) fn entry(
+        &self,
+        asking: &Asking<'_>,
+        ask: &VendRequest,
+        granted: Action,
+        as_administrator: Action,
+    ) -> Entry {
         let action = match self.entitlement.grant() {
             Grant::Administrator => as_administrator,
             Grant::Groups(_) | Grant::ServiceToken => granted,
@@ -50,8 +56,9 @@ impl Loan {
             StsRequest::FederatedUser(user) => facts.session_name = Some(user.name.as_str().to_owned()),
             StsRequest::SessionToken { .. } => {}
         }
-        Entry::new(Actor::of(asking.caller), action, Outcome::Success, asking.origin.clone())
+        let entry = Entry::new(Actor::of(asking.caller), action, Outcome::Success, asking.origin.clone())
             .connector(&self.vended.connector.name)
-            .vended(facts)
+            .vended(facts);
+        ask.reason.iter().fold(entry, Entry::reason)
     }
 }

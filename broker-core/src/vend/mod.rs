@@ -23,6 +23,7 @@ use crate::entitlement::{Entitlement, Rules};
 use crate::inventory::Inventory;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
+use crate::reason::Reason;
 use crate::sign_in::SignIn;
 use crate::sts::{CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
 use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail};
@@ -69,6 +70,17 @@ pub struct Vended {
     pub arn: Option<String>,
     pub account: Option<AccountId>,
     pub reused: bool,
+}
+
+/// What a console link is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct LinkWanted<'a> {
+    /// A page of AWS's console; else where the connector says.
+    pub destination: Option<&'a str>,
+    /// Of the console's session; for roles only.
+    pub session_duration_seconds: Option<u32>,
+    /// In the caller's own words, for the trail.
+    pub reason: Option<Reason>,
 }
 
 /// A caller, and where the request came from and must be answered by.
@@ -123,8 +135,7 @@ impl Broker {
         let loan = self.lend(asking, name, ask).await;
         match loan {
             Ok(loan) => {
-                let entry = loan.entry(asking, Action::Vend, Action::VendAsAdministrator);
-                let entry = ask.reason.iter().fold(entry, Entry::reason);
+                let entry = loan.entry(asking, ask, Action::Vend, Action::VendAsAdministrator);
                 Ok(self.trail.record(entry, loan.vended).await?)
             }
             Err(error) => Err(self.refuse(asking, name, Action::Vend, error).await),
@@ -136,15 +147,17 @@ impl Broker {
         &self,
         asking: &Asking<'_>,
         name: &ConnectorName,
+        reason: Option<Reason>,
     ) -> Result<Recorded<CallerIdentity>, VendError> {
+        let ask = VendRequest { reason, ..VendRequest::default() };
         let asked = async {
-            let loan = self.lend(asking, name, &VendRequest::default()).await?;
+            let loan = self.lend(asking, name, &ask).await?;
             let identity = self.sts.caller_identity(&loan.key, &loan.vended.credentials, asking.deadline).await?;
             Ok((loan, identity))
         };
         match asked.await {
             Ok((loan, identity)) => {
-                let entry = loan.entry(asking, Action::CallerIdentity, Action::CallerIdentityAsAdministrator);
+                let entry = loan.entry(asking, &ask, Action::CallerIdentity, Action::CallerIdentityAsAdministrator);
                 Ok(self.trail.record(entry, identity).await?)
             }
             Err(error) => Err(self.refuse(asking, name, Action::CallerIdentity, error).await),
@@ -156,28 +169,29 @@ impl Broker {
         &self,
         asking: &Asking<'_>,
         name: &ConnectorName,
-        destination: Option<&str>,
-        session_duration_seconds: Option<u32>,
+        wanted: &LinkWanted<'_>,
     ) -> Result<Recorded<ConsoleLink>, VendError> {
+        let ask = VendRequest { reason: wanted.reason.clone(), ..VendRequest::default() };
         let linked = async {
             let entitlement = self.prove(asking.caller, name)?;
-            let destination = self.destination(&entitlement, destination)?;
-            let loan = self.lend(asking, name, &VendRequest::default()).await?;
-            let ask = LinkRequest {
+            let destination = self.destination(&entitlement, wanted.destination)?;
+            let loan = self.lend(asking, name, &ask).await?;
+            let request = LinkRequest {
                 credentials: &loan.vended.credentials,
                 region: &loan.key.region,
                 destination: &destination,
                 // AWS takes a duration for roles only.
-                session_duration_seconds: session_duration_seconds
+                session_duration_seconds: wanted
+                    .session_duration_seconds
                     .filter(|_| matches!(loan.request, StsRequest::AssumeRole(_))),
                 deadline: asking.deadline,
             };
-            let link = self.federation.link(&ask, self.clock.now()).await?;
+            let link = self.federation.link(&request, self.clock.now()).await?;
             Ok((loan, link))
         };
         match linked.await {
             Ok((loan, link)) => {
-                let entry = loan.entry(asking, Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
+                let entry = loan.entry(asking, &ask, Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
                 Ok(self.trail.record(entry, link).await?)
             }
             Err(error) => Err(self.refuse(asking, name, Action::ConsoleUrl, error).await),

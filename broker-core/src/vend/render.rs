@@ -7,6 +7,7 @@ use crate::lifetime::MIN_SECONDS;
 use crate::name::Group;
 use crate::policy::{PolicyError, SessionPolicy};
 use crate::principal::{AssumeRole, FederatedRights, FederatedUser, Principal};
+use crate::reason::Reason;
 use crate::session_name::{NameLimit, SessionNameError, Subject, SubjectKind};
 use crate::sts::{RoleRequest, StsRequest, UserRequest};
 use crate::tag::{TagError, TagSource, TagValue};
@@ -17,8 +18,8 @@ pub struct VendRequest {
     pub duration_seconds: Option<u32>,
     /// Can only narrow what the connector gives.
     pub policy: Option<SessionPolicy>,
-    /// In the caller's own words, for the trail.
-    pub reason: Option<String>,
+    /// In the caller's own words, for the trail; no part of what AWS is sent.
+    pub reason: Option<Reason>,
     /// Never earlier credentials.
     pub fresh: bool,
 }
@@ -26,6 +27,9 @@ pub struct VendRequest {
 /// Why no request can be made of it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RenderError {
+    /// The connector lends nothing to those who do not say why.
+    #[error("this connector wants to know why: give a `reason`, such as a ticket's number")]
+    ReasonRequired,
     #[error("duration_seconds must be from {minimum} to {maximum}")]
     DurationOutOfRange { minimum: u32, maximum: u32 },
     #[error("{0}")]
@@ -41,6 +45,9 @@ pub enum RenderError {
 /// Fills in everything.
 pub(super) fn render(entitlement: &Entitlement, ask: &VendRequest) -> Result<StsRequest, RenderError> {
     let connector = entitlement.connector();
+    if connector.spec.require_reason() && ask.reason.is_none() {
+        return Err(RenderError::ReasonRequired);
+    }
     let duration_seconds = duration(connector.spec.principal(), ask.duration_seconds)?;
     let subject = Named::of(entitlement);
     match connector.spec.principal() {
@@ -281,6 +288,26 @@ mod tests {
         let refusal = Err(RenderError::DurationOutOfRange { minimum: 900, maximum: 7_200 });
         assert_eq!(duration(Some(7_201)), refusal);
         assert_eq!(duration(Some(899)), refusal);
+    }
+
+    #[test]
+    fn a_reason_is_required_where_the_connector_says_so_and_is_no_part_of_the_request() {
+        let entitled = |require_reason: bool| {
+            let connector = connector(json!({
+                "access_key": "main", "scope": "system", "require_reason": require_reason, "principal": role(json!({})),
+            }));
+            let caller = Caller::Service(ServiceCaller {
+                token: ServiceTokenId::random(),
+                name: "ci".to_owned().try_into().unwrap(),
+                expires_at: Timestamp::MAX,
+                connectors: BTreeSet::from([connector.id]),
+            });
+            prove(&caller, &connector)
+        };
+        let because = VendRequest { reason: Reason::parse("ticket 4711").unwrap(), ..VendRequest::default() };
+        assert_eq!(render(&entitled(true), &VendRequest::default()), Err(RenderError::ReasonRequired));
+        let with = render(&entitled(true), &because).unwrap();
+        assert_eq!(with.digest(), render(&entitled(false), &VendRequest::default()).unwrap().digest());
     }
 
     #[test]

@@ -1,21 +1,33 @@
-//! `GET /v1/connectors/{name}/caller-identity`: who AWS says the vended credentials act as.
+//! `GET /v1/connectors/{name}/caller-identity?reason=`: who AWS says the vended credentials act as.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State, rejection::QueryRejection};
 use broker_api::CallerIdentity;
 use broker_core::vend::Asking;
+use serde::Deserialize;
 
 use super::Named;
 use crate::app::App;
 use crate::caller::Asker;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Options {
+    /// Why, in the caller's words, for the audit trail.
+    #[serde(default)]
+    reason: Option<String>,
+}
 
 pub(crate) async fn show(
     State(app): State<App>,
     Named(name): Named,
     asker: Asker,
+    options: Result<Query<Options>, QueryRejection>,
 ) -> Result<Json<CallerIdentity>, Problem> {
+    let Query(options) = options.map_err(|error| Problem::new(Code::InvalidRequest, error.body_text()))?;
+    let reason = super::reason(options.reason.as_deref())?;
     let asking = Asking { caller: &asker.caller, origin: &asker.origin, deadline: asker.deadline };
-    let identity = app.broker.caller_identity(&asking, &name).await?.into_value();
+    let identity = app.broker.caller_identity(&asking, &name, reason).await?.into_value();
     Ok(Json(CallerIdentity { account: identity.account.into(), arn: identity.arn, user_id: identity.user_id }))
 }

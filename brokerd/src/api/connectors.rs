@@ -48,5 +48,6 @@ fn shown(app: &App, entitlement: &Entitlement) -> Connector {
         max_duration_seconds,
         default_duration_seconds,
         console: spec.has_console(),
+        require_reason: spec.require_reason(),
     }
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use broker_api::{ConsoleUrl, ConsoleUrlRequest};
-use broker_core::vend::Asking;
+use broker_core::vend::{Asking, LinkWanted};
 use secrecy::SecretString;
 
 use super::{Named, secret};
@@ -17,11 +17,17 @@ pub(crate) async fn make(
     State(app): State<App>,
     Named(name): Named,
     asker: Asker,
-    OptionalBody(ConsoleUrlRequest { destination, session_duration_seconds }): OptionalBody<ConsoleUrlRequest>,
+    OptionalBody(request): OptionalBody<ConsoleUrlRequest>,
 ) -> Result<Response, Problem> {
+    let ConsoleUrlRequest { destination, session_duration_seconds, reason } = request;
     console_duration(session_duration_seconds)?;
+    let wanted = LinkWanted {
+        destination: destination.as_deref(),
+        session_duration_seconds,
+        reason: super::reason(reason.as_deref())?,
+    };
     let asking = Asking { caller: &asker.caller, origin: &asker.origin, deadline: asker.deadline };
-    let link = app.broker.console_link(&asking, &name, destination.as_deref(), session_duration_seconds).await?;
+    let link = app.broker.console_link(&asking, &name, &wanted).await?;
     let answer = ConsoleUrl { url: SecretString::from(link.expose()), expires_at: link.value().expires_at };
     Ok(secret(Json(answer)))
 }

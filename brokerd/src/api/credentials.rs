@@ -60,14 +60,10 @@ fn answer(answer: impl axum::response::IntoResponse) -> Response {
 
 fn asked(request: CredentialsRequest) -> Result<VendRequest, Problem> {
     let CredentialsRequest { duration_seconds, policy, reason, fresh } = request;
-    if reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control))
-    {
-        return Err(Problem::field("reason", "a reason has at most 500 characters and no control characters"));
-    }
     Ok(VendRequest {
         duration_seconds,
         policy: policy.as_deref().map(parse_policy).transpose()?.flatten(),
-        reason,
+        reason: super::reason(reason.as_deref())?,
         fresh,
     })
 }
@@ -131,8 +127,6 @@ fn exports(vended: &Recorded<Vended>) -> String {
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
-
-const MAX_REASON: usize = 500;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use broker_core::name::ConnectorName;
+use broker_core::reason::Reason;
 
 use crate::app::App;
 use crate::problem::{Problem, no_such_connector};
@@ -26,6 +27,11 @@ impl FromRequestParts<App> for Named {
         let Path(name) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| no_such_connector())?;
         name.try_into().map(Self).map_err(|_| no_such_connector())
     }
+}
+
+/// Why, as the caller says it.
+pub(crate) fn reason(given: Option<&str>) -> Result<Option<Reason>, Problem> {
+    Ok(Reason::parse(given.unwrap_or_default())?)
 }
 
 /// An answer that carries a secret: no cache may keep it.

@@ -12,6 +12,7 @@ use broker_core::console::ConsoleError;
 use broker_core::id::RequestId;
 use broker_core::lifetime::MIN_SECONDS;
 use broker_core::policy::PolicyError;
+use broker_core::reason::ReasonError;
 use broker_core::sign_in::{AuthenticateError, SignInError};
 use broker_core::store::StoreError;
 use broker_core::sts::{AwsRefusal, StsError};
@@ -43,6 +44,11 @@ impl Problem {
 
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// Whether it is about this field of the request.
+    pub(crate) fn is_about(&self, field: &str) -> bool {
+        self.field.as_deref() == Some(field)
     }
 
     /// A field of the request that is wrong.
@@ -135,11 +141,18 @@ impl From<VendError> for Problem {
 impl From<RenderError> for Problem {
     fn from(error: RenderError) -> Self {
         match error {
+            RenderError::ReasonRequired => Self::field("reason", error.to_string()),
             RenderError::DurationOutOfRange { minimum, maximum } => Self::duration(minimum, maximum),
             RenderError::Policy(error) => error.into(),
             RenderError::PolicyOfSessionToken => Self::new(Code::InvalidPolicy, error.to_string()),
             RenderError::SessionName(_) | RenderError::Tag(_) => Self::new(Code::Forbidden, error.to_string()),
         }
+    }
+}
+
+impl From<ReasonError> for Problem {
+    fn from(error: ReasonError) -> Self {
+        Self::field("reason", error.to_string())
     }
 }
 

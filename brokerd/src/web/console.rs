@@ -1,26 +1,35 @@
 //! `/console/{name}`: on to AWS's console. By itself only where the person typed the address or one of our own pages led here.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use broker_core::name::ConnectorName;
-use broker_core::vend::Asking;
+use broker_core::reason::Reason;
+use broker_core::vend::{Asking, LinkWanted};
 
 use super::form::{Fields, SessionForm};
 use super::home::Shown;
 use super::next::{ASK, Next};
-use super::page::{FormsLead, page, see_other, sign_in_first};
+use super::page::{FormsLead, instead_of, page, see_other, sign_in_first};
 use super::visitor::Visitor;
 use crate::api::Named;
 use crate::app::App;
 use crate::caller::csrf_token;
 use crate::problem::Problem;
+use crate::request::Meta;
 
 #[derive(Template)]
 #[template(path = "console.html")]
 struct ConsolePage<'a> {
     connector: Shown,
+    /// Whether the person is known to have asked for this.
+    meant: bool,
+    /// What was wrong with the form that was sent.
+    trouble: Option<&'a str>,
+    /// What was given as a reason before.
+    reason: &'a str,
     destination: &'a str,
     /// What the request named, for the form to name again.
     asked: Option<&'a str>,
@@ -42,27 +51,44 @@ pub(crate) async fn open(
     let destination = destination(fields)?;
     match visitor {
         None => Ok(sign_in_first(&Next::Console { name, destination })),
-        Some(visitor) if !asks && goes_on_by_itself(&method, &headers) => {
-            go_on(&app, &visitor, &name, destination).await
+        Some(visitor) => {
+            let meant = !asks && goes_on_by_itself(&method, &headers);
+            let must_say_why =
+                app.broker.prove(&visitor.caller(), &name).is_ok_and(|it| it.connector().spec.require_reason());
+            if meant && !must_say_why {
+                go_on(&app, &visitor, &name, destination.as_deref(), None).await
+            } else {
+                Sheet { meant, ..Sheet::default() }.shown(&app, &visitor, &name, destination.as_deref())
+            }
         }
-        Some(visitor) => ask(&app, &visitor, &name, destination.as_deref()),
     }
 }
 
 /// `POST /console/{name}`
 pub(crate) async fn confirmed(
     State(app): State<App>,
+    Extension(meta): Extension<Meta>,
     Named(name): Named,
-    SessionForm { visitor, fields }: SessionForm,
+    SessionForm { visitor, mut fields }: SessionForm,
 ) -> Result<Response, Problem> {
+    let given = fields.take_given("reason").unwrap_or_default();
     let destination = destination(fields)?;
-    match visitor {
-        None => Ok(sign_in_first(&Next::Console { name, destination })),
-        Some(visitor) => go_on(&app, &visitor, &name, destination).await,
+    let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Console { name, destination })) };
+    let opened = match Reason::parse(&given) {
+        Ok(reason) => go_on(&app, &visitor, &name, destination.as_deref(), reason).await,
+        Err(error) => Err(error.into()),
+    };
+    match opened {
+        Err(problem) if problem.is_about("reason") => {
+            let sheet = Sheet { meant: true, trouble: Some(problem.detail()), reason: &given };
+            let again = sheet.shown(&app, &visitor, &name, destination.as_deref())?;
+            Ok(instead_of(problem, again, meta.origin.request_id))
+        }
+        opened => opened,
     }
 }
 
-/// The one field that there is beside the token.
+/// The one field that a link may have.
 fn destination(mut fields: Fields) -> Result<Option<String>, Problem> {
     let destination = fields.take_given("destination");
     fields.nothing_left()?;
@@ -81,27 +107,48 @@ async fn go_on(
     app: &App,
     visitor: &Visitor,
     name: &ConnectorName,
-    destination: Option<String>,
+    destination: Option<&str>,
+    reason: Option<Reason>,
 ) -> Result<Response, Problem> {
     let caller = visitor.caller();
     let asking = Asking { caller: &caller, origin: &visitor.origin, deadline: visitor.deadline };
-    let link = app.broker.console_link(&asking, name, destination.as_deref(), None).await?;
+    let wanted = LinkWanted { destination, session_duration_seconds: None, reason };
+    let link = app.broker.console_link(&asking, name, &wanted).await?;
     let mut response = see_other(link.expose());
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(response)
 }
 
-fn ask(app: &App, visitor: &Visitor, name: &ConnectorName, asked: Option<&str>) -> Result<Response, Problem> {
-    let entitlement = app.broker.prove(&visitor.caller(), name)?;
-    let destination = app.broker.destination(&entitlement, asked)?;
-    let template = ConsolePage {
-        connector: Shown::of(app, &entitlement),
-        destination: destination.as_str(),
-        asked,
-        identity: visitor.identity(),
-        csrf: csrf_token(app, &visitor.person),
-    };
-    page(&template, &FormsLead::to_console(&[destination.partition()], app.settings.federation_origin.as_deref()))
+/// The page that asks: whether the person means it, and why where the connector wants to know.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sheet<'a> {
+    meant: bool,
+    trouble: Option<&'a str>,
+    reason: &'a str,
+}
+
+impl Sheet<'_> {
+    fn shown(
+        self,
+        app: &App,
+        visitor: &Visitor,
+        name: &ConnectorName,
+        asked: Option<&str>,
+    ) -> Result<Response, Problem> {
+        let entitlement = app.broker.prove(&visitor.caller(), name)?;
+        let destination = app.broker.destination(&entitlement, asked)?;
+        let template = ConsolePage {
+            connector: Shown::of(app, &entitlement),
+            meant: self.meant,
+            trouble: self.trouble,
+            reason: self.reason,
+            destination: destination.as_str(),
+            asked,
+            identity: visitor.identity(),
+            csrf: csrf_token(app, &visitor.person),
+        };
+        page(&template, &FormsLead::to_console(&[destination.partition()], app.settings.federation_origin.as_deref()))
+    }
 }
 
 #[cfg(test)]

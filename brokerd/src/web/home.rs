@@ -34,6 +34,7 @@ pub(crate) struct Shown {
     pub(crate) account: String,
     pub(crate) acts_as: String,
     pub(crate) console: bool,
+    pub(crate) require_reason: bool,
 }
 
 pub(crate) async fn show(State(app): State<App>, visitor: Option<Visitor>) -> Result<Response, Problem> {
@@ -66,6 +67,7 @@ impl Shown {
                 Principal::SessionToken(_) => "the IAM user behind the connector".to_owned(),
             },
             console: connector.spec.has_console(),
+            require_reason: connector.spec.require_reason(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_sim::{Calls, Fault};
 use reqwest::Method;
+use serde_json::json;
 use tests::house::House;
 
 use crate::tab::Tab;
@@ -121,4 +122,37 @@ async fn a_session_that_ended_meanwhile_leads_to_the_sign_in_page_and_on() {
     let mut tab = Tab::new(&house);
     let page = tab.post("/console/deploy", &[("csrf", "of a session that is over")]).await;
     assert_eq!(page.leads(), (303, "/sign-in?next=/console/deploy"));
+}
+
+#[tokio::test]
+async fn a_connector_that_wants_to_know_why_asks_in_its_form() {
+    let house = House::build().await;
+    let role = json!({ "assume_role": { "role_arn": "arn:aws:iam::111111111111:role/deploy" } });
+    let spec = json!({ "access_key": "main", "groups": ["corp/release"], "require_reason": true, "principal": role });
+    house.connector("emergency", spec).await;
+    let mut ada = Tab::of(&house, "ada").await;
+    let page = ada.go("/console/emergency?destination=https://console.aws.amazon.com/ecs").await;
+    assert_eq!(page.status, 200, "it does not go on by itself");
+    assert!(page.body.contains("name=\"reason\"") && page.body.contains("required"), "{}", page.body);
+    assert!(!page.body.contains("Nothing shows"), "the person did ask for it: {}", page.body);
+    let (csrf, destination) = (page.field("csrf"), page.field("destination"));
+
+    for (bad, said) in
+        [("", "wants to know why"), (" \u{a0}", "wants to know why"), ("a\u{7}<b>", "no control characters")]
+    {
+        let fields = [("csrf", csrf.as_str()), ("destination", destination.as_str()), ("reason", bad)];
+        let again = ada.post("/console/emergency", &fields).await;
+        assert_eq!(again.status, 400, "{bad:?}");
+        assert!(again.body.contains(said) && !again.body.contains("<b>"), "{}", again.body);
+        assert_eq!(again.field("destination"), destination);
+    }
+    assert_eq!(house.sim.count("AssumeRole"), 0);
+
+    let fields = [("csrf", csrf.as_str()), ("destination", destination.as_str()), ("reason", "ticket 4711")];
+    let page = ada.post("/console/emergency", &fields).await;
+    assert_eq!(page.status, 303);
+    assert!(page.header("location").contains("SigninToken="));
+    assert_eq!(house.trail().await[0], "console_url success emergency");
+    assert!(!ada.go("/console/deploy?ask=yes").await.body.contains("name=\"reason\""));
+    assert_eq!(ada.go("/console/emergency?reason=because").await.status, 400, "a link does not say it for somebody");
 }

@@ -12,5 +12,6 @@ mod keys;
 mod names;
 mod narrowing;
 mod proxy;
+mod reasons;
 mod requests;
 mod reuse;
