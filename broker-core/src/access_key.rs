@@ -55,6 +55,9 @@ pub struct KeyDetails {
     /// Who AWS said this is, when the key was proved with GetCallerIdentity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<KeyOwner>,
+    /// Whose key this took the place of unproved. Until AWS says that it is of the same owner it signs nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_owner: Option<KeyOwner>,
 }
 
 /// What GetCallerIdentity answered to the key.
@@ -99,7 +102,30 @@ pub enum CannotServe {
     Owner(AccessKeyName),
 }
 
+/// A key that took another one's place and may not act in it. Cut by what the caller does next.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRightful {
+    #[error(
+        "access key `{name}` took the place of one of {expected}, and AWS has not said yet that it is of the same owner"
+    )]
+    Unproved { name: AccessKeyName, expected: String },
+    #[error(
+        "access key `{name}` is of {proved}, but took the place of one of {expected}: put a key of that owner there, and this one under a name of its own"
+    )]
+    OtherOwner { name: AccessKeyName, expected: String, proved: String },
+}
+
 impl AccessKey {
+    /// Whether the key acts as the owner whom its connectors were made for.
+    pub fn is_rightful(&self) -> Result<(), NotRightful> {
+        let Some(expected) = &self.details.expected_owner else { return Ok(()) };
+        let (name, expected) = (self.name.clone(), expected.arn.clone());
+        Err(match &self.details.owner {
+            None => NotRightful::Unproved { name, expected },
+            Some(proved) => NotRightful::OtherOwner { name, expected, proved: proved.arn.clone() },
+        })
+    }
+
     pub fn partition(&self) -> Partition {
         self.details.region.partition()
     }
@@ -124,6 +150,26 @@ impl AccessKey {
 }
 
 impl KeyDetails {
+    /// Whose key this has to be: what takes its place must be of the same owner.
+    pub fn rightful_owner(&self) -> Option<&KeyOwner> {
+        self.expected_owner.as_ref().or(self.owner.as_ref())
+    }
+
+    /// The same key, of whom it has to be and of whom AWS says it is. Nothing is left to expect once both are the same.
+    #[must_use]
+    pub fn owned(self, expected: Option<KeyOwner>, proved: Option<KeyOwner>) -> Self {
+        Self { expected_owner: expected.filter(|expected| proved.as_ref() != Some(expected)), owner: proved, ..self }
+    }
+
+    /// The details of what takes this key's place before AWS has been asked: the same owner has to be behind it. What AWS said of the
+    /// very same key stays true.
+    #[must_use]
+    pub fn replaced_unproved(&self, new: Self) -> Self {
+        let same_key =
+            new.aws_key_id == self.aws_key_id && new.region == self.region && new.endpoint_url == self.endpoint_url;
+        new.owned(self.rightful_owner().cloned(), self.owner.clone().filter(|_| same_key))
+    }
+
     /// The URL of the STS that the key talks to.
     pub fn sts_endpoint(&self) -> String {
         self.endpoint_url.as_ref().map_or_else(|| self.region.sts_endpoint(), |url| url.as_str().to_owned())

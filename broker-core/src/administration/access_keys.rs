@@ -69,7 +69,7 @@ impl Administration {
             Proof::Required(sts, deadline) => Some(owner_of(sts, deadline, &details, &secret).await?),
             Proof::Skipped => None,
         };
-        let details = KeyDetails { owner, ..details };
+        let details = details.owned(None, owner);
         let id = AccessKeyId::random();
         let sealed = details.seal(&self.vault, id, &secret)?;
         let key = AccessKey {
@@ -91,8 +91,8 @@ impl Administration {
 
     /// Puts another key, or the same one with other details, in the place of a stored one: every connector that names it follows.
     ///
-    /// A key that proves to be another account's or user's is refused. Unproved, a key that AWS knows by the same id stays that
-    /// owner's; any other one has no owner until the daemon has asked AWS. `seen` is the generation that must still be there.
+    /// A key that proves to be another account's or user's is refused: here, or when the daemon has asked AWS. Until then an unproved
+    /// one signs nothing, unless AWS knows it by the same id. `seen` is the generation that must still be there.
     pub async fn replace_access_key(
         &self,
         new: NewAccessKey,
@@ -106,17 +106,17 @@ impl Administration {
         if seen.is_some_and(|seen| seen != stored.generation) {
             return Err(AccessKeyError::Stale(name));
         }
-        let same_key = details.aws_key_id == stored.details.aws_key_id;
-        let owner = match proof {
-            Proof::Required(sts, deadline) => Some(owner_of(sts, deadline, &details, &secret).await?),
-            Proof::Skipped => stored.details.owner.clone().filter(|_| same_key),
+        let details = match proof {
+            Proof::Required(sts, deadline) => {
+                let proved = owner_of(sts, deadline, &details, &secret).await?;
+                let expected = stored.details.rightful_owner().cloned();
+                if let Some(stored) = expected.clone().filter(|expected| *expected != proved) {
+                    return Err(AccessKeyError::OtherOwner { name, stored, proved });
+                }
+                details.owned(expected, Some(proved))
+            }
+            Proof::Skipped => stored.details.replaced_unproved(details),
         };
-        if let (Some(before), Some(proved)) = (&stored.details.owner, &owner)
-            && before != proved
-        {
-            return Err(AccessKeyError::OtherOwner { name, stored: before.clone(), proved: proved.clone() });
-        }
-        let details = KeyDetails { owner, ..details };
         let sealed = details.seal(&self.vault, stored.id, &secret)?;
         let generation = stored.generation.saturating_add(1);
         let key = AccessKey { generation, details, sealed, health: KeyHealth::default(), ..stored.clone() };

@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use super::access_keys::about;
 use super::proof::ask;
 use super::{Administration, By, NotProved};
-use crate::access_key::{AccessKey, KeyDetails, KeyHealth, KeyOwner};
+use crate::access_key::{AccessKey, KeyHealth};
 use crate::catalog::{difference, written};
 use crate::id::{AccessKeyId, RequestId};
 use crate::inventory::{Inventory, Snapshot};
 use crate::store::StoreError;
 use crate::sts::{OpenKey, Sts};
-use crate::trail::{Action, Actor, Origin, TrailError, Vec1};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
 
 /// When a key is asked about next, and what was said last.
 struct Attempt {
@@ -80,9 +80,8 @@ impl Administration {
         while let Some((key, outcome)) = asked.next().await {
             let place = place_of(&key);
             match outcome {
-                Ok(owner) => {
+                Ok(_) => {
                     attempts.remove(&place);
-                    tracing::info!(access_key.name = %key.name, aws.account = owner.account.as_str(), aws.arn = owner.arn, "AWS says whose access key this is");
                 }
                 Err(unproved) => {
                     let before = attempts.remove(&place);
@@ -92,8 +91,9 @@ impl Administration {
         }
     }
 
-    /// Asks AWS about a stored key and writes down what it says.
-    async fn prove_stored(&self, key: &AccessKey, sts: &dyn Sts) -> Result<KeyOwner, Unproved> {
+    /// Asks AWS about a stored key and writes down what it says. A key that is another owner's than the one whose place it took stays
+    /// out of use, for its connectors would act as somebody else.
+    async fn prove_stored(&self, key: &AccessKey, sts: &dyn Sts) -> Result<(), Unproved> {
         let open = OpenKey::open(key, &self.vault)?;
         let owner = match ask(sts, Instant::now() + PATIENCE, &open).await {
             Ok(owner) => owner,
@@ -105,18 +105,33 @@ impl Administration {
                 return Err(not_proved.into());
             }
         };
-        let proved =
-            AccessKey { details: KeyDetails { owner: Some(owner.clone()), ..key.details.clone() }, ..key.clone() };
+        let details = key.details.clone().owned(key.details.expected_owner.clone(), Some(owner.clone()));
+        let proved = AccessKey { details, ..key.clone() };
         let origin = Origin { request_id: RequestId::random(), client_address: None };
         let by = By { actor: Actor::Daemon, origin };
         let fields = difference(&written(&key.details), &written(&proved.details));
         let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, &fields));
+        let rightful = proved.is_rightful();
+        let entry = match &rightful {
+            Ok(()) => entry,
+            Err(other) => Entry { outcome: Outcome::Refused, ..entry.reason(other) },
+        };
         let change = self.store.replace_access_key(&proved, key.generation)?;
         match self.trail.commit(vec![change], Vec1::new(entry)).await {
             // It was replaced or removed: there is another key to prove, or none.
-            Ok(()) | Err(TrailError::Change(StoreError::Stale)) => Ok(owner),
-            Err(error) => Err(error.into()),
+            Ok(()) | Err(TrailError::Change(StoreError::Stale)) => {}
+            Err(error) => return Err(error.into()),
         }
+        let (account, arn) = (owner.account.as_str(), owner.arn);
+        match rightful {
+            Ok(()) => {
+                tracing::info!(access_key.name = %key.name, aws.account = account, aws.arn = arn, "AWS says whose access key this is");
+            }
+            Err(reason) => {
+                tracing::error!(access_key.name = %key.name, aws.account = account, aws.arn = arn, %reason, alarm = "other_owner", "an access key is another owner's than the one whose place it took, and is out of use");
+            }
+        }
+        Ok(())
     }
 }
 

@@ -97,6 +97,7 @@ impl Reader<'_> {
             endpoint_url: endpoint_url.map(WebUrl::into_url),
             serves,
             owner: None,
+            expected_owner: None,
         };
         let line = self.source.place(at).line;
         Some(ReadKey { key: FileKey { name: name?, details, secret, line }, at })

@@ -1,6 +1,6 @@
 //! Why nobody gets anything.
 
-use crate::access_key::CannotServe;
+use crate::access_key::{CannotServe, NotRightful};
 use crate::console::ConsoleError;
 use crate::destination::DestinationError;
 use crate::entitlement::NotEntitled;
@@ -38,6 +38,8 @@ pub enum VendError {
     #[error(transparent)]
     CannotServe(#[from] CannotServe),
     #[error(transparent)]
+    NotRightful(#[from] NotRightful),
+    #[error(transparent)]
     Seal(#[from] SealBroken),
     #[error(transparent)]
     Trail(#[from] TrailError),
@@ -58,6 +60,7 @@ impl VendError {
             | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)
+            | Self::NotRightful(_)
             | Self::Seal(_)
             | Self::Trail(_) => None,
         }
@@ -77,6 +80,7 @@ impl VendError {
             | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)
+            | Self::NotRightful(_)
             | Self::Seal(_) => Some(Outcome::Failed),
             Self::Trail(_) => None,
         }

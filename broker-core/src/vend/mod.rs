@@ -8,11 +8,12 @@ mod reuse;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::access_key::{AccessKey, KeyHealth};
+use crate::access_key::{AccessKey, KeyHealth, NotRightful};
 use crate::arn::AccountId;
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -114,7 +115,8 @@ impl Broker {
     pub fn account_of(&self, connector: &Connector) -> Option<AccountId> {
         connector.spec.account().or_else(|| {
             let snapshot = self.inventory.snapshot();
-            snapshot.access_key(connector.spec.access_key())?.details.owner.as_ref().map(|owner| owner.account.clone())
+            let key = snapshot.access_key(connector.spec.access_key())?;
+            key.details.rightful_owner().map(|owner| owner.account.clone())
         })
     }
 
@@ -220,7 +222,7 @@ impl Broker {
     /// Obtains credentials, and proves after the wait that the very same would be asked for again: the caller still there, in
     /// the same granting groups; connector and key unchanged. Whatever changed meanwhile is looked at once more.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
-        let mut wish = self.wish(asking.caller, name, ask)?;
+        let mut wish = self.wish_once_proved(asking, name, ask).await?;
         for _ in 0..ATTEMPTS {
             let call = self.call(&wish, asking.deadline);
             let reuse = wish.entitlement.connector().spec.reuse();
@@ -233,6 +235,25 @@ impl Broker {
             wish = now;
         }
         Err(VendError::Unsettled)
+    }
+
+    /// What would be asked of AWS for this caller now, or when AWS has said whose the key is that took another one's place: a matter of
+    /// a second, while AWS answers.
+    async fn wish_once_proved(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        ask: &VendRequest,
+    ) -> Result<Wish, VendError> {
+        loop {
+            match self.wish(asking.caller, name, ask) {
+                Err(VendError::NotRightful(NotRightful::Unproved { .. })) if Instant::now() < asking.deadline => {
+                    let next = Instant::now() + PROVED_LOOK;
+                    tokio::time::sleep_until(next.min(asking.deadline)).await;
+                }
+                wish => return wish,
+            }
+        }
     }
 
     /// What would be asked of AWS for this caller now.
@@ -265,6 +286,7 @@ impl Broker {
         let snapshot = self.inventory.snapshot();
         let stored = snapshot.access_key(connector.spec.access_key()).ok_or(VendError::NoAccessKey)?;
         stored.may_serve(connector)?;
+        stored.is_rightful()?;
         Ok(Arc::clone(stored))
     }
 
@@ -334,3 +356,5 @@ impl Recorded<Vended> {
 
 /// One more than it takes when something changes once during the wait.
 const ATTEMPTS: usize = 2;
+/// How often a request that waits for a key to be proved looks again, in memory.
+const PROVED_LOOK: Duration = Duration::from_millis(100);

@@ -7,6 +7,7 @@ use std::error::Error;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use broker_core::access_key::NotRightful;
 use broker_core::console::ConsoleError;
 
 use broker_core::id::RequestId;
@@ -130,9 +131,13 @@ impl From<VendError> for Problem {
             VendError::Aws(error) => error.into(),
             VendError::Console(error) => error.into(),
             VendError::Unsettled => Self::new(Code::Overloaded, error.to_string()).retry(1),
-            VendError::NoAccessKey | VendError::CannotServe(_) | VendError::Seal(_) => {
-                Self::hidden(Code::Internal, &error)
+            VendError::NotRightful(NotRightful::Unproved { .. }) => {
+                Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER)
             }
+            VendError::NoAccessKey
+            | VendError::CannotServe(_)
+            | VendError::NotRightful(NotRightful::OtherOwner { .. })
+            | VendError::Seal(_) => Self::hidden(Code::Internal, &error),
             VendError::Trail(error) => error.into(),
         }
     }

@@ -1,13 +1,15 @@
 //! Keys that came in unproved are proved in the background.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use broker_core::access_key::NotRightful;
 use broker_core::administration::Proof;
 use broker_core::inventory::Inventory;
 use broker_core::trail::Action;
 use tests::stores::Storehouse;
 
-use super::{BROKER, MAIN, OTHER_USER, Office, ROOT, SECOND, SECRET, WRONG, by, details, new_key};
+use super::{BROKER, MAIN, OTHER_ACCOUNT, OTHER_USER, Office, ROOT, SECOND, SECRET, WRONG, by, details, new_key};
 
 tests::where_others_reach_in! {
     async fn the_files_keys_get_their_owner_without_becoming_other_keys(house: Storehouse) {
@@ -44,6 +46,47 @@ tests::where_others_reach_in! {
         assert_eq!(bad.details.owner, None);
         assert_eq!(office.key("root").await.unwrap().details.owner, None);
         assert!(office.sim.count("GetCallerIdentity") < 6, "they are not asked about again at once");
+        drop(proving);
+    }
+
+    async fn what_takes_a_keys_place_unproved_is_proved_to_be_the_same_owners_or_stays_out_of_use(house: Storehouse) {
+        let office = Office::open(&house).await;
+        for name in ["good", "bad", "strange"] {
+            office.administration.add_access_key(new_key(name, MAIN, SECRET), office.required(), &by()).await.unwrap();
+        }
+        let replace = async |name: &str, id: &str| {
+            let new = new_key(name, id, SECRET);
+            office.administration.replace_access_key(new, None, Proof::Skipped, &by()).await.unwrap()
+        };
+        replace("good", SECOND).await;
+        let bad = replace("bad", OTHER_USER).await;
+        replace("strange", OTHER_ACCOUNT).await;
+        let proving = Proving::begin(&office).await;
+        assert_eq!(office.once_owned("good").await, BROKER);
+        let good = office.key("good").await.unwrap();
+        assert_eq!((good.is_rightful(), good.details.expected_owner), (Ok(()), None));
+        for (name, arn) in [("bad", "arn:aws:iam::111111111111:user/other"), ("strange", "arn:aws:iam::222222222222:user/broker")] {
+            assert_eq!(office.once_owned(name).await, arn);
+            let key = office.key(name).await.unwrap();
+            let other = NotRightful::OtherOwner { name: key.name.clone(), expected: BROKER.to_owned(), proved: arn.to_owned() };
+            assert_eq!(key.is_rightful(), Err(other));
+        }
+        let refused: Vec<_> = office
+            .records(Action::AccessKeyChanged)
+            .await
+            .into_iter()
+            .filter(|record| record["outcome"] == "refused")
+            .map(|record| record["changes"]["access_key"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(refused.iter().collect::<BTreeSet<_>>(), BTreeSet::from([&"bad".to_owned(), &"strange".to_owned()]));
+
+        // Once more the same wrong one, unproved: it is known whose it is. Then the right one.
+        let again = replace("bad", OTHER_USER).await;
+        assert_eq!(again.generation, bad.generation + 1);
+        assert!(matches!(again.is_rightful(), Err(NotRightful::OtherOwner { .. })), "{again:?}");
+        replace("bad", SECOND).await;
+        assert_eq!(office.once_owned("bad").await, BROKER);
+        assert_eq!(office.key("bad").await.unwrap().is_rightful(), Ok(()));
         drop(proving);
     }
 

@@ -1,6 +1,6 @@
 //! A key takes another one's place.
 
-use broker_core::access_key::CannotServe;
+use broker_core::access_key::{CannotServe, NotRightful};
 use broker_core::administration::{AccessKeyError, NotProved, Proof};
 use broker_core::trail::Action;
 use secrecy::ExposeSecret;
@@ -64,16 +64,25 @@ tests::where_others_reach_in! {
         assert!(matches!(error, AccessKeyError::NotProved(NotProved::Refused(_))), "{error:?}");
     }
 
-    async fn unproved_the_same_key_keeps_its_owner_and_another_has_none(house: Storehouse) {
+    async fn unproved_the_same_key_keeps_its_owner_and_another_has_to_be_of_the_same(house: Storehouse) {
         let office = Office::open(&house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await.unwrap();
         let replace = async |id: &str| {
             let new = new_key("main", id, SECRET);
-            office.administration.replace_access_key(new, None, Proof::Skipped, &by()).await.unwrap().details.owner
+            office.administration.replace_access_key(new, None, Proof::Skipped, &by()).await.unwrap();
+            let key = office.key("main").await.unwrap();
+            (key.is_rightful(), key.details.owner.map(|owner| owner.arn), key.details.expected_owner.map(|owner| owner.arn))
         };
-        assert_eq!(replace(MAIN).await.unwrap().arn, BROKER);
-        assert_eq!(replace(SECOND).await, None);
-        assert_eq!(office.key("main").await.unwrap().generation, 3);
+        let unproved = Err(NotRightful::Unproved { name: "main".to_owned().try_into().unwrap(), expected: BROKER.to_owned() });
+        assert_eq!(replace(MAIN).await, (Ok(()), Some(BROKER.to_owned()), None));
+        assert_eq!(replace(SECOND).await, (unproved.clone(), None, Some(BROKER.to_owned())));
+        // Neither by one more step, nor by another region's STS, is the owner forgotten.
+        assert_eq!(replace(OTHER_USER).await, (unproved, None, Some(BROKER.to_owned())));
+        let error = office.administration.replace_access_key(new_key("main", OTHER_USER, SECRET), None, office.required(), &by()).await;
+        assert!(matches!(error, Err(AccessKeyError::OtherOwner { .. })), "{error:?}");
+        let right = new_key("main", SECOND, SECRET);
+        let key = office.administration.replace_access_key(right, None, office.required(), &by()).await.unwrap();
+        assert_eq!((key.generation, key.is_rightful(), key.details.expected_owner), (5, Ok(()), None));
     }
 
     async fn a_key_that_could_not_serve_its_connectors_is_refused(house: Storehouse) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::brokerd::Brokerd;
+use tests::process::Signal;
 use tests::world::{KEY, Prepared, SECOND, SECOND_SECRET, SECRET, World, soon};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,6 +57,69 @@ async fn credentials_of_a_replaced_key_are_not_given_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_proves_to_be_another_users_signs_nothing_in_the_place_of_one() {
+    let world = with_keys_of_the_operator(SECRET).await.serve();
+    let ada = world.person("ada").await;
+    ada.vended("deploy", &json!({})).await;
+    soon("its owner", async || key(&world, "main")["arn"].is_string().then_some(())).await;
+    let replaced = ["key", "replace", "main", "--access-key-id", SECOND, "--skip-validation"];
+    let ended = world.run(&replaced, SECOND_SECRET);
+    assert!(ended.stderr.contains(&format!("not used before AWS says that it is of {BROKER}")), "{}", ended.stderr);
+    ended.succeeded();
+
+    // At once, and with credentials of the right key at hand: whoever asks waits for AWS's word, and it is no.
+    for connector in ["deploy", "anew"] {
+        soon("the other key", async || (ada.vend(connector, &json!({})).await.status == 500).then_some(())).await;
+        ada.vend(connector, &json!({ "fresh": true })).await.problem("500 internal");
+    }
+    ada.get("/v1/connectors/deploy/caller-identity").await.problem("500 internal");
+    let by_the_other = |call: &aws_sim::Call| call.access_key_id.as_deref() == Some(SECOND);
+    assert_eq!(world.calls("AssumeRole").iter().filter(|call| by_the_other(call)).count(), 0);
+    is_out_of_use(&world, SECOND_ARN);
+
+    let another = aws_sim::AccessKey::new("AKIAZZZZZZZZZEXAMPLE", SECOND_SECRET);
+    world.sim.world().add_key(BROKER, another).unwrap();
+    let right = ["key", "replace", "main", "--access-key-id", "AKIAZZZZZZZZZEXAMPLE", "--skip-validation"];
+    world.run(&right, SECOND_SECRET).succeeded();
+    soon("the right key", async || (ada.vend("deploy", &json!({})).await.status == 200).then_some(())).await;
+    let right = key(&world, "main");
+    assert_eq!((&right["arn"], &right["expected_arn"]), (&BROKER.into(), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_one_of_the_connectors_file_whose_id_changes() {
+    let mut world = World::open().await;
+    let ada = world.person("ada").await;
+    ada.vended("deploy", &json!({})).await;
+    soon("its owner", async || key(&world, "main")["arn"].is_string().then_some(())).await;
+    world.brokerd.installation().edit("connectors.toml", KEY, SECOND);
+    world.brokerd.installation().write("keys/main", SECOND_SECRET);
+    world.brokerd.process().signal(Signal::HUP);
+    soon("the other key", async || (ada.vend("deploy", &json!({})).await.status == 500).then_some(())).await;
+    is_out_of_use(&world, SECOND_ARN);
+    ada.vended("other-key", &json!({})).await;
+
+    world.brokerd.installation().edit("connectors.toml", SECOND, KEY);
+    world.brokerd.installation().write("keys/main", SECRET);
+    world.run(&["apply", "--yes"], "").succeeded();
+    soon("the right key", async || (ada.vend("deploy", &json!({})).await.status == 200).then_some(())).await;
+}
+
+/// The key `main` is told to be another's: in the list, in the log and in the trail.
+fn is_out_of_use(world: &World, arn: &str) {
+    let listed = key(world, "main");
+    assert_eq!((&listed["arn"], &listed["expected_arn"]), (&arn.into(), &BROKER.into()));
+    let list = world.run(&["key", "list"], "").succeeded();
+    assert!(list.contains(&format!("not used: it took the place of a key of {BROKER}")), "{list}");
+    let log = world.brokerd.log();
+    assert!(log.contains("alarm=\"other_owner\"") && log.contains(arn), "{log}");
+    let trail = world.trail();
+    let refused =
+        trail.iter().find(|record| record["action"] == "access_key_changed" && record["outcome"] == "refused");
+    assert!(refused.unwrap()["reason"].as_str().unwrap().contains(arn), "{trail:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mark_goes_when_aws_takes_the_key_again_even_after_a_restart() {
     let world = World::open().await;
     let ada = world.person("ada").await;
@@ -104,6 +168,9 @@ async fn with_keys_of_the_operator(secret: &str) -> Prepared {
     }
     prepared
 }
+
+const BROKER: &str = "arn:aws:iam::111111111111:user/broker";
+const SECOND_ARN: &str = "arn:aws:iam::111111111111:user/second";
 
 fn key(world: &World, name: &str) -> Value {
     let listed = world.run(&["key", "list", "--json"], "").json();

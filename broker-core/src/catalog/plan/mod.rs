@@ -118,8 +118,7 @@ fn keys(file: &[FileKey], current: &[AccessKey], vault: &Vault, errors: &mut Vec
 
 /// Nothing, where neither the details nor the secret differ: then the generation stays, and what was derived from it too.
 fn changed_key(key: &FileKey, known: &AccessKey, vault: &Vault) -> Result<Option<Changed<AccessKey>>, SealBroken> {
-    let owner = known.details.owner.clone().filter(|_| is_same_key(&key.details, &known.details));
-    let details = KeyDetails { owner, ..key.details.clone() };
+    let details = known.details.replaced_unproved(key.details.clone());
     let mut difference = difference(&written(&known.details), &written(&details));
     // What does not open is replaced by what does.
     if !known.open(vault).is_ok_and(|secret| is_same_secret(&secret, &key.secret)) {
@@ -130,11 +129,6 @@ fn changed_key(key: &FileKey, known: &AccessKey, vault: &Vault) -> Result<Option
     }
     let new = sealed(key, known.id, known.generation.saturating_add(1), details, vault)?;
     Ok(Some(Changed { new, seen: known.generation, difference }))
-}
-
-/// Whether AWS's earlier answer, who the key belongs to, is true of the new form as well.
-fn is_same_key(new: &KeyDetails, old: &KeyDetails) -> bool {
-    new.aws_key_id == old.aws_key_id && new.region == old.region && new.endpoint_url == old.endpoint_url
 }
 
 fn is_same_secret(one: &SecretString, other: &SecretString) -> bool {

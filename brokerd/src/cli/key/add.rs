@@ -39,6 +39,7 @@ impl Add {
             endpoint_url: None,
             serves: self.serves.given().unwrap_or_default(),
             owner: None,
+            expected_owner: None,
         };
         let secret = terminal::secret("Secret access key: ")?;
         let sts = opened.sts()?;

@@ -28,6 +28,8 @@ struct Shown<'a> {
     endpoint_url: Option<&'a str>,
     account_id: Option<&'a str>,
     arn: Option<&'a str>,
+    /// Whose key it has to be, where AWS has not said that it is.
+    expected_arn: Option<&'a str>,
     managed_by: ManagedBy,
     generation: i64,
     refused_at: Option<String>,
@@ -65,6 +67,7 @@ impl<'a> Shown<'a> {
             endpoint_url: key.details.endpoint_url.as_ref().map(url::Url::as_str),
             account_id: owner.map(|owner| owner.account.as_str()),
             arn: owner.map(|owner| owner.arn.as_str()),
+            expected_arn: key.details.expected_owner.as_ref().map(|owner| owner.arn.as_str()),
             managed_by: key.managed_by,
             generation: key.generation,
             refused_at: refused.map(|(at, _)| time(*at)),
@@ -78,10 +81,13 @@ impl<'a> Shown<'a> {
             ManagedBy::File => "file",
             ManagedBy::Api => "command line or API",
         };
-        let state = match (self.refused_code, &self.refused_at, self.arn) {
-            (Some(code), Some(at), _) => format!("refused by AWS since {at}: {code}"),
-            (_, _, Some(_)) => "good".to_owned(),
-            (_, _, None) => "AWS has not been asked".to_owned(),
+        let refused = self.refused_code.zip(self.refused_at.as_deref());
+        let state = match (self.expected_arn, refused, self.arn) {
+            (Some(expected), _, Some(_)) => format!("not used: it took the place of a key of {expected}"),
+            (_, Some((code, at)), _) => format!("refused by AWS since {at}: {code}"),
+            (Some(expected), None, None) => format!("not used until AWS says that it is of {expected}"),
+            (None, None, Some(_)) => "good".to_owned(),
+            (None, None, None) => "AWS has not been asked".to_owned(),
         };
         [
             self.name.to_owned(),

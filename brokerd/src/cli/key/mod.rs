@@ -44,9 +44,14 @@ impl Key {
 
 /// Says whose key it is, or that nobody has asked.
 fn say_owner(key: &AccessKey) {
-    match &key.details.owner {
-        Some(owner) => say(&format!("AWS says: account {}, {}", owner.account.as_str(), owner.arn)),
-        None => say("nobody has asked AWS whose key this is: the daemon will, and `brokerd key list` shows it"),
+    let details = &key.details;
+    match (&details.owner, &details.expected_owner) {
+        (_, Some(expected)) => say(&format!(
+            "not used before AWS says that it is of {}: the daemon asks, and `brokerd key list` shows it",
+            expected.arn
+        )),
+        (Some(owner), None) => say(&format!("AWS says: account {}, {}", owner.account.as_str(), owner.arn)),
+        (None, None) => say("nobody has asked AWS whose key this is: the daemon will, and `brokerd key list` shows it"),
     }
 }
 

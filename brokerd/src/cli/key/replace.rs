@@ -44,6 +44,7 @@ impl Replace {
             endpoint_url: stored.details.endpoint_url,
             serves: self.serves.given().unwrap_or(stored.details.serves),
             owner: None,
+            expected_owner: None,
         };
         let secret = terminal::secret("Secret access key: ")?;
         let sts = opened.sts()?;
