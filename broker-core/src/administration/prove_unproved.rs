@@ -80,7 +80,7 @@ impl Administration {
         while let Some((key, outcome)) = asked.next().await {
             let place = place_of(&key);
             match outcome {
-                Ok(_) => {
+                Ok(()) => {
                     attempts.remove(&place);
                 }
                 Err(unproved) => {
