@@ -23,13 +23,13 @@ GRANT USAGE ON SCHEMA public TO :"daemon";
 -- Whether there is anything to bring up to date.
 GRANT SELECT ON _sqlx_migrations TO :"daemon";
 
--- Which installation this is, and the counter of changes; not the sealed secret, which is made once, with the tables.
-GRANT SELECT, UPDATE (revision) ON installation TO :"daemon";
+-- Which installation this is, the counter of changes and the epoch; not the sealed secret, which is made once, with the tables.
+GRANT SELECT, UPDATE (revision, epoch, epoch_mac) ON installation TO :"daemon";
 
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON access_keys, connectors, sessions, service_tokens, throttles, familiar_networks TO :"daemon";
 
 -- What was written stays.
-GRANT SELECT, INSERT ON trail TO :"daemon";
+GRANT SELECT, INSERT ON trail, trail_marks TO :"daemon";
 
 COMMIT;

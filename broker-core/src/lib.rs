@@ -30,4 +30,5 @@ pub mod arn;
 pub mod partition;
 pub mod name;
 pub mod id;
+pub mod epoch;
 pub mod clock;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Person;
+use crate::epoch::Epoch;
 use crate::id::{ConnectorId, ServiceTokenId, SessionId};
 use crate::name::ServiceTokenName;
 
@@ -23,6 +24,8 @@ pub struct Session {
     pub checked_at: Timestamp,
     /// For the idle end; noted at most once a minute.
     pub last_seen_at: Timestamp,
+    /// It ends with it.
+    pub epoch: Epoch,
 }
 
 /// A token by which a CI job vends from named system connectors, and nothing else.
@@ -34,6 +37,10 @@ pub struct ServiceToken {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
+    /// In which it was made or last confirmed.
+    pub epoch: Epoch,
+    /// A backup was restored since, so that it may have been revoked: it is good for nothing until an administrator says so.
+    pub awaits_confirmation: bool,
 }
 
 /// What a service token may do.

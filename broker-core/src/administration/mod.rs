@@ -3,6 +3,7 @@
 
 mod access_keys;
 mod apply;
+mod epochs;
 mod proof;
 mod prove_unproved;
 mod service_tokens;
@@ -16,6 +17,7 @@ use crate::vault::Vault;
 
 pub use access_keys::{AccessKeyError, NewAccessKey};
 pub use apply::ApplyError;
+pub use epochs::{EpochError, NewEpoch};
 pub use proof::{NotProved, Proof};
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
 

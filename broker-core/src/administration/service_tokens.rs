@@ -87,7 +87,17 @@ impl Administration {
         let ids = ids_of(&connectors, &self.store.connectors().await?)?;
         let terms = TokenTerms { connectors: ids, networks, created_by };
         let id = ServiceTokenId::random();
-        let token = ServiceToken { id, name, terms, created_at: now, expires_at, last_used_at: None };
+        let epoch = self.store.epoch().await?;
+        let token = ServiceToken {
+            id,
+            name,
+            terms,
+            created_at: now,
+            expires_at,
+            last_used_at: None,
+            epoch,
+            awaits_confirmation: false,
+        };
         let text = new_token(SERVICE_PREFIX)?;
         let hash = self.store.seals().mac(Purpose::Token, &[text.expose_secret().as_bytes()]);
         let changes = json!({
@@ -128,6 +138,31 @@ impl Administration {
             self.trail.record_later(entry);
         }
         Ok(Revoked { id, name, recorded })
+    }
+
+    /// Lets tokens count again that wait since a backup was restored; those that do not wait are left out. All at once or none.
+    pub async fn confirm_service_tokens(
+        &self,
+        ids: &[ServiceTokenId],
+        by: &By,
+    ) -> Result<Vec<ServiceToken>, ServiceTokenError> {
+        let (mut confirmed, mut changes, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+        for id in ids {
+            if !self.store.service_token_by_id(*id).await?.ok_or(ServiceTokenError::Unknown)?.awaits_confirmation {
+                continue;
+            }
+            let (token, change) = self.store.confirm_service_token(*id).await?.ok_or(ServiceTokenError::Unknown)?;
+            let what = json!({ "service_token": token.name.as_str(), "service_token_id": id });
+            entries.push(by.did(Action::ServiceTokenConfirmed).changes(what));
+            changes.push(change);
+            confirmed.push(token);
+        }
+        let Ok(entries) = Vec1::try_from(entries) else { return Ok(confirmed) };
+        match self.trail.commit(changes, entries).await {
+            Ok(()) => Ok(confirmed),
+            Err(TrailError::Change(error)) => Err(error.into()),
+            Err(error @ (TrailError::Unwritten(_) | TrailError::Closed)) => Err(ServiceTokenError::Trail(error)),
+        }
     }
 
     /// All tokens, in the order of names, expired ones too.

@@ -68,8 +68,9 @@ impl SignIn {
             }
             Caller::Service(caller) => {
                 let token = self.0.store.service_token_by_id(caller.token).await?;
-                let token = token.filter(|token| token.expires_at > now).ok_or(AuthenticateError::Unauthenticated)?;
-                Ok(Caller::Service(service_caller(&token)))
+                let token = token.ok_or(AuthenticateError::Unauthenticated)?;
+                let caller = service_caller(&token, now).map_err(|_| AuthenticateError::Unauthenticated)?;
+                Ok(Caller::Service(caller))
             }
         }
     }
@@ -103,23 +104,21 @@ impl SignIn {
         let now = self.0.clock.now();
         let networks = &token.terms.networks;
         let address = address.to_canonical();
-        let refused = if token.expires_at <= now {
-            Some("the service token has expired")
-        } else if !networks.is_empty() && !networks.iter().any(|network| network.contains(&address)) {
-            Some("the service token may not be used from this network")
-        } else {
-            None
+        let at_home = networks.is_empty() || networks.iter().any(|network| network.contains(&address));
+        let elsewhere = "the service token may not be used from this network";
+        let caller = match service_caller(&token, now).and_then(|caller| at_home.then_some(caller).ok_or(elsewhere)) {
+            Ok(caller) => caller,
+            Err(reason) => {
+                let actor = Actor::Service { name: token.name.as_str().to_owned(), id: token.id.to_string() };
+                let entry = Entry::new(actor, Action::TokenRefused, Outcome::Refused, origin.clone());
+                self.0.trail.note_refusal(RefusalKind::Token, entry.reason(&reason));
+                return Err(AuthenticateError::Unauthenticated);
+            }
         };
-        if let Some(reason) = refused {
-            let actor = Actor::Service { name: token.name.as_str().to_owned(), id: token.id.to_string() };
-            let entry = Entry::new(actor, Action::TokenRefused, Outcome::Refused, origin.clone());
-            self.0.trail.note_refusal(RefusalKind::Token, entry.reason(&reason));
-            return Err(AuthenticateError::Unauthenticated);
-        }
         if token.last_used_at.is_none_or(|last| seconds_between(last, now) >= TOUCH_SECONDS) {
             note_use(self.0.store.touch_service_token(token.id, now.into()).await);
         }
-        Ok(Caller::Service(service_caller(&token)))
+        Ok(Caller::Service(caller))
     }
 
     /// Asks the directory again who this is. Nobody is waved through because a directory is silent.
@@ -174,13 +173,20 @@ fn note_use(noted: Result<(), StoreError>) {
     }
 }
 
-fn service_caller(token: &ServiceToken) -> ServiceCaller {
-    ServiceCaller {
+/// Or why the token is good for nothing at this moment.
+fn service_caller(token: &ServiceToken, now: Timestamp) -> Result<ServiceCaller, &'static str> {
+    if token.expires_at <= now {
+        return Err("the service token has expired");
+    }
+    if token.awaits_confirmation {
+        return Err("the service token waits for confirmation since a backup was restored");
+    }
+    Ok(ServiceCaller {
         token: token.id,
         name: token.name.clone(),
         expires_at: token.expires_at,
         connectors: token.terms.connectors.clone(),
-    }
+    })
 }
 
 const TOUCH_SECONDS: i64 = 60;

@@ -197,6 +197,7 @@ impl SignIn {
             expires_at: after(now, self.0.settings.absolute_seconds),
             checked_at: now,
             last_seen_at: now,
+            epoch: self.0.store.epoch().await?,
         };
         let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
         self.0.trail.commit(vec![self.0.store.add_session(&session, &hash)?], Vec1::new(entry)).await?;

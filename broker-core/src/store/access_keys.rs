@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::FromRow;
 
-use super::{Change, Store, StoreError, on, proves, readable};
+use super::{Change, Rows, Store, StoreError, on, proves, readable};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::clock::Millis;
 use crate::connector::ManagedBy;
@@ -39,7 +39,7 @@ impl Store {
     /// Removes a key that no connector uses.
     pub fn remove_access_key(id: AccessKeyId) -> Change {
         const SQL: &str = "DELETE FROM access_keys WHERE id = $1";
-        Change { sql: SQL, values: vec![id.to_string().into()], announces: true }
+        Change { sql: SQL, values: vec![id.to_string().into()], rows: Rows::One, announces: true }
     }
 
     /// Notes what AWS said of a key. Decides nothing, so it is neither proved nor announced.
@@ -73,7 +73,7 @@ impl Store {
             key.id.to_string().into(),
         ];
         values.extend(seen.map(Into::into));
-        Ok(Change { sql, values, announces: true })
+        Ok(Change { sql, values, rows: Rows::One, announces: true })
     }
 
     fn access_key(&self, row: Row) -> Option<AccessKey> {

@@ -4,13 +4,22 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::{Store, StoreError, on};
 
-/// One statement that changes exactly one row, or the whole commit fails. Made by the store's own methods, committed by the trail.
+/// One statement, and how many rows it must change or the whole commit fails. Made by the store's own methods, committed by the trail.
 #[derive(Debug)]
 pub struct Change {
     pub(super) sql: &'static str,
     pub(super) values: Vec<Value>,
+    pub(super) rows: Rows,
     /// Whether nodes that hold copies must read again.
     pub(super) announces: bool,
+}
+
+/// How many rows a statement must change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    One,
+    /// What there is, if anything.
+    Any,
 }
 
 /// A bound value.
@@ -40,7 +49,8 @@ impl Store {
                         Value::Bytes(bytes) => query.bind(bytes),
                     };
                 }
-                if query.execute(&mut *transaction).await?.rows_affected() != 1 {
+                let touched = query.execute(&mut *transaction).await?.rows_affected();
+                if change.rows == Rows::One && touched != 1 {
                     return Err(StoreError::Stale);
                 }
             }

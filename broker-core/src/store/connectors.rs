@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on, proves, readable};
+use super::{Change, Rows, Store, StoreError, on, proves, readable};
 use crate::connector::Connector;
 use crate::id::ConnectorId;
 use crate::vault::{Mac, Purpose};
@@ -35,7 +35,7 @@ impl Store {
     /// Takes a connector out of service, unless someone else changed it since `seen`. The trail keeps its name.
     pub fn remove_connector(id: ConnectorId, seen: i64) -> Change {
         const SQL: &str = "DELETE FROM connectors WHERE id = $1 AND revision = $2";
-        Change { sql: SQL, values: vec![id.to_string().into(), seen.into()], announces: true }
+        Change { sql: SQL, values: vec![id.to_string().into(), seen.into()], rows: Rows::One, announces: true }
     }
 
     fn write_connector(
@@ -58,7 +58,7 @@ impl Store {
             id.into(),
         ];
         values.extend(seen.map(Into::into));
-        Ok(Change { sql, values, announces: true })
+        Ok(Change { sql, values, rows: Rows::One, announces: true })
     }
 
     fn connector(&self, (id, name, revision, managed_by, spec, mac): Row) -> Option<Connector> {

@@ -3,6 +3,7 @@
 mod access_keys;
 mod change;
 mod connectors;
+mod epochs;
 mod installation;
 mod lock;
 mod open;
@@ -18,6 +19,8 @@ use sqlx::{PgPool, SqlitePool};
 use crate::vault::{Mac, Seals};
 
 pub use change::Change;
+use change::Rows;
+pub use epochs::StoredEpoch;
 pub use lock::{DaemonLock, LockError};
 pub use open::{Location, OpenError, Opened};
 pub use throttles::Failures;

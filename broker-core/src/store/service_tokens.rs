@@ -3,48 +3,54 @@
 use sqlx::FromRow;
 
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on, proves, readable};
+use super::{Change, Rows, Store, StoreError, on, proves, readable};
 use crate::clock::Millis;
+use crate::epoch::Epoch;
 use crate::id::ServiceTokenId;
 use crate::session::ServiceToken;
-use crate::vault::{Mac, Purpose};
+use crate::vault::Mac;
 
 impl Store {
     /// The service token with this keyed hash.
     pub async fn service_token(&self, token: &Mac) -> Result<Option<ServiceToken>, StoreError> {
-        const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac
-                           FROM service_tokens WHERE token = $1";
-        let row: Option<Row> =
+        const SQL: &str =
+            "SELECT service_tokens.id, name, token, terms, service_tokens.created_at, expires_at, last_used_at, mac,
+                           service_tokens.epoch, installation.epoch, epoch_mac
+                           FROM service_tokens, installation WHERE token = $1 AND singleton = 1";
+        let row: Option<RowAndEpoch> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
-        Ok(row.and_then(|row| self.read_service_token(row)))
+        self.in_present_epoch(row)
     }
 
     /// A service token by its id, to see whether it still lives.
     pub async fn service_token_by_id(&self, id: ServiceTokenId) -> Result<Option<ServiceToken>, StoreError> {
-        const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac
-                           FROM service_tokens WHERE id = $1";
-        let row: Option<Row> =
+        const SQL: &str =
+            "SELECT service_tokens.id, name, token, terms, service_tokens.created_at, expires_at, last_used_at, mac,
+                           service_tokens.epoch, installation.epoch, epoch_mac
+                           FROM service_tokens, installation WHERE service_tokens.id = $1 AND singleton = 1";
+        let row: Option<RowAndEpoch> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
-        Ok(row.and_then(|row| self.read_service_token(row)))
+        self.in_present_epoch(row)
     }
 
     /// All of them, in the order of names.
     pub async fn service_tokens(&self) -> Result<Vec<ServiceToken>, StoreError> {
-        const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac
+        const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch
                            FROM service_tokens ORDER BY name";
+        let present = self.epoch().await?;
         let rows = on!(&self.pool, pool => {
             readable("service_tokens", sqlx::query(SQL).fetch_all(pool).await?.iter().map(Row::from_row))
         });
-        Ok(rows.into_iter().filter_map(|row| self.read_service_token(row)).collect())
+        Ok(rows.into_iter().filter_map(|row| self.read_service_token(row, present)).collect())
     }
 
     /// Adds a token under a name that is free.
     pub fn add_service_token(&self, token: &ServiceToken, hash: &Mac) -> Result<Change, StoreError> {
-        const SQL: &str = "INSERT INTO service_tokens (id, name, token, terms, created_at, expires_at, mac)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        const SQL: &str = "INSERT INTO service_tokens (id, name, token, terms, created_at, expires_at, mac, epoch)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let (id, name, terms) = (token.id.to_string(), token.name.as_str(), encode(&token.terms)?);
         let times = [token.created_at, token.expires_at].map(|time| Millis::from(time).0);
-        let mac = self.service_token_mac(&id, name, hash, &terms, times);
+        let mac = self.service_token_mac(&id, name, hash, &terms, times, token.epoch);
         let [created_at, expires_at] = times;
         let values = vec![
             id.into(),
@@ -54,8 +60,29 @@ impl Store {
             created_at.into(),
             expires_at.into(),
             mac.as_slice().into(),
+            token.epoch.number().into(),
         ];
-        Ok(Change { sql: SQL, values, announces: false })
+        Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
+    }
+
+    /// Takes a token into the present epoch: it counts again. None where there is no such token, or it does not prove to be ours.
+    pub async fn confirm_service_token(
+        &self,
+        id: ServiceTokenId,
+    ) -> Result<Option<(ServiceToken, Change)>, StoreError> {
+        const READ: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch
+                            FROM service_tokens WHERE id = $1";
+        const WRITE: &str = "UPDATE service_tokens SET epoch = $2, mac = $3 WHERE id = $1 AND mac = $4";
+        let present = self.epoch().await?;
+        let row: Option<Row> =
+            on!(&self.pool, pool => sqlx::query_as(READ).bind(id.to_string()).fetch_optional(pool).await)?;
+        let Some(row) = row else { return Ok(None) };
+        let Some(token) = self.read_service_token(row.clone(), present) else { return Ok(None) };
+        let (id, name, hash, terms, created_at, expires_at, _, seen, _) = row;
+        let mac = self.service_token_mac(&id, &name, &hash, &terms, [created_at, expires_at], present);
+        let values = vec![id.into(), present.number().into(), mac.as_slice().into(), seen.as_slice().into()];
+        let confirmed = ServiceToken { epoch: present, awaits_confirmation: false, ..token };
+        Ok(Some((confirmed, Change { sql: WRITE, values, rows: Rows::One, announces: false })))
     }
 
     /// Takes a token's rights away, at once and for good. Says whether there was one.
@@ -74,9 +101,18 @@ impl Store {
         Ok(())
     }
 
-    fn read_service_token(&self, row: Row) -> Option<ServiceToken> {
-        let (id, name, token, terms, created_at, expires_at, last_used_at, mac) = row;
-        let expected = self.service_token_mac(&id, &name, &token, &terms, [created_at, expires_at]);
+    fn in_present_epoch(&self, row: Option<RowAndEpoch>) -> Result<Option<ServiceToken>, StoreError> {
+        let Some(row) = row else { return Ok(None) };
+        let (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch, present, epoch_mac) = row;
+        let present = self.proved_epoch(present, epoch_mac.as_deref())?;
+        let row = (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch);
+        Ok(self.read_service_token(row, present))
+    }
+
+    fn read_service_token(&self, row: Row, present: Epoch) -> Option<ServiceToken> {
+        let (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch) = row;
+        let epoch = Epoch::from_number(epoch);
+        let expected = self.service_token_mac(&id, &name, &token, &terms, [created_at, expires_at], epoch);
         if !proves("service_tokens", &id, &expected, &mac) {
             return None;
         }
@@ -88,6 +124,8 @@ impl Store {
                 created_at: Millis(created_at).into(),
                 expires_at: Millis(expires_at).into(),
                 last_used_at: last_used_at.map(|at| Millis(at).into()),
+                epoch,
+                awaits_confirmation: epoch != present,
             })
         };
         let token = parsed();
@@ -97,12 +135,13 @@ impl Store {
         token
     }
 
-    fn service_token_mac(&self, id: &str, name: &str, token: &[u8], terms: &str, times: [i64; 2]) -> Mac {
+    fn service_token_mac(&self, id: &str, name: &str, token: &[u8], terms: &str, times: [i64; 2], epoch: Epoch) -> Mac {
         let [created_at, expires_at] = times.map(i64::to_be_bytes);
         let parts: [&[u8]; 7] =
             [b"service_tokens", id.as_bytes(), name.as_bytes(), token, terms.as_bytes(), &created_at, &expires_at];
-        self.seals.mac(Purpose::Row, &parts)
+        self.row_mac(&parts, epoch)
     }
 }
 
-type Row = (String, String, Vec<u8>, String, i64, i64, Option<i64>, Vec<u8>);
+type Row = (String, String, Vec<u8>, String, i64, i64, Option<i64>, Vec<u8>, i64);
+type RowAndEpoch = (String, String, Vec<u8>, String, i64, i64, Option<i64>, Vec<u8>, i64, i64, Option<Vec<u8>>);

@@ -1,40 +1,45 @@
 //! Rows of people's sessions: found by the keyed hash of their token, proved by a keyed hash over all that decides.
 
 use super::access_keys::encode;
-use super::{Change, Store, StoreError, on, proves};
+use super::{Change, Rows, Store, StoreError, on, proves};
 use crate::clock::Millis;
+use crate::epoch::Epoch;
 use crate::id::SessionId;
 use crate::session::Session;
-use crate::vault::{Mac, Purpose};
+use crate::vault::Mac;
 
 impl Store {
-    /// The session that a token belongs to, by the token's keyed hash.
+    /// The session that a token belongs to, by the token's keyed hash. None where it began before a backup was restored: it is over.
     pub async fn session_by_token(&self, token: &Mac) -> Result<Option<Session>, StoreError> {
-        const SQL: &str = "SELECT id, token, person, created_at, expires_at, checked_at, last_seen_at, mac
-                           FROM sessions WHERE token = $1";
+        const SQL: &str =
+            "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
+                           sessions.epoch, installation.epoch, epoch_mac
+                           FROM sessions, installation WHERE token = $1 AND singleton = 1";
         let row: Option<Row> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
-        Ok(row.and_then(|row| self.read_session(row)))
+        row.map_or(Ok(None), |row| self.read_session(row))
     }
 
-    /// A session by its id, to see whether it still lives.
+    /// A session by its id, to see whether it still lives; the same.
     pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        const SQL: &str = "SELECT id, token, person, created_at, expires_at, checked_at, last_seen_at, mac
-                           FROM sessions WHERE id = $1";
+        const SQL: &str =
+            "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
+                           sessions.epoch, installation.epoch, epoch_mac
+                           FROM sessions, installation WHERE sessions.id = $1 AND singleton = 1";
         let row: Option<Row> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
-        Ok(row.and_then(|row| self.read_session(row)))
+        row.map_or(Ok(None), |row| self.read_session(row))
     }
 
     /// Begins a session.
     pub fn add_session(&self, session: &Session, token: &Mac) -> Result<Change, StoreError> {
         const SQL: &str =
-            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let id = session.id.to_string();
         let person = encode(&session.person)?;
         let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
-        let mac = self.session_mac(&id, token, &person, times);
+        let mac = self.session_mac(&id, token, &person, times, session.epoch);
         let [created_at, expires_at, checked_at] = times;
         let values = vec![
             id.into(),
@@ -45,8 +50,9 @@ impl Store {
             checked_at.into(),
             Millis::from(session.last_seen_at).0.into(),
             mac.as_slice().into(),
+            session.epoch.number().into(),
         ];
-        Ok(Change { sql: SQL, values, announces: false })
+        Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }
 
     /// Writes down what the directory said just now, unless another node was faster.
@@ -56,7 +62,7 @@ impl Store {
         let id = session.id.to_string();
         let person = encode(&session.person)?;
         let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
-        let mac = self.session_mac(&id, token, &person, times);
+        let mac = self.session_mac(&id, token, &person, times, session.epoch);
         let (now, before) = (times[2], Millis::from(seen.checked_at).0);
         on!(&self.pool, pool => {
             sqlx::query(SQL).bind(id).bind(person).bind(now).bind(mac.as_slice()).bind(before).execute(pool).await?;
@@ -87,11 +93,12 @@ impl Store {
         }))
     }
 
-    fn read_session(&self, row: Row) -> Option<Session> {
-        let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac) = row;
-        let expected = self.session_mac(&id, &token, &person, [created_at, expires_at, checked_at]);
-        if !proves("sessions", &id, &expected, &mac) {
-            return None;
+    fn read_session(&self, row: Row) -> Result<Option<Session>, StoreError> {
+        let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, present, epoch_mac) = row;
+        let epoch = Epoch::from_number(epoch);
+        let expected = self.session_mac(&id, &token, &person, [created_at, expires_at, checked_at], epoch);
+        if !proves("sessions", &id, &expected, &mac) || epoch != self.proved_epoch(present, epoch_mac.as_deref())? {
+            return Ok(None);
         }
         let parsed = || -> Option<Session> {
             Some(Session {
@@ -101,21 +108,22 @@ impl Store {
                 expires_at: Millis(expires_at).into(),
                 checked_at: Millis(checked_at).into(),
                 last_seen_at: Millis(last_seen_at).into(),
+                epoch,
             })
         };
         let session = parsed();
         if session.is_none() {
             tracing::error!(table = "sessions", row = %id, "a row cannot be read by this release and is out of service");
         }
-        session
+        Ok(session)
     }
 
-    fn session_mac(&self, id: &str, token: &[u8], person: &str, times: [i64; 3]) -> Mac {
+    fn session_mac(&self, id: &str, token: &[u8], person: &str, times: [i64; 3], epoch: Epoch) -> Mac {
         let [created_at, expires_at, checked_at] = times.map(i64::to_be_bytes);
         let parts: [&[u8]; 7] =
             [b"sessions", id.as_bytes(), token, person.as_bytes(), &created_at, &expires_at, &checked_at];
-        self.seals.mac(Purpose::Row, &parts)
+        self.row_mac(&parts, epoch)
     }
 }
 
-type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>);
+type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>, i64, i64, Option<Vec<u8>>);

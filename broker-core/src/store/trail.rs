@@ -1,6 +1,6 @@
 //! Links of the audit trail: only ever inserted and read.
 
-use super::{Change, Store, StoreError, on};
+use super::{Change, Rows, Store, StoreError, on};
 use crate::clock::Millis;
 use crate::id::{ChainId, Id, RecordId};
 
@@ -59,7 +59,7 @@ impl Store {
             link.record.as_str().into(),
             link.hash.as_slice().into(),
         ];
-        Change { sql: SQL, values, announces: false }
+        Change { sql: SQL, values, rows: Rows::One, announces: false }
     }
 
     /// Links in the order of chains and, within each, of sequence: the order in which they prove each other.

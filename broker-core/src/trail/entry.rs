@@ -86,6 +86,11 @@ pub enum Action {
     ConnectorRemoved,
     ServiceTokenCreated,
     ServiceTokenRevoked,
+    ServiceTokenConfirmed,
+    /// A backup was restored: sessions ended, service tokens wait.
+    EpochBegun,
+    /// Records were removed that are older than they need be kept.
+    TrailPruned,
 }
 
 /// How it ended.
@@ -216,6 +221,9 @@ impl Action {
             Self::ConnectorRemoved => "connector_removed",
             Self::ServiceTokenCreated => "service_token_created",
             Self::ServiceTokenRevoked => "service_token_revoked",
+            Self::ServiceTokenConfirmed => "service_token_confirmed",
+            Self::EpochBegun => "epoch_begun",
+            Self::TrailPruned => "trail_pruned",
         }
     }
 }

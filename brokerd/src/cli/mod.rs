@@ -7,6 +7,7 @@ mod completion;
 mod hash_password;
 mod init;
 mod key;
+mod restored;
 mod serve;
 mod token;
 
@@ -52,9 +53,11 @@ enum Command {
     /// Long-term access keys: add, list, replace, remove
     #[command(subcommand)]
     Key(key::Key),
-    /// Service tokens for CI jobs: create, list, revoke
+    /// Service tokens for CI jobs: create, list, revoke, confirm
     #[command(subcommand)]
     Token(token::Token),
+    /// Say that a backup of the store was restored: sessions end, service tokens wait for `token confirm`
+    Restored(restored::Restored),
     /// Hash a password for a local directory
     HashPassword(hash_password::HashPassword),
     /// The audit trail: verify, export, follow
@@ -86,6 +89,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Apply(_)
         | Command::Key(_)
         | Command::Token(_)
+        | Command::Restored(_)
         | Command::HashPassword(_)
         | Command::Audit(_)
         | Command::Completion(_) => Environment::of_process(),
@@ -116,6 +120,10 @@ impl Command {
             Self::Apply(apply) => apply.run(site).await,
             Self::Key(key) => key.run(site).await,
             Self::Token(token) => token.run(site).await,
+            Self::Restored(restored) => {
+                site.open().await?.and_close(async |opened| restored.run(opened).await).await?;
+                Ok(ExitCode::SUCCESS)
+            }
             Self::HashPassword(hash) => hash.run(),
             Self::Audit(audit) => audit.run(site).await,
             Self::Completion(completion) => completion.run(&mut Arguments::command()),

@@ -101,7 +101,8 @@ mod together {
             hands.run("ALTER TABLE connectors ADD COLUMN of_the_next_release TEXT").await;
             hands
                 .run("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                      SELECT version + 1, 'the next release', success, checksum, execution_time FROM _sqlx_migrations")
+                      SELECT version + 1, 'the next release', success, checksum, execution_time FROM _sqlx_migrations
+                      ORDER BY version DESC LIMIT 1")
                 .await;
             let desk = Desk::with_a_key(&house).await;
             desk.connector("deploy").await;

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tests::postgres::{self, Postgres, psql};
 use tests::stores::{Hands, Storehouse, entry};
 
-use crate::{Desk, service_tokens, sessions};
+use crate::{Desk, epochs, service_tokens, sessions};
 
 #[tokio::test]
 async fn a_role_with_the_documented_rights_serves_a_whole_life_and_can_do_no_more() {
@@ -38,6 +38,8 @@ async fn a_role_with_the_documented_rights_serves_a_whole_life_and_can_do_no_mor
         "UPDATE trail SET actor = 'somebody else'",
         "DELETE FROM trail",
         "TRUNCATE trail",
+        "UPDATE trail_marks SET sequence = 5",
+        "DELETE FROM trail_marks",
         "DROP TABLE trail",
         "UPDATE installation SET sealed_secret = 'mine'",
         "DELETE FROM installation",
@@ -84,6 +86,10 @@ async fn whole_life(house: &Storehouse) {
     assert!(desk.store.end_session(session.id).await.unwrap());
     // A job vends, until its token is revoked.
     desk.store.touch_service_token(token.id, Millis(3)).await.unwrap();
+    // A backup was restored.
+    let administration = epochs::administration(&desk, house);
+    administration.begin_epoch(None, &"restored", &epochs::by()).await.unwrap();
+    administration.confirm_service_tokens(&[token.id], &epochs::by()).await.unwrap();
     assert!(desk.store.revoke_service_token(token.id).await.unwrap());
     // The sweeper, and whoever reads the trail.
     desk.store.sweep_sessions(Millis(i64::MAX), Millis(i64::MAX)).await.unwrap();

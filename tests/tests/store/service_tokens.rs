@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use broker_core::clock::Millis;
+use broker_core::epoch::Epoch;
 use broker_core::id::{ConnectorId, ServiceTokenId};
 use broker_core::session::{ServiceToken, TokenTerms};
 use broker_core::store::{Store, StoreError};
@@ -28,6 +29,8 @@ pub(crate) fn token(store: &Store, name: &str) -> (ServiceToken, Mac) {
         created_at: now,
         expires_at: now + SignedDuration::from_hours(24 * 90),
         last_used_at: None,
+        epoch: Epoch::FIRST,
+        awaits_confirmation: false,
     };
     (token, store.seals().mac(Purpose::Token, &[b"service token", name.as_bytes()]))
 }

@@ -1,6 +1,7 @@
 //! Sessions: found by their token, refreshed by the fastest, touched forwards only, ended at once, swept when over.
 
 use broker_core::clock::Millis;
+use broker_core::epoch::Epoch;
 use broker_core::id::SessionId;
 use broker_core::session::Session;
 use broker_core::store::{Store, StoreError};
@@ -28,6 +29,7 @@ pub(crate) fn session(store: &Store, username: &str) -> (Session, Mac) {
         expires_at: now + SignedDuration::from_hours(8),
         checked_at: now,
         last_seen_at: now,
+        epoch: Epoch::FIRST,
     };
     let hash = store.seals().mac(Purpose::Token, &[b"session token of", username.as_bytes()]);
     (session, hash)

@@ -32,23 +32,30 @@ struct Shown {
     created_by: String,
     expires_at: String,
     expired: bool,
+    /// Since a backup was restored: good for nothing until then.
+    awaits_confirmation: bool,
     last_used_at: Option<String>,
 }
 
 impl List {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let tokens = opened.administration.service_tokens().await?;
-        let connectors = opened.house.store.connectors().await?;
-        let names: HashMap<ConnectorId, &Connector> = connectors.iter().map(|it| (it.id, it)).collect();
-        let now = opened.house.clock.now();
-        let shown: Vec<Shown> = tokens.iter().map(|token| Shown::of(token, &names, now)).collect();
-        if self.json {
-            return output::json(&shown);
-        }
-        let heads = ["NAME", "CONNECTORS", "NETWORKS", "ENDS", "LAST USED", "MADE BY", "ID"];
-        let rows: Vec<_> = shown.into_iter().map(Shown::row).collect();
-        Ok(output::table(heads, &rows)?)
+        if self.json { output::json(&shown(opened, &tokens).await?) } else { table(opened, &tokens).await }
     }
+}
+
+/// Tokens as people read them.
+pub(super) async fn table(opened: &Opened, tokens: &[ServiceToken]) -> anyhow::Result<()> {
+    let heads = ["NAME", "CONNECTORS", "NETWORKS", "STATE", "ENDS", "LAST USED", "MADE BY", "ID"];
+    let rows: Vec<_> = shown(opened, tokens).await?.into_iter().map(Shown::row).collect();
+    Ok(output::table(heads, &rows)?)
+}
+
+async fn shown(opened: &Opened, tokens: &[ServiceToken]) -> anyhow::Result<Vec<Shown>> {
+    let connectors = opened.house.store.connectors().await?;
+    let names: HashMap<ConnectorId, &Connector> = connectors.iter().map(|it| (it.id, it)).collect();
+    let now = opened.house.clock.now();
+    Ok(tokens.iter().map(|token| Shown::of(token, &names, now)).collect())
 }
 
 impl Shown {
@@ -63,14 +70,28 @@ impl Shown {
             created_by: token.terms.created_by.clone(),
             expires_at: time(token.expires_at),
             expired: token.expires_at <= now,
+            awaits_confirmation: token.awaits_confirmation,
             last_used_at: token.last_used_at.map(time),
         }
     }
 
-    fn row(self) -> [String; 7] {
+    fn row(self) -> [String; 8] {
         let networks = if self.networks.is_empty() { "anywhere".to_owned() } else { self.networks.join(",") };
-        let ends = if self.expired { format!("{} (over)", self.expires_at) } else { self.expires_at };
+        let state = match (self.expired, self.awaits_confirmation) {
+            (true, _) => "over",
+            (false, true) => "to confirm",
+            (false, false) => "good",
+        };
         let last_used = self.last_used_at.unwrap_or_else(|| "never".to_owned());
-        [self.name, self.connectors.join(","), networks, ends, last_used, self.created_by, self.id]
+        [
+            self.name,
+            self.connectors.join(","),
+            networks,
+            state.to_owned(),
+            self.expires_at,
+            last_used,
+            self.created_by,
+            self.id,
+        ]
     }
 }

@@ -1,7 +1,9 @@
 //! `brokerd token`: tokens by which CI jobs vend from named system connectors.
 
+mod confirm;
 mod create;
 mod list;
+mod named;
 mod revoke;
 
 use std::process::ExitCode;
@@ -10,7 +12,7 @@ use clap::Subcommand;
 
 use super::site::Site;
 
-/// Service tokens for CI jobs: create, list, revoke
+/// Service tokens for CI jobs: create, list, revoke, confirm
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
     /// Make a token and print it, once, to standard output
@@ -19,6 +21,8 @@ pub(super) enum Token {
     List(list::List),
     /// Take a token's rights away, at once
     Revoke(revoke::Revoke),
+    /// Let tokens count again that wait since a backup was restored
+    Confirm(confirm::Confirm),
 }
 
 impl Token {
@@ -27,6 +31,7 @@ impl Token {
             Self::Create(create) => site.open().await?.and_close(async |opened| create.run(opened).await).await?,
             Self::List(list) => site.open().await?.and_close(async |opened| list.run(opened).await).await?,
             Self::Revoke(revoke) => site.open().await?.and_close(async |opened| revoke.run(opened).await).await?,
+            Self::Confirm(confirm) => site.open().await?.and_close(async |opened| confirm.run(opened).await).await?,
         }
         Ok(ExitCode::SUCCESS)
     }

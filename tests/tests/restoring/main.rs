@@ -1,0 +1,5 @@
+//! What an operator does with the store's past, with real daemons: backups put back, anchors outside the store, old records pruned.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod told;
