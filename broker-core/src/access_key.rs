@@ -12,7 +12,7 @@ use crate::id::AccessKeyId;
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::partition::{Partition, Region};
 use crate::principal::{Principal, PrincipalType};
-use crate::vault::{Binding, SealBroken, Sealed, Vault};
+use crate::vault::{Binding, Place, SealBroken, Sealed, Vault};
 
 /// AWS's own id of a long-term key, such as `AKIAIOSFODNN7EXAMPLE`. Not a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -185,10 +185,15 @@ impl KeyDetails {
         self.bound(id, |binding| vault.open(binding, sealed))
     }
 
+    /// The same secret for the same owner, under the master key that seals now.
+    pub fn reseal(&self, vault: &Vault, id: AccessKeyId, sealed: &Sealed) -> Result<Sealed, SealBroken> {
+        self.bound(id, |binding| vault.reseal(binding, sealed))
+    }
+
     fn bound<T>(&self, id: AccessKeyId, seal: impl FnOnce(Binding<'_>) -> T) -> T {
         let endpoint = self.sts_endpoint();
         let details = [self.aws_key_id.as_str(), self.region.partition().as_str(), &endpoint];
-        seal(Binding { table: "access_keys", row: id.as_bytes(), purpose: "secret access key", details: &details })
+        seal(Binding { place: Place::AccessKey, row: id.as_bytes(), details: &details })
     }
 
     /// Whether a key of this kind may be behind such a connector.

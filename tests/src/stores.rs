@@ -108,6 +108,12 @@ impl Storehouse {
         Store::open(&self.location(), vec![master_key(key)], "k1", &*self.clock).await
     }
 
+    /// The same with several master keys, each an id and a byte, of which one seals.
+    pub async fn open_keyed(&self, keys: &[(&str, u8)], seals: &str) -> Result<Opened, OpenError> {
+        let keys = keys.iter().map(|(id, byte)| master_key_of(id, *byte)).collect();
+        Store::open(&self.location(), keys, seals, &*self.clock).await
+    }
+
     pub async fn hands(&self) -> Hands {
         match &self.place {
             Place::Memory => panic!("nobody else reaches into the memory of a process"),
@@ -175,8 +181,13 @@ impl Clock for StoryClock {
 
 /// The master key `k1`, thirty-two times the same byte.
 pub fn master_key(byte: u8) -> MasterKey {
+    master_key_of("k1", byte)
+}
+
+/// The same under another id.
+pub fn master_key_of(id: &str, byte: u8) -> MasterKey {
     let text = std::iter::repeat_n(['A', 'Q', 'g', 'w'][usize::from(byte % 4)], 43).collect::<String>();
-    MasterKey::parse("k1", &SecretString::from(text)).unwrap()
+    MasterKey::parse(id, &SecretString::from(text)).unwrap()
 }
 
 /// A key of this name whose secret is `secret of` and the name.

@@ -6,6 +6,7 @@ mod apply;
 mod epochs;
 mod proof;
 mod prove_unproved;
+mod rekey;
 mod service_tokens;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use access_keys::{AccessKeyError, NewAccessKey};
 pub use apply::ApplyError;
 pub use epochs::{EpochError, NewEpoch};
 pub use proof::{NotProved, Proof};
+pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
 
 /// Makes administrative changes. Clones share everything.

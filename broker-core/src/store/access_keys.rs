@@ -36,6 +36,14 @@ impl Store {
         self.write_access_key(SQL, key, Some(seen))
     }
 
+    /// The same key under another seal, unless someone else changed it since `seen`; what AWS said of it stays true.
+    pub(super) fn reseal_access_key(&self, key: &AccessKey, seen: i64) -> Result<Change, StoreError> {
+        const SQL: &str =
+            "UPDATE access_keys SET name = $1, generation = $2, managed_by = $3, details = $4, sealed = $5,
+                           mac = $6 WHERE id = $7 AND generation = $8";
+        self.write_access_key(SQL, key, Some(seen))
+    }
+
     /// Removes a key that no connector uses.
     pub fn remove_access_key(id: AccessKeyId) -> Change {
         const SQL: &str = "DELETE FROM access_keys WHERE id = $1";

@@ -6,7 +6,7 @@ use super::open::OpenError;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::{Clock, Millis};
 use crate::id::InstallationId;
-use crate::vault::{Binding, Sealed, Seals, Vault};
+use crate::vault::{Binding, Place, Sealed, Seals, Vault};
 
 impl Store {
     /// Counts every change of connectors and keys; nodes that hold copies look here.
@@ -43,11 +43,14 @@ pub(super) async fn open(pool: &Pool, vault: Vault, clock: &dyn Clock) -> Result
 
 fn reopen(vault: Vault, id: InstallationId, sealed: &Sealed) -> Result<(Vault, Seals), OpenError> {
     let vault = vault.for_installation(id);
-    let secret = vault.open(binding(&id), sealed)?;
+    let secret = vault.open(binding(&id), sealed).map_err(|broken| match sealed.master_key() {
+        Some(named) if !vault.key_ids().any(|known| known == named) => OpenError::UnknownMasterKey(named.to_owned()),
+        Some(_) | None => broken.into(),
+    })?;
     Ok((vault, Seals::derive(&secret)?))
 }
 
-async fn read(pool: &Pool) -> Result<Option<(InstallationId, Sealed)>, StoreError> {
+pub(super) async fn read(pool: &Pool) -> Result<Option<(InstallationId, Sealed)>, StoreError> {
     const SQL: &str = "SELECT id, sealed_secret FROM installation WHERE singleton = 1";
     let row: Option<(String, String)> = on!(pool, pool => sqlx::query_as(SQL).fetch_optional(pool).await)?;
     row.map(|(id, sealed)| {
@@ -69,6 +72,6 @@ async fn insert(pool: &Pool, id: InstallationId, sealed: &Sealed, clock: &dyn Cl
     Ok(made == 1)
 }
 
-fn binding(id: &InstallationId) -> Binding<'_> {
-    Binding { table: "installation", row: id.as_bytes(), purpose: "installation secret", details: &[] }
+pub(super) fn binding(id: &InstallationId) -> Binding<'_> {
+    Binding { place: Place::Installation, row: id.as_bytes(), details: &[] }
 }

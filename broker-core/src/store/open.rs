@@ -57,6 +57,10 @@ pub enum OpenError {
         "the master key does not fit this store: the secret that was sealed when it was made does not open. Point [[master_key]] at the key that was used then"
     )]
     WrongMasterKey,
+    #[error(
+        "this store is sealed with master key `{0}`, which the configuration does not know: add a [[master_key]] of that id. It can go only after `brokerd rekey` has said so"
+    )]
+    UnknownMasterKey(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

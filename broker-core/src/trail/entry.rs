@@ -91,6 +91,8 @@ pub enum Action {
     EpochBegun,
     /// Records were removed that are older than they need be kept.
     TrailPruned,
+    /// A sealed secret went to another master key; it is the same secret.
+    SecretResealed,
 }
 
 /// How it ended.
@@ -224,6 +226,7 @@ impl Action {
             Self::ServiceTokenConfirmed => "service_token_confirmed",
             Self::EpochBegun => "epoch_begun",
             Self::TrailPruned => "trail_pruned",
+            Self::SecretResealed => "secret_resealed",
         }
     }
 }

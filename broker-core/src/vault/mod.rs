@@ -1,5 +1,6 @@
 //! Seals long-term secrets to the row that owns them, and makes the keyed hashes that everything else is proved by.
 
+mod place;
 mod seals;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::id::InstallationId;
 
+pub use self::place::Place;
 pub use self::seals::{Mac, Purpose, Seals, digest, new_token};
 
 /// A master key: thirty-two bytes that stand nowhere but where the configuration says.
@@ -31,9 +33,8 @@ pub struct Vault {
 /// What a sealed secret is bound to. Moved anywhere else, it does not open.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'a> {
-    pub table: &'static str,
+    pub place: Place,
     pub row: &'a [u8],
-    pub purpose: &'static str,
     /// Everything else that must not change under the secret: an access key's id, partition and endpoint.
     pub details: &'a [&'a str],
 }
@@ -63,8 +64,7 @@ pub enum MasterKeyError {
 impl MasterKey {
     /// Reads the base64 text that [`MasterKey::generate`] wrote.
     pub fn parse(id: &str, text: &SecretString) -> Result<Self, MasterKeyError> {
-        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
-        if !(1..=32).contains(&id.len()) || !id.bytes().all(known) {
+        if !is_key_id(id) {
             return Err(MasterKeyError::Id);
         }
         let text = text.expose_secret().trim().trim_end_matches('=');
@@ -116,6 +116,21 @@ impl Vault {
         Ok(Sealed(format!("{FORMAT}:{}:{}", self.seals, STANDARD_NO_PAD.encode(body))))
     }
 
+    /// Seals with the present key what an older one sealed. Nothing is opened for anybody.
+    pub fn reseal(&self, binding: Binding<'_>, sealed: &Sealed) -> Result<Sealed, SealBroken> {
+        self.seal(binding, &self.open(binding, sealed)?)
+    }
+
+    /// The id of the key that seals.
+    pub fn seals_with(&self) -> &str {
+        &self.seals
+    }
+
+    /// The ids of all keys that open, in order.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
     /// Opens what was sealed to this owner.
     pub fn open(&self, binding: Binding<'_>, sealed: &Sealed) -> Result<SecretString, SealBroken> {
         let [FORMAT, id, body] = sealed.0.split(':').collect::<Vec<_>>()[..] else { return Err(SealBroken) };
@@ -132,9 +147,9 @@ impl Vault {
         let fixed: [&[u8]; 5] = [
             FORMAT.as_bytes(),
             self.installation.as_bytes(),
-            binding.table.as_bytes(),
+            binding.place.table().as_bytes(),
             binding.row,
-            binding.purpose.as_bytes(),
+            binding.place.purpose().as_bytes(),
         ];
         framed(fixed.into_iter().chain(binding.details.iter().map(|detail| detail.as_bytes())))
     }
@@ -149,6 +164,19 @@ impl Sealed {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id of the master key that it names. Whether that key opens it is another question.
+    pub fn master_key(&self) -> Option<&str> {
+        match self.0.split(':').collect::<Vec<_>>()[..] {
+            [FORMAT, id, _] if is_key_id(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+fn is_key_id(id: &str) -> bool {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    (1..=32).contains(&id.len()) && id.bytes().all(known)
 }
 
 /// Length before content, so that no two lists of parts look the same.
@@ -185,7 +213,7 @@ mod tests {
     }
 
     fn binding<'a>(row: &'a [u8], details: &'a [&'a str]) -> Binding<'a> {
-        Binding { table: "access_keys", row, purpose: "secret", details }
+        Binding { place: Place::AccessKey, row, details }
     }
 
     #[test]
@@ -205,8 +233,8 @@ mod tests {
         }
         let elsewhere = Vault::new(InstallationId::random(), vec![key("k1", 1)], "k1").unwrap();
         assert!(elsewhere.open(binding(b"row", &["AKIA", "aws"]), &sealed).is_err(), "another installation");
-        let purpose = Binding { purpose: "totp", ..binding(b"row", &["AKIA", "aws"]) };
-        assert!(vault.open(purpose, &sealed).is_err(), "another purpose");
+        let place = Binding { place: Place::Installation, ..binding(b"row", &["AKIA", "aws"]) };
+        assert!(vault.open(place, &sealed).is_err(), "another place");
     }
 
     #[test]
@@ -217,6 +245,11 @@ mod tests {
         let both = Vault::new(installation, vec![key("k1", 1), key("k2", 2)], "k2").unwrap();
         assert!(both.open(binding(b"r", &[]), &sealed).is_ok());
         assert!(both.seal(binding(b"r", &[]), &SecretString::from("s")).unwrap().as_str().starts_with("v1:k2:"));
+        let resealed = both.reseal(binding(b"r", &[]), &sealed).unwrap();
+        assert_eq!((sealed.master_key(), resealed.master_key()), (Some("k1"), Some("k2")));
+        assert!(old.open(binding(b"r", &[]), &resealed).is_err());
+        assert_eq!(both.open(binding(b"r", &[]), &resealed).unwrap().expose_secret(), "s");
+        assert!(both.reseal(binding(b"other", &[]), &sealed).is_err(), "only what opens where it is");
         let only_new = Vault::new(installation, vec![key("k2", 2)], "k2").unwrap();
         assert_eq!(only_new.open(binding(b"r", &[]), &sealed).unwrap_err(), SealBroken);
         let other_bytes = Vault::new(installation, vec![key("k1", 9)], "k1").unwrap();

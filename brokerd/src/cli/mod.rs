@@ -8,6 +8,7 @@ mod hash_password;
 mod init;
 mod key;
 mod restored;
+mod rekey;
 mod serve;
 mod token;
 
@@ -53,6 +54,8 @@ enum Command {
     /// Long-term access keys: add, list, replace, remove
     #[command(subcommand)]
     Key(key::Key),
+    /// Move everything sealed to the master key that seals now
+    Rekey(rekey::Rekey),
     /// Service tokens for CI jobs: create, list, revoke, confirm
     #[command(subcommand)]
     Token(token::Token),
@@ -88,6 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Check(_)
         | Command::Apply(_)
         | Command::Key(_)
+        | Command::Rekey(_)
         | Command::Token(_)
         | Command::Restored(_)
         | Command::HashPassword(_)
@@ -119,6 +123,7 @@ impl Command {
             Self::Check(check) => check.run(site),
             Self::Apply(apply) => apply.run(site).await,
             Self::Key(key) => key.run(site).await,
+            Self::Rekey(rekey) => rekey.run(site).await,
             Self::Token(token) => token.run(site).await,
             Self::Restored(restored) => {
                 site.open().await?.and_close(async |opened| restored.run(opened).await).await?;

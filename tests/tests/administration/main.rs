@@ -5,6 +5,7 @@
 mod adding;
 mod applying;
 mod proving;
+mod rekeying;
 mod replacing;
 mod tokens;
 
@@ -36,7 +37,11 @@ struct Office {
 
 impl Office {
     async fn open(house: &Storehouse) -> Self {
-        let opened = house.open().await;
+        Self::over(house, house.open().await).await
+    }
+
+    /// The same, with other master keys than usual.
+    async fn over(house: &Storehouse, opened: Opened) -> Self {
         let trail = house.trail(&opened);
         let sim = Sim::start(world(), ([127, 0, 0, 1], 0).into()).await.unwrap();
         let settings = StsSettings {

@@ -6,6 +6,7 @@ mod applying;
 mod files;
 mod keys;
 mod passwords;
+mod rekeying;
 mod tokens;
 mod trail;
 mod usage;

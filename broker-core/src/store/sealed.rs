@@ -1,0 +1,120 @@
+//! Everything that is sealed, place by place, for whoever moves it to another master key.
+
+use std::collections::HashSet;
+
+use sqlx::FromRow;
+
+use super::change::Rows;
+use super::{Change, Store, StoreError, installation, on, readable};
+use crate::access_key::AccessKey;
+use crate::id::InstallationId;
+use crate::vault::{Place, SealBroken, Sealed, Vault};
+
+/// A sealed secret with the row that it belongs to.
+#[derive(Clone, Debug)]
+pub struct SealedRow(Owner);
+
+#[derive(Clone, Debug)]
+enum Owner {
+    AccessKey(Box<AccessKey>),
+    Installation(InstallationId, Sealed),
+}
+
+/// What stands in one place.
+#[derive(Clone, Debug, Default)]
+pub struct SealedRows {
+    pub proved: Vec<SealedRow>,
+    /// The ids of rows that do not prove to be ours. Nobody touches those.
+    pub unproved: Vec<String>,
+}
+
+/// Why a secret was not sealed anew.
+#[derive(Debug, thiserror::Error)]
+pub enum ResealError {
+    #[error(transparent)]
+    Seal(#[from] SealBroken),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Every sealed secret of a place.
+    pub async fn sealed_rows(&self, place: Place) -> Result<SealedRows, StoreError> {
+        match place {
+            Place::AccessKey => {
+                let ids = self.access_key_ids().await?;
+                let proved = self.access_keys().await?;
+                let known: HashSet<String> = proved.iter().map(|key| key.id.to_string()).collect();
+                let unproved = ids.into_iter().filter(|id| !known.contains(id)).collect();
+                let proved = proved.into_iter().map(|key| SealedRow(Owner::AccessKey(Box::new(key)))).collect();
+                Ok(SealedRows { proved, unproved })
+            }
+            Place::Installation => {
+                let row = installation::read(&self.pool).await?;
+                let proved = row.map(|(id, sealed)| SealedRow(Owner::Installation(id, sealed)));
+                Ok(SealedRows { proved: proved.into_iter().collect(), unproved: Vec::new() })
+            }
+        }
+    }
+
+    /// The same secret under the master key that seals now, unless someone else changes the row meanwhile. Whoever holds the row in
+    /// memory reads it again.
+    pub fn reseal(&self, row: &SealedRow, vault: &Vault) -> Result<Change, ResealError> {
+        match &row.0 {
+            Owner::AccessKey(key) => {
+                let sealed = key.details.reseal(vault, key.id, &key.sealed)?;
+                let generation = key.generation.saturating_add(1);
+                let resealed = AccessKey { generation, sealed, ..key.as_ref().clone() };
+                Ok(self.reseal_access_key(&resealed, key.generation)?)
+            }
+            Owner::Installation(id, sealed) => {
+                const SQL: &str =
+                    "UPDATE installation SET sealed_secret = $1 WHERE singleton = 1 AND sealed_secret = $2";
+                let resealed = vault.reseal(installation::binding(id), sealed)?;
+                let values = vec![resealed.as_str().into(), sealed.as_str().into()];
+                Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
+            }
+        }
+    }
+
+    async fn access_key_ids(&self) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "SELECT id FROM access_keys ORDER BY name";
+        let rows = on!(&self.pool, pool => {
+            readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(<(String,)>::from_row))
+        });
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+}
+
+impl SealedRow {
+    pub fn place(&self) -> Place {
+        match &self.0 {
+            Owner::AccessKey(_) => Place::AccessKey,
+            Owner::Installation(..) => Place::Installation,
+        }
+    }
+
+    /// What people know the row by.
+    pub fn name(&self) -> String {
+        match &self.0 {
+            Owner::AccessKey(key) => key.name.to_string(),
+            Owner::Installation(id, _) => id.to_string(),
+        }
+    }
+
+    /// The id of the master key that its seal names.
+    pub fn master_key(&self) -> Option<&str> {
+        match &self.0 {
+            Owner::AccessKey(key) => key.sealed.master_key(),
+            Owner::Installation(_, sealed) => sealed.master_key(),
+        }
+    }
+
+    /// Whether the secret can be had with the keys that are known.
+    pub fn opens(&self, vault: &Vault) -> bool {
+        match &self.0 {
+            Owner::AccessKey(key) => key.open(vault).is_ok(),
+            Owner::Installation(id, sealed) => vault.open(installation::binding(id), sealed).is_ok(),
+        }
+    }
+}
