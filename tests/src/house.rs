@@ -16,7 +16,7 @@ use broker_core::clock::{Clock, SystemClock};
 use broker_core::connector::{Connector, ManagedBy};
 use broker_core::console::Federation;
 use broker_core::directory::local::{LocalDirectory, hash_password};
-use broker_core::directory::{AuthenticateError, Directory, Password, Standing, TypedName, Unavailable};
+use broker_core::directory::{AuthenticateError, Directory, Gate, Password, Standing, TypedName, Unavailable};
 use broker_core::entitlement::Rules;
 use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
 use broker_core::inventory::Inventory;
@@ -228,7 +228,7 @@ impl Directory for Troubled {
         &self.0
     }
 
-    async fn authenticate(&self, username: &TypedName, _: &Password) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, _: &dyn Gate) -> Result<Person, AuthenticateError> {
         match username.as_str() {
             "late" => Err(AuthenticateError::PasswordExpired),
             "lost" => {

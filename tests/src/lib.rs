@@ -18,6 +18,8 @@ pub mod house;
 pub mod world;
 pub mod stage;
 
+pub mod gate;
+
 pub mod moto;
 pub mod postgres;
 pub mod python;

@@ -35,6 +35,12 @@ const RIGHT: &str = "
     pub async fn store_it(trail: &Trail, entry: Entry) -> Result<Recorded<u8>, TrailError> {
         trail.record(entry, 7).await
     }
+    pub async fn let_in(directory: &dyn Directory, name: &TypedName, gate: &dyn Gate) -> Option<Person> {
+        directory.authenticate(name, gate).await.ok()
+    }
+    pub async fn find<'a>(gate: &'a dyn Gate, subject: &Subject) -> Option<&'a Password> {
+        gate.admit(subject).await.ok()
+    }
 ";
 
 #[test]
@@ -194,6 +200,20 @@ fn a_long_term_secret_is_not_read_outside_the_signing_room() {
     );
 }
 
+#[test]
+fn a_password_is_not_tried_before_it_is_known_whose_it_would_be() {
+    refused(
+        "pub async fn find(gate: &dyn Gate) { drop(gate.admit().await); }",
+        "E0061",
+        "argument #1 of type `&Subject` is missing",
+    );
+    refused(
+        "pub async fn let_in(directory: &dyn Directory, name: &TypedName, password: &Password) { drop(directory.authenticate(name, password).await); }",
+        "E0277",
+        "the trait `Gate` is not implemented for `Password`",
+    );
+}
+
 /// The program does not compile, for this reason and no other.
 fn refused(program: &str, code: &str, named: &str) {
     let found = complaints(program);
@@ -284,9 +304,10 @@ fn deps() -> PathBuf {
 const PRELUDE: &str = "
     #![allow(unused_imports, dead_code)]
     use std::sync::Arc;
-    use broker_core::caller::Caller;
+    use broker_core::caller::{Caller, Person, Subject};
     use broker_core::connector::Connector;
     use broker_core::console::ConsoleLink;
+    use broker_core::directory::{Directory, Gate, Password, TypedName};
     use broker_core::entitlement::{Entitlement, Grant, Rules};
     use broker_core::name::ConnectorName;
     use broker_core::store::{Change, Store};

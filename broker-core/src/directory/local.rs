@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use self::password_hash::NotChecked;
 use crate::caller::{Person, Subject};
-use crate::directory::{AuthenticateError, Directory, Password, Refusal, Standing, TypedName, Unavailable};
+use crate::directory::{AuthenticateError, Directory, Gate, Password, Refusal, Standing, TypedName, Unavailable};
 use crate::name::{DirectoryName, Group};
 
 pub use self::password_hash::{HashError, NotHashed, PasswordHash, hash_password};
@@ -118,6 +118,13 @@ impl LocalDirectory {
         checked.await.map_err(|_| NotChecked::Failed)?
     }
 
+    /// Takes as long as a check does, and tries nobody's password.
+    async fn pretend(&self, hash: Option<&PasswordHash>) -> Result<(), Unavailable> {
+        let Some(hash) = hash else { return Ok(()) };
+        let checked = self.check(hash.clone(), &Password::decoy()).await;
+        checked.map(drop).map_err(|cause| self.unavailable(cause))
+    }
+
     fn unavailable(&self, cause: NotChecked) -> Unavailable {
         Unavailable { directory: self.name.clone(), source: Box::new(cause) }
     }
@@ -129,17 +136,22 @@ impl Directory for LocalDirectory {
         &self.name
     }
 
-    async fn authenticate(&self, username: &TypedName, password: &Password) -> Result<Person, AuthenticateError> {
-        let known = self.people.get(&fold(username.as_str()));
-        let Some(hash) = known.map(|known| &known.hash).or(self.decoy.as_ref()) else {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+        let Some(known) = self.people.get(&fold(username.as_str())) else {
+            self.pretend(self.decoy.as_ref()).await?;
             return Err(AuthenticateError::NoSuchUser);
         };
-        let right = self.check(hash.clone(), password).await.map_err(|cause| self.unavailable(cause))?;
-        match known {
-            None => Err(AuthenticateError::NoSuchUser),
-            Some(_) if !right => Err(AuthenticateError::Refused(Refusal::WrongPassword)),
-            Some(known) if known.disabled => Err(AuthenticateError::Refused(Refusal::Disabled)),
-            Some(known) => Ok(known.person.clone()),
+        let password = match gate.admit(&known.person.subject).await {
+            Ok(password) => password,
+            Err(not_admitted) => {
+                self.pretend(Some(&known.hash)).await?;
+                return Err(not_admitted.into());
+            }
+        };
+        match self.check(known.hash.clone(), password).await.map_err(|cause| self.unavailable(cause))? {
+            false => Err(AuthenticateError::Refused(Refusal::WrongPassword)),
+            true if known.disabled => Err(AuthenticateError::Refused(Refusal::Disabled)),
+            true => Ok(known.person.clone()),
         }
     }
 
@@ -208,6 +220,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
+    use crate::directory::NotAdmitted;
 
     fn password(text: &str) -> Password {
         Password::parse(SecretString::from(text)).unwrap()
@@ -225,8 +238,18 @@ mod tests {
         LocalDirectory::new(name, people, Arc::new(Semaphore::new(1)))
     }
 
+    /// A gate that admits everybody, or nobody.
+    struct Door(Password, bool);
+
+    #[async_trait]
+    impl Gate for Door {
+        async fn admit(&self, _: &Subject) -> Result<&Password, NotAdmitted> {
+            if self.1 { Ok(&self.0) } else { Err(NotAdmitted) }
+        }
+    }
+
     async fn sign_in(directory: &LocalDirectory, name: &str, text: &str) -> Result<Person, AuthenticateError> {
-        directory.authenticate(&TypedName::parse(name).unwrap(), &password(text)).await
+        directory.authenticate(&TypedName::parse(name).unwrap(), &Door(password(text), true)).await
     }
 
     #[tokio::test]
@@ -263,6 +286,18 @@ mod tests {
         drop(held);
         assert!(matches!(sign_in(&house, "eve", "x").await, Err(AuthenticateError::NoSuchUser)));
         assert!(matches!(sign_in(&directory(vec![]).unwrap(), "eve", "x").await, Err(AuthenticateError::NoSuchUser)));
+    }
+
+    #[tokio::test]
+    async fn whom_the_gate_does_not_admit_has_no_right_password_and_costs_a_hash() {
+        let hash = hash_password(&password("correct horse")).unwrap();
+        let house = directory(vec![person("ada", &hash)]).unwrap();
+        let (name, closed) = (TypedName::parse("ada").unwrap(), Door(password("correct horse"), false));
+        let held = house.hashers.clone().acquire_owned().await.unwrap();
+        tokio::time::timeout(Duration::from_millis(50), house.authenticate(&name, &closed)).await.unwrap_err();
+        drop(held);
+        let refused = house.authenticate(&name, &closed).await;
+        assert!(matches!(refused, Err(AuthenticateError::NotAdmitted(_))), "{refused:?}");
     }
 
     #[tokio::test]

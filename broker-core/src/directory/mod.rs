@@ -1,5 +1,6 @@
 //! Who people are and which groups they are in: one trait, and the directories behind it.
 
+mod gate;
 pub mod ldap;
 pub mod local;
 
@@ -11,16 +12,18 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::caller::Person;
 use crate::name::DirectoryName;
 
+pub use self::gate::{Gate, NotAdmitted};
+
 /// A place that knows people. Every method answers within a time limit of its own.
 #[async_trait]
 pub trait Directory: Debug + Send + Sync {
     /// The name by which groups and sessions refer to this directory.
     fn name(&self) -> &DirectoryName;
 
-    /// Proves that `password` is this person's, and says who they are and which groups they are in, all of them.
+    /// Proves that the password behind the gate is this person's, and says who they are and which groups they are in, all of them.
     ///
-    /// An unknown name costs as much time as a wrong password, by a decoy.
-    async fn authenticate(&self, username: &TypedName, password: &Password) -> Result<Person, AuthenticateError>;
+    /// An unknown name, and one whom the gate does not admit, cost as much time as a wrong password, by a decoy.
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError>;
 
     /// Reads somebody again by the immutable id of their [`Subject`](crate::caller::Subject): account state and groups, now.
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable>;
@@ -39,7 +42,8 @@ pub enum Standing {
     Gone,
 }
 
-/// Why somebody was not let in. Cut by what the caller does next; all but the last two look the same from outside.
+/// Why somebody was not let in. Cut by what the caller does next; all but `PasswordExpired` and `Unavailable` look the same from
+/// outside.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
     /// Definitely not here: the next directory may be asked. Nothing else lets the search go on.
@@ -51,6 +55,9 @@ pub enum AuthenticateError {
     /// The password was right but must be changed first, with the directory's own means.
     #[error("the password has expired or must be changed")]
     PasswordExpired,
+    /// There is such a person, but their password was not tried.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -118,6 +125,11 @@ impl Password {
         let text = password.expose_secret();
         let fits = !text.is_empty() && !text.starts_with('\0') && text.len() <= MAX_PASSWORD;
         if fits { Ok(Self(password)) } else { Err(Untypable) }
+    }
+
+    /// What is tried where there is nobody to try it for, only so that it takes its time. Nothing is made of the answer.
+    fn decoy() -> Self {
+        Self(SecretString::from("nobody's password"))
     }
 
     pub fn as_secret(&self) -> &SecretString {

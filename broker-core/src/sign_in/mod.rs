@@ -1,29 +1,28 @@
 //! Name and password → person → session; and token → caller, with groups that are never older than the bound.
 
 mod callers;
+mod prove;
 mod throttle;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
 
 use crate::caller::{Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
-use crate::directory::{self, Directory, Password, TypedName, Unavailable, Untypable};
+use crate::directory::{Directory, Unavailable};
 use crate::id::SessionId;
 use crate::name::{DirectoryName, Group};
 use crate::session::Session;
 use crate::store::{Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Trail, TrailError, Vec1};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec1};
 use crate::vault::{Purpose, SealBroken, new_token};
 
 pub use callers::AuthenticateError;
-pub use throttle::{Attempt, Throttle, ThrottleError};
+pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 
 /// Lets people in and knows them again. Clones share everything.
 #[derive(Clone, Debug)]
@@ -103,39 +102,9 @@ impl SignIn {
 
     /// Lets somebody in. Every failure before the password is proved is one answer, after one time.
     pub async fn sign_in(&self, credentials: Credentials<'_>) -> Result<SignedIn, SignInError> {
-        let started = Instant::now();
-        let (address, origin) = (credentials.address, credentials.origin.clone());
-        let mark = self.0.throttle.mark(credentials.username);
-        let attempt = match self.0.throttle.admit(&mark, address).await {
-            Ok(attempt) => attempt,
-            Err(ThrottleError::TooMany { seconds }) => {
-                self.note_refusal(&mark, &origin, "too many attempts");
-                return Err(SignInError::TooManyAttempts { retry_after_seconds: seconds });
-            }
-            Err(ThrottleError::Store(error)) => return Err(error.into()),
-        };
-        match self.authenticate_person(credentials).await {
-            Ok(person) => {
-                self.0.throttle.succeeded(&attempt).await?;
-                self.begin_session(person, origin).await
-            }
-            Err(Failure::Refused(reason)) => {
-                self.note_refusal(&mark, &origin, &reason);
-                pad(started).await;
-                Err(SignInError::InvalidCredentials)
-            }
-            Err(Failure::PasswordExpired) => {
-                self.0.throttle.succeeded(&attempt).await?;
-                self.note_refusal(&mark, &origin, "the password has expired or must be changed");
-                Err(SignInError::PasswordExpired)
-            }
-            Err(Failure::Unavailable(error)) => {
-                self.0.throttle.undecided(&attempt).await?;
-                tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
-                self.note_refusal(&mark, &origin, "a directory is unavailable");
-                Err(error.into())
-            }
-        }
+        let origin = credentials.origin.clone();
+        let person = self.prove(credentials).await?;
+        self.begin_session(person, origin).await
     }
 
     /// Ends a session at once, on every node, whether or not that can be recorded at this moment.
@@ -166,26 +135,6 @@ impl SignIn {
         Ok(())
     }
 
-    async fn authenticate_person(&self, credentials: Credentials<'_>) -> Result<Person, Failure> {
-        let username = TypedName::parse(credentials.username)?;
-        let password = Password::parse(credentials.password)?;
-        let asked = |directory: &&Arc<dyn Directory>| {
-            credentials.directory.is_none_or(|name| directory.name().as_str() == name)
-        };
-        for directory in self.0.directories.iter().filter(asked) {
-            match directory.authenticate(&username, &password).await {
-                Ok(person) => return Ok(person),
-                Err(directory::AuthenticateError::NoSuchUser) => {}
-                Err(directory::AuthenticateError::Refused(refusal)) => {
-                    return Err(Failure::Refused(refusal.to_string()));
-                }
-                Err(directory::AuthenticateError::PasswordExpired) => return Err(Failure::PasswordExpired),
-                Err(directory::AuthenticateError::Unavailable(error)) => return Err(Failure::Unavailable(error)),
-            }
-        }
-        Err(Failure::Refused("no directory knows the name".to_owned()))
-    }
-
     async fn begin_session(&self, person: Person, origin: Origin) -> Result<SignedIn, SignInError> {
         let now = self.0.clock.now();
         let token = new_token(SESSION_PREFIX)?;
@@ -208,36 +157,9 @@ impl SignIn {
         let admin = !person.groups.is_disjoint(&self.0.settings.admin_groups);
         PersonCaller { session, expires_at, person, admin }
     }
-
-    fn note_refusal(&self, mark: &str, origin: &Origin, reason: &str) {
-        let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
-        let entry = Entry::new(actor, Action::SignIn, Outcome::Refused, origin.clone()).reason(&reason);
-        self.0.trail.note_refusal(RefusalKind::SignIn, entry);
-    }
-}
-
-/// Why nobody was proved.
-enum Failure {
-    Refused(String),
-    PasswordExpired,
-    Unavailable(Unavailable),
-}
-
-impl From<Untypable> for Failure {
-    fn from(error: Untypable) -> Self {
-        Self::Refused(error.to_string())
-    }
-}
-
-/// Waits until the time since `started` is a whole number of steps: how long a refusal took says nothing about its reason.
-async fn pad(started: Instant) {
-    let steps = started.elapsed().as_millis().div_ceil(STEP.as_millis()).max(1);
-    tokio::time::sleep_until(started + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
 }
 
 /// People's session tokens.
 pub const SESSION_PREFIX: &str = "bks_";
 /// Service tokens.
 pub const SERVICE_PREFIX: &str = "bkt_";
-const STEP: Duration = Duration::from_millis(500);
-const MARK: usize = 16;

@@ -1,13 +1,16 @@
-//! Slows down guessing: by account, by address, and by the pair of both where the account is at home there.
+//! Slows down guessing: by address, by the name that was typed, by the person whose name it is, and by the pair of account and
+//! network where the account is at home there.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::clock::{Clock, Millis, seconds_between};
+use crate::caller::Subject;
+use crate::clock::{Clock, seconds_between};
+use crate::directory::NotAdmitted;
 use crate::store::{Failures, Store, StoreError};
 use crate::vault::Purpose;
 
@@ -21,15 +24,30 @@ pub struct Throttle {
 /// An attempt that has been counted. Tell it how it ended; dropping it lets it count as a failure.
 #[derive(Debug)]
 pub struct Attempt {
-    account: String,
     network: String,
-    counted: Vec<Counted>,
+    by_address: Option<Counted>,
+    /// The typed name, and what it is counted in.
+    name: String,
+    by_name: Counted,
+    /// The name has used up its attempts, so many seconds from now it has another: until then, only whoever turns out to be at
+    /// home on this network gets any further.
+    name_is_over: Option<u64>,
+    known: OnceLock<Known>,
+}
+
+/// Whose name it was, once the directory has said so.
+#[derive(Debug)]
+struct Known {
+    subject: Subject,
+    account: String,
+    at_home: bool,
+    counted: Result<Counted, HeldBack>,
 }
 
 /// One counter that an attempt stands in, as it was before and as it is now.
 #[derive(Debug)]
 struct Counted {
-    subject: String,
+    key: String,
     before: Failures,
     now: Failures,
 }
@@ -50,6 +68,17 @@ pub enum ThrottleError {
     Store(#[from] StoreError),
 }
 
+/// Why a password is not tried though its owner is known. From outside, none of this can be told from a wrong one.
+#[derive(Debug, thiserror::Error)]
+pub enum HeldBack {
+    #[error("too many attempts on this account, by whatever name")]
+    TooMany,
+    #[error("too many attempts on this name, and its owner is not at home on this network")]
+    NotAtHome,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Throttle {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
@@ -63,20 +92,40 @@ impl Throttle {
         hex::encode(self.store.seals().mac(Purpose::TypedName, &[folded(typed).as_bytes()]))
     }
 
-    /// Counts an attempt, or says how long to wait. Attempts at the same time are counted one by one.
+    /// Counts an attempt by what was typed, or says how long to wait. Attempts at the same time are counted one by one.
+    ///
+    /// This answers alike for names that are there and names that are not, so that the wait may be told.
     pub async fn admit(&self, mark: &str, address: IpAddr) -> Result<Attempt, ThrottleError> {
         let now = self.clock.now();
-        let (account, network) = (format!("account:{mark}"), network_of(address));
+        let (name, network) = (format!("name:{mark}"), network_of(address));
+        let pair = pair(&name, &network);
+        let attempt = |network, by_address, by_name, name_is_over| Attempt {
+            network,
+            by_address,
+            name: name.clone(),
+            by_name,
+            name_is_over,
+            known: OnceLock::new(),
+        };
         // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own,
         // and its owner's neighbours do not count.
-        let since = Millis::from(ago(now, FAMILIAR_SECONDS));
-        if self.store.is_familiar(&account, &network, since).await? {
-            let pair = self.count(format!("pair:{mark}:{network}"), ACCOUNT, now).await?;
-            return Ok(Attempt { account, network, counted: vec![pair] });
+        if self.is_at_home(&name, &network, now).await? {
+            let by_pair = self.count(pair, ACCOUNT, now).await?;
+            return Ok(attempt(network, None, by_pair, None));
         }
         let by_address = self.count(format!("address:{network}"), ADDRESS, now).await?;
-        match self.count(account.clone(), ACCOUNT, now).await {
-            Ok(by_account) => Ok(Attempt { account, network, counted: vec![by_address, by_account] }),
+        let counted = match self.count(name.clone(), ACCOUNT, now).await {
+            Ok(by_name) => Ok((by_name, None)),
+            // Whose name it is may be at home here under another one. Only the directory knows.
+            Err(ThrottleError::TooMany { seconds }) => match self.count(pair, ACCOUNT, now).await {
+                Ok(by_pair) => Ok((by_pair, Some(seconds))),
+                Err(ThrottleError::TooMany { .. }) => Err(ThrottleError::TooMany { seconds }),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        match counted {
+            Ok((by_name, name_is_over)) => Ok(attempt(network, Some(by_address), by_name, name_is_over)),
             Err(error) => {
                 self.take_back(&by_address).await?;
                 Err(error)
@@ -84,21 +133,39 @@ impl Throttle {
         }
     }
 
+    /// Counts an attempt by whose it is, once that is known and before the secret is tried: somebody with several names is one.
+    pub async fn admit_subject(&self, attempt: &Attempt, subject: &Subject) -> Result<(), NotAdmitted> {
+        let parts = [subject.directory.as_str().as_bytes(), subject.id.as_bytes()];
+        let account = format!("subject:{}", hex::encode(self.store.seals().mac(Purpose::Subject, &parts)));
+        let (at_home, counted) = match self.count_subject(attempt, &account).await {
+            Ok((at_home, counted)) => (at_home, Ok(counted)),
+            Err((at_home, held_back)) => (at_home, Err(held_back)),
+        };
+        let admitted = counted.is_ok();
+        let known = Known { subject: subject.clone(), account, at_home, counted };
+        // An attempt is about one person: a second one is none.
+        if attempt.known.set(known).is_ok() && admitted { Ok(()) } else { Err(NotAdmitted) }
+    }
+
     /// The secret was right: what was counted against the account is forgotten, and the network becomes familiar.
     pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        for counted in &attempt.counted {
-            if counted.subject.starts_with("address:") {
-                self.take_back(counted).await?;
-            } else {
-                self.store.forgive(&counted.subject).await?;
-            }
+        if let Some(by_address) = &attempt.by_address {
+            self.take_back(by_address).await?;
         }
-        self.store.note_familiar(&attempt.account, &attempt.network, self.clock.now().into()).await
+        let now = self.clock.now().into();
+        self.store.forgive(&attempt.by_name.key).await?;
+        self.store.note_familiar(&attempt.name, &attempt.network, now).await?;
+        if let Some(Known { account, counted: Ok(counted), .. }) = attempt.known.get() {
+            self.store.forgive(&counted.key).await?;
+            self.store.note_familiar(account, &attempt.network, now).await?;
+        }
+        Ok(())
     }
 
     /// Nothing was proved either way: the directory did not answer.
     pub async fn undecided(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        for counted in &attempt.counted {
+        let by_subject = attempt.known.get().and_then(|known| known.counted.as_ref().ok());
+        for counted in attempt.by_address.iter().chain([&attempt.by_name]).chain(by_subject) {
             self.take_back(counted).await?;
         }
         Ok(())
@@ -110,24 +177,61 @@ impl Throttle {
         self.store.sweep_throttles(ago(now, FORGET_SECONDS).into(), ago(now, FAMILIAR_SECONDS).into()).await
     }
 
-    async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
-        self.store.forgive_attempt(&counted.subject, counted.now, counted.before).await
+    async fn count_subject(&self, attempt: &Attempt, account: &str) -> Result<(bool, Counted), (bool, HeldBack)> {
+        let now = self.clock.now();
+        let at_home = self.is_at_home(account, &attempt.network, now).await.map_err(|error| (false, error.into()))?;
+        let key = match (at_home, attempt.name_is_over) {
+            (true, _) => pair(account, &attempt.network),
+            (false, None) => account.to_owned(),
+            (false, Some(_)) => return Err((false, HeldBack::NotAtHome)),
+        };
+        match self.count(key, ACCOUNT, now).await {
+            Ok(counted) => Ok((at_home, counted)),
+            Err(ThrottleError::TooMany { .. }) => Err((at_home, HeldBack::TooMany)),
+            Err(ThrottleError::Store(error)) => Err((at_home, error.into())),
+        }
     }
 
-    async fn count(&self, subject: String, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
+    async fn is_at_home(&self, account: &str, network: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.store.is_familiar(account, network, ago(now, FAMILIAR_SECONDS).into()).await
+    }
+
+    async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
+        self.store.forgive_attempt(&counted.key, counted.now, counted.before).await
+    }
+
+    async fn count(&self, key: String, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
         for _ in 0..MAX_RACES {
-            let before = self.store.failures(&subject).await?;
+            let before = self.store.failures(&key).await?;
             let (count, wait) = limit.standing(before, now);
             if wait > 0 {
                 return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
             }
             let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
-            if self.store.count_attempt(&subject, before, counted.count, now.into()).await? {
+            if self.store.count_attempt(&key, before, counted.count, now.into()).await? {
                 let before = Failures { count, ..before };
-                return Ok(Counted { subject, before, now: counted });
+                return Ok(Counted { key, before, now: counted });
             }
         }
         Err(ThrottleError::TooMany { seconds: 1 })
+    }
+}
+
+impl Attempt {
+    /// Whose name was typed, if the directory knew.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.known.get().map(|known| &known.subject)
+    }
+
+    /// Why the password was not tried, if the directory knew whose it would be.
+    pub fn held_back(self) -> Option<HeldBack> {
+        self.known.into_inner().and_then(|known| known.counted.err())
+    }
+
+    /// How many seconds to wait, where the name has used up its attempts and nobody who is at home here was found by it.
+    pub fn overdue(&self) -> Option<u64> {
+        let at_home = self.known.get().is_some_and(|known| known.at_home);
+        self.name_is_over.filter(|_| !at_home)
     }
 }
 
@@ -151,6 +255,11 @@ fn delay(failures: i64, free: i64) -> i64 {
             1_i64.checked_shl(u32::try_from(over).unwrap_or(u32::MAX)).map_or(LONGEST, |delay| delay.clamp(1, LONGEST))
         }
     }
+}
+
+/// The counter of an account on a network that it is at home on.
+fn pair(account: &str, network: &str) -> String {
+    format!("pair:{account}:{network}")
 }
 
 /// Without capitals, width, accents, ligatures and repeated spaces (NFKD, marks taken off, lower case).

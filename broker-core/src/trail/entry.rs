@@ -15,6 +15,8 @@ pub struct Entry {
     pub action: Action,
     pub outcome: Outcome,
     pub origin: Origin,
+    /// Whose account it was about, where nobody proved to be them.
+    pub about: Option<Subject>,
     pub connector: Option<String>,
     /// Why, in a sentence; never what somebody typed.
     pub reason: Option<String>,
@@ -121,6 +123,8 @@ pub struct Record {
     pub action: Action,
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -147,7 +151,23 @@ pub struct Record {
 
 impl Entry {
     pub fn new(actor: Actor, action: Action, outcome: Outcome, origin: Origin) -> Self {
-        Self { actor, action, outcome, origin, connector: None, reason: None, vended: None, changes: None, count: None }
+        Self {
+            actor,
+            action,
+            outcome,
+            origin,
+            about: None,
+            connector: None,
+            reason: None,
+            vended: None,
+            changes: None,
+            count: None,
+        }
+    }
+
+    #[must_use]
+    pub fn about(self, subject: Option<&Subject>) -> Self {
+        Self { about: subject.cloned(), ..self }
     }
 
     #[must_use]
@@ -239,6 +259,11 @@ impl Outcome {
             Self::Failed => "failed",
         }
     }
+}
+
+/// A person as `DIRECTORY/ID`.
+pub(super) fn about(subject: &Subject) -> String {
+    clean(&subject.to_string(), MAX_WORD)
 }
 
 /// Fit to be read on a terminal: cut, and without control characters.

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use vec1::Vec1;
 
 use super::TrailError;
-use super::entry::{Entry, Record, VendedFacts};
+use super::entry::{Entry, Record, VendedFacts, about};
 use super::verify::{genesis, link_hash};
 use crate::clock::{Clock, Millis};
 use crate::id::{ChainId, RecordId};
@@ -141,6 +141,7 @@ impl Writer {
             actor_id,
             action: entry.action,
             outcome: entry.outcome,
+            about: entry.about.as_ref().map(about),
             connector: entry.connector.clone(),
             reason: entry.reason.clone(),
             request_id: entry.origin.request_id,

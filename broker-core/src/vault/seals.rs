@@ -19,6 +19,8 @@ pub enum Purpose {
     Trail,
     /// Names that were typed and are not to be kept in clear.
     TypedName,
+    /// People, where attempts to be them are counted.
+    Subject,
     /// The browser's proof that a form is ours.
     Form,
 }
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Row => b"brokerd row v1",
             Self::Trail => b"brokerd trail v1",
             Self::TypedName => b"brokerd typed name v1",
+            Self::Subject => b"brokerd subject v1",
             Self::Form => b"brokerd form v1",
         }
     }
@@ -41,6 +44,7 @@ pub struct Seals {
     row: hmac::Key,
     trail: hmac::Key,
     typed_name: hmac::Key,
+    subject: hmac::Key,
     form: hmac::Key,
 }
 
@@ -60,6 +64,7 @@ impl Seals {
             row: key(Purpose::Row)?,
             trail: key(Purpose::Trail)?,
             typed_name: key(Purpose::TypedName)?,
+            subject: key(Purpose::Subject)?,
             form: key(Purpose::Form)?,
         })
     }
@@ -88,6 +93,7 @@ impl Seals {
             Purpose::Row => &self.row,
             Purpose::Trail => &self.trail,
             Purpose::TypedName => &self.typed_name,
+            Purpose::Subject => &self.subject,
             Purpose::Form => &self.form,
         }
     }

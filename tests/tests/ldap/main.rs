@@ -5,6 +5,7 @@
 mod accounts;
 mod groups;
 mod hostile;
+mod names;
 mod played;
 mod servers;
 mod sign_in;
@@ -14,8 +15,9 @@ use std::error::Error;
 
 use broker_core::caller::Person;
 use broker_core::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
-use broker_core::directory::{AuthenticateError, Directory, Password, Refusal, Standing, TypedName, Unavailable};
+use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing, TypedName, Unavailable};
 use secrecy::SecretString;
+use tests::gate::OpenGate;
 use tests::slapd::{SERVICE, SERVICE_PASSWORD, Slapd, USERS};
 
 /// How a directory is configured.
@@ -89,8 +91,7 @@ impl Default for Config {
 }
 
 async fn sign_in(directory: &LdapDirectory, name: &str, password: &str) -> Result<Person, AuthenticateError> {
-    let password = Password::parse(SecretString::from(password)).unwrap();
-    directory.authenticate(&TypedName::parse(name).unwrap(), &password).await
+    directory.authenticate(&TypedName::parse(name).unwrap(), &OpenGate::before(password)).await
 }
 
 /// Signs somebody in whose password is the usual one.

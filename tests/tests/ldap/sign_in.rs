@@ -133,8 +133,16 @@ async fn an_entry_without_its_immutable_id_cannot_be_used() {
     let server = Slapd::start();
     let directory = Config::of(&server).users("id_attribute = 'employeeNumber'").open();
     assert_eq!(welcome(&directory, "ada").await.subject.id, "1");
-    assert!(matches!(refusal(&directory, "bob", "bob secret").await, Refusal::UnusableEntry(_)));
-    assert_eq!(refusal(&directory, "bob", "wrong").await, Refusal::WrongPassword, "a guesser learns nothing of it");
+    for password in ["bob secret", "wrong"] {
+        assert!(matches!(refusal(&directory, "bob", password).await, Refusal::UnusableEntry(_)), "{password}");
+    }
+    assert_eq!(server.logged_when(2, " BIND dn=\"cn=brokerd-asks-for-nobody,"), 2, "as for somebody unknown");
+    assert_eq!(
+        server.logged(" BIND dn=\"uid=bob,"),
+        0,
+        "a password that cannot be counted is not tried\n{}",
+        server.log()
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,6 @@ mod verdict;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use tokio::time::timeout;
 
 use self::answer::Entry;
@@ -36,7 +35,7 @@ use self::service::{ServerTrouble, Service};
 use self::trouble::Trouble;
 use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
-use crate::directory::{AuthenticateError, Directory, Password, Refusal, Standing, TypedName, Unavailable};
+use crate::directory::{AuthenticateError, Directory, Gate, Password, Refusal, Standing, TypedName, Unavailable};
 use crate::name::{DirectoryName, Group};
 
 pub use self::config::{
@@ -77,13 +76,13 @@ impl LdapDirectory {
         Self { name, service: Service::new(settings) }
     }
 
-    async fn sign_in(&self, typed: &TypedName, password: &Password) -> Result<Person, AuthenticateError> {
+    async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
         let settings = self.service.settings();
         let filter = Filter::parse(&settings.users.filter.filled(typed.as_str(), ""));
         let filter = filter.ok_or(AuthenticateError::Refused(NO_FILTER))?;
         let entries = self.people(filter).await.map_err(|failure| self.refusal(failure))?;
         let [entry] = entries.as_slice() else {
-            self.pretend(password).await?;
+            self.pretend().await?;
             let nobody = entries.is_empty();
             return Err(if nobody {
                 AuthenticateError::NoSuchUser
@@ -91,7 +90,22 @@ impl LdapDirectory {
                 AuthenticateError::Refused(Refusal::Ambiguous)
             });
         };
-        match self.check(&entry.dn, password.as_secret()).await? {
+        // Who cannot be told apart for good can be neither counted nor let in, so that their password is not tried at all.
+        let profile = match Profile::read(entry, &settings.users) {
+            Ok(profile) => profile,
+            Err(unusable) => {
+                self.pretend().await?;
+                return Err(self.refusal(unusable.into()));
+            }
+        };
+        let password = match gate.admit(&self.subject(&profile)).await {
+            Ok(password) => password,
+            Err(not_admitted) => {
+                self.pretend().await?;
+                return Err(not_admitted.into());
+            }
+        };
+        match self.check(&entry.dn, password).await? {
             Verdict::Wrong(refusal) => return Err(AuthenticateError::Refused(refusal)),
             Verdict::MustChange => return Err(AuthenticateError::PasswordExpired),
             Verdict::Right => {}
@@ -101,7 +115,7 @@ impl LdapDirectory {
             AccountState::Locked => return Err(AuthenticateError::Refused(Refusal::Locked)),
             AccountState::InUse => {}
         }
-        self.person(entry).await.map_err(|failure| self.refusal(failure))
+        self.person(entry, profile).await.map_err(|failure| self.refusal(failure))
     }
 
     async fn stand(&self, id: &str) -> Result<Standing, Failure> {
@@ -118,7 +132,7 @@ impl LdapDirectory {
         if AccountState::read(entry, users) != AccountState::InUse {
             return Ok(Standing::Disabled);
         }
-        let person = self.person(entry).await?;
+        let person = self.person(entry, Profile::read(entry, users)?).await?;
         if person.subject.id == id { Ok(Standing::Good(person)) } else { Err(Failure::AnotherId) }
     }
 
@@ -145,9 +159,12 @@ impl LdapDirectory {
         Ok(self.service.search(&search).await?)
     }
 
-    async fn person(&self, entry: &Entry) -> Result<Person, Failure> {
+    fn subject(&self, profile: &Profile) -> Subject {
+        Subject { directory: self.name.clone(), id: profile.id.clone() }
+    }
+
+    async fn person(&self, entry: &Entry, profile: Profile) -> Result<Person, Failure> {
         let settings = self.service.settings();
-        let profile = Profile::read(entry, &settings.users)?;
         let names = groups::of(&self.service, entry, &profile.username).await.map_err(|error| match error {
             GroupsError::Unusable(unusable) => Failure::Unusable(unusable),
             GroupsError::Trouble(trouble) => Failure::Trouble(trouble),
@@ -155,7 +172,7 @@ impl LdapDirectory {
         })?;
         let groups: Result<BTreeSet<_>, _> = names.iter().map(|name| Group::new(self.name.clone(), name)).collect();
         Ok(Person {
-            subject: Subject { directory: self.name.clone(), id: profile.id },
+            subject: self.subject(&profile),
             username: profile.username,
             display_name: profile.display_name,
             email_trusted: settings.email_trusted && profile.email.is_some(),
@@ -167,10 +184,10 @@ impl LdapDirectory {
 
     /// Binds as somebody on a connection that is used for nothing else. Once the password has been sent no other server is asked:
     /// it might count twice against the account.
-    async fn check(&self, dn: &str, password: &SecretString) -> Result<Verdict, AuthenticateError> {
+    async fn check(&self, dn: &str, password: &Password) -> Result<Verdict, AuthenticateError> {
         let unavailable = |trouble| AuthenticateError::Unavailable(self.unavailable(Failure::Trouble(trouble)));
         let (server, mut connection) = self.service.connect().await.map_err(unavailable)?;
-        let outcome = connection.bind(dn, password).await;
+        let outcome = connection.bind(dn, password.as_secret()).await;
         let outcome = outcome.map_err(|trouble| unavailable(self.service.trouble_of(server, trouble)))?;
         connection.close().await;
         Verdict::of(outcome)
@@ -178,9 +195,9 @@ impl LdapDirectory {
     }
 
     /// Does for nobody what is done for somebody, so that it takes as long.
-    async fn pretend(&self, password: &Password) -> Result<(), AuthenticateError> {
+    async fn pretend(&self) -> Result<(), AuthenticateError> {
         let nobody = format!("cn=brokerd-asks-for-nobody,{}", self.service.settings().users.base);
-        self.check(&nobody, password.as_secret()).await.map(|_| ())
+        self.check(&nobody, &Password::decoy()).await.map(drop)
     }
 
     async fn in_time<T, E>(
@@ -210,8 +227,8 @@ impl Directory for LdapDirectory {
         &self.name
     }
 
-    async fn authenticate(&self, username: &TypedName, password: &Password) -> Result<Person, AuthenticateError> {
-        self.in_time(self.sign_in(username, password), |late| self.unavailable(late).into()).await
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+        self.in_time(self.sign_in(username, gate), |late| self.unavailable(late).into()).await
     }
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {

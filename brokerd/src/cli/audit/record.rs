@@ -31,6 +31,7 @@ pub(super) fn text_line(link: &TrailLink) -> String {
     };
     let mut words =
         vec![time(record.at), record.actor, record.action.as_str().to_owned(), record.outcome.as_str().to_owned()];
+    words.extend(record.about.map(|subject| format!("about {subject}")));
     words.extend(record.connector);
     words.extend(record.access_key_id);
     words.extend(record.client_address.map(|address| format!("from {address}")));

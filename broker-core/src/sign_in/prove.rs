@@ -1,0 +1,127 @@
+//! Name and password → person: counted before the password is tried, one answer and one time for every failure.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
+use super::{Credentials, SignIn, SignInError};
+use crate::caller::{Person, Subject};
+use crate::directory::{AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
+
+/// Lets a password out to a directory once the attempt has been counted against whose it would be.
+struct Counting<'a> {
+    throttle: &'a Throttle,
+    attempt: &'a Attempt,
+    password: Password,
+}
+
+/// Why nobody was proved.
+enum Failure {
+    Refused(String),
+    /// The attempt knows why.
+    NotAdmitted,
+    PasswordExpired,
+    Unavailable(Unavailable),
+}
+
+impl SignIn {
+    /// Who somebody is, if the password is right. Counts the attempt, and records it if it is refused.
+    pub(super) async fn prove(&self, credentials: Credentials<'_>) -> Result<Person, SignInError> {
+        let started = Instant::now();
+        let origin = credentials.origin;
+        let throttle = &self.0.throttle;
+        let mark = throttle.mark(credentials.username);
+        let attempt = match throttle.admit(&mark, credentials.address).await {
+            Ok(attempt) => attempt,
+            Err(ThrottleError::TooMany { seconds }) => {
+                self.note_refusal(&mark, None, origin, TOO_MANY);
+                return Err(SignInError::TooManyAttempts { retry_after_seconds: seconds });
+            }
+            Err(ThrottleError::Store(error)) => return Err(error.into()),
+        };
+        let failure = match self.ask(&credentials, &attempt).await {
+            Ok(person) => {
+                throttle.succeeded(&attempt).await?;
+                return Ok(person);
+            }
+            Err(failure) => failure,
+        };
+        let (overdue, subject) = (attempt.overdue(), attempt.subject().cloned());
+        let reason = match failure {
+            Failure::PasswordExpired => {
+                throttle.succeeded(&attempt).await?;
+                self.note_refusal(&mark, subject.as_ref(), origin, "the password has expired or must be changed");
+                return Err(SignInError::PasswordExpired);
+            }
+            Failure::Unavailable(error) => {
+                throttle.undecided(&attempt).await?;
+                tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
+                self.note_refusal(&mark, subject.as_ref(), origin, "a directory is unavailable");
+                return Err(error.into());
+            }
+            Failure::Refused(_) if overdue.is_some() => TOO_MANY.to_owned(),
+            Failure::Refused(reason) => reason,
+            Failure::NotAdmitted => match attempt.held_back() {
+                Some(HeldBack::Store(error)) => return Err(error.into()),
+                Some(why) => why.to_string(),
+                None => NotAdmitted.to_string(),
+            },
+        };
+        self.note_refusal(&mark, subject.as_ref(), origin, &reason);
+        pad(started).await;
+        Err(match overdue {
+            Some(seconds) => SignInError::TooManyAttempts { retry_after_seconds: seconds },
+            None => SignInError::InvalidCredentials,
+        })
+    }
+
+    async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt) -> Result<Person, Failure> {
+        let username = TypedName::parse(credentials.username)?;
+        let password = Password::parse(credentials.password.clone())?;
+        let gate = Counting { throttle: &self.0.throttle, attempt, password };
+        let named = |name: &str| credentials.directory.is_none_or(|asked| asked == name);
+        for directory in self.0.directories.iter().filter(|directory| named(directory.name().as_str())) {
+            match directory.authenticate(&username, &gate).await {
+                Ok(person) => return Ok(person),
+                Err(AuthenticateError::NoSuchUser) => {}
+                Err(AuthenticateError::Refused(refusal)) => return Err(Failure::Refused(refusal.to_string())),
+                Err(AuthenticateError::NotAdmitted(_)) => return Err(Failure::NotAdmitted),
+                Err(AuthenticateError::PasswordExpired) => return Err(Failure::PasswordExpired),
+                Err(AuthenticateError::Unavailable(error)) => return Err(Failure::Unavailable(error)),
+            }
+        }
+        Err(Failure::Refused("no directory knows the name".to_owned()))
+    }
+
+    fn note_refusal(&self, mark: &str, subject: Option<&Subject>, origin: &Origin, reason: &str) {
+        let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
+        let entry = Entry::new(actor, Action::SignIn, Outcome::Refused, origin.clone()).about(subject).reason(&reason);
+        self.0.trail.note_refusal(RefusalKind::SignIn, entry);
+    }
+}
+
+#[async_trait]
+impl Gate for Counting<'_> {
+    async fn admit(&self, subject: &Subject) -> Result<&Password, NotAdmitted> {
+        self.throttle.admit_subject(self.attempt, subject).await.map(|()| &self.password)
+    }
+}
+
+impl From<Untypable> for Failure {
+    fn from(error: Untypable) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+/// Waits until the time since `started` is a whole number of steps: how long a refusal took says nothing about its reason.
+async fn pad(started: Instant) {
+    let steps = started.elapsed().as_millis().div_ceil(STEP.as_millis()).max(1);
+    tokio::time::sleep_until(started + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
+}
+
+const TOO_MANY: &str = "too many attempts";
+const STEP: Duration = Duration::from_millis(500);
+const MARK: usize = 16;

@@ -1,0 +1,96 @@
+//! People whom the directory knows by several names: guesses by each of them are guesses at one person.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use broker_core::id::RequestId;
+use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, SignedIn};
+use broker_core::trail::Origin;
+use secrecy::SecretString;
+use tests::slapd::{Slapd, USERS};
+use tests::stores::Storehouse;
+
+use crate::Config;
+
+/// A broker's front desk before a directory that looks for user names and mail addresses.
+struct Desk {
+    server: Slapd,
+    house: Storehouse,
+    sign_in: SignIn,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let server = Slapd::start();
+        server.modify(&format!(
+            "dn: uid=ada,{USERS}\nchangetype: modify\nadd: mail\nmail: countess@corp.example\nmail: lovelace@corp.example\n"
+        ));
+        let house = Storehouse::in_memory("names");
+        let opened = house.open().await;
+        let trail = house.trail(&opened);
+        let directory = Config::of(&server).users("filter = '(|(uid={username})(mail={username}))'").open();
+        let settings =
+            Settings { idle_seconds: 600, absolute_seconds: 2_000, recheck_seconds: 300, admin_groups: [].into() };
+        let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, house.clock.clone(), settings);
+        Self { server, house, sign_in }
+    }
+
+    /// The directory itself locks accounts after so many wrong passwords.
+    fn locks_after(&self, failures: u8) {
+        self.server.modify(&format!(
+            "dn: cn=default,ou=policies,dc=corp,dc=example\nchangetype: modify\nreplace: pwdMaxFailure\npwdMaxFailure: {failures}\n"
+        ));
+    }
+
+    async fn sign_in(&self, username: &str, password: &str, address: IpAddr) -> Result<SignedIn, SignInError> {
+        let origin = Origin { request_id: RequestId::random(), client_address: Some(address.to_string()) };
+        let password = SecretString::from(password);
+        self.sign_in.sign_in(Credentials { username, password, directory: None, address, origin: &origin }).await
+    }
+
+    /// Guesses at each of these names from a network of its own, so that nothing but the person can be what is counted.
+    async fn guess(&self, names: &[&str], times: u8) {
+        for number in 0..times {
+            for (index, name) in (0..).zip(names) {
+                let address = IpAddr::from([203, 0, number, index]);
+                let refused = self.sign_in(name, "a guess", address).await;
+                assert!(matches!(refused, Err(SignInError::InvalidCredentials)), "{name}: {refused:?}");
+            }
+        }
+    }
+
+    /// How often somebody's password was tried at the server: hers, and nobody's.
+    fn binds(&self, of_ada: usize, of_nobody: usize) -> (usize, usize) {
+        // The line of the attempt, not the one of its success.
+        let ada = self.server.logged_when(of_ada, &format!(" BIND dn=\"uid=ada,{USERS}\" method="));
+        (ada, self.server.logged_when(of_nobody, " BIND dn=\"cn=brokerd-asks-for-nobody,"))
+    }
+}
+
+#[tokio::test]
+async fn guesses_by_name_and_by_mail_are_one_count_and_stay_below_the_directorys_own_lockout() {
+    let desk = Desk::open().await;
+    desk.locks_after(6);
+    desk.guess(&["ada", "ada@corp.example", "countess@corp.example", "lovelace@corp.example"], 3).await;
+    assert_eq!(desk.binds(5, 7), (5, 7), "twelve guesses, five binds\n{}", desk.server.log());
+    let refused = desk.sign_in("countess@corp.example", "ada secret", IpAddr::from([198, 51, 100, 1])).await;
+    assert!(matches!(refused, Err(SignInError::InvalidCredentials)), "{refused:?}");
+    assert_eq!(desk.binds(5, 8), (5, 8), "the right password is not tried either");
+
+    desk.house.clock.advance(1);
+    let ada = desk.sign_in("countess@corp.example", "ada secret", IpAddr::from([198, 51, 100, 1])).await.unwrap();
+    assert_eq!(ada.caller.person.username, "ada", "the directory has not locked her out");
+}
+
+#[tokio::test]
+async fn at_home_she_is_at_home_by_each_of_her_names() {
+    let desk = Desk::open().await;
+    desk.locks_after(20);
+    let home = IpAddr::from([192, 0, 2, 1]);
+    desk.sign_in("ada", "ada secret", home).await.unwrap();
+    desk.guess(&["ada", "ada@corp.example"], 4).await;
+    let away = desk.sign_in("lovelace@corp.example", "ada secret", IpAddr::from([198, 51, 100, 1])).await;
+    assert!(matches!(away, Err(SignInError::InvalidCredentials)), "{away:?}");
+    desk.sign_in("lovelace@corp.example", "ada secret", home).await.unwrap();
+    assert_eq!(desk.binds(7, 4), (7, 4), "{}", desk.server.log());
+}

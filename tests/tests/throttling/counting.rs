@@ -1,0 +1,196 @@
+//! What an attempt is counted in, on every engine.
+
+use std::net::IpAddr;
+
+use broker_core::caller::Subject;
+use broker_core::directory::NotAdmitted;
+use broker_core::sign_in::{Attempt, HeldBack, Throttle, ThrottleError};
+use tests::on_every_engine;
+use tests::stores::Storehouse;
+
+use crate::{FREE, HOME, network, subject};
+
+/// Those who ask, on one store.
+struct Counter {
+    throttle: Throttle,
+    ada: Subject,
+}
+
+impl Counter {
+    async fn open(house: &Storehouse) -> Self {
+        let throttle = Throttle::new(house.open().await.store, house.clock.clone());
+        Self { throttle, ada: subject("corp", "0b1c-ada") }
+    }
+
+    async fn typed(&self, name: &str, from: IpAddr) -> Attempt {
+        self.throttle.admit(&self.throttle.mark(name), from).await.unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    async fn wait(&self, name: &str, from: IpAddr) -> u64 {
+        match self.throttle.admit(&self.throttle.mark(name), from).await {
+            Err(ThrottleError::TooMany { seconds }) => seconds,
+            other => panic!("{name} should wait: {other:?}"),
+        }
+    }
+
+    /// An attempt by a name of ada's that goes as far as her password, and whether it gets there.
+    async fn on_ada(&self, name: &str, from: IpAddr) -> (Attempt, Result<(), NotAdmitted>) {
+        let attempt = self.typed(name, from).await;
+        let admitted = self.throttle.admit_subject(&attempt, &self.ada).await;
+        (attempt, admitted)
+    }
+
+    async fn guess(&self, name: &str, from: IpAddr) {
+        self.on_ada(name, from).await.1.unwrap_or_else(|error| panic!("{name} from {from}: {error}"));
+    }
+
+    async fn proves(&self, name: &str, from: IpAddr) {
+        let (attempt, admitted) = self.on_ada(name, from).await;
+        admitted.unwrap();
+        self.throttle.succeeded(&attempt).await.unwrap();
+    }
+
+    async fn held_back(&self, name: &str, from: IpAddr) -> HeldBack {
+        let (attempt, admitted) = self.on_ada(name, from).await;
+        assert_eq!(admitted, Err(NotAdmitted), "{name} from {from}");
+        assert_eq!(attempt.subject(), Some(&self.ada));
+        attempt.held_back().unwrap()
+    }
+
+    /// Uses up all that is free, with names of hers that nobody uses twice, each from a network of its own.
+    async fn use_up(&self, names: &str) {
+        for number in 0..FREE {
+            self.guess(&format!("{names}{number}"), network(number)).await;
+        }
+    }
+}
+
+on_every_engine! {
+    async fn several_names_of_one_person_share_one_count(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        desk.use_up("alias").await;
+        for name in ["alias0", "another"] {
+            let why = desk.held_back(name, network(99)).await;
+            assert!(matches!(why, HeldBack::TooMany), "{why:?}");
+        }
+        let other = desk.typed("bob", network(98)).await;
+        assert_eq!(desk.throttle.admit_subject(&other, &subject("corp", "bob")).await, Ok(()), "nobody else pays for it");
+        let elsewhere = desk.typed("carol", network(97)).await;
+        assert_eq!(desk.throttle.admit_subject(&elsewhere, &subject("branch", &desk.ada.id)).await, Ok(()), "another directory's");
+        house.clock.advance(1);
+        desk.guess("the wait is over", network(96)).await;
+        assert!(matches!(desk.held_back("and doubled", network(95)).await, HeldBack::TooMany));
+    }
+
+    async fn who_was_held_back_has_not_guessed_at_the_person(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        desk.use_up("alias").await;
+        for number in 0..20 {
+            desk.held_back(&format!("more{number}"), network(100 + number)).await;
+        }
+        house.clock.advance(1);
+        desk.guess("one second is enough", network(99)).await;
+    }
+
+    async fn guesses_at_once_are_counted_one_by_one(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        let guesses = (0..40).map(|number| {
+            let (throttle, ada) = (desk.throttle.clone(), desk.ada.clone());
+            tokio::spawn(async move {
+                let attempt = throttle.admit(&throttle.mark(&format!("name {number}")), network(number)).await.unwrap();
+                throttle.admit_subject(&attempt, &ada).await.is_ok()
+            })
+        });
+        let mut admitted = 0;
+        for guess in guesses.collect::<Vec<_>>() {
+            admitted += u8::from(guess.await.unwrap());
+        }
+        assert_eq!(admitted, FREE);
+    }
+
+    async fn who_proves_themselves_is_forgiven_under_every_name(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        desk.use_up("alias").await;
+        house.clock.advance(1);
+        desk.proves("alias0", network(99)).await;
+        desk.use_up("alias").await;
+    }
+
+    async fn what_was_not_decided_was_no_guess(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        for _ in 0..60 {
+            let (attempt, admitted) = desk.on_ada("ada", network(1)).await;
+            assert_eq!(admitted, Ok(()));
+            desk.throttle.undecided(&attempt).await.unwrap();
+        }
+        desk.use_up("alias").await;
+    }
+
+    async fn somebody_of_the_same_name_elsewhere_washes_nothing_off(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        let namesake = subject("branch", "0b1c-ada");
+        for number in 0..FREE {
+            desk.guess("ada", network(number)).await;
+            let theirs = desk.typed("ada", network(100)).await;
+            desk.throttle.admit_subject(&theirs, &namesake).await.unwrap();
+            desk.throttle.succeeded(&theirs).await.unwrap();
+        }
+        assert!(matches!(desk.held_back("ada", network(99)).await, HeldBack::TooMany));
+    }
+
+    async fn who_is_at_home_stays_at_home_whatever_name_they_type(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        desk.proves("ada", HOME).await;
+        desk.use_up("alias").await;
+        desk.held_back("ada", network(99)).await;
+        for name in ["ada", "ada@corp.example", "alias0"] {
+            desk.proves(name, HOME).await;
+        }
+        desk.held_back("ada@corp.example", network(99)).await;
+    }
+
+    async fn a_name_that_strangers_used_up_is_good_at_home_alone(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        desk.proves("ada", HOME).await;
+        for number in 0..FREE {
+            desk.typed("ada@corp.example", network(number)).await;
+            desk.typed("nobody", network(number)).await;
+        }
+        let (attempt, admitted) = desk.on_ada("ada@corp.example", HOME).await;
+        assert_eq!((admitted, attempt.overdue()), (Ok(()), None), "hers, though she never typed it here");
+
+        let (stranger, admitted) = desk.on_ada("ada@corp.example", network(99)).await;
+        assert_eq!((admitted, stranger.overdue()), (Err(NotAdmitted), Some(1)));
+        assert!(matches!(stranger.held_back(), Some(HeldBack::NotAtHome)));
+        let nobody = desk.typed("nobody", network(99)).await;
+        assert_eq!(nobody.overdue(), Some(1), "as long as a name that is nobody's");
+        for name in ["ada@corp.example", "nobody"] {
+            for _ in 1..FREE {
+                assert_eq!(desk.typed(name, network(99)).await.overdue(), Some(1));
+            }
+            assert_eq!(desk.wait(name, network(99)).await, 1, "and the directory is not asked for ever");
+        }
+        desk.throttle.succeeded(&attempt).await.unwrap();
+        desk.proves("ada@corp.example", HOME).await;
+    }
+
+    async fn at_home_several_names_share_one_count_too(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        desk.proves("ada", HOME).await;
+        for number in 0..FREE {
+            desk.guess(&format!("alias{number}"), HOME).await;
+        }
+        let (attempt, admitted) = desk.on_ada("another", HOME).await;
+        assert_eq!((admitted, attempt.overdue()), (Err(NotAdmitted), None));
+        assert!(matches!(attempt.held_back(), Some(HeldBack::TooMany)));
+        desk.guess("elsewhere", network(1)).await;
+    }
+
+    async fn an_attempt_is_about_one_person(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        let (attempt, admitted) = desk.on_ada("ada", HOME).await;
+        assert_eq!(admitted, Ok(()));
+        assert_eq!(desk.throttle.admit_subject(&attempt, &subject("corp", "bob")).await, Err(NotAdmitted));
+        assert_eq!(attempt.subject(), Some(&desk.ada));
+    }
+}
