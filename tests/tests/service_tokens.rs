@@ -80,6 +80,16 @@ async fn other_connectors_are_not_there_and_other_routes_are_forbidden() {
     );
     assert_eq!(world.calls("AssumeRole").len(), 0);
     assert_eq!(world.trail_of("deploy"), ["service:nightly vend refused", "service:nightly caller_identity refused"]);
+    let misused = soon("the trail", async || {
+        let records = world.trail().into_iter().filter(|record| record["action"] == "token_refused");
+        Some(records.collect::<Vec<_>>()).filter(|records| records.len() >= 3)
+    })
+    .await;
+    assert_eq!(misused.len(), 3, "one for each route that is not for jobs: {misused:?}");
+    for record in &misused {
+        assert_eq!((&record["actor"], &record["outcome"]), (&json!("service:nightly"), &json!("refused")));
+        assert_eq!(record["reason"], "this route does not take such a token");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Refusals of strangers: the first of each source and kind in a minute whole, then a number.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use broker_core::trail::{Action, Actor, Outcome, Record, RefusalKind};
@@ -99,6 +100,44 @@ on_every_engine! {
         assert_eq!(desk.verified().await.breaks, []);
     }
 
+    async fn of_all_sources_together_three_hundred_a_minute_are_whole(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).to_string();
+        let whole_until = async |number: u32| {
+            let written = tokio::time::timeout(Duration::from_mins(1), async {
+                while desk.verified().await.records < u64::from(number) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            });
+            written.await.expect("they are written");
+        };
+        for number in 0..FROM_ALL {
+            let kind = if number % 2 == 0 { RefusalKind::SignIn } else { RefusalKind::Token };
+            desk.trail.note_refusal(kind, refusal(&address(number / 2)));
+            // No faster than they are written: a queue that is full is another reason to count.
+            if number % 30 == 29 {
+                whole_until(number + 1).await;
+            }
+        }
+        for number in 1_000..1_200 {
+            desk.trail.note_refusal(RefusalKind::Token, refusal(&address(number)));
+        }
+        desk.trail.record(entry_of(0), ()).await.unwrap();
+        let strangers = |records: &[Record]| records.iter().filter(|record| record.actor == "anonymous").count();
+        let records = desk.records().await;
+        assert_eq!(u32::try_from(strangers(&records)).unwrap(), FROM_ALL, "from whomever the next one comes");
+
+        house.clock.advance(60);
+        desk.trail.note_refusal(RefusalKind::Token, refusal(&address(5_000)));
+        whole_until(FROM_ALL + 200 + 2).await;
+        let records = desk.records().await;
+        for number in [1_000, 1_199] {
+            assert_eq!(whole_and_counted(&records, Some(&address(number))), (0, vec![1]), "counted, and written later");
+        }
+        assert_eq!(whole_and_counted(&records, Some(&address(5_000))), (1, vec![]), "the next minute has its own");
+        assert_eq!(desk.verified().await.breaks, []);
+    }
+
     async fn a_clock_that_is_set_back_ends_the_minute(house: Storehouse) {
         let desk = Desk::open(&house).await;
         for _ in 0..11 {
@@ -151,9 +190,10 @@ async fn of_a_flood_one_record_at_most_stands_before_a_vend_on_postgres() {
 /// From fifty thousand addresses, each twice.
 fn flood(desk: &Desk) {
     for number in 0..FLOOD {
-        let address = std::net::Ipv4Addr::from(number % (FLOOD / 2)).to_string();
+        let address = Ipv4Addr::from(number % (FLOOD / 2)).to_string();
         desk.trail.note_refusal(RefusalKind::Token, refusal(&address));
     }
 }
 
 const FLOOD: u32 = 100_000;
+const FROM_ALL: u32 = 300;

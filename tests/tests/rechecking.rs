@@ -1,0 +1,240 @@
+//! Tokens that are shown again: the directory is asked again within the bound, what it says counts at once and stands in the trail,
+//! and that a use could not be noted stops nobody.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use broker_core::caller::{Caller, Person};
+use broker_core::directory::local::{LocalDirectory, hash_password};
+use broker_core::directory::{
+    AuthenticateError as Refused, Directory, Gate, Password, Standing, TypedName, Unavailable,
+};
+use broker_core::epoch::Epoch;
+use broker_core::id::{ConnectorId, RequestId, ServiceTokenId};
+use broker_core::name::DirectoryName;
+use broker_core::session::{ServiceToken, TokenTerms};
+use broker_core::sign_in::{AuthenticateError, Credentials, Settings, SignIn};
+use broker_core::store::{Store, TrailFilter};
+use broker_core::trail::{Action, Origin, Outcome, Record, Trail, Vec1};
+use broker_core::vault::Purpose;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tests::stores::{Storehouse, entry};
+use tokio::sync::Semaphore;
+
+/// A directory that lets people in and then says of everybody what the story wants.
+#[derive(Debug)]
+struct Moody {
+    people: LocalDirectory,
+    mood: Mutex<Mood>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Mood {
+    Well,
+    Disabled,
+    Gone,
+    Silent,
+}
+
+#[async_trait]
+impl Directory for Moody {
+    fn name(&self) -> &DirectoryName {
+        self.people.name()
+    }
+
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, Refused> {
+        self.people.authenticate(username, gate).await
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
+        let mood = *self.mood.lock().unwrap();
+        match mood {
+            Mood::Well => self.people.look_up(id).await,
+            Mood::Disabled => Ok(Standing::Disabled),
+            Mood::Gone => Ok(Standing::Gone),
+            Mood::Silent => Err(Unavailable { directory: self.name().clone(), source: "it hangs up".into() }),
+        }
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+struct Desk {
+    house: Storehouse,
+    store: Store,
+    trail: Trail,
+    directory: Arc<Moody>,
+    sign_in: SignIn,
+}
+
+impl Desk {
+    async fn open(house: Storehouse) -> Self {
+        let opened = house.open().await;
+        let trail = house.trail(&opened);
+        let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
+        let person = json!({ "username": "ada", "id": "0b1c", "password_hash": hash });
+        let people = vec![serde_json::from_value(person).unwrap()];
+        let corp = "corp".to_owned().try_into().unwrap();
+        let people = LocalDirectory::new(corp, people, Arc::new(Semaphore::new(1))).unwrap();
+        let directory = Arc::new(Moody { people, mood: Mutex::new(Mood::Well) });
+        let directories: Vec<Arc<dyn Directory>> = vec![directory.clone()];
+        let store = opened.store;
+        let sign_in = SignIn::new(store.clone(), directories, trail.clone(), house.clock.clone(), settings());
+        Self { house, store, trail, directory, sign_in }
+    }
+
+    /// A session, and the directory asked again at its next use.
+    async fn stale_session(&self) -> SecretString {
+        let origin = origin();
+        let password = SecretString::from("secret");
+        let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
+        let token = self.sign_in.sign_in(credentials).await.unwrap().token;
+        self.house.clock.advance(i64::from(RECHECK));
+        token
+    }
+
+    fn says(&self, mood: Mood) {
+        *self.directory.mood.lock().unwrap() = mood;
+    }
+
+    async fn shown(&self, token: &SecretString) -> Result<Caller, AuthenticateError> {
+        self.sign_in.authenticate(token, ADDRESS, &origin()).await
+    }
+
+    /// What the trail has beside the signing in, and it is whole: `ACTOR ID OUTCOME REASON`.
+    async fn refused_tokens(&self) -> Vec<String> {
+        self.trail.close().await;
+        let links = self.store.newest_links(&TrailFilter::default(), None, 100).await.unwrap();
+        let records = links.iter().rev().map(|link| serde_json::from_str::<Record>(&link.record).unwrap());
+        let refused = records.filter(|record| record.action == Action::TokenRefused);
+        let line = |record: Record| {
+            let outcome = match record.outcome {
+                Outcome::Success => "success",
+                Outcome::Refused => "refused",
+                Outcome::Failed => "failed",
+            };
+            format!("{} {} {outcome}: {}", record.actor, record.actor_id.unwrap_or_default(), record.reason.unwrap())
+        };
+        refused.map(line).collect()
+    }
+}
+
+#[tokio::test]
+async fn who_was_disabled_or_removed_loses_the_session_for_good_and_the_trail_says_so() {
+    for mood in [Mood::Disabled, Mood::Gone] {
+        let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+        let token = desk.stale_session().await;
+        desk.says(mood);
+        let answer = desk.shown(&token).await;
+        assert!(matches!(answer, Err(AuthenticateError::AccountDisabled)), "{mood:?}: {answer:?}");
+        desk.says(Mood::Well);
+        let answer = desk.shown(&token).await;
+        assert!(matches!(answer, Err(AuthenticateError::Unauthenticated)), "it has ended, {mood:?}: {answer:?}");
+        assert_eq!(
+            desk.refused_tokens().await,
+            [
+                "person:corp/ada 0b1c refused: the account has been disabled or removed; its session is over",
+                "anonymous  refused: no such session",
+            ],
+            "{mood:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_no_longer_configured_vouches_for_nobody() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let token = desk.stale_session().await;
+    let clock = desk.house.clock.clone();
+    let without = SignIn::new(desk.store.clone(), Vec::new(), desk.trail.clone(), clock, settings());
+    let answer = without.authenticate(&token, ADDRESS, &origin()).await;
+    assert!(matches!(answer, Err(AuthenticateError::AccountDisabled)), "{answer:?}");
+    assert!(matches!(desk.shown(&token).await, Err(AuthenticateError::Unauthenticated)), "it has ended");
+}
+
+#[tokio::test]
+async fn nobody_is_waved_through_because_a_directory_is_silent_and_the_session_waits() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let token = desk.stale_session().await;
+    desk.says(Mood::Silent);
+    for _ in 0..2 {
+        let answer = desk.shown(&token).await;
+        assert!(matches!(answer, Err(AuthenticateError::Directory(_))), "{answer:?}");
+    }
+    desk.says(Mood::Well);
+    let Caller::Person(ada) = desk.shown(&token).await.unwrap() else { panic!("a session is a person's") };
+    assert_eq!(ada.person.username, "ada");
+    assert_eq!(
+        desk.refused_tokens().await,
+        ["person:corp/ada 0b1c failed: the directory is unavailable"; 2],
+        "each time"
+    );
+}
+
+#[tokio::test]
+async fn a_use_that_cannot_be_noted_stops_nobody() {
+    let desk = Desk::open(Storehouse::on_sqlite("rechecking")).await;
+    let session = desk.stale_session().await;
+    let job = service_token(&desk).await;
+    let mut hands = desk.house.hands().await;
+    for (table, column) in [("sessions", "last_seen_at"), ("service_tokens", "last_used_at")] {
+        let full = format!(
+            "CREATE TRIGGER no_{column} BEFORE UPDATE OF {column} ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
+        );
+        hands.run(&full).await;
+    }
+    let seen = "SELECT last_seen_at FROM sessions";
+    let before = hands.number(seen).await;
+    assert!(matches!(desk.shown(&session).await, Ok(Caller::Person(_))));
+    assert!(matches!(desk.shown(&job).await, Ok(Caller::Service(_))));
+    assert_eq!(hands.number(seen).await, before, "it really could not be noted");
+
+    hands.run("DROP TRIGGER no_last_seen_at").await;
+    hands.run("DROP TRIGGER no_last_used_at").await;
+    desk.shown(&session).await.unwrap();
+    desk.shown(&job).await.unwrap();
+    assert!(hands.number(seen).await > before, "and here it would have been");
+    assert_eq!(hands.number("SELECT COUNT(*) FROM service_tokens WHERE last_used_at IS NOT NULL").await, 1);
+}
+
+/// A service token that has never been used.
+async fn service_token(desk: &Desk) -> SecretString {
+    let now = "2026-01-02T03:04:05Z".parse().unwrap();
+    let token = ServiceToken {
+        id: ServiceTokenId::random(),
+        name: "nightly".to_owned().try_into().unwrap(),
+        terms: TokenTerms {
+            connectors: [ConnectorId::random()].into(),
+            networks: Vec::new(),
+            created_by: "a test".to_owned(),
+        },
+        created_at: now,
+        expires_at: now + SignedDuration::from_hours(24),
+        last_used_at: None,
+        epoch: Epoch::FIRST,
+        awaits_confirmation: false,
+    };
+    let text = SecretString::from("bkt_of-the-nightly-job");
+    let hash = desk.store.seals().mac(Purpose::Token, &[text.expose_secret().as_bytes()]);
+    let change = desk.store.add_service_token(&token, &hash).unwrap();
+    desk.trail.commit(vec![change], Vec1::new(entry(Action::ServiceTokenCreated))).await.unwrap();
+    text
+}
+
+fn settings() -> Settings {
+    Settings { idle_seconds: 3_600, absolute_seconds: 36_000, recheck_seconds: RECHECK, admin_groups: [].into() }
+}
+
+fn origin() -> Origin {
+    Origin { request_id: RequestId::random(), client_address: Some(ADDRESS.to_string()) }
+}
+
+const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+const RECHECK: u32 = 300;
