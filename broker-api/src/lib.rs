@@ -1,6 +1,7 @@
 //! The JSON that the daemon and its clients share. Fields and names are the contract: add, rename none.
 
 mod connector;
+mod list;
 mod credentials;
 mod problem;
 mod secret;
@@ -10,5 +11,6 @@ pub use connector::{Connector, Connectors, PrincipalType, Scope};
 pub use credentials::{
     CallerIdentity, ConsoleUrl, ConsoleUrlRequest, CredentialProcess, Credentials, CredentialsRequest,
 };
+pub use list::List;
 pub use problem::{AwsRefusal, Problem};
 pub use session::{Identity, IdentityKind, Session, SignInRequest, SignedIn};

@@ -46,9 +46,30 @@ pub enum Caller {
 pub struct PersonCaller {
     pub session: SessionId,
     pub expires_at: Timestamp,
+    /// When the person proved who they are.
+    pub signed_in_at: Timestamp,
     pub person: Person,
-    /// In an administrators' group of a directory that may grant that.
-    pub admin: bool,
+    /// By a group of a directory that may grant it.
+    pub role: Option<AdminRole>,
+}
+
+/// What somebody may do to the installation itself; each may what those before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdminRole {
+    /// Reads.
+    Auditor,
+    /// Ends sessions, makes and revokes service tokens.
+    Operator,
+    /// Changes access keys and connectors.
+    Administrator,
+}
+
+/// Whose members have which role. Only of directories that may grant administration; the configuration sees to that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminGroups {
+    pub administrators: BTreeSet<Group>,
+    pub operators: BTreeSet<Group>,
+    pub auditors: BTreeSet<Group>,
 }
 
 /// A job with a live service token.
@@ -59,6 +80,34 @@ pub struct ServiceCaller {
     pub expires_at: Timestamp,
     /// Ids, not names: a connector that is made again under an old name is another one.
     pub connectors: BTreeSet<ConnectorId>,
+}
+
+impl PersonCaller {
+    pub fn is_administrator(&self) -> bool {
+        self.role == Some(AdminRole::Administrator)
+    }
+}
+
+impl AdminGroups {
+    /// The highest role that the groups give.
+    pub fn role_of(&self, groups: &BTreeSet<Group>) -> Option<AdminRole> {
+        let roles = [
+            (AdminRole::Administrator, &self.administrators),
+            (AdminRole::Operator, &self.operators),
+            (AdminRole::Auditor, &self.auditors),
+        ];
+        roles.into_iter().find(|(_, granting)| !granting.is_disjoint(groups)).map(|(role, _)| role)
+    }
+}
+
+impl std::fmt::Display for AdminRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auditor => "auditor",
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+        })
+    }
 }
 
 impl Person {

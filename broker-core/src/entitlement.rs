@@ -76,7 +76,7 @@ fn of_person(caller: &PersonCaller, granted: &BTreeSet<Group>, rules: Rules) -> 
         return Ok(Grant::Groups(shared));
     }
     // No groups at all means administrators only, whatever the rule says.
-    if caller.admin && (rules.administrators_use_every_connector || granted.is_empty()) {
+    if caller.is_administrator() && (rules.administrators_use_every_connector || granted.is_empty()) {
         return Ok(Grant::Administrator);
     }
     Err(NotEntitled::NoGroup)
@@ -92,7 +92,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::caller::{Person, Subject};
+    use crate::caller::{AdminRole, Person, Subject};
     use crate::connector::ManagedBy;
     use crate::id::{ConnectorId, ServiceTokenId, SessionId};
 
@@ -117,7 +117,9 @@ mod tests {
             email_trusted: false,
             groups,
         };
-        Caller::Person(PersonCaller { session: SessionId::random(), expires_at: Timestamp::MAX, person, admin })
+        let role = admin.then_some(AdminRole::Administrator);
+        let (session, signed_in_at) = (SessionId::random(), Timestamp::UNIX_EPOCH);
+        Caller::Person(PersonCaller { session, signed_in_at, expires_at: Timestamp::MAX, person, role })
     }
 
     fn service(connectors: &[&Arc<Connector>]) -> Caller {

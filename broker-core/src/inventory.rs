@@ -95,7 +95,7 @@ impl Snapshot {
         let prove = |connector: &Arc<Connector>| Entitlement::prove(caller, connector, rules).ok();
         match caller {
             // Only what a group of theirs is granted is looked at, however many connectors there are.
-            Caller::Person(person) if !person.admin => {
+            Caller::Person(person) if !person.is_administrator() => {
                 let granted: BTreeMap<&ConnectorName, &Arc<Connector>> = person
                     .person
                     .groups

@@ -10,6 +10,7 @@ pub mod sign_in;
 pub mod inventory;
 pub mod sts;
 pub mod entitlement;
+pub mod permission;
 pub mod trail;
 pub mod directory;
 pub mod store;

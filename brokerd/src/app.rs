@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker_core::administration::Administration;
+use broker_core::clock::Clock;
+use broker_core::inventory::Inventory;
 use broker_core::sign_in::SignIn;
 use broker_core::store::Store;
 use broker_core::trail::Trail;
@@ -22,6 +25,9 @@ pub struct Inner {
     pub sign_in: SignIn,
     pub trail: Trail,
     pub store: Store,
+    pub administration: Administration,
+    pub inventory: Inventory,
+    pub clock: Arc<dyn Clock>,
     pub settings: HttpSettings,
 }
 

@@ -90,7 +90,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 /// The field that serde's message is about, when it is not part of the path: one that is unknown or missing.
-fn named(message: &str) -> Option<&str> {
+pub(crate) fn named(message: &str) -> Option<&str> {
     let rest = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
         .find_map(|start| message.strip_prefix(start))?;

@@ -1,10 +1,12 @@
 //! Who asks, as an argument: a handler that takes one runs only for those whom its route admits.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
+use broker_core::permission::Permission;
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
 use secrecy::SecretString;
@@ -21,6 +23,7 @@ use crate::web::cookie;
 pub(crate) struct Asker {
     pub(crate) caller: Caller,
     pub(crate) origin: Origin,
+    pub(crate) address: IpAddr,
     pub(crate) deadline: Instant,
 }
 
@@ -29,6 +32,15 @@ pub(crate) struct Asker {
 pub(crate) struct AskingPerson {
     pub(crate) person: PersonCaller,
     pub(crate) origin: Origin,
+}
+
+/// Somebody whom their role permits what the route is for; the permission says what that is.
+#[derive(Debug)]
+pub(crate) struct Permitted<P> {
+    pub(crate) permission: P,
+    pub(crate) person: PersonCaller,
+    pub(crate) address: IpAddr,
+    pub(crate) deadline: Instant,
 }
 
 /// The caller's name for the request's log line, filled in when it is known.
@@ -67,7 +79,7 @@ impl FromRequestParts<App> for Asker {
             Caller::Person(_) => app.settings.interactive_deadline,
             Caller::Service(_) => app.settings.deadline,
         };
-        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin })
+        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin, address: meta.address })
     }
 }
 
@@ -80,6 +92,26 @@ impl FromRequestParts<App> for AskingPerson {
             Caller::Person(person) => Ok(Self { person, origin }),
             Caller::Service(_) => Err(Problem::new(Code::Forbidden, "this route is for people")),
         }
+    }
+}
+
+impl<P: Permission> FromRequestParts<App> for Permitted<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Asker { caller, origin, address, deadline } = Asker::from_request_parts(parts, app).await?;
+        let Caller::Person(person) = caller else {
+            return Err(Problem::new(Code::Forbidden, "this route is for people"));
+        };
+        let refused = match P::prove(&person, &origin, app.clock.now()) {
+            Ok(permission) => return Ok(Self { permission, person, address, deadline }),
+            Err(refused) => refused,
+        };
+        let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+        let reason = format!("{} {route}: {refused}", parts.method);
+        let entry = Entry::new(Actor::person(&person.person), Action::AdministrationRefused, Outcome::Refused, origin);
+        app.trail.note_refusal(RefusalKind::Administration, entry.reason(&reason));
+        Err(Problem::new(Code::Forbidden, refused.to_string()))
     }
 }
 

@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use broker_core::administration::{Administration, ApplyError, By};
+use broker_core::administration::{Administration, ApplyError};
 use broker_core::catalog;
 use broker_core::console::Federation;
 use broker_core::directory::Directory;
 use broker_core::directory::ldap::LdapDirectory;
 use broker_core::directory::local::LocalDirectory;
-use broker_core::id::RequestId;
 use broker_core::inventory::Inventory;
+use broker_core::permission::Administrator;
 use broker_core::sign_in::{Settings, SignIn};
 use broker_core::sts::{AwsSts, Sts};
-use broker_core::trail::{Actor, Origin};
 use broker_core::vend::{Broker, Parts};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -97,6 +96,9 @@ impl Daemon {
             sign_in,
             trail: house.trail.clone(),
             store: house.store.clone(),
+            administration: administration.clone(),
+            inventory: inventory.clone(),
+            clock: Arc::clone(&house.clock),
             settings: HttpSettings {
                 public_url,
                 trusted_proxies: config.listen.trusted_proxies.clone(),
@@ -162,8 +164,7 @@ impl Connectors {
         for warning in &catalog.warnings {
             tracing::warn!("{warning}");
         }
-        let by = By { actor: Actor::Daemon, origin: Origin { request_id: RequestId::random(), client_address: None } };
-        self.administration.apply_unattended(&catalog, &by).await?;
+        self.administration.apply_unattended(&catalog, &Administrator::of_the_daemon()).await?;
         self.inventory.refresh().await.context("cannot read what has been applied")
     }
 }

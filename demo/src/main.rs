@@ -11,9 +11,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use aws_sim::Sim;
-use broker_core::administration::{By, NewServiceToken};
-use broker_core::id::RequestId;
-use broker_core::trail::{Actor, Origin};
+use broker_core::administration::NewServiceToken;
+use broker_core::permission::{Operator, Permission};
 use brokerd::config::{Config, Level, Log, LogFormat};
 use brokerd::daemon::Daemon;
 use clap::Parser;
@@ -105,9 +104,7 @@ async fn service_token(daemon: &Daemon) -> anyhow::Result<SecretString> {
         networks: Vec::new(),
         created_by: "the demo".to_owned(),
     };
-    let origin = Origin { request_id: RequestId::random(), client_address: None };
-    let by = By { actor: Actor::Operator("demo".to_owned()), origin };
-    Ok(daemon.administration().create_service_token(new, &by).await?.0)
+    Ok(daemon.administration().create_service_token(new, &Operator::on_the_host("demo")).await?.0)
 }
 
 fn introduce(url: &str, sim: &Sim, people: &People, once: bool) {

@@ -11,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sim::{AccessKey as SimKey, Role, Sim, User, World};
 use broker_core::access_key::{AccessKey, KeyDetails, KeyHealth};
-use broker_core::caller::Person;
+use broker_core::administration::Administration;
+use broker_core::caller::{AdminGroups, Person};
 use broker_core::clock::{Clock, SystemClock};
 use broker_core::connector::{Connector, ManagedBy};
 use broker_core::console::Federation;
@@ -127,7 +128,7 @@ impl House {
             sts: Arc::new(AwsSts::new(&outbound, patience(), Arc::clone(&clock)).unwrap()),
             federation: Federation::new(outbound.http_client().unwrap(), Some(endpoint), issuer),
             trail: trail.clone(),
-            clock,
+            clock: Arc::clone(&clock),
             rules: Rules { administrators_use_every_connector: true },
         });
         let settings = HttpSettings {
@@ -137,7 +138,17 @@ impl House {
             deadline: Duration::from_secs(20),
             interactive_deadline: Duration::from_secs(20),
         };
-        let app = App::new(Inner { broker, sign_in, trail: trail.clone(), store: store.clone(), settings });
+        let administration = Administration::new(store.clone(), Arc::clone(&vault), trail.clone(), Arc::clone(&clock));
+        let app = App::new(Inner {
+            broker,
+            sign_in,
+            trail: trail.clone(),
+            store: store.clone(),
+            administration,
+            inventory: inventory.clone(),
+            clock,
+            settings,
+        });
         let server = tokio::spawn(brokerd::serve::serve(listener, app, std::future::pending()));
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let house = Self { sim, store, public_url, address, inventory, trail, http, server };
@@ -248,8 +259,9 @@ impl Directory for Troubled {
 }
 
 fn settings() -> Settings {
-    let admins = "corp/admins".to_owned().try_into().unwrap();
-    Settings { idle_seconds: 3_600, absolute_seconds: 36_000, recheck_seconds: 300, admin_groups: [admins].into() }
+    let administrators = ["corp/admins".to_owned().try_into().unwrap()].into();
+    let admin_groups = AdminGroups { administrators, ..AdminGroups::default() };
+    Settings { idle_seconds: 3_600, absolute_seconds: 36_000, recheck_seconds: 300, admin_groups }
 }
 
 fn patience() -> StsSettings {

@@ -3,11 +3,11 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use broker_core::administration::{Administration, By, NewServiceToken};
+use broker_core::administration::{Administration, NewServiceToken};
 use broker_core::clock::{SystemClock, after};
-use broker_core::id::RequestId;
+use broker_core::permission::{Operator, Permission};
 use broker_core::store::{Location, Opened, Store};
-use broker_core::trail::{Actor, Origin, Trail};
+use broker_core::trail::Trail;
 use broker_core::vault::MasterKey;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -171,10 +171,8 @@ async fn a_token_whose_time_has_come_is_unauthenticated() {
         networks: Vec::new(),
         created_by: "a test".to_owned(),
     };
-    let origin = Origin { request_id: RequestId::random(), client_address: None };
-    let by = By { actor: Actor::Operator("a test".to_owned()), origin };
     let administration = Administration::new(store, vault, trail, clock);
-    let (token, _) = administration.create_service_token(new, &by).await.unwrap();
+    let (token, _) = administration.create_service_token(new, &Operator::on_the_host("a test")).await.unwrap();
 
     let job = world.stranger().with_token(token.expose_secret());
     job.vended("ci", &json!({})).await;

@@ -4,12 +4,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::proof::owner_of;
-use super::{Administration, By, NotProved, Proof};
+use super::{Administration, NotProved, Proof};
 use crate::access_key::{AccessKey, CannotServe, KeyDetails, KeyHealth, KeyOwner};
 use crate::catalog::{Difference, difference, written};
 use crate::connector::{Connector, ManagedBy};
 use crate::id::AccessKeyId;
 use crate::name::{AccessKeyName, ConnectorName};
+use crate::permission::Administrator;
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, TrailError, Vec1};
 use crate::vault::SealBroken;
@@ -58,7 +59,7 @@ impl Administration {
         &self,
         new: NewAccessKey,
         proof: Proof<'_>,
-        by: &By,
+        by: &Administrator,
     ) -> Result<AccessKey, AccessKeyError> {
         let NewAccessKey { name, details, secret } = new;
         whole(&secret)?;
@@ -98,7 +99,7 @@ impl Administration {
         new: NewAccessKey,
         seen: Option<i64>,
         proof: Proof<'_>,
-        by: &By,
+        by: &Administrator,
     ) -> Result<AccessKey, AccessKeyError> {
         let NewAccessKey { name, details, secret } = new;
         whole(&secret)?;
@@ -133,7 +134,7 @@ impl Administration {
     }
 
     /// Forgets a key that no connector uses.
-    pub async fn remove_access_key(&self, name: &AccessKeyName, by: &By) -> Result<(), AccessKeyError> {
+    pub async fn remove_access_key(&self, name: &AccessKeyName, by: &Administrator) -> Result<(), AccessKeyError> {
         let stored = self.changeable_access_key(name).await?;
         self.refuse_if_in_use(name).await?;
         let fields = difference(&written(&stored.details), &Value::Null);

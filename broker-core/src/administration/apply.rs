@@ -1,7 +1,8 @@
 //! The connectors file becomes what is in service: planned, agreed to, and done as one change.
 
-use super::{Administration, By};
+use super::Administration;
 use crate::catalog::{Catalog, Plan, PlanError};
+use crate::permission::Administrator;
 use crate::store::StoreError;
 use crate::trail::TrailError;
 
@@ -43,7 +44,7 @@ impl Administration {
 
     /// Does what somebody has seen and agreed to, or nothing. When others made changes meanwhile, it is done all the same as long as
     /// it is still the same.
-    pub async fn apply(&self, catalog: &Catalog, agreed: Plan, by: &By) -> Result<(), ApplyError> {
+    pub async fn apply(&self, catalog: &Catalog, agreed: Plan, by: &Administrator) -> Result<(), ApplyError> {
         let expected = agreed.changes();
         let mut plan = agreed;
         for _ in 0..ATTEMPTS {
@@ -61,7 +62,7 @@ impl Administration {
 
     /// The same with nobody to be asked, at start and on SIGHUP: whatever the file says, unless it would remove all or most. Says
     /// what was done.
-    pub async fn apply_unattended(&self, catalog: &Catalog, by: &By) -> Result<Plan, ApplyError> {
+    pub async fn apply_unattended(&self, catalog: &Catalog, by: &Administrator) -> Result<Plan, ApplyError> {
         for _ in 0..ATTEMPTS {
             let plan = self.plan(catalog).await?;
             if plan.removes_all_or_most() {
@@ -76,8 +77,8 @@ impl Administration {
         Err(ApplyError::Contended)
     }
 
-    async fn attempt(&self, plan: &Plan, by: &By) -> Result<(), Attempt> {
-        plan.apply(&self.store, &self.trail, &by.actor, &by.origin).await.map_err(|error| match error {
+    async fn attempt(&self, plan: &Plan, by: &Administrator) -> Result<(), Attempt> {
+        plan.apply(&self.store, &self.trail, by).await.map_err(|error| match error {
             // Somebody else changed a row, took a name, or began or ceased to use a key: it is to be looked at again.
             TrailError::Change(StoreError::Stale | StoreError::Taken | StoreError::InUse) => Attempt::Again,
             TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Database(_))) => {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::store::Store;
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail};
+use crate::trail::Trail;
 use crate::vault::Vault;
 
 pub use access_keys::{AccessKeyError, NewAccessKey};
@@ -32,21 +32,8 @@ pub struct Administration {
     clock: Arc<dyn Clock>,
 }
 
-/// Whose doing a change is, for the trail.
-#[derive(Clone, Debug)]
-pub struct By {
-    pub actor: Actor,
-    pub origin: Origin,
-}
-
 impl Administration {
     pub fn new(store: Store, vault: Arc<Vault>, trail: Trail, clock: Arc<dyn Clock>) -> Self {
         Self { store, vault, trail, clock }
-    }
-}
-
-impl By {
-    fn did(&self, action: Action) -> Entry {
-        Entry::new(self.actor.clone(), action, Outcome::Success, self.origin.clone())
     }
 }

@@ -13,14 +13,15 @@ use tokio::time::Instant;
 
 use super::access_keys::about;
 use super::proof::ask;
-use super::{Administration, By, NotProved};
+use super::{Administration, NotProved};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::catalog::{difference, written};
-use crate::id::{AccessKeyId, RequestId};
+use crate::id::AccessKeyId;
 use crate::inventory::{Inventory, Snapshot};
+use crate::permission::Administrator;
 use crate::store::StoreError;
 use crate::sts::{OpenKey, Sts};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
+use crate::trail::{Action, Entry, Outcome, TrailError, Vec1};
 
 /// When a key is asked about next, and what was said last.
 struct Attempt {
@@ -107,8 +108,7 @@ impl Administration {
         };
         let details = key.details.clone().owned(key.details.expected_owner.clone(), Some(owner.clone()));
         let proved = AccessKey { details, ..key.clone() };
-        let origin = Origin { request_id: RequestId::random(), client_address: None };
-        let by = By { actor: Actor::Daemon, origin };
+        let by = Administrator::of_the_daemon();
         let fields = difference(&written(&key.details), &written(&proved.details));
         let entry = by.did(Action::AccessKeyChanged).changes(about(&key.name, &fields));
         let rightful = proved.is_rightful();

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{Administration, By};
+use super::Administration;
 use crate::clock::after;
 use crate::connector::{Connector, Scope};
 use crate::id::{ConnectorId, ServiceTokenId};
 use crate::name::{ConnectorName, ServiceTokenName};
+use crate::permission::Operator;
 use crate::session::{ServiceToken, TokenTerms};
 use crate::sign_in::SERVICE_PREFIX;
 use crate::store::StoreError;
@@ -76,7 +77,7 @@ impl Administration {
     pub async fn create_service_token(
         &self,
         new: NewServiceToken,
-        by: &By,
+        by: &Operator,
     ) -> Result<(SecretString, ServiceToken), ServiceTokenError> {
         let NewServiceToken { name, connectors, expires_at, networks, created_by } = new;
         let now = self.clock.now();
@@ -119,7 +120,11 @@ impl Administration {
     }
 
     /// Takes a token's rights away at once, on every node, whether or not that can be recorded at this moment.
-    pub async fn revoke_service_token(&self, which: &TokenIdentifier, by: &By) -> Result<Revoked, ServiceTokenError> {
+    pub async fn revoke_service_token(
+        &self,
+        which: &TokenIdentifier,
+        by: &Operator,
+    ) -> Result<Revoked, ServiceTokenError> {
         let (id, name) = match which {
             TokenIdentifier::Id(id) => (*id, self.store.service_token_by_id(*id).await?.map(|token| token.name)),
             TokenIdentifier::Name(name) => {

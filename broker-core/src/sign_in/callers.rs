@@ -64,7 +64,7 @@ impl SignIn {
                 }
                 let stale = self.is_stale(&session, now);
                 let person = if stale { self.look_up(&session, origin).await? } else { session.person.clone() };
-                Ok(Caller::Person(self.caller(session.id, session.expires_at, person)))
+                Ok(Caller::Person(self.caller(&session, person)))
             }
             Caller::Service(caller) => {
                 let token = self.0.store.service_token_by_id(caller.token).await?;
@@ -92,7 +92,7 @@ impl SignIn {
         if seconds_between(session.last_seen_at, now) >= TOUCH_SECONDS {
             note_use(self.0.store.touch_session(session.id, now.into()).await);
         }
-        Ok(Caller::Person(self.caller(session.id, session.expires_at, person)))
+        Ok(Caller::Person(self.caller(&session, person)))
     }
 
     async fn service(

@@ -4,18 +4,16 @@ mod callers;
 mod prove;
 mod throttle;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::caller::{Person, PersonCaller};
+use crate::caller::{AdminGroups, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
 use crate::directory::{Directory, Unavailable};
 use crate::id::SessionId;
-use crate::name::{DirectoryName, Group};
+use crate::name::DirectoryName;
 use crate::session::Session;
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec1};
@@ -45,8 +43,7 @@ pub struct Settings {
     pub absolute_seconds: u32,
     /// Groups and account state are never older than this when they decide.
     pub recheck_seconds: u32,
-    /// Only of directories that may grant administration; the configuration sees to that.
-    pub admin_groups: BTreeSet<Group>,
+    pub admin_groups: AdminGroups,
 }
 
 /// What somebody typed, and from where.
@@ -150,12 +147,14 @@ impl SignIn {
         };
         let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
         self.0.trail.commit(vec![self.0.store.add_session(&session, &hash)?], Vec1::new(entry)).await?;
-        Ok(SignedIn { token, caller: self.caller(session.id, session.expires_at, session.person) })
+        Ok(SignedIn { token, caller: self.caller(&session, session.person.clone()) })
     }
 
-    fn caller(&self, session: SessionId, expires_at: Timestamp, person: Person) -> PersonCaller {
-        let admin = !person.groups.is_disjoint(&self.0.settings.admin_groups);
-        PersonCaller { session, expires_at, person, admin }
+    /// The owner of a session, as the directory describes them now.
+    fn caller(&self, session: &Session, person: Person) -> PersonCaller {
+        let role = self.0.settings.admin_groups.role_of(&person.groups);
+        let Session { id, created_at, expires_at, .. } = *session;
+        PersonCaller { session: id, signed_in_at: created_at, expires_at, person, role }
     }
 }
 

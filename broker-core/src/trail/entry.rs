@@ -73,6 +73,8 @@ pub enum Action {
     SignOut,
     /// A token was shown that is none, or not for this.
     TokenRefused,
+    /// Somebody known asked for what their role or the age of their sign-in does not permit.
+    AdministrationRefused,
     Vend,
     /// By "administrators may use every connector" alone, like the two below.
     VendAsAdministrator,
@@ -229,6 +231,7 @@ impl Action {
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
             Self::TokenRefused => "token_refused",
+            Self::AdministrationRefused => "administration_refused",
             Self::Vend => "vend",
             Self::VendAsAdministrator => "vend_as_administrator",
             Self::CallerIdentity => "caller_identity",

@@ -18,6 +18,7 @@ use crate::clock::{Clock, seconds_between};
 pub enum RefusalKind {
     SignIn,
     Token,
+    Administration,
 }
 
 #[derive(Debug)]

@@ -217,9 +217,10 @@ mod tests {
         };
         let caller = Caller::Person(PersonCaller {
             session: SessionId::random(),
+            signed_in_at: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::MAX,
             person,
-            admin: false,
+            role: None,
         });
         prove(&caller, &connector)
     }

@@ -1,5 +1,6 @@
 //! The REST API: one file an endpoint, from the wire's types to the core's and back.
 
+pub(crate) mod admin;
 pub(crate) mod caller_identity;
 pub(crate) mod connectors;
 pub(crate) mod console_url;

@@ -57,7 +57,7 @@ fn person(caller: &PersonCaller) -> Identity {
         email: person.email.clone(),
         directory: Some(person.subject.directory.to_string()),
         groups: person.groups.iter().map(ToString::to_string).collect(),
-        admin: caller.admin,
+        admin: caller.is_administrator(),
     }
 }
 

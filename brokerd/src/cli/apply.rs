@@ -48,7 +48,7 @@ impl Apply {
                 bail!("nothing was changed");
             }
         }
-        opened.administration.apply(&catalog, plan, &operator::by()).await?;
+        opened.administration.apply(&catalog, plan, &operator::may()).await?;
         say("applied; it counts within a second");
         let configured = opened.config.connectors_file.as_ref().and_then(|file| file.canonicalize().ok());
         if configured != file.canonicalize().ok() {

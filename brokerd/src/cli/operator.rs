@@ -1,12 +1,10 @@
 //! Who runs a subcommand: a name for the audit trail, as the operating system or `sudo` tells it.
 
-use broker_core::administration::By;
-use broker_core::id::RequestId;
-use broker_core::trail::{Actor, Origin};
+use broker_core::permission::Permission;
 
-/// Whoever runs this process.
-pub(super) fn by() -> By {
-    By { actor: Actor::Operator(name()), origin: Origin { request_id: RequestId::random(), client_address: None } }
+/// Whoever runs this process may do what `P` is for: they have the files.
+pub(super) fn may<P: Permission>() -> P {
+    P::on_the_host(&name())
 }
 
 /// `operator:NAME`, as the trail says it.

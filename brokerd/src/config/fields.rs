@@ -21,6 +21,10 @@ pub(super) struct ConfigFields {
     pub(super) connectors_file: Option<PathBuf>,
     #[serde(default)]
     pub(super) admin_groups: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) operator_groups: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) auditor_groups: Vec<Spanned<String>>,
     #[serde(default = "yes")]
     pub(super) administrators_use_every_connector: bool,
     #[serde(default)]

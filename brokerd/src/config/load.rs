@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use broker_core::caller::AdminGroups;
 use broker_core::entitlement::Rules;
 use broker_core::file::{Document, Environment, FileWarning, Folders, Reading, Source, group, with_causes};
 use broker_core::name::{DirectoryName, Group};
@@ -57,7 +58,15 @@ impl Loader<'_> {
         let (master_keys, seals_with) = self.master_keys(fields.master_key);
         let directories = self.directories(fields.directory);
         let directory_names: Vec<DirectoryName> = directories.iter().map(|directory| directory.name.clone()).collect();
-        let admin_groups = self.admin_groups(&fields.admin_groups, &directory_names, &directories);
+        if fields.admin_groups.is_empty() && !self.is_spoilt("admin_groups") {
+            self.warn(&["admin_groups"], "nobody administrates: name a group, or use the command line alone");
+        }
+        let mut granting = |key, written| self.granting_groups(key, written, &directory_names, &directories);
+        let admin_groups = AdminGroups {
+            administrators: granting("admin_groups", &fields.admin_groups),
+            operators: granting("operator_groups", &fields.operator_groups),
+            auditors: granting("auditor_groups", &fields.auditor_groups),
+        };
         let LogFields { format, level } = fields.log;
         if let Some(folder) = fields.secrets_folder.as_ref().filter(|folder| !self.folders.locate(folder).is_dir()) {
             self.error(&["secrets_folder"], &format!("`{}` is not a folder: make it", folder.display()));
@@ -140,16 +149,16 @@ impl Loader<'_> {
         Sessions { idle, absolute, recheck: fields.recheck_seconds.duration() }
     }
 
-    fn admin_groups(
+    /// The groups under a key, each of a directory that may make administrators: so that nobody else's directory makes any of
+    /// the roles.
+    fn granting_groups(
         &mut self,
+        key: &str,
         written: &[Spanned<String>],
         names: &[DirectoryName],
         directories: &[DirectoryConfig],
     ) -> BTreeSet<Group> {
         let mut groups = BTreeSet::new();
-        if written.is_empty() && !self.is_spoilt("admin_groups") {
-            self.warn(&["admin_groups"], "nobody administrates: name a group, or use the command line alone");
-        }
         // What was to be a directory may be one yet.
         if self.is_spoilt("directory") {
             return groups;
@@ -166,7 +175,7 @@ impl Loader<'_> {
                 ),
                 Err(error) => with_causes(&error),
             };
-            let about = format!("admin_groups[{number}]");
+            let about = format!("{key}[{number}]");
             self.errors.push(self.document.source.remark(Some(text.span().start), &about, &problem));
         }
         groups

@@ -10,18 +10,18 @@ mod master_key;
 mod seconds;
 mod store;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use broker_core::access_key::AccessKey;
+use broker_core::caller::AdminGroups;
 use broker_core::catalog;
 use broker_core::directory::ldap::LdapSettings;
 use broker_core::directory::local::LocalPerson;
 use broker_core::entitlement::Rules;
 use broker_core::file::{Environment, FileError, FileWarning};
-use broker_core::name::{DirectoryName, Group};
+use broker_core::name::DirectoryName;
 use broker_core::store::Location;
 use broker_core::sts::{Outbound, StsSettings};
 use broker_core::vault::MasterKey;
@@ -42,8 +42,8 @@ pub struct Config {
     pub public_url: Url,
     /// Where connectors are described in a file; without it, only the API and the command line make them.
     pub connectors_file: Option<PathBuf>,
-    /// Whose members administrate, each of a directory that may say so.
-    pub admin_groups: BTreeSet<Group>,
+    /// Whose members administrate, operate and audit, each of a directory that may say so.
+    pub admin_groups: AdminGroups,
     /// What the installation allows beyond the connectors' own groups.
     pub rules: Rules,
     pub listen: Listen,

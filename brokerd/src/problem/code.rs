@@ -17,6 +17,9 @@ pub(crate) enum Code {
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    Conflict,
+    ReadOnly,
+    PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
     WrongHost,
@@ -31,7 +34,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::InvalidRequest,
         Self::InvalidPolicy,
         Self::DurationOutOfRange,
@@ -44,6 +47,9 @@ impl Code {
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::ReadOnly,
+        Self::PreconditionFailed,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::WrongHost,
@@ -68,6 +74,8 @@ impl Code {
             Self::AccountDisabled | Self::PasswordExpired | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict | Self::ReadOnly => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
@@ -95,6 +103,9 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Conflict => "conflict",
+            Self::ReadOnly => "read_only",
+            Self::PreconditionFailed => "precondition_failed",
             Self::TooLarge => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::WrongHost => "wrong_host",
@@ -123,6 +134,9 @@ impl Code {
             Self::Forbidden => "Not with these credentials",
             Self::NotFound => "There is no such thing, or not for you",
             Self::MethodNotAllowed => "This route does not take that method",
+            Self::Conflict => "It does not fit with what is there",
+            Self::ReadOnly => "The connectors file owns it",
+            Self::PreconditionFailed => "Somebody else was faster",
             Self::TooLarge => "The request is too large",
             Self::UnsupportedMediaType => "The body is not JSON",
             Self::WrongHost => "This is not the host you asked for",
@@ -167,12 +181,17 @@ impl Code {
                 "Change the password where it is kept (the company's directory), then sign in again."
             }
             Self::Forbidden => {
-                "This route does not take the kind of token that was sent, or a browser's proof that the request is its own was missing. `detail` says which."
+                "This route does not take the kind of token that was sent, a browser's proof that the request is its own was missing, or the route is for administrators. Administrative changes want a sign-in less than 15 minutes old: sign in again. `detail` says which."
             }
             Self::NotFound => {
                 "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group."
             }
             Self::MethodNotAllowed => "Use a method that docs/developer.md has for this route.",
+            Self::Conflict => {
+                "A name is taken, or something is still in use: `detail` says which. Choose another name, or free what is in use first."
+            }
+            Self::ReadOnly => "Change it in the connectors file, then run `brokerd apply` or send the daemon SIGHUP.",
+            Self::PreconditionFailed => "It is not any more what `If-Match` names. Read it again, and decide again.",
             Self::TooLarge => "Send a body of at most 64 KiB.",
             Self::UnsupportedMediaType => "Send `Content-Type: application/json`.",
             Self::WrongHost => "Use the address that the broker is known by (`public_url` in its configuration).",

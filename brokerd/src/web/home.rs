@@ -44,7 +44,7 @@ pub(crate) async fn show(State(app): State<App>, visitor: Option<Visitor>) -> Re
     let home = HomePage {
         name: person.display_name.clone().unwrap_or_else(|| person.username.clone()),
         identity: visitor.identity(),
-        admin: visitor.person.admin,
+        admin: visitor.person.is_administrator(),
         until: visitor.person.expires_at.to_string(),
         until_shown: visitor.person.expires_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         csrf: csrf_token(&app, &visitor.person),

@@ -4,6 +4,7 @@ use broker_core::administration::{ApplyError, Proof};
 use broker_core::catalog::{self, Catalog, Context};
 use broker_core::file::Environment;
 use broker_core::name::DirectoryName;
+use broker_core::permission::Administrator;
 use broker_core::trail::Action;
 use serde_json::json;
 use tests::stores::Storehouse;
@@ -75,7 +76,7 @@ tests::where_others_reach_in! {
     async fn nodes_that_start_at_once_agree(house: Storehouse) {
         let office = Office::open(&house).await;
         let file = Desk::new().read(&["a", "b"], 3600);
-        let by = by();
+        let by = by::<Administrator>();
         let apply = || office.administration.apply_unattended(&file, &by);
         let (one, two, three) = tokio::join!(apply(), apply(), apply());
         assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?} {two:?} {three:?}");

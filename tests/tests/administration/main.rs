@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use aws_sim::{AccessKey as SimKey, Sim, User, World};
 use broker_core::access_key::{AccessKey, KeyDetails};
-use broker_core::administration::{Administration, By, NewAccessKey, Proof};
+use broker_core::administration::{Administration, NewAccessKey, Proof};
 use broker_core::connector::{Connector, ManagedBy};
-use broker_core::id::RequestId;
+use broker_core::permission::Permission;
 use broker_core::store::{Change, Opened, Store, TrailFilter};
 use broker_core::sts::{AwsSts, Outbound, StsSettings};
-use broker_core::trail::{Action, Actor, Origin, Trail, Vec1};
+use broker_core::trail::{Action, Trail, Vec1};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tests::stores::{Storehouse, entry};
@@ -121,9 +121,9 @@ fn details(id: &str) -> KeyDetails {
     serde_json::from_value(json!({ "aws_key_id": id, "region": "eu-central-1" })).unwrap()
 }
 
-fn by() -> By {
-    let origin = Origin { request_id: RequestId::random(), client_address: None };
-    By { actor: Actor::Operator("ada".to_owned()), origin }
+/// Whoever has the files may do anything.
+fn by<P: Permission>() -> P {
+    P::on_the_host("ada")
 }
 
 const MAIN: &str = "AKIAMAINMAINMAIN0001";

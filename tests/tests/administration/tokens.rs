@@ -1,10 +1,9 @@
 //! Service tokens are made, used and revoked.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use broker_core::administration::{NewServiceToken, Proof, ServiceTokenError, TokenIdentifier};
-use broker_core::caller::Caller;
+use broker_core::caller::{AdminGroups, Caller};
 use broker_core::clock::{Clock, after};
 use broker_core::id::{RequestId, ServiceTokenId};
 use broker_core::sign_in::{AuthenticateError, Settings, SignIn};
@@ -113,8 +112,12 @@ impl Office {
     }
 
     fn sign_in(&self, house: &Storehouse) -> SignIn {
-        let settings =
-            Settings { idle_seconds: 600, absolute_seconds: 600, recheck_seconds: 300, admin_groups: BTreeSet::new() };
+        let settings = Settings {
+            idle_seconds: 600,
+            absolute_seconds: 600,
+            recheck_seconds: 300,
+            admin_groups: AdminGroups::default(),
+        };
         SignIn::new(self.store.clone(), Vec::new(), self.trail.clone(), house.clock.clone(), settings)
     }
 }

@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::difference::{difference, written};
 use super::{Plan, Steps};
+use crate::permission::Administrator;
 use crate::store::{Change, Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec1};
+use crate::trail::{Action, Entry, Trail, TrailError, Vec1};
 
 /// One thing that the plan does, for the trail.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +33,9 @@ pub enum PlannedAction {
 
 impl Plan {
     /// Makes all changes and records each, or none. `Stale` means that somebody was faster: plan again.
-    pub async fn apply(&self, store: &Store, trail: &Trail, actor: &Actor, origin: &Origin) -> Result<(), TrailError> {
+    pub async fn apply(&self, store: &Store, trail: &Trail, by: &Administrator) -> Result<(), TrailError> {
         // Where nothing is done, there is nothing to record; and where nothing is recorded, nothing is done.
-        let Ok(entries) = Vec1::try_from_vec(self.entries(actor, origin)) else { return Ok(()) };
+        let Ok(entries) = Vec1::try_from_vec(self.entries(by)) else { return Ok(()) };
         let changes = self.to_changes(store).map_err(TrailError::Change)?;
         trail.commit(changes, entries).await
     }
@@ -75,9 +76,9 @@ impl Plan {
     }
 
     /// A record for each change.
-    pub fn entries(&self, actor: &Actor, origin: &Origin) -> Vec<Entry> {
+    pub fn entries(&self, by: &Administrator) -> Vec<Entry> {
         let entry = |change: PlannedChange| {
-            let entry = Entry::new(actor.clone(), change.trail_action(), Outcome::Success, origin.clone());
+            let entry = by.did(change.trail_action());
             let mut changes = change.changes;
             match change.kind {
                 // A record has no field for the key's name.

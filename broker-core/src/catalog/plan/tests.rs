@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::Clock;
-use crate::id::{InstallationId, RequestId};
+use crate::id::InstallationId;
+use crate::permission::Administrator;
 use crate::store::{Location, Store};
-use crate::trail::{Actor, Origin, Trail};
+use crate::trail::Trail;
 use crate::vault::MasterKey;
 
 #[derive(Debug)]
@@ -167,7 +168,6 @@ async fn a_plan_is_carried_out_in_an_order_that_the_store_takes() {
     let opened = Store::open(&Location::Memory, vec![master_key()], "k", &*clock).await.unwrap();
     let (store, vault) = (opened.store, opened.vault);
     let trail = Trail::start(store.clone(), Arc::clone(&clock), "test");
-    let origin = Origin { request_id: RequestId::random(), client_address: None };
     let files = [
         catalog(vec![key("old", "s")], vec![connector("a", "old"), connector("b", "old")]),
         // The key of one goes, the key of the other is renamed, and a third comes with the new one.
@@ -177,7 +177,7 @@ async fn a_plan_is_carried_out_in_an_order_that_the_store_takes() {
     for file in files {
         let (keys, connectors) = (store.access_keys().await.unwrap(), store.connectors().await.unwrap());
         let plan = Plan::of(&file, &keys, &connectors, &vault).unwrap();
-        plan.apply(&store, &trail, &Actor::Daemon, &origin).await.unwrap();
+        plan.apply(&store, &trail, &Administrator::of_the_daemon()).await.unwrap();
 
         let (keys, connectors) = (store.access_keys().await.unwrap(), store.connectors().await.unwrap());
         let names: Vec<_> = connectors.iter().map(|connector| connector.name.clone()).collect();

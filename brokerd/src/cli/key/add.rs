@@ -44,7 +44,7 @@ impl Add {
         let secret = terminal::secret("Secret access key: ")?;
         let sts = opened.sts()?;
         let new = NewAccessKey { name: self.name, details, secret };
-        let by = operator::by();
+        let by = operator::may();
         let key = opened.administration.add_access_key(new, proof(&sts, self.skip_validation), &by).await?;
         say_owner(&key);
         say(&format!("access key `{}` is stored, sealed", key.name));

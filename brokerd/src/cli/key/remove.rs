@@ -22,7 +22,7 @@ pub(in crate::cli) struct Remove {
 impl Remove {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         terminal::agrees_if_attended(&format!("Forget access key `{}`?", self.name), self.yes)?;
-        opened.administration.remove_access_key(&self.name, &operator::by()).await?;
+        opened.administration.remove_access_key(&self.name, &operator::may()).await?;
         say(&format!("access key `{}` is forgotten here; AWS still knows it until you delete it there", self.name));
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Replace {
         let secret = terminal::secret("Secret access key: ")?;
         let sts = opened.sts()?;
         let new = NewAccessKey { name: self.name, details, secret };
-        let (seen, by) = (Some(stored.generation), operator::by());
+        let (seen, by) = (Some(stored.generation), operator::may());
         let key = opened.administration.replace_access_key(new, seen, proof(&sts, self.skip_validation), &by).await?;
         say_owner(&key);
         say(&format!("access key `{}` is replaced; its connectors use the new one within a second", key.name));

@@ -30,7 +30,7 @@ impl Revoke {
         };
         let which = TokenIdentifier::Id(id);
         terminal::agrees_if_attended(&format!("Revoke service token {shown}?"), self.yes)?;
-        let revoked = opened.administration.revoke_service_token(&which, &operator::by()).await?;
+        let revoked = opened.administration.revoke_service_token(&which, &operator::may()).await?;
         say(&format!("service token {shown} is revoked ({})", revoked.id));
         if !revoked.recorded {
             bail!("the token is revoked, but the audit trail could not be written: note it down by hand");

@@ -76,7 +76,7 @@ fn a_whole_file_is_read_with_its_secrets() {
     let config = desk.load(WHOLE).unwrap();
     assert_eq!(config.public_url.as_str(), "https://broker.corp.example:8443/");
     assert_eq!(config.connectors_file, Some(desk.folder.path().join("connectors.toml")));
-    let admins: Vec<String> = config.admin_groups.iter().map(ToString::to_string).collect();
+    let admins: Vec<String> = config.admin_groups.administrators.iter().map(ToString::to_string).collect();
     assert_eq!(admins, ["corp/broker-admins"]);
     assert!(!config.rules.administrators_use_every_connector);
     let proxies: Vec<String> = config.listen.trusted_proxies.iter().map(ToString::to_string).collect();
@@ -103,7 +103,7 @@ fn a_whole_file_is_read_with_its_secrets() {
 #[test]
 fn a_bare_group_is_completed_where_one_directory_is() {
     let config = Desk::new().load(format!("admin_groups = [\"admins\"]\n{GOOD}")).unwrap();
-    assert_eq!(config.admin_groups.iter().next().unwrap().to_string(), "corp/admins");
+    assert_eq!(config.admin_groups.administrators.iter().next().unwrap().to_string(), "corp/admins");
 }
 
 #[test]

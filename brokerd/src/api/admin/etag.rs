@@ -1,0 +1,110 @@
+//! Which version of a thing somebody has seen (RFC 9110: `ETag`, `If-Match`), so that two who change it at once are told.
+
+use std::fmt::Display;
+
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderValue, StatusCode, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::problem::{Code, Problem};
+
+/// A strong tag: the thing's id, because a name is given again, and its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ETag(String);
+
+/// What a change may only be made to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// Nothing was said, or `*`: whatever is there.
+    Whatever,
+    These(Vec<String>),
+}
+
+impl ETag {
+    pub(crate) fn of(id: impl Display, version: i64) -> Self {
+        Self(format!("\"{id}.{version}\""))
+    }
+
+    /// The answer with the tag of what it shows.
+    pub(crate) fn on(&self, status: StatusCode, answer: impl IntoResponse) -> Response {
+        let mut response = (status, answer).into_response();
+        // Ids and numbers always fit.
+        if let Ok(value) = HeaderValue::try_from(&self.0) {
+            response.headers_mut().insert(header::ETAG, value);
+        }
+        response
+    }
+}
+
+impl IfMatch {
+    /// Refuses when what is there is not what was seen.
+    pub(crate) fn check(&self, present: &ETag) -> Result<(), Problem> {
+        match self {
+            Self::Whatever => Ok(()),
+            Self::These(tags) if tags.contains(&present.0) => Ok(()),
+            Self::These(_) => Err(faster()),
+        }
+    }
+}
+
+/// Somebody else changed it since it was seen.
+pub(crate) fn faster() -> Problem {
+    Problem::new(Code::PreconditionFailed, "somebody else changed it since you looked: read it again")
+}
+
+impl FromRequestParts<App> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let lines: Option<Vec<&str>> =
+            parts.headers.get_all(header::IF_MATCH).iter().map(|value| value.to_str().ok()).collect();
+        lines.and_then(|lines| parse(&lines.join(","))).ok_or_else(|| {
+            Problem::field(
+                "If-Match",
+                "If-Match is *, or what `ETag` said, quotes included; several with commas between",
+            )
+        })
+    }
+}
+
+/// A weak tag is kept as it is, and so never is what is there: the comparison is the strong one.
+fn parse(list: &str) -> Option<IfMatch> {
+    if matches!(list.trim(), "" | "*") {
+        return Some(IfMatch::Whatever);
+    }
+    let tags = list.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(|tag| {
+        let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+        let inside = opaque.strip_prefix('"')?.strip_suffix('"')?;
+        (!inside.contains('"')).then(|| tag.to_owned())
+    });
+    tags.collect::<Option<_>>().map(IfMatch::These)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_version_that_was_seen_counts() {
+        let present = ETag::of("7f3a", 3);
+        for (list, good) in [
+            ("", true),
+            ("*", true),
+            (r#""7f3a.3""#, true),
+            (r#""7f3a.2", "7f3a.3""#, true),
+            (r#""7f3a.2""#, false),
+            (r#""other.3""#, false),
+            (r#"W/"7f3a.3""#, false),
+        ] {
+            assert_eq!(parse(list).unwrap().check(&present).is_ok(), good, "{list}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_is_refused() {
+        for bad in ["7f3a.3", r#""7f3a"#, "*, *", r#"""""#, "w/\"a\"", "\""] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Pages of lists: a cursor that only the list itself reads, and a limit.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use broker_api::List;
+use serde::Deserialize;
+
+use crate::problem::Problem;
+
+/// `?limit=`: how many at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Limit(usize);
+
+/// `?after=`: where an earlier page ended, for clients a word without a meaning.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Cursor(String);
+
+/// The parameters of a list that takes no others.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Paging {
+    pub(crate) after: Option<Cursor>,
+    pub(crate) limit: Limit,
+}
+
+impl Paging {
+    /// One page of what is sorted by `key`, which nothing else in the list has: rows that come and go meanwhile neither repeat others
+    /// nor hide them.
+    pub(crate) fn page<T, U>(&self, sorted: Vec<T>, key: impl Fn(&T) -> String, show: impl Fn(T) -> U) -> List<U> {
+        let mut rest = sorted;
+        if let Some(Cursor(after)) = &self.after {
+            rest.retain(|item| key(item) > *after);
+        }
+        let more = rest.len() > self.limit.0;
+        rest.truncate(self.limit.0);
+        let next = rest.last().filter(|_| more).map(|last| Cursor(key(last)).to_text());
+        List { items: rest.into_iter().map(show).collect(), next }
+    }
+}
+
+impl Limit {
+    pub(crate) fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<String> for Limit {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+        number.map(Self).ok_or_else(|| format!("a limit is a whole number from 1 to {MOST}"))
+    }
+}
+
+impl Cursor {
+    pub(crate) fn of(place: &impl ToString) -> Self {
+        Self(place.to_string())
+    }
+
+    /// The place that the list itself wrote here.
+    pub(crate) fn parse<P: std::str::FromStr>(&self) -> Result<P, Problem> {
+        self.0.parse().map_err(|_| Problem::field("after", NOT_OURS))
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+}
+
+impl TryFrom<String> for Cursor {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NOT_OURS)?;
+        String::from_utf8(bytes).map(Self).map_err(|_| NOT_OURS)
+    }
+}
+
+const MOST: usize = 200;
+const NOT_OURS: &str = "this is no `next` of an earlier page of this list";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(items: &[&str], after: Option<&str>, limit: usize) -> (String, Option<String>) {
+        let after = after.map(|after| Cursor::try_from(after.to_owned()).unwrap());
+        let paging = Paging { after, limit: Limit(limit) };
+        let List { items, next } = paging.page(items.to_vec(), |item| (*item).to_owned(), str::to_owned);
+        (items.concat(), next)
+    }
+
+    #[test]
+    fn pages_neither_repeat_nor_skip_while_rows_come_and_go() {
+        let (first, next) = page(&["a", "c", "e", "g"], None, 2);
+        assert_eq!(first, "ac");
+        // The cursor's own row is gone, one came before it and one behind it.
+        let (second, next) = page(&["a", "b", "d", "e", "g"], next.as_deref(), 2);
+        assert_eq!(second, "de");
+        assert_eq!(page(&["a", "g"], next.as_deref(), 2), ("g".to_owned(), None));
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        assert_eq!(page(&["a", "b"], None, 2).1, None);
+        assert_eq!(page(&[], None, 2), (String::new(), None));
+    }
+
+    #[test]
+    fn a_cursor_that_is_none_of_ours_is_refused() {
+        for bad in ["!", "a", "_w", "\u{e4}"] {
+            assert!(Cursor::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+        assert!(Cursor::of(&"x").parse::<u32>().is_err());
+        assert_eq!(Cursor::of(&7).parse::<u32>().unwrap(), 7);
+    }
+}
