@@ -1,5 +1,6 @@
 //! The JSON that the daemon and its clients share. Fields and names are the contract: add, rename none.
 
+mod admin;
 mod connector;
 mod list;
 mod credentials;
@@ -7,10 +8,11 @@ mod problem;
 mod secret;
 mod session;
 
+pub use admin::{AdminConnector, ManagedBy, SignedInSession};
 pub use connector::{Connector, Connectors, PrincipalType, Scope};
 pub use credentials::{
     CallerIdentity, ConsoleUrl, ConsoleUrlRequest, CredentialProcess, Credentials, CredentialsRequest,
 };
 pub use list::List;
 pub use problem::{AwsRefusal, Problem};
-pub use session::{Identity, IdentityKind, Session, SignInRequest, SignedIn};
+pub use session::{AdminRole, Identity, IdentityKind, Session, SignInRequest, SignedIn};

@@ -45,7 +45,19 @@ pub struct Identity {
     pub directory: Option<String>,
     /// `DIRECTORY/GROUP`, sorted.
     pub groups: Vec<String>,
+    /// Whether the role is the administrator's.
     pub admin: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<AdminRole>,
+}
+
+/// What somebody may do to the installation itself; each may what those before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminRole {
+    Auditor,
+    Operator,
+    Administrator,
 }
 
 /// People sign in; workloads have a token.

@@ -53,6 +53,11 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("POST", "/v1/connectors/{name}/credentials", anybody(Cookie::OwnPageWithToken)),
     ("GET", "/v1/connectors/{name}/caller-identity", anybody(Cookie::OwnPage)),
     ("POST", "/v1/connectors/{name}/console-url", people(Cookie::OwnPageWithToken)),
+    ("GET", "/v1/admin/connectors", people(Cookie::OwnPage)),
+    ("GET", "/v1/admin/connectors/{name}", people(Cookie::OwnPage)),
+    ("DELETE", "/v1/admin/connectors/{name}", people(Cookie::OwnPageWithToken)),
+    ("GET", "/v1/admin/sessions", people(Cookie::OwnPage)),
+    ("DELETE", "/v1/admin/sessions/{id}", people(Cookie::OwnPageWithToken)),
     // Pages look at the cookie themselves: without one they lead to the sign-in page, and their forms carry the token.
     ("GET", "/", browsers(Cookie::Reads)),
     ("GET", "/sign-in", browsers(Cookie::Reads)),

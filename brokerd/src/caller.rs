@@ -1,6 +1,5 @@
 //! Who asks, as an argument: a handler that takes one runs only for those whom its route admits.
 
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, MatchedPath};
@@ -23,7 +22,6 @@ use crate::web::cookie;
 pub(crate) struct Asker {
     pub(crate) caller: Caller,
     pub(crate) origin: Origin,
-    pub(crate) address: IpAddr,
     pub(crate) deadline: Instant,
 }
 
@@ -38,9 +36,6 @@ pub(crate) struct AskingPerson {
 #[derive(Debug)]
 pub(crate) struct Permitted<P> {
     pub(crate) permission: P,
-    pub(crate) person: PersonCaller,
-    pub(crate) address: IpAddr,
-    pub(crate) deadline: Instant,
 }
 
 /// The caller's name for the request's log line, filled in when it is known.
@@ -79,7 +74,7 @@ impl FromRequestParts<App> for Asker {
             Caller::Person(_) => app.settings.interactive_deadline,
             Caller::Service(_) => app.settings.deadline,
         };
-        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin, address: meta.address })
+        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin })
     }
 }
 
@@ -99,12 +94,12 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Asker { caller, origin, address, deadline } = Asker::from_request_parts(parts, app).await?;
+        let Asker { caller, origin, .. } = Asker::from_request_parts(parts, app).await?;
         let Caller::Person(person) = caller else {
             return Err(Problem::new(Code::Forbidden, "this route is for people"));
         };
         let refused = match P::prove(&person, &origin, app.clock.now()) {
-            Ok(permission) => return Ok(Self { permission, person, address, deadline }),
+            Ok(permission) => return Ok(Self { permission }),
             Err(refused) => refused,
         };
         let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
-use crate::api::{caller_identity, connectors, console_url, credentials, session};
+use crate::api::{admin, caller_identity, connectors, console_url, credentials, session};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::request;
@@ -25,6 +25,7 @@ pub(crate) fn routes(app: App) -> Router {
         .route("/v1/connectors/{name}/credentials", post(credentials::vend))
         .route("/v1/connectors/{name}/caller-identity", get(caller_identity::show))
         .route("/v1/connectors/{name}/console-url", post(console_url::make))
+        .merge(admin::routes())
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(problems::nothing_here)
         .method_not_allowed_fallback(|| async {

@@ -2,7 +2,7 @@
 //!
 //! Of AWS there is account 111111111111 with the users `broker` and `second`, a few roles and the bucket `reports`; of people
 //! `ada` and `eve` (group `corp/release`), `bob` (in none), `fred` (`corp/finance`), somebody with a hostile name, and `root` (an
-//! administrator), and `dora` whose account is disabled.
+//! administrator), `otto` (an operator), `vera` (an auditor), and `dora` whose account is disabled.
 
 use std::sync::LazyLock;
 
@@ -57,7 +57,7 @@ impl World {
     pub async fn prepare() -> Prepared {
         let sim = Sim::start(aws(), ([127, 0, 0, 1], 0).into()).await.unwrap();
         let more = format!(
-            "admin_groups = [\"corp/admins\"]\n\
+            "admin_groups = [\"corp/admins\"]\noperator_groups = [\"corp/operators\"]\nauditor_groups = [\"corp/auditors\"]\n\
              aws = {{ endpoint_url = \"{}\", federation_url = \"{}\", retries = 2 }}\n{}",
             sim.endpoint(),
             sim.federation_endpoint(),
@@ -378,6 +378,8 @@ static PEOPLE: LazyLock<String> = LazyLock::new(|| {
         ("fred", "groups = ['finance']"),
         (HOSTILE, "groups = ['release']\nid = '4711'"),
         ("root", "groups = ['admins']"),
+        ("otto", "groups = ['operators']"),
+        ("vera", "groups = ['auditors', 'release']"),
         ("dora", "groups = ['release']\ndisabled = true"),
     ];
     let of_corp: String = of_corp.map(|(username, more)| person(username, &password_of(username), more)).concat();

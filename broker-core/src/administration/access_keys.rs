@@ -152,7 +152,7 @@ impl Administration {
         Ok(connectors.filter(|connector| connector.spec.access_key() == name).collect())
     }
 
-    async fn find_access_key(&self, name: &AccessKeyName) -> Result<Option<AccessKey>, StoreError> {
+    pub(super) async fn find_access_key(&self, name: &AccessKeyName) -> Result<Option<AccessKey>, StoreError> {
         Ok(self.store.access_keys().await?.into_iter().find(|key| key.name == *name))
     }
 
@@ -173,7 +173,7 @@ impl Administration {
 }
 
 /// As at every vend, and for the console's page, which has a partition as well.
-fn may_serve(key: &AccessKey, connector: &Connector) -> Result<(), CannotServe> {
+pub(super) fn may_serve(key: &AccessKey, connector: &Connector) -> Result<(), CannotServe> {
     key.may_serve(connector)?;
     let key_partition = key.partition();
     match connector.spec.partition().filter(|partition| *partition != key_partition) {

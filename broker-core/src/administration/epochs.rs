@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::{Administration, By};
+use super::Administration;
 use crate::epoch::Epoch;
+use crate::permission::Administrator;
 use crate::store::StoreError;
 use crate::trail::{Action, TrailError, Vec1};
 
@@ -33,7 +34,7 @@ impl Administration {
         &self,
         known: Option<Epoch>,
         reason: &impl ToString,
-        by: &By,
+        by: &Administrator,
     ) -> Result<NewEpoch, EpochError> {
         let seen = self.store.epoch_as_stored().await?;
         let epoch = seen.next(known, self.clock.now());

@@ -1,8 +1,9 @@
-//! What administrators change: access keys, service tokens and the connectors file, each together with its audit record or not
+//! What administrators change: access keys, connectors, service tokens and the connectors file, each together with its audit record or not
 //! at all.
 
 mod access_keys;
 mod apply;
+mod connectors;
 mod epochs;
 mod proof;
 mod prove_unproved;
@@ -18,6 +19,7 @@ use crate::vault::Vault;
 
 pub use access_keys::{AccessKeyError, NewAccessKey};
 pub use apply::ApplyError;
+pub use connectors::{ConnectorChangeError, SeenConnector};
 pub use epochs::{EpochError, NewEpoch};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};

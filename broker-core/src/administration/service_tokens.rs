@@ -149,7 +149,7 @@ impl Administration {
     pub async fn confirm_service_tokens(
         &self,
         ids: &[ServiceTokenId],
-        by: &By,
+        by: &Operator,
     ) -> Result<Vec<ServiceToken>, ServiceTokenError> {
         let (mut confirmed, mut changes, mut entries) = (Vec::new(), Vec::new(), Vec::new());
         for id in ids {

@@ -2,6 +2,7 @@
 
 mod callers;
 mod prove;
+mod sessions;
 mod throttle;
 
 use std::net::IpAddr;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::caller::{AdminGroups, Person, PersonCaller};
+use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
 use crate::directory::{Directory, Unavailable};
 use crate::id::SessionId;
@@ -116,6 +117,11 @@ impl SignIn {
         Ok(())
     }
 
+    /// What the person's groups make of them.
+    pub fn role_of(&self, person: &Person) -> Option<AdminRole> {
+        self.0.settings.admin_groups.role_of(&person.groups)
+    }
+
     /// Whether a directory answers, for each.
     pub async fn probe(&self) -> Vec<(DirectoryName, Result<(), Unavailable>)> {
         let probes =
@@ -126,10 +132,14 @@ impl SignIn {
     /// Forgets sessions and failures that are over.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let now = Millis::from(self.0.clock.now());
-        let idle_since = Millis(now.0.saturating_sub(i64::from(self.0.settings.idle_seconds).saturating_mul(1_000)));
-        self.0.store.sweep_sessions(now, idle_since).await?;
+        self.0.store.sweep_sessions(now, self.idle_since(now)).await?;
         self.0.throttle.sweep().await?;
         Ok(())
+    }
+
+    /// Whoever was last seen at or before this moment is not signed in any more.
+    fn idle_since(&self, now: Millis) -> Millis {
+        Millis(now.0.saturating_sub(i64::from(self.0.settings.idle_seconds).saturating_mul(1_000)))
     }
 
     async fn begin_session(&self, person: Person, origin: Origin) -> Result<SignedIn, SignInError> {
@@ -152,7 +162,7 @@ impl SignIn {
 
     /// The owner of a session, as the directory describes them now.
     fn caller(&self, session: &Session, person: Person) -> PersonCaller {
-        let role = self.0.settings.admin_groups.role_of(&person.groups);
+        let role = self.role_of(&person);
         let Session { id, created_at, expires_at, .. } = *session;
         PersonCaller { session: id, signed_in_at: created_at, expires_at, person, role }
     }

@@ -1,7 +1,7 @@
 //! Rows of people's sessions: found by the keyed hash of their token, proved by a keyed hash over all that decides.
 
 use super::access_keys::encode;
-use super::{Change, Rows, Store, StoreError, on, proves};
+use super::{Change, Page, Rows, Store, StoreError, on, proves};
 use crate::clock::Millis;
 use crate::epoch::Epoch;
 use crate::id::SessionId;
@@ -29,6 +29,27 @@ impl Store {
         let row: Option<Row> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
         row.map_or(Ok(None), |row| self.read_session(row))
+    }
+
+    /// One page of the sessions that end after `now` and were used since, the newest first.
+    pub async fn sessions_newest_first(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        now: Millis,
+        idle_since: Millis,
+    ) -> Result<Page<Session>, StoreError> {
+        // Ids begin with their time; the highest text there is comes after all of them.
+        const SQL: &str =
+            "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
+                           sessions.epoch, installation.epoch, epoch_mac
+                           FROM sessions, installation WHERE sessions.id < $1 AND expires_at > $2 AND last_seen_at > $3
+                           AND sessions.epoch = installation.epoch AND singleton = 1 ORDER BY sessions.id DESC LIMIT $4";
+        let rows: Vec<Row> = on!(&self.pool, pool => {
+            let query = sqlx::query_as(SQL).bind(after.unwrap_or("g")).bind(now.0).bind(idle_since.0);
+            query.bind(Page::<Row>::to_read(limit)).fetch_all(pool).await?
+        });
+        Page::of(rows, limit, |row| row.0.clone()).filter_map(|row| self.read_session(row))
     }
 
     /// Begins a session.

@@ -71,6 +71,8 @@ pub struct Origin {
 pub enum Action {
     SignIn,
     SignOut,
+    /// By somebody else than its owner.
+    SessionEnded,
     /// A token was shown that is none, or not for this.
     TokenRefused,
     /// Somebody known asked for what their role or the age of their sign-in does not permit.
@@ -230,6 +232,7 @@ impl Action {
         match self {
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
+            Self::SessionEnded => "session_ended",
             Self::TokenRefused => "token_refused",
             Self::AdministrationRefused => "administration_refused",
             Self::Vend => "vend",

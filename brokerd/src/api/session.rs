@@ -5,7 +5,7 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use broker_api::{Identity, IdentityKind, Session, SignInRequest, SignedIn};
-use broker_core::caller::{Caller, PersonCaller, ServiceCaller};
+use broker_core::caller::{AdminRole, Caller, Person, PersonCaller, ServiceCaller};
 use broker_core::sign_in::Credentials;
 
 use super::secret;
@@ -49,7 +49,11 @@ pub(crate) async fn sign_out(State(app): State<App>, asker: AskingPerson) -> Res
 }
 
 fn person(caller: &PersonCaller) -> Identity {
-    let person = &caller.person;
+    identity_of(&caller.person, caller.role)
+}
+
+/// Somebody and their role, as the API shows them everywhere.
+pub(crate) fn identity_of(person: &Person, role: Option<AdminRole>) -> Identity {
     Identity {
         kind: IdentityKind::Person,
         name: person.username.clone(),
@@ -57,7 +61,12 @@ fn person(caller: &PersonCaller) -> Identity {
         email: person.email.clone(),
         directory: Some(person.subject.directory.to_string()),
         groups: person.groups.iter().map(ToString::to_string).collect(),
-        admin: caller.is_administrator(),
+        admin: role == Some(AdminRole::Administrator),
+        role: role.map(|role| match role {
+            AdminRole::Auditor => broker_api::AdminRole::Auditor,
+            AdminRole::Operator => broker_api::AdminRole::Operator,
+            AdminRole::Administrator => broker_api::AdminRole::Administrator,
+        }),
     }
 }
 
@@ -70,5 +79,6 @@ fn workload(caller: &ServiceCaller) -> Identity {
         directory: None,
         groups: Vec::new(),
         admin: false,
+        role: None,
     }
 }

@@ -19,10 +19,9 @@ impl Restored {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let question = "End all sessions, and let every service token wait for `brokerd token confirm`?";
         terminal::agrees_if_attended(question, self.yes)?;
-        let by = operator::by();
         let begun = opened
             .administration
-            .begin_epoch(None::<Epoch>, &"an operator says that a backup was restored", &by)
+            .begin_epoch(None::<Epoch>, &"an operator says that a backup was restored", &operator::may())
             .await?;
         say("a new epoch has begun: all sessions are over, and people sign in again");
         match begun.tokens_waiting {

@@ -8,8 +8,8 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use broker_core::access_key::NotRightful;
+use broker_core::administration::ConnectorChangeError;
 use broker_core::console::ConsoleError;
-
 use broker_core::id::RequestId;
 use broker_core::lifetime::MIN_SECONDS;
 use broker_core::policy::PolicyError;
@@ -199,6 +199,22 @@ impl From<AuthenticateError> for Problem {
             AuthenticateError::AccountDisabled => Self::new(Code::AccountDisabled, error.to_string()),
             AuthenticateError::Directory(error) => Self::hidden(Code::DirectoryUnavailable, &error),
             AuthenticateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConnectorChangeError> for Problem {
+    fn from(error: ConnectorChangeError) -> Self {
+        match error {
+            ConnectorChangeError::Unknown(_) => Self::new(Code::NotFound, error.to_string()),
+            ConnectorChangeError::Taken(_) => Self::new(Code::Conflict, error.to_string()),
+            ConnectorChangeError::ReadOnly(_) => Self::new(Code::ReadOnly, error.to_string()),
+            ConnectorChangeError::UnknownAccessKey(_) | ConnectorChangeError::CannotServe(_) => {
+                Self::field("access_key", error.to_string())
+            }
+            ConnectorChangeError::Stale(_) => Self::new(Code::PreconditionFailed, error.to_string()),
+            ConnectorChangeError::Store(error) => error.into(),
+            ConnectorChangeError::Trail(error) => error.into(),
         }
     }
 }

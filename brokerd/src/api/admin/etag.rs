@@ -38,19 +38,18 @@ impl ETag {
 }
 
 impl IfMatch {
-    /// Refuses when what is there is not what was seen.
-    pub(crate) fn check(&self, present: &ETag) -> Result<(), Problem> {
+    /// What must still be there when the change is made: `present`, where that is what was seen, or whatever. Refuses when what is
+    /// there is another one.
+    pub(crate) fn seen<T>(&self, tag: &ETag, present: impl FnOnce() -> T) -> Result<Option<T>, Problem> {
         match self {
-            Self::Whatever => Ok(()),
-            Self::These(tags) if tags.contains(&present.0) => Ok(()),
-            Self::These(_) => Err(faster()),
+            Self::Whatever => Ok(None),
+            Self::These(tags) if tags.contains(&tag.0) => Ok(Some(present())),
+            Self::These(_) => Err(Problem::new(
+                Code::PreconditionFailed,
+                "someone else changed it since you looked: look at it again",
+            )),
         }
     }
-}
-
-/// Somebody else changed it since it was seen.
-pub(crate) fn faster() -> Problem {
-    Problem::new(Code::PreconditionFailed, "somebody else changed it since you looked: read it again")
 }
 
 impl FromRequestParts<App> for IfMatch {
@@ -88,16 +87,16 @@ mod tests {
     #[test]
     fn only_the_very_version_that_was_seen_counts() {
         let present = ETag::of("7f3a", 3);
-        for (list, good) in [
-            ("", true),
-            ("*", true),
-            (r#""7f3a.3""#, true),
-            (r#""7f3a.2", "7f3a.3""#, true),
-            (r#""7f3a.2""#, false),
-            (r#""other.3""#, false),
-            (r#"W/"7f3a.3""#, false),
+        for (list, seen) in [
+            ("", Some(None)),
+            ("*", Some(None)),
+            (r#""7f3a.3""#, Some(Some(3))),
+            (r#""7f3a.2", "7f3a.3""#, Some(Some(3))),
+            (r#""7f3a.2""#, None),
+            (r#""other.3""#, None),
+            (r#"W/"7f3a.3""#, None),
         ] {
-            assert_eq!(parse(list).unwrap().check(&present).is_ok(), good, "{list}");
+            assert_eq!(parse(list).unwrap().seen(&present, || 3).ok(), seen, "{list}");
         }
     }
 

@@ -5,8 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use broker_api::List;
 use serde::Deserialize;
 
-use crate::problem::Problem;
-
 /// `?limit=`: how many at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -26,10 +24,16 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// One page of what is sorted by `key`, which nothing else in the list has: rows that come and go meanwhile neither repeat others
+    /// The place to go on behind, for lists that are read page by page.
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.after.as_ref().map(|Cursor(place)| place.as_str())
+    }
+
+    /// One page of what has all been read, in the order of a key that no two have: rows that come and go meanwhile neither repeat others
     /// nor hide them.
-    pub(crate) fn page<T, U>(&self, sorted: Vec<T>, key: impl Fn(&T) -> String, show: impl Fn(T) -> U) -> List<U> {
-        let mut rest = sorted;
+    pub(crate) fn page<T, U>(&self, items: Vec<T>, key: impl Fn(&T) -> String, show: impl Fn(T) -> U) -> List<U> {
+        let mut rest = items;
+        rest.sort_by_cached_key(&key);
         if let Some(Cursor(after)) = &self.after {
             rest.retain(|item| key(item) > *after);
         }
@@ -62,13 +66,8 @@ impl TryFrom<String> for Limit {
 }
 
 impl Cursor {
-    pub(crate) fn of(place: &impl ToString) -> Self {
-        Self(place.to_string())
-    }
-
-    /// The place that the list itself wrote here.
-    pub(crate) fn parse<P: std::str::FromStr>(&self) -> Result<P, Problem> {
-        self.0.parse().map_err(|_| Problem::field("after", NOT_OURS))
+    pub(crate) fn of(place: String) -> Self {
+        Self(place)
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -81,11 +80,15 @@ impl TryFrom<String> for Cursor {
 
     fn try_from(text: String) -> Result<Self, &'static str> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NOT_OURS)?;
-        String::from_utf8(bytes).map(Self).map_err(|_| NOT_OURS)
+        let place = String::from_utf8(bytes).map_err(|_| NOT_OURS)?;
+        // Ids and names; what else somebody makes up is no place in any list.
+        let is_one = place.len() <= LONGEST && place.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_one { Ok(Self(place)) } else { Err(NOT_OURS) }
     }
 }
 
 const MOST: usize = 200;
+const LONGEST: usize = 256;
 const NOT_OURS: &str = "this is no `next` of an earlier page of this list";
 
 #[cfg(test)]
@@ -117,10 +120,10 @@ mod tests {
 
     #[test]
     fn a_cursor_that_is_none_of_ours_is_refused() {
-        for bad in ["!", "a", "_w", "\u{e4}"] {
+        for bad in ["!", "a", "_w", "AA", "\u{e4}", &"YQ".repeat(1_000)] {
             assert!(Cursor::try_from(bad.to_owned()).is_err(), "{bad}");
         }
-        assert!(Cursor::of(&"x").parse::<u32>().is_err());
-        assert_eq!(Cursor::of(&7).parse::<u32>().unwrap(), 7);
+        let cursor = Cursor::of("0190a5c8-7f4e".to_owned());
+        assert_eq!(Cursor::try_from(cursor.to_text()).unwrap(), cursor);
     }
 }

@@ -2,8 +2,8 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::de::value::MapDeserializer;
 use url::form_urlencoded;
 
 use crate::app::App;
@@ -14,6 +14,11 @@ use crate::problem::{Code, Problem};
 #[derive(Debug)]
 pub(crate) struct Params<T>(pub(crate) T);
 
+/// The query of a route that takes no parameters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParams {}
+
 impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     type Rejection = Problem;
 
@@ -23,8 +28,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    let reader = MapDeserializer::<_, serde::de::value::Error>::new(pairs);
+    let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let (path, message) = (error.path().to_string(), error.inner().to_string());
         match named(&message).map(str::to_owned).or_else(|| (path != ".").then_some(path)) {
@@ -36,9 +40,7 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
-    use super::super::page::Paging;
+    use super::super::page::Limit;
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -47,7 +49,7 @@ mod tests {
         #[serde(default)]
         name: Option<String>,
         #[serde(default)]
-        limit: Paging,
+        limit: Limit,
     }
 
     fn refusal(query: &str) -> String {
@@ -66,7 +68,7 @@ mod tests {
     #[test]
     fn nothing_at_all_is_fine() {
         let Wanted { name, limit } = parse("").unwrap();
-        assert_eq!((name, limit), (None, Paging::default()));
+        assert_eq!((name, limit), (None, Limit::default()));
         assert_eq!(parse::<Wanted>("name=a%20b&limit=200").unwrap().name.as_deref(), Some("a b"));
     }
 }

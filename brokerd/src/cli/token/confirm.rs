@@ -36,7 +36,7 @@ impl Confirm {
         let question = format!("Was none of these {} revoked since the backup was taken?", waiting.len());
         terminal::agrees_if_attended(&question, self.yes)?;
         let ids: Vec<ServiceTokenId> = waiting.iter().map(|token| token.id).collect();
-        for token in opened.administration.confirm_service_tokens(&ids, &operator::by()).await? {
+        for token in opened.administration.confirm_service_tokens(&ids, &operator::may()).await? {
             say(&format!("service token `{}` counts again ({})", token.name, token.id));
         }
         Ok(())

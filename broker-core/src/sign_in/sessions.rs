@@ -1,0 +1,38 @@
+//! Who is signed in, for those who may look; and an end to it, by those who may.
+
+use serde_json::json;
+
+use super::SignIn;
+use crate::clock::Millis;
+use crate::id::SessionId;
+use crate::permission::{Auditor, Operator};
+use crate::session::Session;
+use crate::store::{Page, StoreError};
+use crate::trail::Action;
+
+impl SignIn {
+    /// Sessions that are not over, the newest first.
+    pub async fn sessions(&self, _: &Auditor, after: Option<&str>, limit: usize) -> Result<Page<Session>, StoreError> {
+        let now = Millis::from(self.0.clock.now());
+        self.0.store.sessions_newest_first(after, limit, now, self.idle_since(now)).await
+    }
+
+    /// Ends somebody's session at once, on every node, whether or not that can be recorded at this moment. Says whether there was
+    /// one.
+    pub async fn end_session(&self, id: SessionId, by: &Operator) -> Result<bool, StoreError> {
+        // A row that is not ours has no owner that could be told, and ends all the same.
+        let person = self.0.store.session(id).await?.map(|session| session.person);
+        if !self.0.store.end_session(id).await? {
+            return Ok(false);
+        }
+        let owner =
+            person.map(|person| (format!("{}/{}", person.subject.directory, person.username), person.subject.id));
+        let (person, person_id) = owner.unzip();
+        let changes = json!({ "session_id": id, "person": person, "person_id": person_id });
+        let entry = by.did(Action::SessionEnded).changes(changes);
+        if self.0.trail.record(entry.clone(), ()).await.is_err() {
+            self.0.trail.record_later(entry);
+        }
+        Ok(true)
+    }
+}

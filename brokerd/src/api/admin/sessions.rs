@@ -1,0 +1,53 @@
+//! `/v1/admin/sessions`: who is signed in, and an end to it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use broker_api::{List, SignedInSession};
+use broker_core::permission::{Auditor, Operator};
+use broker_core::session::Session;
+
+use super::page::{Cursor, Paging};
+use super::path::ById;
+use super::query::Params;
+use crate::api::session::identity_of;
+use crate::app::App;
+use crate::caller::Permitted;
+use crate::problem::{Code, Problem};
+
+/// `GET /v1/admin/sessions`
+pub(crate) async fn list(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Auditor>,
+    Params(paging): Params<Paging>,
+) -> Result<Json<List<SignedInSession>>, Problem> {
+    let page = app.sign_in.sessions(&permission, paging.after(), paging.limit.get()).await?;
+    let items = page.items.into_iter().map(|session| shown(&app, session)).collect();
+    Ok(Json(List { items, next: page.next.map(|place| Cursor::of(place).to_text()) }))
+}
+
+/// `DELETE /v1/admin/sessions/{id}`
+pub(crate) async fn end(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Operator>,
+    ById(id): ById,
+) -> Result<StatusCode, Problem> {
+    let there = match id.parse() {
+        Ok(id) => app.sign_in.end_session(id, &permission).await?,
+        Err(_) => false,
+    };
+    if there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(Code::NotFound, "no such session")) }
+}
+
+fn shown(app: &App, session: Session) -> SignedInSession {
+    let Session { id, person, created_at, expires_at, checked_at, last_seen_at, .. } = session;
+    let role = app.sign_in.role_of(&person);
+    SignedInSession {
+        id: id.to_string(),
+        identity: identity_of(&person, role),
+        created_at,
+        expires_at,
+        last_seen_at,
+        checked_at,
+    }
+}
