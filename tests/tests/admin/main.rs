@@ -1,4 +1,6 @@
 //! The administration API through the front door: every route, by whom, and what comes of it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod roles;
 mod sessions;
