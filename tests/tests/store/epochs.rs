@@ -1,11 +1,10 @@
 //! Epochs: what was let in before a backup was restored does not count after it, and nobody with the database alone sets one.
 
-use broker_core::administration::{Administration, By};
+use broker_core::administration::Administration;
 use broker_core::clock::{Clock, Millis};
 use broker_core::epoch::Epoch;
-use broker_core::id::RequestId;
+use broker_core::permission::Permission;
 use broker_core::store::StoreError;
-use broker_core::trail::{Actor, Origin};
 use broker_core::vault::Purpose;
 use tests::stores::{Hands, Storehouse};
 use tests::where_others_reach_in;
@@ -17,9 +16,8 @@ pub(crate) fn administration(desk: &Desk, house: &Storehouse) -> Administration 
     Administration::new(desk.store.clone(), desk.opened.vault.clone(), desk.trail.clone(), clock)
 }
 
-pub(crate) fn by() -> By {
-    let origin = Origin { request_id: RequestId::random(), client_address: None };
-    By { actor: Actor::Operator("root".to_owned()), origin }
+pub(crate) fn by<P: Permission>() -> P {
+    P::on_the_host("root")
 }
 
 async fn begin(desk: &Desk, house: &Storehouse) -> Epoch {
