@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Administration, By};
+use super::Administration;
+use crate::permission::Administrator;
 use crate::store::{ResealError, SealedRow, StoreError};
 use crate::trail::{Action, TrailError, Vec1};
 use crate::vault::{Place, SealBroken};
@@ -91,7 +92,7 @@ impl Administration {
     }
 
     /// Moves everything that opens. Safe beside daemons that know the new key.
-    pub async fn rekey(&self, by: &By, mut tell: impl FnMut(Progress)) -> Result<Rekeyed, RekeyError> {
+    pub async fn rekey(&self, by: &Administrator, mut tell: impl FnMut(Progress)) -> Result<Rekeyed, RekeyError> {
         let before = self.survey_seals().await?;
         let elsewhere = before.under.iter().filter(|((_, key), _)| key != self.seals_with());
         let mut progress = Progress { done: 0, total: elsewhere.map(|(_, count)| count).sum() };
@@ -125,7 +126,7 @@ impl Administration {
         Ok(Rekeyed { moved: progress.done, left, idle_keys: self.idle_keys(&after) })
     }
 
-    async fn rekey_row(&self, row: &SealedRow, by: &By) -> Result<Moved, RekeyError> {
+    async fn rekey_row(&self, row: &SealedRow, by: &Administrator) -> Result<Moved, RekeyError> {
         let change = match self.store.reseal(row, &self.vault) {
             Ok(change) => change,
             Err(ResealError::Seal(SealBroken)) => return Ok(Moved::Broken),

@@ -52,7 +52,7 @@ impl Rekey {
                 say(&format!("moved {} of {}", progress.done, progress.total));
             }
         };
-        let rekeyed = administration.rekey(&operator::by(), told).await?;
+        let rekeyed = administration.rekey(&operator::may(), told).await?;
         for left in &rekeyed.left {
             say(&line(left));
         }
