@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use broker_core::caller::AdminGroups;
 use broker_core::id::RequestId;
 use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, SignedIn};
 use broker_core::trail::Origin;
@@ -29,8 +30,12 @@ impl Desk {
         let opened = house.open().await;
         let trail = house.trail(&opened);
         let directory = Config::of(&server).users("filter = '(|(uid={username})(mail={username}))'").open();
-        let settings =
-            Settings { idle_seconds: 600, absolute_seconds: 2_000, recheck_seconds: 300, admin_groups: [].into() };
+        let settings = Settings {
+            idle_seconds: 600,
+            absolute_seconds: 2_000,
+            recheck_seconds: 300,
+            admin_groups: AdminGroups::default(),
+        };
         let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, house.clock.clone(), settings);
         Self { server, house, sign_in }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker_core::caller::Person;
+use broker_core::caller::{AdminGroups, Person};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{AuthenticateError, Directory, Gate, Password, Standing, TypedName, Unavailable};
 use broker_core::id::RequestId;
@@ -62,8 +62,12 @@ impl Desk {
         let corp = "corp".to_owned().try_into().unwrap();
         let people = vec![serde_json::from_value(person).unwrap()];
         let directory = Aliased(LocalDirectory::new(corp, people, Arc::new(Semaphore::new(2))).unwrap());
-        let settings =
-            Settings { idle_seconds: 600, absolute_seconds: 2_000, recheck_seconds: 300, admin_groups: [].into() };
+        let settings = Settings {
+            idle_seconds: 600,
+            absolute_seconds: 2_000,
+            recheck_seconds: 300,
+            admin_groups: AdminGroups::default(),
+        };
         let store = opened.store;
         let clock = storehouse.clock.clone();
         let sign_in = SignIn::new(store.clone(), vec![Arc::new(directory)], trail.clone(), clock, settings);
