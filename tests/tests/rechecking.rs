@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use broker_core::caller::{Caller, Person};
+use broker_core::caller::{AdminGroups, Caller, Person};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{
     AuthenticateError as Refused, Directory, Gate, Password, Standing, TypedName, Unavailable,
@@ -229,7 +229,12 @@ async fn service_token(desk: &Desk) -> SecretString {
 }
 
 fn settings() -> Settings {
-    Settings { idle_seconds: 3_600, absolute_seconds: 36_000, recheck_seconds: RECHECK, admin_groups: [].into() }
+    Settings {
+        idle_seconds: 3_600,
+        absolute_seconds: 36_000,
+        recheck_seconds: RECHECK,
+        admin_groups: AdminGroups::default(),
+    }
 }
 
 fn origin() -> Origin {
