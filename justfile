@@ -12,3 +12,7 @@ test *arguments:
 # A broker with three people, on SQLite and a fake AWS.
 run *arguments:
     cargo run -p demo -- {{arguments}}
+
+# The figures of docs/performance.md, in some minutes, on a machine that does nothing else.
+bench *arguments:
+    cargo run --release -p bench --locked -- {{arguments}}

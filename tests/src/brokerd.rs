@@ -162,11 +162,16 @@ impl Brokerd {
 
 /// The daemon that was built beside these tests.
 pub fn binary() -> PathBuf {
+    program("brokerd")
+}
+
+/// One of our programs that was built beside these tests.
+pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let built = test.parent().unwrap().parent().unwrap().join("brokerd");
+    let built = test.parent().unwrap().parent().unwrap().join(name);
     assert!(
         built.exists(),
-        "{} is not there: build it first (./tests/run does), `cargo build -p brokerd`",
+        "{} is not there: build it first (./tests/run does), `cargo build -p {name}`",
         built.display()
     );
     built

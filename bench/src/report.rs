@@ -1,0 +1,167 @@
+//! The figures as Markdown, to be read and to be put into docs/performance.md.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::figures::{Compared, Figures, Growth, milliseconds};
+use crate::house::{FEW_GROUPS, MANY_GROUPS, PEOPLE};
+use crate::load::Sample;
+use crate::work::Work;
+
+/// Everything that was found out.
+pub(crate) fn markdown(figures: &Figures) -> String {
+    let mut text = circumstances(figures);
+    text.push_str(&comparison(figures));
+    text.push_str(&aims(figures));
+    text.push_str(&growth(figures));
+    text
+}
+
+fn circumstances(figures: &Figures) -> String {
+    let Figures { machine, measured, records, ceiling, .. } = figures;
+    let built = if cfg!(debug_assertions) { "without optimisation: these figures mean nothing" } else { "release" };
+    format!(
+        "{}, {} cores for brokerd, the stand-in and the load together; {}; a write is on the disk after {:.2} ms. Built: {built}. \
+         {:.1} s for each figure. {records} audit records were written and every link proved.\n\n\
+         The load itself reaches {:.0} requests/s against `/healthz` and takes {:.0} µs of a core for each.\n",
+        machine.processor,
+        machine.cores,
+        machine.system,
+        milliseconds(machine.sync),
+        measured.as_secs_f64(),
+        ceiling.per_second(),
+        ceiling.each_us(ceiling.cost.bench),
+    )
+}
+
+fn comparison(figures: &Figures) -> String {
+    let mut text = "\n| STS after | | p50 | p99 | p50 to direct | requests/s | at once | brokerd's CPU each |\n\
+                    |---:|---|---:|---:|---:|---:|---:|---:|\n"
+        .to_owned();
+    for compared in &figures.compared {
+        let Compared { work, latency, alone, crowd } = compared;
+        let direct = figures.of(Work::Direct).find(|direct| direct.latency == *latency);
+        let direct = direct.map_or(f64::NAN, |direct| direct.alone.percentile_us(50.0));
+        let cpu = if *work == Work::Direct { "–".to_owned() } else { micros(crowd.each_us(crowd.cost.brokerd)) };
+        line(
+            &mut text,
+            &[
+                format!("{} ms", latency.as_millis()),
+                name(*work).to_owned(),
+                micros(alone.percentile_us(50.0)),
+                micros(alone.percentile_us(99.0)),
+                format!("{:.2}", alone.percentile_us(50.0) / direct),
+                format!("{:.0}", crowd.per_second()),
+                work.crowd(figures.concurrency).to_string(),
+                cpu,
+            ],
+        );
+    }
+    text.push_str(
+        "\np50 and p99 with one request after the other; requests/s with as many at once as the table says.\n",
+    );
+    text
+}
+
+fn aims(figures: &Figures) -> String {
+    let mut text = "\n| aim | measured | |\n|---|---:|---|\n".to_owned();
+    for (direct, uncached) in figures.of(Work::Direct).zip(figures.of(Work::VendUncached)) {
+        let (direct_us, uncached_us) = (direct.alone.percentile_us(50.0), uncached.alone.percentile_us(50.0));
+        let added = uncached_us - direct_us;
+        let share = added / direct_us * 100.0;
+        let aim = format!("an uncached vend adds 15 % or 1 ms at most, STS after {} ms", direct.latency.as_millis());
+        met(&mut text, aim, format!("{} ({share:.0} %)", micros(added)), share <= 15.0 || added <= 1_000.0);
+    }
+    let reused = figures.of(Work::VendReused).map(|reused| reused.crowd.per_second()).fold(0.0, f64::max);
+    met(
+        &mut text,
+        "more than 10,000 reused vends/s on two cores".to_owned(),
+        format!("{reused:.0}/s"),
+        reused > 10_000.0,
+    );
+    let idle = figures.memory.idle;
+    met(&mut text, "less than 40 MiB resident, idle".to_owned(), format!("{idle:.1} MiB"), idle < 40.0);
+    let first = milliseconds(figures.first_request());
+    met(&mut text, "first credentials within 150 ms of the start".to_owned(), format!("{first:.0} ms"), first < 150.0);
+    if let (Some(least), Some(most)) = (figures.growth.first(), figures.growth.last()) {
+        let p50 = |growth: &Growth| growth.many.percentile_us(50.0);
+        let grown = (p50(most) / p50(least) - 1.0) * 100.0;
+        let aim = format!("no growth from {} to {} connectors", least.connectors, most.connectors);
+        met(&mut text, aim, format!("{grown:+.1} %"), grown < NOISE);
+    }
+    let [first, .., last] = &figures.first_requests[..] else { return text };
+    let _ = writeln!(
+        text,
+        "\nStarts took {:.0} to {:.0} ms. Resident under load: {:.1} MiB at its end, {:.1} MiB at most.",
+        milliseconds(*first),
+        milliseconds(*last),
+        figures.memory.loaded,
+        figures.memory.peak,
+    );
+    text
+}
+
+fn growth(figures: &Figures) -> String {
+    let mut text = format!(
+        "\n| connectors | vend reused, {MANY_GROUPS} groups: p50 | p99 | {FEW_GROUPS} groups: p50 | p99 | list, {FEW_GROUPS} groups: p50 \
+         | first start | first credentials after a later start | resident, idle |\n\
+         |---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+    );
+    for growth in &figures.growth {
+        let Growth { connectors, first_start, first_request, idle_mib, many, few, list } = growth;
+        let [p50, p99] = [50.0, 99.0].map(|percentile| move |sample: &Sample| micros(sample.percentile_us(percentile)));
+        line(
+            &mut text,
+            &[
+                connectors.to_string(),
+                p50(many),
+                p99(many),
+                p50(few),
+                p99(few),
+                p50(list),
+                seconds(*first_start),
+                seconds(*first_request),
+                format!("{idle_mib:.1} MiB"),
+            ],
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nOne request after the other. {PEOPLE} people in {FEW_GROUPS} groups are signed in, and one in {MANY_GROUPS}."
+    );
+    text
+}
+
+fn name(work: Work) -> &'static str {
+    match work {
+        Work::Direct => "direct call",
+        Work::VendUncached => "vend, uncached",
+        Work::VendReused => "vend, reused",
+        Work::SignIn => "sign-in (argon2)",
+    }
+}
+
+fn met(text: &mut String, aim: String, measured: String, is_met: bool) {
+    line(text, &[aim, measured, if is_met { "met".to_owned() } else { "**not met**".to_owned() }]);
+}
+
+fn line(text: &mut String, cells: &[String]) {
+    text.push_str("| ");
+    text.push_str(&cells.join(" | "));
+    text.push_str(" |\n");
+}
+
+fn micros(micros: f64) -> String {
+    if micros >= 10_000.0 { format!("{:.1} ms", micros / 1e3) } else { format!("{micros:.0} µs") }
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{:.0} ms", milliseconds(duration))
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// Two runs on the same machine differ by that much, in percent.
+const NOISE: f64 = 5.0;

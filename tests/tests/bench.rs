@@ -1,0 +1,68 @@
+//! The bench in its quickest form: it runs through, measures something everywhere, and writes what others read. Not a word on speed.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use serde_json::Value;
+use tests::brokerd::program;
+use tests::process::new_folder;
+use tests::{ended, environment};
+
+#[test]
+fn the_bench_measures_everything_and_writes_it_down() {
+    let folder = new_folder();
+    let json = folder.path().join("figures.json");
+    let mut command = environment::command(program("bench"));
+    command.args(["--quick", "--concurrency", "4", "--json"]).arg(&json).arg("--folder").arg(folder.path());
+    // A proxy that is not there must not matter: everything is on this machine.
+    command.env("http_proxy", "http://127.0.0.1:9");
+    let table = ended::run("bench", command, "").succeeded();
+    for row in ["direct call", "vend, uncached", "vend, reused", "sign-in", "more than 10,000 reused vends/s"] {
+        assert!(table.contains(row), "{row} is not in\n{table}");
+    }
+
+    let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let mut keys: Vec<&str> = figures.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "direct",
+            "first_request_ms",
+            "growth",
+            "rss_idle_mib",
+            "rss_loaded_mib",
+            "sign_in",
+            "vend_reused",
+            "vend_uncached"
+        ]
+    );
+    for work in ["direct", "vend_uncached", "vend_reused", "sign_in"] {
+        let series = &figures[work];
+        assert_eq!(series["latency_ms"], serde_json::json!([0, 20]), "{work}");
+        for list in ["requests_per_s", "p50_us", "p99_us"] {
+            let values: Vec<f64> = serde_json::from_value(series[list].clone()).unwrap();
+            assert!(values.len() == 2 && values.iter().all(|value| *value > 0.0), "{work}, {list}: {values:?}");
+        }
+        for (p50, p99) in numbers(&series["p50_us"]).zip(numbers(&series["p99_us"])) {
+            assert!(p50 <= p99, "{work}: {p50} {p99}");
+        }
+    }
+    for work in ["direct", "vend_uncached"] {
+        let late = numbers(&figures[work]["p50_us"]).nth(1).unwrap();
+        assert!(late >= 20_000.0, "{work} waits for AWS, which takes 20 ms: {late}");
+    }
+    let connectors: Vec<u64> =
+        figures["growth"].as_array().unwrap().iter().map(|point| point["connectors"].as_u64().unwrap()).collect();
+    assert_eq!(connectors, [10, 100]);
+    for number in [&figures["rss_idle_mib"], &figures["rss_loaded_mib"], &figures["first_request_ms"]]
+        .into_iter()
+        .chain(figures["growth"].as_array().unwrap().iter().flat_map(|point| [&point["p50_us"], &point["p99_us"]]))
+    {
+        assert!(number.as_f64().unwrap() > 0.0, "{figures}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the figures is left behind");
+}
+
+fn numbers(list: &Value) -> impl Iterator<Item = f64> {
+    list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap())
+}
