@@ -1,6 +1,6 @@
 //! A store of a story's own, on each engine; and the hands of somebody who has the database and nothing else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use broker_core::access_key::{AccessKey, KeyHealth};
@@ -117,10 +117,7 @@ impl Storehouse {
     pub async fn hands(&self) -> Hands {
         match &self.place {
             Place::Memory => panic!("nobody else reaches into the memory of a process"),
-            Place::File(_) => {
-                let file = self.file();
-                Hands::Sqlite(SqliteConnection::connect(file.to_str().unwrap()).await.unwrap())
-            }
+            Place::File(_) => Hands::of_sqlite(&self.file()).await,
             Place::Postgres(url) => Hands::Postgres(PgConnection::connect(url.as_str()).await.unwrap()),
         }
     }
@@ -131,6 +128,11 @@ impl Storehouse {
 }
 
 impl Hands {
+    /// Those of somebody who has the file.
+    pub async fn of_sqlite(file: &Path) -> Self {
+        Self::Sqlite(SqliteConnection::connect(file.to_str().unwrap()).await.unwrap())
+    }
+
     /// Runs a statement; says how many rows it changed.
     pub async fn run(&mut self, sql: &str) -> u64 {
         self.try_run(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))

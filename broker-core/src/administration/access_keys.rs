@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::proof::owner_of;
 use super::{Administration, NotProved, Proof};
 use crate::access_key::{AccessKey, CannotServe, KeyDetails, KeyHealth, KeyOwner};
-use crate::catalog::{Difference, difference, written};
+use crate::catalog::{Difference, REPAIRED, difference, written};
 use crate::connector::{Connector, ManagedBy};
 use crate::id::AccessKeyId;
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::permission::Administrator;
-use crate::store::{Store, StoreError};
+use crate::store::{Damage, Store, StoreError};
 use crate::trail::{Action, TrailError, Vec1};
 use crate::vault::SealBroken;
 
@@ -30,6 +30,10 @@ pub enum AccessKeyError {
     Unknown(AccessKeyName),
     #[error("there is an access key called `{0}` already: take another name, or replace that one")]
     Taken(AccessKeyName),
+    #[error(
+        "the row of access key `{0}` is out of service: `brokerd key list` says why; put a good key there with `brokerd key add`, or in the connectors file if it is described there"
+    )]
+    Damaged(AccessKeyName),
     #[error("access key `{0}` belongs to the connectors file: change it there, then apply the file")]
     ReadOnly(AccessKeyName),
     #[error("access key `{name}` is used by {}: give them another key first", listed(.connectors))]
@@ -54,7 +58,7 @@ pub enum AccessKeyError {
 }
 
 impl Administration {
-    /// Takes in a key under a name that is free.
+    /// Takes in a key under a name that is free, or that a row has which does not prove to be ours: then it takes that row's place.
     pub async fn add_access_key(
         &self,
         new: NewAccessKey,
@@ -63,8 +67,13 @@ impl Administration {
     ) -> Result<AccessKey, AccessKeyError> {
         let NewAccessKey { name, details, secret } = new;
         whole(&secret)?;
-        if self.find_access_key(&name).await?.is_some() {
+        let stored = self.store.all_access_keys().await?;
+        if stored.good.iter().any(|key| key.name == name) {
             return Err(AccessKeyError::Taken(name));
+        }
+        let damaged = stored.damaged.into_iter().find(|row| row.is_called(name.as_str()));
+        if damaged.as_ref().is_some_and(|row| row.damage == Damage::Unreadable) {
+            return Err(AccessKeyError::Damaged(name));
         }
         let owner = match proof {
             Proof::Required(sts, deadline) => Some(owner_of(sts, deadline, &details, &secret).await?),
@@ -85,7 +94,11 @@ impl Administration {
         let mut fields = difference(&Value::Null, &written(&key.details));
         fields.note_secret();
         let entry = by.did(Action::AccessKeyAdded).changes(about(&key.name, &fields));
-        let committed = self.trail.commit(vec![self.store.add_access_key(&key)?], Vec1::new(entry)).await;
+        let (change, entry) = match &damaged {
+            None => (self.store.add_access_key(&key)?, entry),
+            Some(row) => (self.store.repair_access_key(&key, row)?, entry.reason(&REPAIRED)),
+        };
+        let committed = self.trail.commit(vec![change], Vec1::new(entry)).await;
         committed.map_err(|error| of_commit(error, &key.name))?;
         Ok(key)
     }
@@ -157,7 +170,11 @@ impl Administration {
     }
 
     async fn changeable_access_key(&self, name: &AccessKeyName) -> Result<AccessKey, AccessKeyError> {
-        match self.find_access_key(name).await? {
+        let stored = self.store.all_access_keys().await?;
+        match stored.good.into_iter().find(|key| key.name == *name) {
+            None if stored.damaged.iter().any(|row| row.is_called(name.as_str())) => {
+                Err(AccessKeyError::Damaged(name.clone()))
+            }
             None => Err(AccessKeyError::Unknown(name.clone())),
             Some(key) => match key.managed_by {
                 ManagedBy::File => Err(AccessKeyError::ReadOnly(name.clone())),

@@ -1,7 +1,7 @@
 //! The connectors file becomes what is in service: planned, agreed to, and done as one change.
 
 use super::Administration;
-use crate::catalog::{Catalog, Plan, PlanError};
+use crate::catalog::{Catalog, Plan, PlanError, PlannedAction};
 use crate::permission::Administrator;
 use crate::store::StoreError;
 use crate::trail::TrailError;
@@ -20,7 +20,7 @@ pub enum ApplyError {
     #[error("someone else made changes meanwhile, and the plan is another one now: look at it again")]
     AnotherPlan,
     #[error(
-        "a name is taken each time: someone else makes changes all the while, or a row of that name in the store does not prove to be ours (the log has `alarm`): restore that row from a backup or delete it, then try again"
+        "someone else makes changes all the while, or a row that is out of service still uses a key that is to go: `brokerd apply --dry-run` names such rows (the log has `alarm`); restore or delete them, then try again"
     )]
     Contended,
     #[error(transparent)]
@@ -38,8 +38,11 @@ enum Attempt {
 impl Administration {
     /// What has to change for the store to say what the file says.
     pub async fn plan(&self, catalog: &Catalog) -> Result<Plan, ApplyError> {
-        let (keys, connectors) = (self.store.access_keys().await?, self.store.connectors().await?);
-        Plan::of(catalog, &keys, &connectors, &self.vault).map_err(ApplyError::Plan)
+        let (keys, connectors) = (self.store.all_access_keys().await?, self.store.all_connectors().await?);
+        let tokens = self.store.all_service_tokens().await?;
+        let damaged = [keys.damaged, connectors.damaged, tokens.damaged].concat();
+        let plan = Plan::of(catalog, &keys.good, &connectors.good, &self.vault);
+        plan.and_then(|plan| plan.repairing(damaged)).map_err(ApplyError::Plan)
     }
 
     /// Does what somebody has seen and agreed to, or nothing. When others made changes meanwhile, it is done all the same as long as
@@ -78,7 +81,19 @@ impl Administration {
     }
 
     async fn attempt(&self, plan: &Plan, by: &Administrator) -> Result<(), Attempt> {
-        plan.apply(&self.store, &self.trail, by).await.map_err(|error| match error {
+        let applied = plan.apply(&self.store, &self.trail, by).await;
+        if applied.is_ok() {
+            for change in plan.changes().into_iter().filter(|change| change.action == PlannedAction::Repaired) {
+                let (kind, name) = (change.kind.as_str(), change.name);
+                tracing::error!(
+                    kind,
+                    name,
+                    alarm = "forged_row",
+                    "the connectors file took the place of a row that did not prove to be ours"
+                );
+            }
+        }
+        applied.map_err(|error| match error {
             // Somebody else changed a row, took a name, or began or ceased to use a key: it is to be looked at again.
             TrailError::Change(StoreError::Stale | StoreError::Taken | StoreError::InUse) => Attempt::Again,
             TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Database(_))) => {

@@ -4,6 +4,7 @@
 mod access_keys;
 mod apply;
 mod connectors;
+mod damaged;
 mod epochs;
 mod proof;
 mod prove_unproved;
@@ -20,6 +21,7 @@ use crate::vault::Vault;
 pub use access_keys::{AccessKeyError, NewAccessKey};
 pub use apply::ApplyError;
 pub use connectors::{ConnectorChangeError, SeenConnector};
+pub use damaged::DamagedRowError;
 pub use epochs::{EpochError, NewEpoch};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};

@@ -17,7 +17,7 @@ use crate::name::{AccessKeyName, ConnectorName, DirectoryName};
 
 #[doc(hidden)]
 pub use self::access_key::KeyFields;
-pub(crate) use self::plan::{Difference, difference, written};
+pub(crate) use self::plan::{Difference, REPAIRED, difference, written};
 pub use self::plan::{Plan, PlanError, PlannedAction, PlannedChange, PlannedKind};
 
 /// What the file's contents are checked against.

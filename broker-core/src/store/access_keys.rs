@@ -1,9 +1,8 @@
 //! Rows of access keys: sealed secret, details, and what AWS last said of them.
 
 use jiff::Timestamp;
-use sqlx::FromRow;
 
-use super::{Change, Rows, Store, StoreError, on, proves, readable};
+use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::clock::Millis;
 use crate::connector::ManagedBy;
@@ -13,12 +12,16 @@ use crate::vault::{Mac, Purpose, Sealed};
 impl Store {
     /// Every key that proves to be ours, in the order of names. One that does not is reported and out of service.
     pub async fn access_keys(&self) -> Result<Vec<AccessKey>, StoreError> {
+        Ok(self.all_access_keys().await?.good)
+    }
+
+    /// The same, and the rows that are out of service.
+    pub async fn all_access_keys(&self) -> Result<Found<AccessKey>, StoreError> {
         const SQL: &str = "SELECT id, name, generation, managed_by, details, sealed, mac, refused_at, refused_code
                            FROM access_keys ORDER BY name";
-        let rows = on!(&self.pool, pool => {
-            readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(Row::from_row))
-        });
-        Ok(rows.into_iter().filter_map(|row| self.access_key(row)).collect())
+        let rows: Found<Row> =
+            on!(&self.pool, pool => Found::of(Table::AccessKeys, &sqlx::query(SQL).fetch_all(pool).await?));
+        Ok(rows.proved(|row| self.access_key(row)))
     }
 
     /// Adds a key under a name that is free.
@@ -26,6 +29,16 @@ impl Store {
         const SQL: &str = "INSERT INTO access_keys (name, generation, managed_by, details, sealed, mac, id)
                            VALUES ($1, $2, $3, $4, $5, $6, $7)";
         self.write_access_key(SQL, key, None)
+    }
+
+    /// Puts a key in the place of a damaged row, whose id and contents are gone then; connectors go on naming it.
+    pub fn repair_access_key(&self, key: &AccessKey, damaged: &DamagedRow) -> Result<Change, StoreError> {
+        const SQL: &str =
+            "UPDATE access_keys SET name = $1, generation = $2, managed_by = $3, details = $4, sealed = $5,
+                           mac = $6, id = $7, refused_at = NULL, refused_code = NULL WHERE CAST(id AS TEXT) = $8";
+        let mut change = self.write_access_key(SQL, key, None)?;
+        change.values.push(damaged.id().into());
+        Ok(change)
     }
 
     /// Replaces a key, unless someone else changed it since `seen`; what AWS said of the old one is forgotten.
@@ -84,16 +97,16 @@ impl Store {
         Ok(Change { sql, values, rows: Rows::One, announces: true })
     }
 
-    fn access_key(&self, row: Row) -> Option<AccessKey> {
+    fn access_key(&self, row: Row) -> Result<AccessKey, DamagedRow> {
         let (id, name, generation, managed_by, details, sealed, mac, refused_at, refused_code) = row;
         let expected = self.access_key_mac(&id, &name, generation, &managed_by, &details, &sealed);
         if !proves("access_keys", &id, &expected, &mac) {
-            return None;
+            return Err(DamagedRow::new(Table::AccessKeys, Damage::NotOurs, &id, &name));
         }
         let parsed = || -> Option<AccessKey> {
             Some(AccessKey {
                 id: id.parse().ok()?,
-                name: name.try_into().ok()?,
+                name: name.clone().try_into().ok()?,
                 generation,
                 managed_by: serde_json::from_str::<ManagedBy>(&managed_by).ok()?,
                 details: serde_json::from_str(&details).ok()?,
@@ -101,11 +114,10 @@ impl Store {
                 health: KeyHealth { refused: refused_at.map(|at| Timestamp::from(Millis(at))).zip(refused_code) },
             })
         };
-        let key = parsed();
-        if key.is_none() {
+        parsed().ok_or_else(|| {
             tracing::error!(table = "access_keys", row = %id, "a row cannot be read by this release and is out of service");
-        }
-        key
+            DamagedRow::new(Table::AccessKeys, Damage::Unreadable, &id, &name)
+        })
     }
 
     fn access_key_mac(

@@ -1,9 +1,7 @@
 //! Rows of connectors.
 
-use sqlx::FromRow;
-
 use super::access_keys::encode;
-use super::{Change, Rows, Store, StoreError, on, proves, readable};
+use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
 use crate::connector::Connector;
 use crate::id::ConnectorId;
 use crate::vault::{Mac, Purpose};
@@ -11,11 +9,15 @@ use crate::vault::{Mac, Purpose};
 impl Store {
     /// Every connector that proves to be ours, in the order of names. One that does not is reported and out of service.
     pub async fn connectors(&self) -> Result<Vec<Connector>, StoreError> {
+        Ok(self.all_connectors().await?.good)
+    }
+
+    /// The same, and the rows that are out of service.
+    pub async fn all_connectors(&self) -> Result<Found<Connector>, StoreError> {
         const SQL: &str = "SELECT id, name, revision, managed_by, spec, mac FROM connectors ORDER BY name";
-        let rows = on!(&self.pool, pool => {
-            readable("connectors", sqlx::query(SQL).fetch_all(pool).await?.iter().map(Row::from_row))
-        });
-        Ok(rows.into_iter().filter_map(|row| self.connector(row)).collect())
+        let rows: Found<Row> =
+            on!(&self.pool, pool => Found::of(Table::Connectors, &sqlx::query(SQL).fetch_all(pool).await?));
+        Ok(rows.proved(|row| self.connector(row)))
     }
 
     /// Adds a connector under a name that is free.
@@ -23,6 +25,15 @@ impl Store {
         const SQL: &str = "INSERT INTO connectors (name, revision, managed_by, access_key, spec, mac, id)
                            VALUES ($1, $2, $3, $4, $5, $6, $7)";
         self.write_connector(SQL, connector, None)
+    }
+
+    /// Puts a connector in the place of a damaged row, whose id and contents are gone then.
+    pub fn repair_connector(&self, connector: &Connector, damaged: &DamagedRow) -> Result<Change, StoreError> {
+        const SQL: &str = "UPDATE connectors SET name = $1, revision = $2, managed_by = $3, access_key = $4, spec = $5,
+                           mac = $6, id = $7 WHERE CAST(id AS TEXT) = $8";
+        let mut change = self.write_connector(SQL, connector, None)?;
+        change.values.push(damaged.id().into());
+        Ok(change)
     }
 
     /// Replaces a connector, unless someone else changed it since `seen`.
@@ -61,25 +72,24 @@ impl Store {
         Ok(Change { sql, values, rows: Rows::One, announces: true })
     }
 
-    fn connector(&self, (id, name, revision, managed_by, spec, mac): Row) -> Option<Connector> {
+    fn connector(&self, (id, name, revision, managed_by, spec, mac): Row) -> Result<Connector, DamagedRow> {
         let expected = self.connector_mac(&id, &name, revision, &managed_by, &spec);
         if !proves("connectors", &id, &expected, &mac) {
-            return None;
+            return Err(DamagedRow::new(Table::Connectors, Damage::NotOurs, &id, &name));
         }
         let parsed = || -> Option<Connector> {
             Some(Connector {
                 id: id.parse().ok()?,
-                name: name.try_into().ok()?,
+                name: name.clone().try_into().ok()?,
                 revision,
                 managed_by: serde_json::from_str(&managed_by).ok()?,
                 spec: serde_json::from_str(&spec).ok()?,
             })
         };
-        let connector = parsed();
-        if connector.is_none() {
+        parsed().ok_or_else(|| {
             tracing::error!(table = "connectors", row = %id, "a row cannot be read by this release and is out of service");
-        }
-        connector
+            DamagedRow::new(Table::Connectors, Damage::Unreadable, &id, &name)
+        })
     }
 
     fn connector_mac(&self, id: &str, name: &str, revision: i64, managed_by: &str, spec: &str) -> Mac {

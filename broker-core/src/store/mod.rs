@@ -3,6 +3,7 @@
 mod access_keys;
 mod change;
 mod connectors;
+mod damaged;
 mod epochs;
 mod installation;
 mod lock;
@@ -22,6 +23,7 @@ use crate::vault::{Mac, Seals};
 
 pub use change::Change;
 use change::Rows;
+pub use damaged::{Damage, DamagedRow, Found, Table};
 pub use epochs::StoredEpoch;
 pub use lock::{DaemonLock, LockError};
 pub use open::{Location, OpenError, Opened};

@@ -1,9 +1,7 @@
 //! Rows of service tokens. Revoking deletes the row: nobody can make one like it without the installation's secret.
 
-use sqlx::FromRow;
-
 use super::access_keys::encode;
-use super::{Change, Rows, Store, StoreError, on, proves, readable};
+use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
 use crate::clock::Millis;
 use crate::epoch::Epoch;
 use crate::id::ServiceTokenId;
@@ -35,13 +33,17 @@ impl Store {
 
     /// All of them, in the order of names.
     pub async fn service_tokens(&self) -> Result<Vec<ServiceToken>, StoreError> {
+        Ok(self.all_service_tokens().await?.good)
+    }
+
+    /// The same, and the rows that are out of service.
+    pub async fn all_service_tokens(&self) -> Result<Found<ServiceToken>, StoreError> {
         const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch
                            FROM service_tokens ORDER BY name";
         let present = self.epoch().await?;
-        let rows = on!(&self.pool, pool => {
-            readable("service_tokens", sqlx::query(SQL).fetch_all(pool).await?.iter().map(Row::from_row))
-        });
-        Ok(rows.into_iter().filter_map(|row| self.read_service_token(row, present)).collect())
+        let rows: Found<Row> =
+            on!(&self.pool, pool => Found::of(Table::ServiceTokens, &sqlx::query(SQL).fetch_all(pool).await?));
+        Ok(rows.proved(|row| self.read_service_token(row, present)))
     }
 
     /// Adds a token under a name that is free.
@@ -77,7 +79,7 @@ impl Store {
         let row: Option<Row> =
             on!(&self.pool, pool => sqlx::query_as(READ).bind(id.to_string()).fetch_optional(pool).await)?;
         let Some(row) = row else { return Ok(None) };
-        let Some(token) = self.read_service_token(row.clone(), present) else { return Ok(None) };
+        let Ok(token) = self.read_service_token(row.clone(), present) else { return Ok(None) };
         let (id, name, hash, terms, created_at, expires_at, _, seen, _) = row;
         let mac = self.service_token_mac(&id, &name, &hash, &terms, [created_at, expires_at], present);
         let values = vec![id.into(), present.number().into(), mac.as_slice().into(), seen.as_slice().into()];
@@ -106,20 +108,20 @@ impl Store {
         let (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch, present, epoch_mac) = row;
         let present = self.proved_epoch(present, epoch_mac.as_deref())?;
         let row = (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch);
-        Ok(self.read_service_token(row, present))
+        Ok(self.read_service_token(row, present).ok())
     }
 
-    fn read_service_token(&self, row: Row, present: Epoch) -> Option<ServiceToken> {
+    fn read_service_token(&self, row: Row, present: Epoch) -> Result<ServiceToken, DamagedRow> {
         let (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch) = row;
         let epoch = Epoch::from_number(epoch);
         let expected = self.service_token_mac(&id, &name, &token, &terms, [created_at, expires_at], epoch);
         if !proves("service_tokens", &id, &expected, &mac) {
-            return None;
+            return Err(DamagedRow::new(Table::ServiceTokens, Damage::NotOurs, &id, &name));
         }
         let parsed = || -> Option<ServiceToken> {
             Some(ServiceToken {
                 id: id.parse().ok()?,
-                name: name.try_into().ok()?,
+                name: name.clone().try_into().ok()?,
                 terms: serde_json::from_str(&terms).ok()?,
                 created_at: Millis(created_at).into(),
                 expires_at: Millis(expires_at).into(),
@@ -128,11 +130,10 @@ impl Store {
                 awaits_confirmation: epoch != present,
             })
         };
-        let token = parsed();
-        if token.is_none() {
+        parsed().ok_or_else(|| {
             tracing::error!(table = "service_tokens", row = %id, "a row cannot be read by this release and is out of service");
-        }
-        token
+            DamagedRow::new(Table::ServiceTokens, Damage::Unreadable, &id, &name)
+        })
     }
 
     fn service_token_mac(&self, id: &str, name: &str, token: &[u8], terms: &str, times: [i64; 2], epoch: Epoch) -> Mac {

@@ -12,6 +12,7 @@ mod rekey;
 mod serve;
 mod token;
 
+mod damaged;
 mod failure;
 mod operator;
 mod output;

@@ -1,6 +1,6 @@
 //! The connectors file becomes what is in service.
 
-use broker_core::administration::{ApplyError, Proof};
+use broker_core::administration::{AccessKeyError, ApplyError, DamagedRowError, Proof};
 use broker_core::catalog::{self, Catalog, Context};
 use broker_core::file::Environment;
 use broker_core::name::DirectoryName;
@@ -81,6 +81,71 @@ tests::where_others_reach_in! {
         let (one, two, three) = tokio::join!(apply(), apply(), apply());
         assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?} {two:?} {three:?}");
         assert_eq!(office.records(Action::ConnectorAdded).await.len(), 2);
+    }
+
+    async fn the_file_takes_the_place_of_rows_that_are_not_ours(house: Storehouse) {
+        let office = Office::open(&house).await;
+        let file = Desk::new().read(&["a", "b"], 3600);
+        office.administration.apply_unattended(&file, &by()).await.unwrap();
+        let before = office.store.connectors().await.unwrap();
+        let mut hands = house.hands().await;
+        for statement in [
+            "UPDATE access_keys SET generation = generation + 1",
+            "UPDATE connectors SET revision = revision + 1 WHERE name = 'a'",
+            "UPDATE connectors SET name = 'evil' WHERE name = 'b'",
+        ] {
+            hands.run(statement).await;
+        }
+        assert!(office.names().await.is_empty());
+        let plan = office.administration.plan(&file).await.unwrap();
+        let text = plan.to_string();
+        for line in [
+            "! access_key main: repaired",
+            "! connector a: repaired",
+            "+ connector b:",
+            "1 to add, 0 to change, 0 to remove, 0 unchanged, 2 to repair",
+            "warning: connectors `evil` is out of service",
+        ] {
+            assert!(text.contains(line), "`{line}` is not in\n{text}");
+        }
+        office.administration.apply(&file, plan, &by()).await.unwrap();
+        assert_eq!(office.names().await, ["a", "b"]);
+        let after = office.store.connectors().await.unwrap();
+        assert!(after.iter().all(|new| before.iter().all(|old| old.id != new.id)), "what was bound to a row is bound to nothing");
+        let repaired = |records: Vec<serde_json::Value>| {
+            records.into_iter().filter(|record| record["reason"].to_string().contains("did not prove to be ours")).count()
+        };
+        assert_eq!(repaired(office.records(Action::ConnectorAdded).await), 1);
+        assert_eq!(repaired(office.records(Action::AccessKeyAdded).await), 1);
+        let left = office.administration.plan(&file).await.unwrap();
+        assert!(left.is_empty() && left.left_damaged().len() == 1, "{left}");
+
+        // With nobody there, and by nodes that start at once.
+        hands.run("UPDATE connectors SET revision = revision + 1 WHERE name = 'a'").await;
+        let by = by();
+        let apply = || office.administration.apply_unattended(&file, &by);
+        let (one, two) = tokio::join!(apply(), apply());
+        assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
+        assert_eq!(office.names().await, ["a", "b"]);
+        assert_eq!(repaired(office.records(Action::ConnectorAdded).await), 2);
+    }
+
+    async fn an_operators_damaged_key_is_put_right_by_adding_it_again(house: Storehouse) {
+        let office = Office::open(&house).await;
+        office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
+        office.connector("deploy", "main", "user").await;
+        house.hands().await.run("UPDATE access_keys SET generation = 9").await;
+        let replaced =
+            office.administration.replace_access_key(new_key("main", MAIN, SECRET), None, Proof::Skipped, &by()).await;
+        assert!(matches!(replaced, Err(AccessKeyError::Damaged(_))), "{replaced:?}");
+        let row = office.administration.damaged_rows().await.unwrap().remove(0);
+        let removed = office.administration.remove_damaged(&row, &by()).await;
+        assert!(matches!(removed, Err(DamagedRowError::InUse)), "{removed:?}");
+        office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
+        assert_eq!(office.key("main").await.unwrap().generation, 1);
+        assert!(office.administration.damaged_rows().await.unwrap().is_empty());
+        let records = office.records(Action::AccessKeyAdded).await;
+        assert!(records[1]["reason"].as_str().unwrap().contains("did not prove to be ours"), "{records:?}");
     }
 
     async fn what_the_api_owns_is_not_taken_over(house: Storehouse) {

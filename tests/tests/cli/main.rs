@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod applying;
+mod damaged;
 mod files;
 mod keys;
 mod passwords;

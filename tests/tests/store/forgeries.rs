@@ -1,9 +1,9 @@
 //! Somebody who has the database and nothing else can put rows out of service, and cannot put any in.
 
-use broker_core::store::Store;
+use broker_core::store::{Damage, Store, StoreError};
 use broker_core::vault::Purpose;
 use secrecy::ExposeSecret;
-use tests::stores::{Hands, Storehouse, access_key};
+use tests::stores::{Hands, Storehouse, access_key, connector};
 use tests::where_others_reach_in;
 
 use crate::{Desk, service_tokens, sessions};
@@ -160,6 +160,83 @@ where_others_reach_in! {
         .await;
         assert_eq!(other.connectors().await, ["deploy"]);
         assert!(desk.connectors().await.is_empty());
+    }
+
+    async fn damaged_rows_are_found_by_what_stands_in_them_and_can_be_taken_away(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        desk.connector("forged-0").await;
+        desk.connector("kept").await;
+        for name in ["forged-1", "kept"] {
+            let (token, hash) = service_tokens::token(&desk.store, name);
+            desk.commit(vec![desk.store.add_service_token(&token, &hash).unwrap()]).await.unwrap();
+        }
+        let mut hands = house.hands().await;
+        let statements = [
+            "UPDATE connectors SET revision = 7, name = 'a\u{1b}[2J\u{202e}b' WHERE name = '{}'",
+            "UPDATE service_tokens SET id = 'no id at all', terms = 'no JSON' WHERE name = '{}'",
+        ];
+        let only_sqlite = ["UPDATE access_keys SET generation = 'no number', id = x'0102', name = 'forged-2' WHERE name <> '{}'"];
+        if house.is_sqlite() {
+            // SQLite lets whoever asks for it break its own rules.
+            hands.run("PRAGMA foreign_keys = OFF").await;
+        }
+        forge(&house, &mut hands, &statements, &only_sqlite).await;
+        let found = desk.store.damaged_rows().await.unwrap();
+        let shown: Vec<_> = found.iter().map(|row| (row.table.as_str(), row.shown_name())).collect();
+        let mut expected = vec![("connectors", "a\u{fffd}[2J\u{fffd}b".to_owned()), ("service_tokens", "forged-1".to_owned())];
+        if house.is_sqlite() {
+            expected.insert(0, ("access_keys", "forged-2".to_owned()));
+        }
+        assert_eq!(shown, expected);
+        assert!(found.iter().all(|row| row.damage == Damage::NotOurs));
+        assert!(found.iter().any(|row| row.is_meant_by("no id at all") || row.shown_id() == "no\u{fffd}id\u{fffd}at\u{fffd}all"));
+
+        for row in &found {
+            desk.commit(vec![Store::remove_damaged(row)]).await.unwrap();
+            assert_eq!(desk.commit(vec![Store::remove_damaged(row)]).await.unwrap_err().to_string(), StoreError::Stale.to_string());
+        }
+        assert!(desk.store.damaged_rows().await.unwrap().is_empty());
+        assert_eq!(desk.connectors().await, ["kept"]);
+        assert_eq!(desk.store.service_tokens().await.unwrap().len(), 1);
+    }
+
+    async fn ours_takes_the_place_of_a_damaged_row_under_an_id_of_its_own(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        let before = desk.connector("deploy").await;
+        let mut hands = house.hands().await;
+        // The key is named by a connector all the while.
+        for statement in ["UPDATE access_keys SET generation = 9", "UPDATE connectors SET revision = 9"] {
+            hands.run(statement).await;
+        }
+        let found = desk.store.damaged_rows().await.unwrap();
+        let (key, connector) = (access_key(&desk.opened, "main"), connector("deploy", "main"));
+        let refused = desk.commit(vec![Store::remove_damaged(&found[0])]).await;
+        assert!(matches!(refused, Err(StoreError::InUse)), "{refused:?}");
+        let changes = vec![
+            desk.store.repair_access_key(&key, &found[0]).unwrap(),
+            desk.store.repair_connector(&connector, &found[1]).unwrap(),
+        ];
+        desk.commit(changes).await.unwrap();
+        assert!(desk.store.damaged_rows().await.unwrap().is_empty());
+        let (keys, connectors) = (desk.store.access_keys().await.unwrap(), desk.store.connectors().await.unwrap());
+        assert_eq!((keys[0].id, keys[0].generation), (key.id, 1));
+        assert_eq!((connectors[0].id, connectors[0].revision), (connector.id, 1));
+        assert_ne!(connectors[0].id, before.id);
+    }
+
+    async fn a_row_that_is_ours_but_of_a_newer_release_is_not_taken_for_forged(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        let newer = desk.connector("newer").await;
+        let spec = r#"{"of":"a newer release"}"#;
+        let mac = desk.store.seals().mac(
+            Purpose::Row,
+            &[b"connectors", newer.id.to_string().as_bytes(), b"newer", &1_i64.to_be_bytes(), br#""api""#, spec.as_bytes()],
+        );
+        let mac = hex::encode(mac);
+        let mac = if house.is_sqlite() { format!("x'{mac}'") } else { format!(r"'\x{mac}'") };
+        house.hands().await.run(&format!("UPDATE connectors SET spec = '{spec}', mac = {mac}, managed_by = '\"api\"'")).await;
+        let found = desk.store.damaged_rows().await.unwrap();
+        assert_eq!(found.iter().map(|row| row.damage).collect::<Vec<_>>(), [Damage::Unreadable]);
     }
 
     async fn an_alarm_is_raised_for_a_forged_row(house: Storehouse) {

@@ -1,6 +1,6 @@
 //! The plan as changes of rows, and as what the trail records of them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::difference::{difference, written};
 use super::{Plan, Steps};
@@ -27,6 +27,8 @@ pub enum PlannedKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlannedAction {
     Added,
+    /// Put in the place of a row that did not prove to be ours.
+    Repaired,
     Changed,
     Removed,
 }
@@ -42,8 +44,11 @@ impl Plan {
 
     /// In an order in which no connector is ever without its key.
     pub fn to_changes(&self, store: &Store) -> Result<Vec<Change>, StoreError> {
-        let Self { keys, connectors } = self;
+        let Self { keys, connectors, left_damaged: _ } = self;
         let mut changes = Vec::new();
+        for (key, row) in &keys.repaired {
+            changes.push(store.repair_access_key(key, row)?);
+        }
         for key in &keys.added {
             changes.push(store.add_access_key(key)?);
         }
@@ -52,6 +57,9 @@ impl Plan {
         }
         for connector in &connectors.removed {
             changes.push(Store::remove_connector(connector.id, connector.revision));
+        }
+        for (connector, row) in &connectors.repaired {
+            changes.push(store.repair_connector(connector, row)?);
         }
         for step in &connectors.changed {
             changes.push(store.replace_connector(&step.new, step.seen)?);
@@ -79,6 +87,10 @@ impl Plan {
     pub fn entries(&self, by: &Administrator) -> Vec<Entry> {
         let entry = |change: PlannedChange| {
             let entry = by.did(change.trail_action());
+            let entry = match change.action {
+                PlannedAction::Repaired => entry.reason(&REPAIRED),
+                PlannedAction::Added | PlannedAction::Changed | PlannedAction::Removed => entry,
+            };
             let mut changes = change.changes;
             match change.kind {
                 // A record has no field for the key's name.
@@ -93,13 +105,23 @@ impl Plan {
     }
 }
 
+impl PlannedKind {
+    /// As the plan calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessKey => "access_key",
+            Self::Connector => "connector",
+        }
+    }
+}
+
 impl PlannedChange {
     fn trail_action(&self) -> Action {
         match (self.kind, self.action) {
-            (PlannedKind::AccessKey, PlannedAction::Added) => Action::AccessKeyAdded,
+            (PlannedKind::AccessKey, PlannedAction::Added | PlannedAction::Repaired) => Action::AccessKeyAdded,
             (PlannedKind::AccessKey, PlannedAction::Changed) => Action::AccessKeyChanged,
             (PlannedKind::AccessKey, PlannedAction::Removed) => Action::AccessKeyRemoved,
-            (PlannedKind::Connector, PlannedAction::Added) => Action::ConnectorAdded,
+            (PlannedKind::Connector, PlannedAction::Added | PlannedAction::Repaired) => Action::ConnectorAdded,
             (PlannedKind::Connector, PlannedAction::Changed) => Action::ConnectorChanged,
             (PlannedKind::Connector, PlannedAction::Removed) => Action::ConnectorRemoved,
         }
@@ -117,10 +139,18 @@ fn of<T>(
         .added
         .iter()
         .map(|thing| change(PlannedAction::Added, thing, difference(&Value::Null, &fields(thing)).to_json()));
+    let repaired = steps.repaired.iter().map(|(thing, row)| {
+        let mut fields = difference(&Value::Null, &fields(thing)).to_json();
+        fields.insert("damaged_row".to_owned(), json!({ "from": row.shown_id() }));
+        change(PlannedAction::Repaired, thing, fields)
+    });
     let changed = steps.changed.iter().map(|step| change(PlannedAction::Changed, &step.new, step.difference.to_json()));
     let removed = steps
         .removed
         .iter()
         .map(|thing| change(PlannedAction::Removed, thing, difference(&fields(thing), &Value::Null).to_json()));
-    added.chain(changed).chain(removed).collect()
+    added.chain(repaired).chain(changed).chain(removed).collect()
 }
+
+/// Why something was added under a name that was taken.
+pub(crate) const REPAIRED: &str = "it took the place of a row that did not prove to be ours";

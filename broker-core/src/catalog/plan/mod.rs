@@ -13,8 +13,10 @@ use super::{Catalog, FileConnector, FileKey};
 use crate::access_key::{AccessKey, KeyDetails, KeyHealth};
 use crate::connector::{Connector, ManagedBy};
 use crate::id::{AccessKeyId, ConnectorId};
+use crate::store::{Damage, DamagedRow, Table};
 use crate::vault::{SealBroken, Vault};
 
+pub(crate) use self::apply::REPAIRED;
 pub use self::apply::{PlannedAction, PlannedChange, PlannedKind};
 
 /// The way from the store to the file: keys and connectors of the file alone; what the API manages is not touched.
@@ -22,6 +24,8 @@ pub use self::apply::{PlannedAction, PlannedChange, PlannedKind};
 pub struct Plan {
     keys: Steps<AccessKey>,
     connectors: Steps<Connector>,
+    /// Rows out of service that nothing in the file takes the place of.
+    left_damaged: Vec<DamagedRow>,
 }
 
 /// Why there is no way. Nothing has been changed.
@@ -37,12 +41,18 @@ pub enum PlanError {
     ConnectorOfTheApi { name: String, line: u32 },
     #[error("the secret of access key `{name}` could not be sealed")]
     Seal { name: String },
+    #[error(
+        "`{name}` stands in the store as a newer release of brokerd wrote it, and this release cannot read it: apply the file with the newer one"
+    )]
+    Unreadable { name: String },
 }
 
 /// What happens to one kind of thing.
 #[derive(Debug)]
 struct Steps<T> {
     added: Vec<T>,
+    /// What takes the place of a row that does not prove to be ours.
+    repaired: Vec<(T, DamagedRow)>,
     changed: Vec<Changed<T>>,
     removed: Vec<T>,
     unchanged: usize,
@@ -67,7 +77,28 @@ impl Plan {
         let mut errors = Vec::new();
         let keys = keys(&catalog.access_keys, current_keys, vault, &mut errors);
         let connectors = connectors(&catalog.connectors, current_connectors, &mut errors);
-        if errors.is_empty() { Ok(Self { keys, connectors }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { keys, connectors, left_damaged: Vec::new() }) } else { Err(errors) }
+    }
+
+    /// The same where rows are out of service: what the file adds under the name of a row that is not ours takes its place, for the
+    /// file is the operator's and the row is anybody's. It gets an id of its own, so that nothing that was bound to the row is bound
+    /// to it.
+    pub fn repairing(mut self, damaged: Vec<DamagedRow>) -> Result<Self, Vec<PlanError>> {
+        let mut errors = Vec::new();
+        for row in damaged {
+            let left = match row.table {
+                Table::AccessKeys => self.keys.repair(row, |key| key.name.as_str(), &mut errors),
+                Table::Connectors => self.connectors.repair(row, |connector| connector.name.as_str(), &mut errors),
+                Table::ServiceTokens => Some(row),
+            };
+            self.left_damaged.extend(left);
+        }
+        if errors.is_empty() { Ok(self) } else { Err(errors) }
+    }
+
+    /// Rows out of service that the file does not mend, for whoever can.
+    pub fn left_damaged(&self) -> &[DamagedRow] {
+        &self.left_damaged
     }
 
     /// Whether the store says already what the file says.
@@ -79,20 +110,41 @@ impl Plan {
     /// least three. An empty or a wrong file looks like this.
     pub fn removes_all_or_most(&self) -> bool {
         let removed = self.connectors.removed.len();
-        let left = self.connectors.changed.len() + self.connectors.unchanged;
+        let left = self.connectors.changed.len() + self.connectors.unchanged + self.connectors.repaired.len();
         removed > 0 && left == 0 || removed >= 3 && removed > left
     }
 }
 
 impl<T> Steps<T> {
+    fn none() -> Self {
+        Self { added: Vec::new(), repaired: Vec::new(), changed: Vec::new(), removed: Vec::new(), unchanged: 0 }
+    }
+
     fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.repaired.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+impl<T> Steps<T> {
+    /// Turns what would be added under a damaged row's name into its repair; hands back the row that nothing is added for.
+    fn repair(
+        &mut self,
+        row: DamagedRow,
+        name: impl Fn(&T) -> &str,
+        errors: &mut Vec<PlanError>,
+    ) -> Option<DamagedRow> {
+        let Some(place) = self.added.iter().position(|new| row.is_called(name(new))) else { return Some(row) };
+        match row.damage {
+            Damage::NotOurs => self.repaired.push((self.added.remove(place), row)),
+            Damage::Unreadable => errors.push(PlanError::Unreadable { name: row.shown_name() }),
+        }
+        None
     }
 }
 
 fn keys(file: &[FileKey], current: &[AccessKey], vault: &Vault, errors: &mut Vec<PlanError>) -> Steps<AccessKey> {
     let by_name: HashMap<&str, &AccessKey> = current.iter().map(|key| (key.name.as_str(), key)).collect();
-    let mut steps = Steps { added: Vec::new(), changed: Vec::new(), removed: Vec::new(), unchanged: 0 };
+    let mut steps = Steps::none();
     for key in file {
         let name = key.name.as_str();
         let made = match by_name.get(name) {
@@ -150,7 +202,7 @@ fn sealed(
 
 fn connectors(file: &[FileConnector], current: &[Connector], errors: &mut Vec<PlanError>) -> Steps<Connector> {
     let by_name: HashMap<&str, &Connector> = current.iter().map(|known| (known.name.as_str(), known)).collect();
-    let mut steps = Steps { added: Vec::new(), changed: Vec::new(), removed: Vec::new(), unchanged: 0 };
+    let mut steps = Steps::none();
     for FileConnector { name, spec, line } in file {
         let made = |id, revision| Connector {
             id,

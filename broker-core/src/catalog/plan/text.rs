@@ -7,19 +7,25 @@ use serde_json::Value;
 use super::difference::{Difference, SECRET};
 use super::{Plan, Steps};
 use crate::connector::{Audience, Connector};
+use crate::store::Damage;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, connectors } = self;
+        let Self { keys, connectors, left_damaged } = self;
         for key in &keys.added {
             writeln!(f, "+ access_key {}: {} in {}", key.name, key.details.aws_key_id, key.details.region)?;
         }
+        repaired(f, "access_key", keys, |key| key.name.to_string())?;
         changed(f, "access_key", keys, |key| key.name.to_string())?;
         for key in &keys.removed {
             writeln!(f, "- access_key {}", key.name)?;
         }
         for connector in &connectors.added {
             writeln!(f, "+ connector {}: {}", connector.name, described(connector))?;
+        }
+        repaired(f, "connector", connectors, |connector| connector.name.to_string())?;
+        if connectors.repaired.iter().any(|(connector, _)| *connector.spec.audience() == Audience::System) {
+            writeln!(f, "    service tokens that were made for it do not follow: make new ones")?;
         }
         changed(f, "connector", connectors, |connector| connector.name.to_string())?;
         for connector in &connectors.removed {
@@ -30,7 +36,35 @@ impl fmt::Display for Plan {
         let changed = sum(|steps| steps.changed.len(), keys.changed.len());
         let removed = sum(|steps| steps.removed.len(), keys.removed.len());
         let unchanged = sum(|steps| steps.unchanged, keys.unchanged);
-        write!(f, "{added} to add, {changed} to change, {removed} to remove, {unchanged} unchanged")
+        write!(f, "{added} to add, {changed} to change, {removed} to remove, {unchanged} unchanged")?;
+        let repaired = sum(|steps| steps.repaired.len(), keys.repaired.len());
+        if repaired > 0 {
+            write!(f, ", {repaired} to repair")?;
+        }
+        for row in left_damaged {
+            let (table, name, id) = (row.table.as_str(), row.shown_name(), row.shown_id());
+            write!(
+                f,
+                "\nwarning: {table} `{name}` is out of service ({}), and this file does not mend it: {id}",
+                why(row.damage)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn repaired<T>(f: &mut fmt::Formatter<'_>, kind: &str, steps: &Steps<T>, name: impl Fn(&T) -> String) -> fmt::Result {
+    for (new, row) in &steps.repaired {
+        writeln!(f, "! {kind} {}: repaired, for its row {} does not prove to be ours", name(new), row.shown_id())?;
+    }
+    Ok(())
+}
+
+/// What keeps a row out of service, in a few words.
+fn why(damage: Damage) -> &'static str {
+    match damage {
+        Damage::NotOurs => "its row does not prove to be ours",
+        Damage::Unreadable => "a newer release wrote it",
     }
 }
 

@@ -8,6 +8,7 @@ use broker_core::name::AccessKeyName;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::damaged;
 use crate::cli::output::{self, time};
 use crate::cli::site::Opened;
 
@@ -17,6 +18,14 @@ pub(in crate::cli) struct List {
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A line of the list.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Key(Shown<'a>),
+    Damaged(damaged::Shown),
 }
 
 /// A key as it is shown: everything but its secret.
@@ -40,18 +49,23 @@ struct Shown<'a> {
 impl List {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let store = &opened.house.store;
-        let (keys, connectors) = (store.access_keys().await?, store.connectors().await?);
+        let (keys, connectors) = (store.all_access_keys().await?, store.connectors().await?);
         let mut uses: BTreeMap<&AccessKeyName, usize> = BTreeMap::new();
         for connector in &connectors {
             *uses.entry(connector.spec.access_key()).or_default() += 1;
         }
-        let shown: Vec<Shown<'_>> =
-            keys.iter().map(|key| Shown::of(key, uses.get(&key.name).copied().unwrap_or_default())).collect();
+        let shown = |key| Shown::of(key, uses.get(&key.name).copied().unwrap_or_default());
         if self.json {
-            return output::json(&shown);
+            let good = keys.good.iter().map(|key| Line::Key(shown(key)));
+            let damaged = keys.damaged.iter().map(|row| Line::Damaged(damaged::Shown::of(row)));
+            return output::json(&good.chain(damaged).collect::<Vec<_>>());
         }
         let heads = ["NAME", "ACCESS KEY ID", "REGION", "FROM", "CONNECTORS", "OWNER", "STATE"];
-        let rows: Vec<_> = shown.iter().map(Shown::row).collect();
+        let damaged = keys.damaged.iter().map(|row| {
+            let nothing = || "-".to_owned();
+            [row.shown_name(), nothing(), nothing(), nothing(), nothing(), nothing(), damaged::state(row)]
+        });
+        let rows: Vec<_> = keys.good.iter().map(|key| shown(key).row()).chain(damaged).collect();
         Ok(output::table(heads, &rows)?)
     }
 }

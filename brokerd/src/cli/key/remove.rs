@@ -1,19 +1,18 @@
 //! `brokerd key remove`: a key that no connector uses is forgotten.
 
-use broker_core::name::AccessKeyName;
+use broker_core::store::Table;
 use clap::Args;
 
 use super::details::key_name;
 use crate::cli::failure::say;
 use crate::cli::site::Opened;
-use crate::cli::{operator, terminal};
+use crate::cli::{damaged, operator, terminal};
 
 /// Forget a key that no connector uses. AWS still knows it: delete it there as well
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Remove {
-    /// What connectors call it
-    #[arg(value_parser = key_name)]
-    name: AccessKeyName,
+    /// What connectors call it; of a row that is out of service, the name or the id that `brokerd key list` shows
+    name: String,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -21,9 +20,13 @@ pub(in crate::cli) struct Remove {
 
 impl Remove {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
-        terminal::agrees_if_attended(&format!("Forget access key `{}`?", self.name), self.yes)?;
-        opened.administration.remove_access_key(&self.name, &operator::may()).await?;
-        say(&format!("access key `{}` is forgotten here; AWS still knows it until you delete it there", self.name));
+        if let Some(row) = damaged::find(opened, Table::AccessKeys, &self.name).await? {
+            return damaged::remove(opened, &row, self.yes).await;
+        }
+        let name = key_name(&self.name).map_err(anyhow::Error::msg)?;
+        terminal::agrees_if_attended(&format!("Forget access key `{name}`?"), self.yes)?;
+        opened.administration.remove_access_key(&name, &operator::may()).await?;
+        say(&format!("access key `{name}` is forgotten here; AWS still knows it until you delete it there"));
         Ok(())
     }
 }

@@ -2,16 +2,17 @@
 
 use anyhow::Context;
 use broker_core::access_key::KeyDetails;
-use broker_core::administration::NewAccessKey;
+use broker_core::administration::{AccessKeyError, NewAccessKey};
 use broker_core::name::AccessKeyName;
 use broker_core::partition::Region;
+use broker_core::store::Table;
 use clap::Args;
 
 use super::details::{ServesArguments, aws_key_id, key_name, region};
 use super::{proof, say_owner};
 use crate::cli::failure::say;
 use crate::cli::site::Opened;
-use crate::cli::{operator, terminal};
+use crate::cli::{damaged, operator, terminal};
 
 /// Put another key of the same IAM user in the place of one; all its connectors follow. What is not given stays as it is.
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ impl Replace {
         let aws_key_id = self.access_key_id.map(aws_key_id).transpose()?;
         let keys = opened.house.store.access_keys().await?;
         let stored = keys.into_iter().find(|key| key.name == self.name);
+        if stored.is_none() && damaged::find(opened, Table::AccessKeys, self.name.as_str()).await?.is_some() {
+            return Err(AccessKeyError::Damaged(self.name).into());
+        }
         let stored = stored.with_context(|| format!("no access key is called `{}`", self.name))?;
         let details = KeyDetails {
             aws_key_id: aws_key_id.unwrap_or(stored.details.aws_key_id),

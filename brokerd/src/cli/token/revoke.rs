@@ -2,12 +2,13 @@
 
 use anyhow::bail;
 use broker_core::administration::TokenIdentifier;
+use broker_core::store::Table;
 use clap::Args;
 
 use super::named::named;
 use crate::cli::failure::say;
 use crate::cli::site::Opened;
-use crate::cli::{operator, terminal};
+use crate::cli::{damaged, operator, terminal};
 
 /// Take a token's rights away, at once
 #[derive(Debug, Args)]
@@ -22,6 +23,9 @@ pub(in crate::cli) struct Revoke {
 
 impl Revoke {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
+        if let Some(row) = damaged::find(opened, Table::ServiceTokens, &self.token).await? {
+            return damaged::remove(opened, &row, self.yes).await;
+        }
         let tokens = opened.administration.service_tokens().await?;
         let id = named(&tokens, &self.token)?;
         let shown = match tokens.iter().find(|token| token.id == id) {
