@@ -1,10 +1,12 @@
 //! What every request works with.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::administration::Administration;
+use broker_core::caller::Caller;
 use broker_core::clock::Clock;
 use broker_core::inventory::Inventory;
 use broker_core::sign_in::SignIn;
@@ -14,9 +16,21 @@ use broker_core::vend::Broker;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::allowance::Allowance;
+use crate::config::Limits;
+use crate::problem::Problem;
+use crate::room::{Place, Room, Share};
+
 /// The daemon's state. Clones share everything.
 #[derive(Clone, Debug)]
-pub struct App(Arc<Inner>);
+pub struct App(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    parts: Inner,
+    requests: Room,
+    vends: Allowance,
+}
 
 /// The parts, made by whoever starts the daemon.
 #[derive(Debug)]
@@ -40,6 +54,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Where the console's federation endpoint is, when it is not AWS's own: forms must be able to lead there.
     pub federation_origin: Option<String>,
+    /// How much is taken on at once, and from whom.
+    pub limits: Limits,
     /// For calls of jobs.
     pub deadline: Duration,
     /// For calls that a person waits for.
@@ -63,7 +79,25 @@ pub struct NotAPublicUrl;
 
 impl App {
     pub fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+        let limits = inner.settings.limits;
+        Self(Arc::new(Shared {
+            parts: inner,
+            requests: Room::new(limits.requests, limits.requests_per_address),
+            vends: Allowance::per_minute(limits.vends_per_minute),
+        }))
+    }
+
+    /// Room to answer one more request of that address, until it is dropped.
+    pub(crate) fn room_for(&self, address: IpAddr) -> Result<(Share, Place), Problem> {
+        let share = self.0.requests.share(address).ok_or_else(|| {
+            Problem::rate_limited("too many requests of your address are being answered", Duration::from_secs(1))
+        })?;
+        Ok((share, self.0.requests.free_place().ok_or_else(Problem::overloaded)?))
+    }
+
+    /// Takes one vend off what the caller may have in a minute.
+    pub(crate) fn allow_vend(&self, caller: &Caller) -> Result<(), Problem> {
+        self.0.vends.take(caller)
     }
 }
 
@@ -71,7 +105,7 @@ impl std::ops::Deref for App {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
-        &self.0
+        &self.0.parts
     }
 }
 

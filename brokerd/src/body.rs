@@ -1,8 +1,8 @@
-//! JSON bodies: limited in size, refused by name when a field is unknown, and welcome to be absent where nothing is needed.
+//! JSON bodies: refused by name when a field is unknown, and welcome to be absent where nothing is needed.
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
-use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
@@ -19,8 +19,8 @@ pub(crate) struct OptionalBody<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
-        let (bytes, is_json) = read(request).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (bytes, is_json) = read(request, app).await?;
         if !is_json {
             return Err(Problem::new(Code::UnsupportedMediaType, "send Content-Type: application/json"));
         }
@@ -31,8 +31,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
-        let (bytes, is_json) = read(request).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (bytes, is_json) = read(request, app).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -44,28 +44,16 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
 }
 
 /// The body, and whether it says that it is JSON.
-async fn read(request: Request) -> Result<(Vec<u8>, bool), Problem> {
+async fn read(request: Request, app: &App) -> Result<(Bytes, bool), Problem> {
     let is_json =
         request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
             let essence = value.split(';').next().unwrap_or_default().trim();
             essence.eq_ignore_ascii_case("application/json")
         });
-    let mut body = request.into_body();
-    let (mut kept, mut length) = (Vec::new(), 0_usize);
-    while let Some(frame) = body.frame().await {
-        let cut_off = |_| Problem::new(Code::InvalidRequest, "the body was cut off");
-        let Ok(data) = frame.map_err(cut_off)?.into_data() else { continue };
-        length = length.saturating_add(data.len());
-        if length <= MAX_BODY {
-            kept.extend_from_slice(&data);
-        } else if length > MAX_READ {
-            break;
-        }
-    }
-    if length > MAX_BODY {
-        return Err(Problem::new(Code::TooLarge, "the body is larger than 64 KiB"));
-    }
-    Ok((kept, is_json))
+    // It has been read by `intake`, which limits it.
+    let bytes = Bytes::from_request(request, app).await;
+    let bytes = bytes.map_err(|_| Problem::new(Code::TooLarge, "the body is too large, or was cut off"))?;
+    Ok((bytes, is_json))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -96,10 +84,6 @@ pub(crate) fn named(message: &str) -> Option<&str> {
         .find_map(|start| message.strip_prefix(start))?;
     rest.split('`').next()
 }
-
-const MAX_BODY: usize = 64 * 1024;
-/// More than is kept: whoever is hung up on in the middle of sending may never see our answer.
-const MAX_READ: usize = 4 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use broker_core::caller::{Caller, PersonCaller};
 use broker_core::permission::Permission;
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
+use broker_core::vend::Asking;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -36,6 +37,14 @@ pub(crate) struct AskingPerson {
 #[derive(Debug)]
 pub(crate) struct Permitted<P> {
     pub(crate) permission: P,
+}
+
+impl Asker {
+    /// Leave to have something vended: there is no other way to ask for it, and it counts.
+    pub(crate) fn asking(&self, app: &App) -> Result<Asking<'_>, Problem> {
+        app.allow_vend(&self.caller)?;
+        Ok(Asking { caller: &self.caller, origin: &self.origin, deadline: self.deadline })
+    }
 }
 
 /// The caller's name for the request's log line, filled in when it is known.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use broker_core::administration::{Administration, ApplyError};
 use broker_core::catalog;
+use broker_core::clock::SystemClock;
 use broker_core::console::Federation;
 use broker_core::directory::Directory;
 use broker_core::directory::ldap::LdapDirectory;
@@ -22,7 +23,9 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::app::{App, HttpSettings, Inner, PublicUrl};
 use crate::config::{Backend, Config, DirectoryConfig};
 use crate::house::House;
-use crate::serve::serve;
+use crate::routes::routes;
+use crate::serve::{Listener, serve};
+use crate::tls::Tls;
 
 /// A daemon that is ready to serve.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub struct Daemon {
     app: App,
     house: House,
     connectors: Connectors,
+    tls: Option<Tls>,
     background: tokio::task::JoinSet<()>,
     /// Keeps a second daemon off the same SQLite file.
     _lock: broker_core::store::DaemonLock,
@@ -47,6 +51,8 @@ struct Connectors {
 impl Daemon {
     /// Opens everything and applies the connectors file. Asks neither AWS nor a directory, so that it starts without them.
     pub async fn build(mut config: Config) -> anyhow::Result<Self> {
+        let tls = config.listen.tls.take().map(|files| Tls::open(files, Arc::new(SystemClock)));
+        let tls = tls.transpose().context("cannot serve TLS")?;
         let lock = config.store.lock_for_daemon()?;
         let house = House::open(&mut config).await?;
         let inventory = Inventory::open(house.store.clone()).await?;
@@ -87,10 +93,12 @@ impl Daemon {
             house.trail.clone(),
             Arc::clone(&house.clock),
         );
+        let (limits, trusted_proxies) = (config.limits, config.listen.trusted_proxies.clone());
         let mut background = tokio::task::JoinSet::new();
         background.spawn(inventory.clone().follow());
         background.spawn(administration.clone().prove_unproved(inventory.clone(), sts));
         background.spawn(sweep(sign_in.clone()));
+        background.spawn(follow(tls.clone()));
         let app = App::new(Inner {
             broker,
             sign_in,
@@ -101,7 +109,8 @@ impl Daemon {
             clock: Arc::clone(&house.clock),
             settings: HttpSettings {
                 public_url,
-                trusted_proxies: config.listen.trusted_proxies.clone(),
+                trusted_proxies,
+                limits,
                 federation_origin: config.aws.federation_url.as_ref().map(|url| url.origin().ascii_serialization()),
                 deadline: config.aws.deadline,
                 interactive_deadline: config.aws.interactive_deadline,
@@ -116,7 +125,7 @@ impl Daemon {
             }
             outcome => outcome?,
         }
-        Ok(Self { app, house, connectors, background, _lock: lock })
+        Ok(Self { app, house, connectors, tls, background, _lock: lock })
     }
 
     /// What subcommands would stand on, for those who run the daemon in their own process.
@@ -130,11 +139,14 @@ impl Daemon {
     }
 
     /// Serves until `stop` resolves, then finishes what is in flight and writes out the trail. Each message on `reload` asks
-    /// to read the connectors file again.
-    pub async fn run(mut self, listener: TcpListener, mut reload: mpsc::Receiver<()>, stop: impl Future<Output = ()>) {
-        let connectors = self.connectors;
+    /// to read the connectors file again, and the certificate.
+    pub async fn run(mut self, socket: TcpListener, mut reload: mpsc::Receiver<()>, stop: impl Future<Output = ()>) {
+        let (connectors, certificate) = (self.connectors, self.tls.clone());
         self.background.spawn(async move {
             while reload.recv().await.is_some() {
+                if let Some(certificate) = &certificate {
+                    certificate.read_again().await;
+                }
                 match connectors.apply().await {
                     Ok(()) => tracing::info!("the connectors file has been read again"),
                     Err(error) => tracing::error!(
@@ -144,7 +156,9 @@ impl Daemon {
                 }
             }
         });
-        serve(listener, self.app, stop).await;
+        let settings = &self.app.settings;
+        let (trusted_proxies, limits) = (settings.trusted_proxies.clone(), settings.limits);
+        serve(Listener { socket, tls: self.tls, trusted_proxies, limits }, routes(self.app), stop).await;
         self.background.shutdown().await;
         self.house.close().await;
     }
@@ -184,6 +198,12 @@ fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn D
         })
     };
     configured.into_iter().map(open).collect()
+}
+
+async fn follow(tls: Option<Tls>) {
+    if let Some(tls) = tls {
+        tls.follow().await;
+    }
 }
 
 async fn sweep(sign_in: SignIn) {

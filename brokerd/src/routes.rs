@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::api::{admin, caller_identity, connectors, console_url, credentials, session};
 use crate::app::App;
+use crate::intake::{self, ALIVE};
 use crate::problem::{Code, Problem};
 use crate::request;
 use crate::web::{self, problems};
 
 /// Everything the daemon answers to.
-pub(crate) fn routes(app: App) -> Router {
+pub fn routes(app: App) -> Router {
     Router::new()
         .route("/v1/sessions", post(session::sign_in))
         .route("/v1/session", get(session::show).delete(session::sign_out))
@@ -26,17 +27,17 @@ pub(crate) fn routes(app: App) -> Router {
         .route("/v1/connectors/{name}/caller-identity", get(caller_identity::show))
         .route("/v1/connectors/{name}/console-url", post(console_url::make))
         .merge(admin::routes())
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route(ALIVE, get(|| async { "ok\n" }))
         .fallback(problems::nothing_here)
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this route does not take that method")
         })
+        .layer(from_fn_with_state(app.clone(), intake::whole))
         // Merged last, so that what is said above of unknown methods is not said of pages.
-        .merge(web::routes())
+        .merge(web::routes(app.clone()))
         .layer(from_fn(within_time))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(app.clone(), request::frame))
-        .layer(middleware::map_response(hardened))
+        .layer(map_response_with_state(app.clone(), hardened))
         .with_state(app)
 }
 
@@ -48,7 +49,7 @@ async fn within_time(request: axum::extract::Request, next: middleware::Next) ->
 }
 
 /// What every answer says to browsers: nothing here is to be guessed at, framed or leaked by a referrer.
-async fn hardened(mut response: Response) -> Response {
+async fn hardened(State(app): State<App>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -61,8 +62,12 @@ async fn hardened(mut response: Response) -> Response {
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    // Whoever has once been here by https never goes without it, though a link or a typed address says so. This host alone:
+    // others of the domain are not ours to speak for.
+    if app.settings.public_url.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     response
 }
 
-const MAX_BODY: usize = 64 * 1024;
 const LONGEST: Duration = Duration::from_mins(2);

@@ -29,6 +29,9 @@ use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
 use broker_core::vault::{MasterKey, Vault};
 use broker_core::vend::{Broker, Parts};
 use brokerd::app::{App, HttpSettings, Inner, PublicUrl};
+use brokerd::config::Limits;
+use brokerd::routes::routes;
+use brokerd::serve::{Listener, serve};
 use reqwest::{Client, Method, RequestBuilder, header};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -134,6 +137,7 @@ impl House {
         let settings = HttpSettings {
             public_url: public_url.clone(),
             trusted_proxies: Vec::new(),
+            limits: Limits::default(),
             federation_origin: Some(format!("http://{}", sim.address())),
             deadline: Duration::from_secs(20),
             interactive_deadline: Duration::from_secs(20),
@@ -149,7 +153,8 @@ impl House {
             clock,
             settings,
         });
-        let server = tokio::spawn(brokerd::serve::serve(listener, app, std::future::pending()));
+        let front = Listener { socket: listener, tls: None, trusted_proxies: Vec::new(), limits: Limits::default() };
+        let server = tokio::spawn(serve(front, routes(app), std::future::pending()));
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let house = Self { sim, store, public_url, address, inventory, trail, http, server };
         house.furnish(&vault).await;

@@ -28,6 +28,7 @@ pub mod slapd;
 pub mod stores;
 pub mod strace;
 
+pub mod certificates;
 pub mod ended;
 pub mod installed;
 pub mod process;

@@ -8,8 +8,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-
+use crate::certificates::Authority;
 use crate::ended::{self, Ended};
 use crate::process::{Process, Signal, new_folder};
 use crate::{environment, installed};
@@ -215,16 +214,11 @@ ppolicy_use_lockout
 
 /// Writes a certificate for `name` and its key, signed by a new authority; answers the authority's certificate.
 fn write_certificates(folder: &Path, name: &str) -> String {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().unwrap();
-    let ca_pem = authority.self_signed(&authority_key).unwrap().pem();
-    let key = KeyPair::generate().unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    std::fs::write(folder.join("server.pem"), certificate.pem()).unwrap();
-    std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
-    ca_pem
+    let authority = Authority::new();
+    let signed = authority.sign(name);
+    std::fs::write(folder.join("server.pem"), signed.certificate).unwrap();
+    std::fs::write(folder.join("server.key"), signed.key).unwrap();
+    authority.pem().to_owned()
 }
 
 fn socket_url(folder: &Path) -> String {

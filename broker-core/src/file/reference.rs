@@ -70,14 +70,17 @@ impl<'e> Folders<'e> {
                 Some(secret) => Ok(secret.clone()),
                 None => Err(ReferenceError::NotSet(name.clone())),
             },
-            SecretRef::File(path) => {
-                let bytes = Zeroizing::new(self.bytes(path, MAX_SECRET, OTHERS_ANYTHING)?);
-                let text = std::str::from_utf8(&bytes).map_err(|_| ReferenceError::NotText(self.locate(path)))?;
-                let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
-                let secret = SecretString::from(text);
-                if is_blank(&secret) { Err(ReferenceError::EmptyFile(self.locate(path))) } else { Ok(secret) }
-            }
+            SecretRef::File(path) => self.private_text(path, MAX_SECRET),
         }
+    }
+
+    /// Reads a file that nobody else may read or write, without the line break at its end: a secret, or a key of many lines.
+    pub fn private_text(&self, path: &Path, limit: u64) -> Result<SecretString, ReferenceError> {
+        let bytes = Zeroizing::new(self.bytes(path, limit, OTHERS_ANYTHING)?);
+        let text = std::str::from_utf8(&bytes).map_err(|_| ReferenceError::NotText(self.locate(path)))?;
+        let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+        let secret = SecretString::from(text);
+        if is_blank(&secret) { Err(ReferenceError::EmptyFile(self.locate(path))) } else { Ok(secret) }
     }
 
     /// Where a reference leads, links followed, if that is within bounds.

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Query, State, rejection::QueryRejection};
 use broker_api::CallerIdentity;
-use broker_core::vend::Asking;
 use serde::Deserialize;
 
 use super::Named;
@@ -27,7 +26,7 @@ pub(crate) async fn show(
 ) -> Result<Json<CallerIdentity>, Problem> {
     let Query(options) = options.map_err(|error| Problem::new(Code::InvalidRequest, error.body_text()))?;
     let reason = super::reason(options.reason.as_deref())?;
-    let asking = Asking { caller: &asker.caller, origin: &asker.origin, deadline: asker.deadline };
+    let asking = asker.asking(&app)?;
     let identity = app.broker.caller_identity(&asking, &name, reason).await?.into_value();
     Ok(Json(CallerIdentity { account: identity.account.into(), arn: identity.arn, user_id: identity.user_id }))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use broker_api::{ConsoleUrl, ConsoleUrlRequest};
-use broker_core::vend::{Asking, LinkWanted};
+use broker_core::vend::LinkWanted;
 use secrecy::SecretString;
 
 use super::{Named, secret};
@@ -26,7 +26,7 @@ pub(crate) async fn make(
         session_duration_seconds,
         reason: super::reason(reason.as_deref())?,
     };
-    let asking = Asking { caller: &asker.caller, origin: &asker.origin, deadline: asker.deadline };
+    let asking = asker.asking(&app)?;
     let link = app.broker.console_link(&asking, &name, &wanted).await?;
     let answer = ConsoleUrl { url: SecretString::from(link.expose()), expires_at: link.value().expires_at };
     Ok(secret(Json(answer)))

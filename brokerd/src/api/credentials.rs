@@ -7,7 +7,7 @@ use axum::response::Response;
 use broker_api::{CredentialProcess, Credentials, CredentialsRequest};
 use broker_core::policy::SessionPolicy;
 use broker_core::trail::Recorded;
-use broker_core::vend::{Asking, VendRequest, Vended};
+use broker_core::vend::{VendRequest, Vended};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -45,7 +45,7 @@ pub(crate) async fn vend(
     OptionalBody(request): OptionalBody<CredentialsRequest>,
 ) -> Result<Response, Problem> {
     let Query(options) = options.map_err(|error| Problem::field("format", error.body_text()))?;
-    let asking = Asking { caller: &asker.caller, origin: &asker.origin, deadline: asker.deadline };
+    let asking = asker.asking(&app)?;
     let vended = app.broker.vend(&asking, &name, &asked(request)?).await?;
     Ok(secret(match options.format {
         Format::Json => answer(Json(in_full(&vended))),

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use broker_core::catalog;
-use broker_core::file::Remark;
+use broker_core::clock::{Clock, SystemClock};
+use broker_core::file::{Remark, with_causes};
 use clap::Args;
 
 use super::output;
@@ -27,21 +28,39 @@ impl Check {
             }
         };
         tell("warning", &config.warnings)?;
+        let (mut errors, mut warnings) = (0, config.warnings.len());
+        if let Some(files) = &config.listen.tls {
+            let of_tls = |text: &str| [Remark::new(&path, None, "listen.tls", text)];
+            let now = SystemClock.now();
+            match files.read(now).map(|certificate| (certificate.expires_soon(now), certificate.expires_at)) {
+                Ok((None, _)) => {}
+                Ok((Some(_), at)) => {
+                    tell("warning", &of_tls(&format!("the certificate expires soon, at {at}: renew it")))?;
+                    warnings += 1;
+                }
+                Err(error) => {
+                    tell("error", &of_tls(&with_causes(&error)))?;
+                    errors += 1;
+                }
+            }
+        }
         let Some(file) = &config.connectors_file else {
-            output::line(&format!("{}: good; it names no connectors_file", path.display()))?;
-            return found(0, config.warnings.len());
+            output::line(&format!("{}: it names no connectors_file", path.display()))?;
+            return found(errors, warnings);
         };
         match catalog::read(file, &config.catalog_context(None)) {
             Ok(catalog) => {
                 tell("warning", &catalog.warnings)?;
                 let (connectors, keys) = (catalog.connectors.len(), catalog.access_keys.len());
-                output::line(&format!("{}: good", path.display()))?;
+                if errors == 0 {
+                    output::line(&format!("{}: good", path.display()))?;
+                }
                 output::line(&format!("{}: good; connectors: {connectors}, access keys: {keys}", file.display()))?;
-                found(0, config.warnings.len() + catalog.warnings.len())
+                found(errors, warnings + catalog.warnings.len())
             }
-            Err(errors) => {
-                tell("error", &errors)?;
-                found(errors.len(), config.warnings.len())
+            Err(mistakes) => {
+                tell("error", &mistakes)?;
+                found(errors + mistakes.len(), warnings)
             }
         }
     }

@@ -10,6 +10,7 @@ use broker_core::name::DirectoryName;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::limits::Count;
 use super::listen::Network;
 use super::seconds::Seconds;
 
@@ -30,6 +31,8 @@ pub(super) struct ConfigFields {
     #[serde(default)]
     pub(super) listen: ListenFields,
     #[serde(default)]
+    pub(super) limits: LimitsFields,
+    #[serde(default)]
     pub(super) store: StoreFields,
     #[serde(default)]
     pub(super) sessions: SessionsFields,
@@ -48,7 +51,27 @@ pub(super) struct ConfigFields {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ListenFields {
     pub(super) address: SocketAddr,
+    pub(super) tls: Option<TlsFields>,
     pub(super) trusted_proxies: Vec<Network>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsFields {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LimitsFields {
+    pub(super) connections: Count<1, 1_000_000>,
+    pub(super) connections_per_address: Count<1, 1_000_000>,
+    pub(super) requests: Count<1, 1_000_000>,
+    pub(super) requests_per_address: Count<1, 1_000_000>,
+    pub(super) vends_per_minute: Count<1, 1_000_000_000>,
+    pub(super) head_seconds: Seconds<1, 300>,
+    pub(super) body_seconds: Seconds<1, 100>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,7 +200,21 @@ impl TryFrom<u32> for Retries {
 
 impl Default for ListenFields {
     fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), trusted_proxies: Vec::new() }
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), tls: None, trusted_proxies: Vec::new() }
+    }
+}
+
+impl Default for LimitsFields {
+    fn default() -> Self {
+        Self {
+            connections: const { Count::new(4_096) },
+            connections_per_address: const { Count::new(256) },
+            requests: const { Count::new(1_024) },
+            requests_per_address: const { Count::new(256) },
+            vends_per_minute: const { Count::new(6_000) },
+            head_seconds: const { Seconds::new(10) },
+            body_seconds: const { Seconds::new(20) },
+        }
     }
 }
 

@@ -49,9 +49,11 @@ pub(super) fn secrets_folder(file: &Path, fields: &ConfigFields) -> Option<PathB
 impl Loader<'_> {
     /// Goes on after each mistake; gives nothing where a part is missing that nothing can stand in for.
     fn config(&mut self, fields: ConfigFields) -> Option<Config> {
+        let secrets = secrets_folder(self.document.source.path(), &fields);
         let public_url = self.public_url(fields.public_url.map(broker_core::file::WebUrl::into_url));
         let connectors_file = fields.connectors_file.and_then(|path| self.own_path(&["connectors_file"], &path));
-        let listen = self.listen(fields.listen);
+        let listen = self.listen(fields.listen, public_url.as_ref(), secrets.as_deref());
+        let limits = self.limits(&fields.limits);
         let store = self.store(&fields.store);
         let sessions = self.sessions(&fields.sessions);
         let aws = self.aws(fields.aws);
@@ -77,6 +79,7 @@ impl Loader<'_> {
             admin_groups,
             rules: Rules { administrators_use_every_connector: fields.administrators_use_every_connector },
             listen,
+            limits,
             store: store?,
             sessions,
             aws: aws?,

@@ -4,6 +4,7 @@ mod aws;
 mod directory;
 mod environment;
 mod fields;
+mod limits;
 mod listen;
 mod load;
 mod master_key;
@@ -28,8 +29,11 @@ use broker_core::vault::MasterKey;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::certificate::CertificateFiles;
+
 pub use self::environment::{HandOverError, take_out_of_environment};
 pub use self::fields::{Level, LogFormat};
+pub use self::limits::Limits;
 pub use self::master_key::sealing_key_file;
 
 /// Why the configuration cannot be used.
@@ -47,6 +51,7 @@ pub struct Config {
     /// What the installation allows beyond the connectors' own groups.
     pub rules: Rules,
     pub listen: Listen,
+    pub limits: Limits,
     pub store: Location,
     pub sessions: Sessions,
     pub aws: Aws,
@@ -71,6 +76,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     pub address: SocketAddr,
+    /// What the daemon proves itself with; without it, it speaks plain HTTP.
+    pub tls: Option<CertificateFiles>,
     /// Reverse proxies. Never everything.
     pub trusted_proxies: Vec<IpNet>,
 }

@@ -24,6 +24,8 @@ pub(crate) enum Code {
     UnsupportedMediaType,
     WrongHost,
     TooManyAttempts,
+    RateLimited,
+    TooSlow,
     Internal,
     AwsRefused,
     AwsUnavailable,
@@ -34,7 +36,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::InvalidRequest,
         Self::InvalidPolicy,
         Self::DurationOutOfRange,
@@ -54,6 +56,8 @@ impl Code {
         Self::UnsupportedMediaType,
         Self::WrongHost,
         Self::TooManyAttempts,
+        Self::RateLimited,
+        Self::TooSlow,
         Self::Internal,
         Self::AwsRefused,
         Self::AwsUnavailable,
@@ -79,7 +83,8 @@ impl Code {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AwsRefused => StatusCode::BAD_GATEWAY,
             Self::AwsUnavailable | Self::DirectoryUnavailable | Self::AuditUnavailable | Self::Overloaded => {
@@ -110,6 +115,8 @@ impl Code {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::WrongHost => "wrong_host",
             Self::TooManyAttempts => "too_many_attempts",
+            Self::RateLimited => "rate_limited",
+            Self::TooSlow => "too_slow",
             Self::Internal => "internal",
             Self::AwsRefused => "aws_refused",
             Self::AwsUnavailable => "aws_unavailable",
@@ -141,6 +148,8 @@ impl Code {
             Self::UnsupportedMediaType => "The body is not JSON",
             Self::WrongHost => "This is not the host you asked for",
             Self::TooManyAttempts => "Too many attempts",
+            Self::RateLimited => "You ask for too much at a time",
+            Self::TooSlow => "The request took too long to arrive",
             Self::Internal => "Something broke, and it was not your request",
             Self::AwsRefused => "AWS said no",
             Self::AwsUnavailable => "AWS gave no usable answer in time",
@@ -198,6 +207,10 @@ impl Code {
             Self::TooManyAttempts => {
                 "Wait as many seconds as `Retry-After` says, then try again. The delay grows with every failure."
             }
+            Self::RateLimited => {
+                "Wait as many seconds as `Retry-After` says, then try again. Keep what you were given for as long as it lives; the operator can raise `limits`."
+            }
+            Self::TooSlow => "Send the whole body at once, and send the request again.",
             Self::Internal => {
                 "Try again. If it stays, give the operator the `request_id`: the daemon's log has the cause under it."
             }

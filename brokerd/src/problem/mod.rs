@@ -3,6 +3,7 @@
 mod code;
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -55,6 +56,16 @@ impl Problem {
     /// A field of the request that is wrong.
     pub(crate) fn field(field: &str, detail: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), ..Self::new(Code::InvalidRequest, detail) }
+    }
+
+    /// One caller, or one address, has all that one may have at a time.
+    pub(crate) fn rate_limited(detail: &str, wait: Duration) -> Self {
+        Self::new(Code::RateLimited, detail).retry(wait.as_secs() + 1)
+    }
+
+    /// There is more to do than can be done at once, whoever asks.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(Code::Overloaded, "too many requests are being answered").retry(1)
     }
 
     /// A duration outside `[minimum, maximum]`.

@@ -14,14 +14,15 @@ pub(crate) mod sign_out;
 mod visitor;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::intake;
 use crate::problem::{Code, Problem};
 
 /// The routes of the pages. Whatever goes wrong on them is told as a page.
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes(app: App) -> Router<App> {
     Router::new()
         .route("/", get(home::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
@@ -32,5 +33,6 @@ pub(crate) fn routes() -> Router<App> {
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this page does not take that method")
         })
+        .layer(from_fn_with_state(app, intake::whole))
         .layer(from_fn(problems::told_as_page))
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 pub(super) const CONFIG: &str = r#"# The configuration of brokerd. `brokerd --config THIS_FILE check` says what is wrong with it.
 # Every key is explained in docs/configuration.md. A secret never stands here: it is named by where it is.
 
-# Where people and programs reach the broker. https, by way of a reverse proxy; plain http on this machine alone.
+# Where people and programs reach the broker. https, by a certificate of its own or a reverse proxy; plain http on this
+# machine alone. With a certificate:
+#   listen = { address = "[::]:443", tls = { certificate = "tls/fullchain.pem", key = "tls/key.pem" } }
 public_url = "http://127.0.0.1:8080"
 listen = { address = "127.0.0.1:8080", trusted_proxies = [] }
 

@@ -169,6 +169,7 @@ const BASES: [&str; 3] = [
     r#"
 public_url = "https://broker.corp.example"
 listen = {}
+limits = {}
 store = {}
 sessions = {}
 log = {}
@@ -203,6 +204,8 @@ role_arn = "arn:aws:iam::123456789012:role/deploy"
 tags.team.value = "payments"
 "#,
     r#"
+listen = { tls = { certificate = "c", key = "k" } }
+
 [[directory]]
 name = "ldap"
 [directory.backend.ldap]

@@ -30,7 +30,7 @@ backend.local = {}
         "brokerd.toml:2:14: public_url: write https",
         "brokerd.toml:3:17: admin_groups[1]: directory `corp` may not make administrators: set `may_grant_admin = true`",
         "brokerd.toml:3:32: admin_groups[2]: no directory is called `other`",
-        "brokerd.toml:4:36: listen.tls: `tls` is not a key that can stand here: use `address` or `trusted_proxies`",
+        "brokerd.toml:4:42: listen.tls: true or false stands here, but a table is needed",
         "brokerd.toml:5:11: store.url: the store's URL begins with sqlite: or postgres:",
         "brokerd.toml:6:32: sessions.recheck_seconds: 301 is out of bounds: write 1 to 300 seconds",
         "brokerd.toml:7:1: colour: `colour` is not a key that can stand here: use one of `public_url`",

@@ -1,0 +1,51 @@
+//! A throw-away certificate authority, and what it signs.
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+
+/// Signs certificates.
+#[derive(Debug)]
+pub struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its key, both in PEM.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut itself = CertificateParams::new(Vec::new()).unwrap();
+        itself.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Self { pem: itself.self_signed(&key).unwrap().pem(), issuer: Issuer::new(itself, key) }
+    }
+
+    /// Its own certificate (PEM).
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// A certificate for a host's name or address, good for long.
+    pub fn sign(&self, name: &str) -> Signed {
+        self.sign_until(name, (2100, 1, 1))
+    }
+
+    /// The same, good until the beginning of a day.
+    pub fn sign_until(&self, name: &str, (year, month, day): (i32, u8, u8)) -> Signed {
+        let key = KeyPair::generate().unwrap();
+        let mut wanted = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        wanted.not_after = date_time_ymd(year, month, day);
+        let certificate = wanted.signed_by(&key, &self.issuer).unwrap();
+        Signed { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
