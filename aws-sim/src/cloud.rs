@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::calls::Journal;
 use crate::clock::Clock;
+use crate::consistency::Consistency;
 use crate::console::SigninTokens;
 use crate::faults::Faults;
+use crate::last_used::LastUsed;
 use crate::s3::Objects;
 use crate::session::Sessions;
 use crate::world::WorldHandle;
@@ -19,6 +21,8 @@ pub(crate) struct Cloud {
     pub(crate) objects: Objects,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    pub(crate) consistency: Consistency,
+    pub(crate) last_used: LastUsed,
     pub(crate) journal: Journal,
     /// `http://127.0.0.1:PORT`
     pub(crate) endpoint: String,

@@ -23,6 +23,12 @@ pub enum Fault {
     MissingField(CredentialField),
     /// The connection is closed without an answer. The call *was* carried out.
     DroppedConnection,
+    /// The connection is closed in the middle of the answer.
+    CutConnection,
+    /// The answer, a good one, comes byte by byte, with this pause before each.
+    SlowBytes(Duration),
+    /// 200 and a document that begins well and goes on for so many bytes.
+    Huge(u64),
     /// Any other refusal, before anything is done.
     Refusal {
         /// The HTTP status.
@@ -94,12 +100,14 @@ impl Calls {
 pub struct Faults {
     latency_micros: AtomicU64,
     waiting: AtomicUsize,
+    standing: AtomicUsize,
     queue: Mutex<Vec<Queued>>,
 }
 
 #[derive(Debug)]
 struct Queued {
-    times: usize,
+    /// Nothing: until cleared.
+    times: Option<usize>,
     calls: Calls,
     fault: Fault,
 }
@@ -117,12 +125,15 @@ impl Faults {
 
     /// The next `times` of these calls go wrong. A call takes the first fault that was queued for it.
     pub fn times(&self, times: usize, calls: Calls, fault: Fault) {
-        let mut queue = self.queue();
-        queue.push(Queued { times, calls, fault });
-        self.waiting.store(queue.iter().map(|queued| queued.times).sum(), Relaxed);
+        self.push(Queued { times: Some(times), calls, fault });
     }
 
-    /// How many faults have not happened yet.
+    /// All of these calls go wrong, until the faults are cleared; but first those faults that are queued for a number of calls.
+    pub fn always(&self, calls: Calls, fault: Fault) {
+        self.push(Queued { times: None, calls, fault });
+    }
+
+    /// How many faults have not happened yet, without those that happen always.
     pub fn pending(&self) -> usize {
         self.waiting.load(Relaxed)
     }
@@ -130,8 +141,9 @@ impl Faults {
     /// No latency, no faults.
     pub fn clear(&self) {
         self.latency(Duration::ZERO);
-        self.queue().clear();
-        self.waiting.store(0, Relaxed);
+        let mut queue = self.queue();
+        queue.clear();
+        self.count(&queue);
     }
 
     pub(crate) fn current_latency(&self) -> Duration {
@@ -139,16 +151,33 @@ impl Faults {
     }
 
     pub(crate) fn take(&self, action: &str, access_key_id: Option<&str>) -> Option<Fault> {
-        if self.pending() == 0 {
+        if self.pending() == 0 && self.standing.load(Relaxed) == 0 {
             return None;
         }
         let mut queue = self.queue();
-        let queued = queue.iter_mut().find(|queued| queued.times > 0 && queued.calls.include(action, access_key_id))?;
-        queued.times -= 1;
-        let fault = queued.fault.clone();
-        queue.retain(|queued| queued.times > 0);
-        self.waiting.store(queue.iter().map(|queued| queued.times).sum(), Relaxed);
+        let meant = |queued: &&mut Queued| queued.calls.include(action, access_key_id);
+        let fault = match queue.iter_mut().filter(|queued| queued.times.is_some()).find(meant) {
+            Some(queued) => {
+                queued.times = queued.times.map(|times| times.saturating_sub(1));
+                queued.fault.clone()
+            }
+            None => queue.iter_mut().find(meant)?.fault.clone(),
+        };
+        queue.retain(|queued| queued.times != Some(0));
+        self.count(&queue);
         Some(fault)
+    }
+
+    fn push(&self, queued: Queued) {
+        let mut queue = self.queue();
+        queue.push(queued);
+        queue.retain(|queued| queued.times != Some(0));
+        self.count(&queue);
+    }
+
+    fn count(&self, queue: &[Queued]) {
+        self.waiting.store(queue.iter().filter_map(|queued| queued.times).sum(), Relaxed);
+        self.standing.store(queue.iter().filter(|queued| queued.times.is_none()).count(), Relaxed);
     }
 
     fn queue(&self) -> MutexGuard<'_, Vec<Queued>> {
@@ -172,5 +201,21 @@ mod tests {
         assert_eq!(faults.take("GetCallerIdentity", Some("AKIA1")), None);
         assert_eq!(faults.take("AssumeRole", Some("AKIA1")), Some(Fault::Throttle));
         assert_eq!(faults.pending(), 0);
+    }
+
+    #[test]
+    fn some_faults_are_there_until_they_are_cleared() {
+        let faults = Faults::default();
+        faults.always(Calls::any().by("AKIA1"), Fault::Throttle);
+        faults.once(Calls::of("AssumeRole"), Fault::NotXml);
+        faults.times(0, Calls::any(), Fault::NotXml);
+        assert_eq!(faults.take("AssumeRole", Some("AKIA1")), Some(Fault::NotXml), "the counted one first");
+        for _ in 0..100 {
+            assert_eq!(faults.take("AssumeRole", Some("AKIA1")), Some(Fault::Throttle));
+        }
+        assert_eq!(faults.take("AssumeRole", Some("AKIA2")), None);
+        assert_eq!(faults.pending(), 0);
+        faults.clear();
+        assert_eq!(faults.take("AssumeRole", Some("AKIA1")), None);
     }
 }

@@ -157,7 +157,14 @@ pub(crate) fn before(fault: &Fault) -> Option<Refusal> {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
             Some(Refusal::new(status, code, message.clone()))
         }
-        Fault::Stall(_) | Fault::NotXml | Fault::Truncated | Fault::MissingField(_) | Fault::DroppedConnection => None,
+        Fault::Stall(_)
+        | Fault::NotXml
+        | Fault::Truncated
+        | Fault::MissingField(_)
+        | Fault::DroppedConnection
+        | Fault::CutConnection
+        | Fault::SlowBytes(_)
+        | Fault::Huge(_) => None,
     }
 }
 

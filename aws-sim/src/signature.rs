@@ -17,6 +17,8 @@ use tower::BoxError;
 
 use crate::caller::Caller;
 use crate::cloud::Cloud;
+use crate::consistency::Seen;
+use crate::last_used::Use;
 use crate::refusal::Refusal;
 use crate::world::Snapshot;
 
@@ -49,7 +51,7 @@ pub(crate) async fn prove(
     cloud: &Cloud,
     world: &Snapshot,
     claim: &Claim,
-    service: &str,
+    service: &'static str,
     parts: &Parts,
     body: &Bytes,
 ) -> Result<Caller, Refusal> {
@@ -68,7 +70,12 @@ pub(crate) async fn prove(
     sigv4_validate_request(as_signed(parts, body), region, service, &mut keys, now, &must_sign, options)
         .await
         .map_err(|error| refusal(error.as_ref()))?;
-    found.map(|known| known.caller)
+    let Known { access_key_id, token, caller, .. } = found?;
+    if token.is_none() {
+        let used = Use { at: cloud.clock.now(), service, region: region.to_owned() };
+        cloud.last_used.note(&access_key_id, used);
+    }
+    Ok(caller)
 }
 
 /// A key that exists and may be used.
@@ -83,9 +90,13 @@ struct Known {
 
 fn look_up(cloud: &Cloud, world: &Snapshot, claim: &Claim) -> Result<Known, Refusal> {
     let access_key_id = claim.access_key_id.clone().ok_or_else(Refusal::bad_token)?;
-    if let Some(key) = world.keys.get(&access_key_id).filter(|key| key.active) {
+    let key = match cloud.consistency.look(&access_key_id, cloud.clock.now()) {
+        Seen::AsItIs => world.keys.get(&access_key_id).cloned(),
+        Seen::AsItWas(key) => key,
+    };
+    if let Some(key) = key.filter(|key| key.active) {
         let caller = Caller::of_key(&key.holder, world).ok_or_else(Refusal::bad_token)?;
-        return Ok(Known { access_key_id, secret: key.secret.clone(), token: None, expired: false, caller });
+        return Ok(Known { access_key_id, secret: key.secret, token: None, expired: false, caller });
     }
     let session = cloud.sessions.find(&access_key_id).ok_or_else(Refusal::bad_token)?;
     Ok(Known {

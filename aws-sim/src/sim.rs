@@ -9,8 +9,10 @@ use tokio::task::JoinHandle;
 use crate::calls::{Call, Journal};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, SharedCloud};
+use crate::consistency::Consistency;
 use crate::console::SigninTokens;
 use crate::faults::Faults;
+use crate::last_used::LastUsed;
 use crate::s3::Objects;
 use crate::server;
 use crate::session::Sessions;
@@ -48,6 +50,8 @@ impl Sim {
             signin_tokens: SigninTokens::default(),
             clock: Clock::default(),
             faults: Faults::default(),
+            consistency: Consistency::default(),
+            last_used: LastUsed::default(),
             journal: Journal::default(),
             endpoint: format!("http://{address}"),
         });
@@ -88,6 +92,11 @@ impl Sim {
     /// Plants faults.
     pub fn faults(&self) -> &Faults {
         &self.cloud.faults
+    }
+
+    /// Lets the rest of AWS be behind IAM.
+    pub fn consistency(&self) -> &Consistency {
+        &self.cloud.consistency
     }
 
     /// Turns time.

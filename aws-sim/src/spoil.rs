@@ -2,6 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 
@@ -22,6 +23,37 @@ pub(crate) async fn spoil(mut response: Response, fault: Option<&Fault>) -> Resp
             response.extensions_mut().insert(HangUp);
             response
         }
+        Some(Fault::CutConnection) => {
+            let body = bytes_of(&mut response).await;
+            let half = body.slice(..body.len() / 2);
+            // To the last byte it looks as if the rest would come.
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            let cut = stream::iter([Ok(half), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))]);
+            *response.body_mut() = Body::from_stream(cut.then(async |part| {
+                tokio::task::yield_now().await;
+                part
+            }));
+            response
+        }
+        Some(Fault::SlowBytes(pause)) => {
+            let (body, pause) = (bytes_of(&mut response).await, *pause);
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            let bytes = stream::iter((0..body.len()).map(move |at| body.slice(at..=at)));
+            *response.body_mut() = Body::from_stream(bytes.then(move |byte| async move {
+                tokio::time::sleep(pause).await;
+                Ok::<_, std::io::Error>(byte)
+            }));
+            response
+        }
+        Some(Fault::Huge(bytes)) => {
+            let body = bytes_of(&mut response).await;
+            let half = body.slice(..body.len() / 2);
+            let chunks = usize::try_from(bytes.div_ceil(CHUNK as u64)).unwrap_or(usize::MAX);
+            let rest = stream::iter(std::iter::repeat_n(Bytes::from_static(&[b' '; CHUNK]), chunks));
+            let all = stream::iter([half]).chain(rest).map(Ok::<_, std::io::Error>);
+            *response.body_mut() = Body::from_stream(all);
+            response
+        }
         Some(
             Fault::Throttle
             | Fault::InternalFailure
@@ -33,11 +65,15 @@ pub(crate) async fn spoil(mut response: Response, fault: Option<&Fault>) -> Resp
     }
 }
 
-async fn rewrite(response: Response, change: impl FnOnce(&str) -> String) -> Response {
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
-    let changed = change(&String::from_utf8_lossy(&body));
-    Response::from_parts(parts, Body::from(changed))
+async fn rewrite(mut response: Response, change: impl FnOnce(&str) -> String) -> Response {
+    let changed = change(&String::from_utf8_lossy(&bytes_of(&mut response).await));
+    *response.body_mut() = Body::from(changed);
+    response
+}
+
+async fn bytes_of(response: &mut Response) -> Bytes {
+    let body = std::mem::take(response.body_mut());
+    body.collect().await.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes)
 }
 
 /// Ends just before the session token, or else in the middle.
@@ -59,6 +95,7 @@ fn without(body: &str, field: CredentialField) -> String {
     }
 }
 
+const CHUNK: usize = 64 * 1_024;
 const HTML: &str = "<!doctype html><html><head><title>Proxy</title></head><body><p>It works!<br></body></html>";
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ const KNOWN: &[Difference] = &[
             "not in the role's trust",
             "wrong external ID",
             "not allowed to list",
+            "not allowed to put",
             "deleted key",
         ],
         what: "elements",
@@ -52,11 +53,19 @@ const KNOWN: &[Difference] = &[
         why: "what moto's enforcement refuses has an envelope of its own; AWS documents ErrorResponse > Error, RequestId",
     },
     Difference {
-        steps: &["no such user", "no such role", "third key"],
+        steps: &[
+            "no such user",
+            "no such role",
+            "third key",
+            "no policy yet",
+            "policy put that is none",
+            "policy on no role",
+            "policy deleted twice",
+        ],
         what: "elements",
         moto: "/ErrorResponse/Error/message",
         sim: "",
-        why: "moto says it twice, in two cases",
+        why: "moto says it twice, in some cases",
     },
     Difference {
         steps: &["role", "external ID"],
@@ -167,6 +176,11 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
         arguments[name] = json!(value);
         arguments
     };
+    let of_role = |name: &str, more: Value| and(and(more, "RoleName", name), "PolicyName", "AWSRevokeOlderSessions");
+    let revoking =
+        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": ["*"], "Resource": ["*"],
+        "Condition": { "DateLessThan": { "aws:TokenIssueTime": "2026-01-01T00:00:00.000Z" } } }] })
+        .to_string();
     let steps: Vec<(&str, &str, &str, Value, &Value)> = vec![
         ("identity of a user", "sts", "get_caller_identity", json!({}), &broker),
         ("wrong secret", "sts", "get_caller_identity", json!({}), &wrong),
@@ -207,6 +221,35 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
         ("no such user", "iam", "get_user", json!({ "UserName": "nobody" }), &broker),
         ("a role of IAM's", "iam", "get_role", json!({ "RoleName": "deploy" }), &broker),
         ("no such role", "iam", "get_role", json!({ "RoleName": "nothing" }), &broker),
+        ("no policy yet", "iam", "get_role_policy", of_role("deploy", json!({})), &broker),
+        ("policy put", "iam", "put_role_policy", of_role("deploy", json!({ "PolicyDocument": revoking })), &broker),
+        ("policy of a role", "iam", "get_role_policy", of_role("deploy", json!({})), &broker),
+        ("policies of a role", "iam", "list_role_policies", json!({ "RoleName": "deploy" }), &broker),
+        (
+            "policy put that is none",
+            "iam",
+            "put_role_policy",
+            of_role("deploy", json!({ "PolicyDocument": "{" })),
+            &broker,
+        ),
+        (
+            "policy on no role",
+            "iam",
+            "put_role_policy",
+            of_role("nothing", json!({ "PolicyDocument": revoking })),
+            &broker,
+        ),
+        (
+            "not allowed to put",
+            "iam",
+            "put_role_policy",
+            of_role("deploy", json!({ "PolicyDocument": revoking })),
+            &poor,
+        ),
+        ("policy deleted", "iam", "delete_role_policy", of_role("deploy", json!({})), &broker),
+        ("policy deleted twice", "iam", "delete_role_policy", of_role("deploy", json!({})), &broker),
+        ("key last used", "iam", "get_access_key_last_used", json!({ "AccessKeyId": broker["id"] }), &broker),
+        ("key never used", "iam", "get_access_key_last_used", json!({ "AccessKeyId": poor["id"] }), &broker),
         ("not allowed to list", "iam", "list_users", json!({}), &poor),
         ("keys", "iam", "list_access_keys", json!({ "UserName": "poor" }), &broker),
         ("second key", "iam", "create_access_key", json!({ "UserName": "poor" }), &broker),

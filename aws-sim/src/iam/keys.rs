@@ -1,10 +1,10 @@
-//! `ListAccessKeys`, `CreateAccessKey`, `UpdateAccessKey`, `DeleteAccessKey`.
+//! `ListAccessKeys`, `CreateAccessKey`, `UpdateAccessKey`, `DeleteAccessKey`, `GetAccessKeyLastUsed`.
 
 use http::StatusCode;
 
 use super::{CREATED, Request, no_such_entity};
 use crate::refusal::Refusal;
-use crate::world::{AccessKey, KeyStatus, WorldError};
+use crate::world::{AccessKey, Holder, KeyRecord, KeyStatus, WorldError};
 use crate::xml::Xml;
 
 pub(super) fn list(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, Refusal> {
@@ -28,6 +28,7 @@ pub(super) fn create(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, R
     let (user_arn, user_name) = user_of(request, "iam:CreateAccessKey", &[])?;
     let key = AccessKey::random();
     request.cloud.world.add_key(&user_arn, key.clone()).map_err(failed)?;
+    note(request, key.id());
     xml.element("AccessKey", |xml| {
         xml.text("UserName", &user_name);
         xml.text("AccessKeyId", key.id());
@@ -54,6 +55,7 @@ pub(super) fn update(request: &mut Request<'_>) -> Result<bool, Refusal> {
         }
     }
     .map_err(failed)?;
+    note(request, &id);
     Ok(false)
 }
 
@@ -62,7 +64,37 @@ pub(super) fn delete(request: &mut Request<'_>) -> Result<bool, Refusal> {
     let (user_arn, _) = user_of(request, "iam:DeleteAccessKey", &[])?;
     check_holder(request, &user_arn, &id)?;
     request.cloud.world.delete_key(&id).map_err(failed)?;
+    note(request, &id);
     Ok(false)
+}
+
+pub(super) fn last_used(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, Refusal> {
+    let id = request.params.take("AccessKeyId").unwrap_or_default();
+    request.params.nothing_left()?;
+    let account = request.caller.account();
+    let holders = request.world.users.values().filter(|user| user.account == account);
+    let held = |arn: &str| matches!(request.world.keys.get(&id), Some(KeyRecord { holder: Holder::User { arn: holder }, .. }) if holder == arn);
+    let user = holders.into_iter().find(|user| held(&user.arn)).ok_or_else(|| no_such_key(&id))?;
+    request.allow("iam:GetAccessKeyLastUsed", &user.arn)?;
+    xml.text("UserName", &user.name);
+    xml.element("AccessKeyLastUsed", |xml| match request.cloud.last_used.of(&id) {
+        Some(used) => {
+            xml.text("LastUsedDate", &used.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            xml.text("ServiceName", used.service);
+            xml.text("Region", &used.region);
+        }
+        None => {
+            xml.text("ServiceName", "N/A");
+            xml.text("Region", "N/A");
+        }
+    });
+    Ok(true)
+}
+
+/// The rest of AWS may hear of it later.
+fn note(request: &Request<'_>, id: &str) {
+    let before = request.world.keys.get(id).cloned();
+    request.cloud.consistency.note(id, before, request.cloud.clock.now());
 }
 
 /// The user that the call is about, if the caller may do this to them: ARN and name.
@@ -80,9 +112,13 @@ fn user_of(request: &mut Request<'_>, action: &str, ignored: &[&str]) -> Result<
 fn check_holder(request: &Request<'_>, user_arn: &str, id: &str) -> Result<(), Refusal> {
     let holder = request.world.keys.get(id).map(|key| &key.holder);
     match holder {
-        Some(crate::world::Holder::User { arn }) if arn == user_arn => Ok(()),
-        Some(_) | None => Err(no_such_entity(format!("The Access Key with id {id} cannot be found."))),
+        Some(Holder::User { arn }) if arn == user_arn => Ok(()),
+        Some(_) | None => Err(no_such_key(id)),
     }
+}
+
+fn no_such_key(id: &str) -> Refusal {
+    no_such_entity(format!("The Access Key with id {id} cannot be found."))
 }
 
 fn failed(error: WorldError) -> Refusal {

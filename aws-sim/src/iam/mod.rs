@@ -1,7 +1,8 @@
-//! As much of IAM as it takes to try out rights, and to rotate an access key.
+//! As much of IAM as it takes to try out rights, to rotate an access key, and to end a role's sessions.
 
 mod keys;
 mod listing;
+mod role_policies;
 
 use http::StatusCode;
 
@@ -45,6 +46,11 @@ pub(crate) fn answer(cloud: &Cloud, world: &Snapshot, caller: &Caller, errand: &
         "CreateAccessKey" => keys::create(&mut request, &mut result)?,
         "UpdateAccessKey" => keys::update(&mut request)?,
         "DeleteAccessKey" => keys::delete(&mut request)?,
+        "GetAccessKeyLastUsed" => keys::last_used(&mut request, &mut result)?,
+        "PutRolePolicy" => role_policies::put(&mut request)?,
+        "GetRolePolicy" => role_policies::get(&mut request, &mut result)?,
+        "ListRolePolicies" => role_policies::list(&mut request, &mut result)?,
+        "DeleteRolePolicy" => role_policies::delete(&mut request)?,
         _ => {
             let message = format!("Could not find operation {action} for version {VERSION}");
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidAction", message));

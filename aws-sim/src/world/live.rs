@@ -72,6 +72,15 @@ impl WorldHandle {
         })
     }
 
+    /// Takes an inline policy away from a user or role.
+    pub fn remove_policy(&self, owner_arn: &str, name: &str) -> Result<(), WorldError> {
+        self.try_change(|world| {
+            let of_user = world.user_mut(owner_arn).is_some_and(|user| user.remove_inline_policy(name));
+            let of_role = world.role_mut(owner_arn).is_some_and(|role| role.remove_inline_policy(name));
+            if of_user || of_role { Ok(()) } else { Err(WorldError::Missing(format!("{owner_arn} {name}"))) }
+        })
+    }
+
     /// Replaces a role's trust policy.
     pub fn set_trust_policy(&self, role_arn: &str, document: impl Display) -> Result<(), WorldError> {
         self.try_change(|world| {

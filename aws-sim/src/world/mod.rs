@@ -16,7 +16,7 @@ pub use live::WorldHandle;
 pub use role::Role;
 pub use user::User;
 
-pub(crate) use snapshot::{Holder, RoleRecord, Snapshot, UserRecord};
+pub(crate) use snapshot::{Holder, KeyRecord, RoleRecord, Snapshot, UserRecord};
 
 use crate::partition::Partition;
 

@@ -73,6 +73,11 @@ impl Role {
         self.inline_policies.insert(name.to_owned(), document.to_string());
     }
 
+    /// Removes an inline policy; says whether it was there.
+    pub fn remove_inline_policy(&mut self, name: &str) -> bool {
+        self.inline_policies.remove(name).is_some()
+    }
+
     /// Replaces the trust policy in place.
     pub fn set_trust_policy(&mut self, document: impl Display) {
         self.trust = document.to_string();

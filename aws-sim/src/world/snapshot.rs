@@ -51,11 +51,17 @@ pub(crate) struct BucketRecord {
     pub(crate) policy: Option<Policy>,
 }
 
-#[derive(Debug)]
+#[derive(Clone)]
 pub(crate) struct KeyRecord {
     pub(crate) holder: Holder,
     pub(crate) secret: String,
     pub(crate) active: bool,
+}
+
+impl std::fmt::Debug for KeyRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyRecord").field("holder", &self.holder).field("active", &self.active).finish_non_exhaustive()
+    }
 }
 
 /// Who holds a long-term key.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sts::error::SdkError;
 use aws_sim::{Calls, CredentialField, Fault, Outcome};
 
-use crate::kit::{DEPLOY, KEY, POOR_KEY, SECRET, code, exchange, start, sts, sts_as, world};
+use crate::kit::{BROKER, DEPLOY, KEY, POOR_KEY, SECRET, code, exchange, long_term, signed, start, sts, sts_as, world};
 
 #[tokio::test]
 async fn calls_are_throttled_as_often_as_asked() {
@@ -84,6 +84,46 @@ async fn connections_are_dropped_without_an_answer() {
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     assert_eq!(exchange(&sim, "POST", "/", &headers, form).await, None);
     assert!(exchange(&sim, "POST", "/", &headers, form).await.is_some());
+}
+
+#[tokio::test]
+async fn connections_are_cut_in_the_middle_of_the_answer() {
+    let sim = start(world()).await;
+    sim.faults().once(Calls::any(), Fault::CutConnection);
+    let result = sts(&sim).get_caller_identity().send().await;
+    assert!(!matches!(result, Ok(_) | Err(SdkError::ServiceError(_))), "{result:?}");
+    assert_eq!(sim.count("GetCallerIdentity"), 1, "it was carried out");
+    sts(&sim).get_caller_identity().send().await.unwrap();
+}
+
+#[tokio::test]
+async fn answers_trickle() {
+    let sim = start(world()).await;
+    sim.faults().once(Calls::any(), Fault::SlowBytes(Duration::from_millis(1)));
+    let before = Instant::now();
+    assert_eq!(sts(&sim).get_caller_identity().send().await.unwrap().arn(), Some(BROKER));
+    assert!(before.elapsed() > Duration::from_millis(200), "some hundred bytes: {:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn answers_are_huge() {
+    let sim = start(world()).await;
+    sim.faults().once(Calls::any(), Fault::Huge(3_000_000));
+    let (_, body) = signed(&sim, &long_term(), "sts", "POST", "/", "Action=GetCallerIdentity&Version=2011-06-15").await;
+    assert!(body.len() >= 3_000_000 && body.contains("<GetCallerIdentityResponse"), "{}", body.len());
+}
+
+#[tokio::test]
+async fn one_key_s_calls_of_one_kind_fail_until_that_is_cleared() {
+    let sim = start(world()).await;
+    sim.faults().always(Calls::of("GetSessionToken").by(KEY), Fault::ServiceUnavailable);
+    for _ in 0..20 {
+        assert_eq!(code(sts(&sim).get_session_token().send().await), "ServiceUnavailable");
+    }
+    sts(&sim).get_caller_identity().send().await.unwrap();
+    sts_as(&sim, POOR_KEY, SECRET, None).get_session_token().send().await.unwrap();
+    sim.faults().clear();
+    sts(&sim).get_session_token().send().await.unwrap();
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod assume_role;
 mod console;
 mod faults;
+mod iam;
 mod kit;
 mod services;
 mod session_policies;
