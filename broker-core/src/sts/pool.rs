@@ -4,6 +4,13 @@ use aws_smithy_http_client::pool::{self, ConnectionPool};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
 use secrecy::{ExposeSecret, SecretString};
 
 /// How requests leave the house; the SDK and the console's federation endpoint share it.
@@ -50,7 +57,8 @@ impl Outbound {
             .tls_context(tls)
             .build_https()
             .map_err(|_| OutboundError::Pool)?;
-        Ok(SharedHttpClient::new(pool::Client::new(&pool).map_err(|_| OutboundError::Pool)?))
+        let client = pool::Client::new(&pool).map_err(|_| OutboundError::Pool)?;
+        Ok(SharedHttpClient::new(Measured(SharedHttpClient::new(client))))
     }
 
     /// A client for the few requests beside the SDK. Follows no redirects.
@@ -87,4 +95,24 @@ impl Outbound {
     }
 }
 
+/// Lets no answer be endless: the SDK reads all of it into memory before it looks at it.
+#[derive(Debug)]
+struct Measured<T>(T);
+
+impl HttpClient for Measured<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Measured(self.0.http_connector(settings, components)))
+    }
+}
+
+impl HttpConnector for Measured<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.call(request);
+        let limited = |body: SdkBody| SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER));
+        HttpConnectorFuture::new(async move { Ok(answer.await?.map(limited)) })
+    }
+}
+
+/// None of AWS's has a tenth of it: a session token has 4 KiB at most.
+const MAX_ANSWER: usize = 256 * 1_024;
 const CONNECT: std::time::Duration = std::time::Duration::from_secs(3);
