@@ -101,6 +101,7 @@ pub struct Faults {
     latency_micros: AtomicU64,
     waiting: AtomicUsize,
     standing: AtomicUsize,
+    taken: AtomicUsize,
     queue: Mutex<Vec<Queued>>,
 }
 
@@ -138,6 +139,11 @@ impl Faults {
         self.waiting.load(Relaxed)
     }
 
+    /// How many faults have begun to happen, ever: of a stall, its beginning.
+    pub fn happened(&self) -> usize {
+        self.taken.load(Relaxed)
+    }
+
     /// No latency, no faults.
     pub fn clear(&self) {
         self.latency(Duration::ZERO);
@@ -165,6 +171,7 @@ impl Faults {
         };
         queue.retain(|queued| queued.times != Some(0));
         self.count(&queue);
+        self.taken.fetch_add(1, Relaxed);
         Some(fault)
     }
 
@@ -214,7 +221,7 @@ mod tests {
             assert_eq!(faults.take("AssumeRole", Some("AKIA1")), Some(Fault::Throttle));
         }
         assert_eq!(faults.take("AssumeRole", Some("AKIA2")), None);
-        assert_eq!(faults.pending(), 0);
+        assert_eq!((faults.pending(), faults.happened()), (0, 101));
         faults.clear();
         assert_eq!(faults.take("AssumeRole", Some("AKIA1")), None);
     }

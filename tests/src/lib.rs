@@ -14,6 +14,7 @@
 
 pub mod brokerd;
 pub mod browser;
+pub mod barrier;
 pub mod house;
 pub mod world;
 pub mod stage;

@@ -1,0 +1,132 @@
+//! The directory is down, slow, and back again.
+
+use std::time::{Duration, Instant};
+
+use aws_sim::Sim;
+use serde_json::json;
+use tests::barrier::Barrier;
+use tests::brokerd::{Brokerd, Installation};
+use tests::process::Signal;
+use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
+use tests::world::{Asker, World, soon};
+
+/// Two daemons before one directory: one looks people up again each second, the other every five minutes.
+struct Scene {
+    slapd: Slapd,
+    barrier: Barrier,
+    _sim: Sim,
+    strict: Brokerd,
+    patient: Brokerd,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let slapd = Slapd::start();
+        let port = slapd.ldaps_url().rsplit_once(':').unwrap().1.parse().unwrap();
+        let barrier = Barrier::before(port).await;
+        let prepared = World::prepare().await;
+        let endpoint = prepared.sim.endpoint();
+        let strict = installation(&slapd, barrier.port(), &endpoint, 1).serve();
+        let patient = installation(&slapd, barrier.port(), &endpoint, 300).serve();
+        Self { slapd, barrier, _sim: prepared.sim, strict, patient }
+    }
+}
+
+fn installation(slapd: &Slapd, port: u16, endpoint: &str, recheck: u32) -> Installation {
+    let more = format!(
+        "aws = {{ endpoint_url = \"{endpoint}\", retries = 2 }}\nsessions = {{ recheck_seconds = {recheck} }}\n\
+         [[directory]]\nname = \"corp\"\n[directory.backend.ldap]\nurls = [\"ldaps://127.0.0.1:{port}\"]\nca_file = \"ca.pem\"\n\
+         bind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ldap.pw\" }}\nusers = {{ base = \"{USERS}\" }}\n\
+         groups = {{ member_of = {{ base = \"{GROUPS}\" }} }}\n\
+         connect_timeout_seconds = 2\noperation_timeout_seconds = 3\ndeadline_seconds = 5\nrest_seconds = 1\n",
+    );
+    let connectors = format!(
+        "[[access_key]]\nname = \"main\"\nregion = \"us-east-1\"\nsource.stored = {{ access_key_id = \"{}\", secret_access_key = {{ file = \"keys/main\" }} }}\n\
+         [[connector]]\nname = \"deploy\"\naccess_key = \"main\"\ngroups = [\"corp/staff\"]\n[connector.principal.assume_role]\n\
+         role_arn = \"arn:aws:iam::{}:role/deploy\"\n",
+        tests::world::KEY,
+        tests::world::ACCOUNT,
+    );
+    let installation = Installation::new(&more, &connectors);
+    installation.write("ca.pem", slapd.ca_pem());
+    installation.write("ldap.pw", SERVICE_PASSWORD);
+    installation.write("keys/main", tests::world::SECRET);
+    installation
+}
+
+async fn signed_in(brokerd: &Brokerd, username: &str) -> Asker {
+    Asker::at(&brokerd.url()).signed_in_with(username, &format!("{username} secret")).await
+}
+
+/// Nobody gets in, and hears so in bounded time.
+async fn nobody_signs_in(brokerd: &Brokerd) {
+    let asked = Instant::now();
+    let body = json!({ "username": "ada", "password": "ada secret" });
+    Asker::at(&brokerd.url()).sign_in(&body).await.problem("503 directory_unavailable");
+    assert!(asked.elapsed() < BOUND, "{:?}", asked.elapsed());
+}
+
+/// Those who are in go on within the bound, and not after it.
+async fn goes_on_within_the_bound_only(scene: &Scene, strict: &Asker, patient: &Asker) {
+    let answer = soon("the end of the bound", async || {
+        let answer = strict.vend("deploy", &json!({})).await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    answer.problem("503 directory_unavailable");
+    assert!(!answer.text.contains("ASIA"));
+    patient.vended("deploy", &json!({ "fresh": true })).await;
+    nobody_signs_in(&scene.strict).await;
+    nobody_signs_in(&scene.patient).await;
+}
+
+async fn all_is_well_again(scene: &Scene, strict: &Asker, patient: &Asker) {
+    soon("its return", async || (strict.vend("deploy", &json!({})).await.status == 200).then_some(())).await;
+    patient.vended("deploy", &json!({ "fresh": true })).await;
+    for brokerd in [&scene.strict, &scene.patient] {
+        let body = json!({ "username": "bob", "password": "bob secret" });
+        let door = Asker::at(&brokerd.url());
+        soon("signing in", async || (door.sign_in(&body).await.status == 201).then_some(())).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_down_comes_back_by_itself() {
+    let mut scene = Scene::set().await;
+    let (strict, patient) = (signed_in(&scene.strict, "ada").await, signed_in(&scene.patient, "ada").await);
+    strict.vended("deploy", &json!({})).await;
+    scene.barrier.shut().await;
+    goes_on_within_the_bound_only(&scene, &strict, &patient).await;
+    scene.barrier.open().await;
+    all_is_well_again(&scene, &strict, &patient).await;
+    for brokerd in [scene.strict, scene.patient] {
+        brokerd.run(&["audit", "verify"], "").succeeded();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_directory_is_waited_for_and_one_that_is_too_slow_is_not() {
+    let scene = Scene::set().await;
+    scene.barrier.slow(Duration::from_millis(100));
+    let (strict, patient) = (signed_in(&scene.strict, "ada").await, signed_in(&scene.patient, "ada").await);
+    strict.vended("deploy", &json!({})).await;
+    scene.barrier.slow(Duration::from_mins(10));
+    goes_on_within_the_bound_only(&scene, &strict, &patient).await;
+    scene.barrier.slow(Duration::ZERO);
+    all_is_well_again(&scene, &strict, &patient).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_directory_that_is_stopped_for_good_lets_nobody_in() {
+    let mut scene = Scene::set().await;
+    let (strict, patient) = (signed_in(&scene.strict, "ada").await, signed_in(&scene.patient, "ada").await);
+    scene.slapd.process().signal(Signal::STOP);
+    goes_on_within_the_bound_only(&scene, &strict, &patient).await;
+    scene.slapd.process().signal(Signal::CONT);
+    all_is_well_again(&scene, &strict, &patient).await;
+    scene.slapd.process().stop();
+    goes_on_within_the_bound_only(&scene, &strict, &patient).await;
+}
+
+/// Twice the deadline that the configuration gives a directory, and then some for a busy machine.
+const BOUND: Duration = Duration::from_secs(20);

@@ -1,0 +1,7 @@
+//! Trouble around a daemon that is a real process: AWS, the directory, and being told to stop in the middle of it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod directory;
+mod sts;
+mod stopping;

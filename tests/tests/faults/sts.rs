@@ -1,0 +1,113 @@
+//! STS throttles, stalls, breaks, drops connections or trickles: tried again within the deadline, told at the deadline, and nobody
+//! else's business.
+
+use std::time::{Duration, Instant};
+
+use aws_sim::{Calls, Fault};
+use reqwest::Method;
+use serde_json::json;
+use tests::world::{Answer, KEY, SECOND, World};
+use tokio::task::JoinSet;
+
+/// Everything that passes by itself.
+fn passing() -> Vec<Fault> {
+    vec![
+        Fault::Throttle,
+        Fault::InternalFailure,
+        Fault::ServiceUnavailable,
+        Fault::DroppedConnection,
+        Fault::CutConnection,
+        Fault::Stall(FOR_EVER),
+        Fault::SlowBytes(Duration::from_millis(50)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_passes_is_tried_again_and_nobody_hears_of_it() {
+    let world = World::prepare().await.configured("retries = 2", "retries = 2, attempt_timeout_seconds = 1").serve();
+    let ada = world.person("ada").await;
+    for (connector, action) in [("deploy", "AssumeRole"), ("reports", "GetFederationToken"), ("raw", "GetSessionToken")]
+    {
+        for fault in passing() {
+            world.sim.faults().once(Calls::of(action).by(KEY), fault.clone());
+            let vended = ada.vended(connector, &json!({ "fresh": true })).await;
+            assert!(vended["access_key_id"].as_str().unwrap().starts_with("ASIA"), "{fault:?}");
+            assert_eq!(world.sim.faults().pending(), 0, "{connector} {fault:?}");
+        }
+        assert_eq!(world.trail_of(connector), vec!["person:corp/ada vend success"; passing().len()]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_pass_is_told_at_the_deadline_and_over_as_soon_as_it_passes() {
+    let patience = "retries = 7, attempt_timeout_seconds = 1, interactive_deadline_seconds = 2, deadline_seconds = 2";
+    let world = World::prepare().await.configured("retries = 2", patience).serve();
+    let ada = world.person("ada").await;
+    for fault in passing() {
+        world.sim.faults().always(Calls::of("AssumeRole"), fault.clone());
+        let (asked, before) = (Instant::now(), world.sim.faults().happened());
+        let answer = ada.vend("anew", &json!({})).await;
+        let problem = answer.problem("503 aws_unavailable");
+        assert!(answer.header("retry-after").unwrap().parse::<u32>().is_ok_and(|seconds| seconds > 0), "{fault:?}");
+        assert!(asked.elapsed() < Duration::from_secs(20), "bounded: {fault:?}: {:?}", asked.elapsed());
+        assert!(world.sim.faults().happened() - before >= 2, "it was tried again: {fault:?}");
+        assert!(!problem.to_string().contains("127.0.0.1"), "{problem}");
+        world.sim.faults().clear();
+        ada.vended("anew", &json!({})).await;
+    }
+    let failed = world.trail_of("anew").into_iter().filter(|line| line.ends_with("vend failed")).count();
+    assert_eq!(failed, passing().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_end_is_not_read_to_the_end() {
+    let world = World::prepare().await.configured("retries = 2", "retries = 0, attempt_timeout_seconds = 60").serve();
+    let ada = world.person("ada").await;
+    ada.vended("deploy", &json!({})).await;
+    let before = peak_memory_kib(world.brokerd.id());
+    for (connector, action) in [("deploy", "AssumeRole"), ("reports", "GetFederationToken"), ("raw", "GetSessionToken")]
+    {
+        world.sim.faults().once(Calls::of(action), Fault::Huge(512 << 20));
+        ada.vend(connector, &json!({ "fresh": true })).await.problem("503 aws_unavailable");
+    }
+    let more = peak_memory_kib(world.brokerd.id()) - before;
+    assert!(more < 64 * 1_024, "{more} KiB more for answers of 512 MiB");
+    ada.vended("deploy", &json!({ "fresh": true })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_account_holds_up_nobody_who_uses_another() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    world.sim.faults().always(Calls::any().by(KEY), Fault::Stall(FOR_EVER));
+    let mut hanging = JoinSet::new();
+    for n in 0..HANGING {
+        let ada = ada.clone();
+        hanging.spawn(async move {
+            let body = json!({ "duration_seconds": 900 + n });
+            let patient = ada.request(Method::POST, "/v1/connectors/deploy/credentials").header("prefer", "wait=60");
+            Answer::of(patient.json(&body)).await.status
+        });
+    }
+    tests::world::soon("all of them to hang", async || (world.sim.faults().happened() >= HANGING).then_some(())).await;
+    for n in 0..THROUGH {
+        ada.vended("other-key", &json!({ "duration_seconds": 900 + n })).await;
+        assert!(hanging.try_join_next().is_none(), "they hang all the while: after {n}");
+    }
+    let by_second = world.calls("AssumeRole").into_iter().filter(|call| call.access_key_id.as_deref() == Some(SECOND));
+    assert_eq!(by_second.count(), THROUGH);
+    // A trouble of one connector's key is none of the door's: others sign in, and look around.
+    world.person("eve").await.get("/v1/connectors").await.good();
+    assert!(hanging.try_join_next().is_none());
+}
+
+/// The most memory that a process has held so far, as the kernel tells it.
+fn peak_memory_kib(process: u32) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+const FOR_EVER: Duration = Duration::from_hours(1);
+const HANGING: usize = 100;
+const THROUGH: usize = 50;
