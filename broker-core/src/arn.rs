@@ -46,6 +46,16 @@ impl RoleArn {
         &self.0.text
     }
 
+    /// The role's name, without its path: unique in its account.
+    pub fn name(&self) -> &str {
+        self.0.text.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether a service of AWS made the role for itself.
+    pub fn is_service_linked(&self) -> bool {
+        self.0.text.contains(":role/aws-service-role/")
+    }
+
     pub fn partition(&self) -> Partition {
         self.0.partition
     }

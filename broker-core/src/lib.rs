@@ -8,6 +8,7 @@ pub mod administration;
 pub mod catalog;
 pub mod sign_in;
 pub mod inventory;
+pub mod iam;
 pub mod sts;
 pub mod entitlement;
 pub mod permission;

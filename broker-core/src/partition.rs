@@ -37,6 +37,16 @@ impl Partition {
         }
     }
 
+    /// Where IAM is, of which there is one a partition, and the region that its signatures name.
+    /// <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
+    pub fn iam(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Aws => ("https://iam.amazonaws.com", "us-east-1"),
+            Self::AwsUsGov => ("https://iam.us-gov.amazonaws.com", "us-gov-west-1"),
+            Self::AwsCn => ("https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        }
+    }
+
     /// The console's own host; regional ones are `REGION.` before it.
     pub fn console_host(self) -> &'static str {
         match self {

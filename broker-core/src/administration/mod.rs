@@ -1,5 +1,5 @@
-//! What administrators change: access keys, connectors, service tokens and the connectors file, each together with its audit record or not
-//! at all.
+//! What administrators change: access keys, connectors, service tokens, the connectors file and a role's live sessions, each together with
+//! its audit record or not at all.
 
 mod access_keys;
 mod apply;
@@ -10,6 +10,7 @@ mod proof;
 mod prove_unproved;
 mod rekey;
 mod service_tokens;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use epochs::{EpochError, NewEpoch};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
+pub use sessions::{Aws, POLICY_NAME, Revocation, RevokeError, RevokedSessions, SessionsOf};
 
 /// Makes administrative changes. Clones share everything.
 #[derive(Clone, Debug)]

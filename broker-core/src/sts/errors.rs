@@ -13,6 +13,13 @@ pub struct AwsRefusal {
     pub request_id: Option<String>,
 }
 
+impl AwsRefusal {
+    /// A peer's words, made fit.
+    pub(crate) fn told(code: &str, message: &str, request_id: Option<&str>) -> Self {
+        Self { code: shown(code), message: shown(message), request_id: request_id.map(shown) }
+    }
+}
+
 /// Why there are no credentials.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StsError {
@@ -120,7 +127,7 @@ fn told(body: &[u8]) -> Option<AwsRefusal> {
 }
 
 /// A peer's text, short and without control characters.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(MAX_SHOWN).collect()
 }
 

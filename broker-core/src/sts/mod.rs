@@ -20,6 +20,7 @@ use crate::partition::Region;
 use crate::vault::{SealBroken, Vault};
 
 pub use aws::{AwsSts, StsSettings};
+pub(crate) use errors::shown;
 pub use errors::{AwsRefusal, StsError};
 pub use pool::{Outbound, OutboundError, Proxy};
 pub use request::{RoleRequest, StsRequest, UserRequest};
@@ -86,6 +87,11 @@ impl OpenKey {
     /// Where STS is for this key, as far as the key says.
     pub fn sts_endpoint(&self) -> String {
         self.endpoint.as_ref().map_or_else(|| self.region.sts_endpoint(), |url| url.as_str().to_owned())
+    }
+
+    /// For whoever signs.
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.secret
     }
 
     /// Opens a stored key for the moment of signing.

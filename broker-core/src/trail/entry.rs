@@ -99,6 +99,8 @@ pub enum Action {
     TrailPruned,
     /// A sealed secret went to another master key; it is the same secret.
     SecretResealed,
+    /// A role's live sessions were ended at AWS.
+    SessionsRevoked,
 }
 
 /// How it ended.
@@ -253,6 +255,7 @@ impl Action {
             Self::EpochBegun => "epoch_begun",
             Self::TrailPruned => "trail_pruned",
             Self::SecretResealed => "secret_resealed",
+            Self::SessionsRevoked => "sessions_revoked",
         }
     }
 }

@@ -9,6 +9,7 @@ mod init;
 mod key;
 mod restored;
 mod rekey;
+mod revoke;
 mod serve;
 mod token;
 
@@ -62,6 +63,8 @@ enum Command {
     Token(token::Token),
     /// Say that a backup of the store was restored: sessions end, service tokens wait for `token confirm`
     Restored(restored::Restored),
+    /// End a role's live sessions at AWS, whoever has them
+    Revoke(revoke::Revoke),
     /// Hash a password for a local directory
     HashPassword(hash_password::HashPassword),
     /// The audit trail: verify, export, follow
@@ -95,6 +98,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Rekey(_)
         | Command::Token(_)
         | Command::Restored(_)
+        | Command::Revoke(_)
         | Command::HashPassword(_)
         | Command::Audit(_)
         | Command::Completion(_) => Environment::of_process(),
@@ -130,6 +134,7 @@ impl Command {
                 site.open().await?.and_close(async |opened| restored.run(opened).await).await?;
                 Ok(ExitCode::SUCCESS)
             }
+            Self::Revoke(revoke) => revoke.run(site).await,
             Self::HashPassword(hash) => hash.run(),
             Self::Audit(audit) => audit.run(site).await,
             Self::Completion(completion) => completion.run(&mut Arguments::command()),

@@ -40,6 +40,11 @@ pub(super) fn time(time: Timestamp) -> String {
     format!("{time:.0}")
 }
 
+/// Lines of text that cannot drive a terminal.
+pub(super) fn fit_lines(text: &str) -> String {
+    text.split('\n').map(fit).collect::<Vec<_>>().join("\n")
+}
+
 /// One line of text that cannot drive a terminal.
 pub(super) fn fit(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()

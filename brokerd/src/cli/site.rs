@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use broker_core::administration::Administration;
 use broker_core::file::Environment;
+use broker_core::iam::AwsIam;
 use broker_core::sts::AwsSts;
 use tokio::time::Instant;
 
@@ -78,6 +79,12 @@ impl Opened {
         let aws = &self.config.aws;
         let sts = AwsSts::new(&aws.outbound, aws.sts.clone(), Arc::clone(&self.house.clock))?;
         Ok((sts, Instant::now() + aws.interactive_deadline))
+    }
+
+    /// AWS's IAM, as the configuration says that it is reached.
+    pub(super) fn iam(&self) -> anyhow::Result<AwsIam> {
+        let aws = &self.config.aws;
+        Ok(AwsIam::new(&aws.outbound, aws.iam.clone(), Arc::clone(&self.house.clock))?)
     }
 
     /// Does something with the open installation, and closes it whatever comes of it.

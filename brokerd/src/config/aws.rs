@@ -2,6 +2,7 @@
 
 use broker_core::file::with_causes;
 use broker_core::file::{SecretRef, WebUrl};
+use broker_core::iam::IamSettings;
 use broker_core::sts::{Outbound, Proxy, StsSettings};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -39,6 +40,11 @@ impl Loader<'_> {
                 retries: fields.retries.0,
                 attempt_timeout: fields.attempt_timeout_seconds.duration(),
                 connect_timeout: fields.connect_timeout_seconds.duration(),
+            },
+            iam: IamSettings {
+                endpoint_url: fields.iam_endpoint_url.map(WebUrl::into_url),
+                retries: fields.retries.0,
+                attempt_timeout: fields.attempt_timeout_seconds.duration(),
             },
             deadline,
             interactive_deadline,

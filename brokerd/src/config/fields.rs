@@ -101,6 +101,7 @@ pub(super) struct AwsFields {
     pub(super) proxy: Option<ProxyFields>,
     pub(super) no_proxy: Vec<String>,
     pub(super) endpoint_url: Option<WebUrl>,
+    pub(super) iam_endpoint_url: Option<WebUrl>,
     pub(super) federation_url: Option<WebUrl>,
     pub(super) ca_file: Option<PathBuf>,
 }
@@ -245,6 +246,7 @@ impl Default for AwsFields {
             proxy: None,
             no_proxy: Vec::new(),
             endpoint_url: None,
+            iam_endpoint_url: None,
             federation_url: None,
             ca_file: None,
         }

@@ -22,6 +22,7 @@ use broker_core::directory::ldap::LdapSettings;
 use broker_core::directory::local::LocalPerson;
 use broker_core::entitlement::Rules;
 use broker_core::file::{Environment, FileError, FileWarning};
+use broker_core::iam::IamSettings;
 use broker_core::name::DirectoryName;
 use broker_core::store::Location;
 use broker_core::sts::{Outbound, StsSettings};
@@ -97,6 +98,7 @@ pub struct Sessions {
 #[derive(Debug)]
 pub struct Aws {
     pub sts: StsSettings,
+    pub iam: IamSettings,
     /// For one vend, retries included.
     pub deadline: Duration,
     /// The same, where a person waits before a page.

@@ -13,9 +13,19 @@ fn run(arguments: &[&str]) -> Ended {
 #[test]
 fn help_is_for_standard_output_and_mistakes_for_standard_error() {
     let help = run(&["--help"]).succeeded();
-    for subcommand in
-        ["serve", "init", "check", "apply", "key", "token", "restored", "hash-password", "audit", "completion"]
-    {
+    for subcommand in [
+        "serve",
+        "init",
+        "check",
+        "apply",
+        "key",
+        "token",
+        "revoke",
+        "restored",
+        "hash-password",
+        "audit",
+        "completion",
+    ] {
         assert!(help.contains(&format!("\n  {subcommand} ")), "{subcommand}:\n{help}");
         let help = run(&[subcommand, "--help"]).succeeded();
         assert!(help.contains("Usage: brokerd ") && help.contains("--config <PATH>"), "{help}");

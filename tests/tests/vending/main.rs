@@ -15,3 +15,4 @@ mod proxy;
 mod reasons;
 mod requests;
 mod reuse;
+mod revoking;

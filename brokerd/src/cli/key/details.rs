@@ -59,11 +59,11 @@ pub(super) fn aws_key_id(text: String) -> anyhow::Result<AwsKeyId> {
     AwsKeyId::try_from(text).context("--access-key-id is not one")
 }
 
-pub(super) fn key_name(text: &str) -> Result<AccessKeyName, String> {
+pub(in crate::cli) fn key_name(text: &str) -> Result<AccessKeyName, String> {
     AccessKeyName::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
-pub(super) fn connector_name(text: &str) -> Result<ConnectorName, String> {
+pub(in crate::cli) fn connector_name(text: &str) -> Result<ConnectorName, String> {
     ConnectorName::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
@@ -71,6 +71,6 @@ pub(super) fn region(text: &str) -> Result<Region, String> {
     Region::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
-fn role_arn(text: &str) -> Result<RoleArn, String> {
+pub(in crate::cli) fn role_arn(text: &str) -> Result<RoleArn, String> {
     RoleArn::try_from(text.to_owned()).map_err(|error| error.to_string())
 }

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 use super::failure::say;
 use super::site::Site;
 
+pub(super) use details::{connector_name, key_name, role_arn};
+
 /// Long-term access keys: add, list, replace, remove
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {

@@ -97,6 +97,14 @@ fn the_brokers_own_user_has_the_same_rights_in_both_forms() {
     SessionPolicy::parse(&policy.to_string()).unwrap();
 }
 
+#[test]
+fn who_ends_sessions_needs_no_more_than_the_two_calls_it_makes() {
+    let policy: serde_json::Value = serde_json::from_str(&shipped("policies/iam/revoke-sessions.json")).unwrap();
+    let [statement] = policy["Statement"].as_array().unwrap().as_slice() else { panic!("one statement") };
+    assert_eq!(statement["Action"], serde_json::json!(["iam:GetRolePolicy", "iam:PutRolePolicy"]));
+    SessionPolicy::parse(&policy.to_string()).unwrap();
+}
+
 /// Of nobody: its key was thrown away.
 const CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----\n\

@@ -1,0 +1,349 @@
+//! A role's live sessions are ended: AWS is told to refuse all that were issued before now, and nobody is given such again.
+//!
+//! The policy is the one that AWS's own console puts on a role, under the same name, so that both tools agree:
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html>
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::{Administration, NotProved};
+use crate::access_key::AccessKey;
+use crate::arn::{AccountId, RoleArn};
+use crate::connector::Connector;
+use crate::iam::{Iam, IamError, Told};
+use crate::name::{AccessKeyName, ConnectorName};
+use crate::permission::{Administrator, By};
+use crate::principal::{Principal, PrincipalType};
+use crate::store::StoreError;
+use crate::sts::{OpenKey, Sts};
+use crate::trail::{Action, Entry, Outcome, TrailError, Vec1, VendedFacts};
+use crate::vault::SealBroken;
+
+/// Whose sessions are meant.
+#[derive(Clone, Debug)]
+pub enum SessionsOf {
+    /// Of the role that a connector assumes.
+    Connector(ConnectorName),
+    Role(RoleArn),
+}
+
+/// How AWS is asked, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Aws<'a> {
+    pub sts: &'a dyn Sts,
+    pub iam: &'a dyn Iam,
+    pub deadline: Instant,
+}
+
+/// What would be done, for somebody to look at.
+#[derive(Clone, Debug)]
+pub struct Revocation {
+    pub role: RoleArn,
+    /// The key that signs it.
+    pub access_key: AccessKeyName,
+    /// The connectors that lend this role.
+    pub connectors: Vec<ConnectorName>,
+    /// The policy as it would be now; the moment is the one when it is done.
+    pub document: String,
+    /// The policy of that name that the role has already.
+    pub replaces: Option<String>,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct RevokedSessions {
+    /// Sessions issued before this are refused; by AWS's own clock.
+    pub issued_before: Timestamp,
+}
+
+/// Why sessions go on. Cut by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    #[error("no connector is called `{0}`")]
+    UnknownConnector(ConnectorName),
+    #[error("no access key is called `{0}`")]
+    UnknownKey(AccessKeyName),
+    #[error("no connector assumes {}, so nobody can tell which access key is to sign: name one with --access-key", .0.as_str())]
+    WhichKey(RoleArn),
+    /// The sessions are an IAM user's own, or are cut from that user's rights.
+    #[error("{}", without_role(.connector, *.kind, .key))]
+    NoRole { connector: ConnectorName, kind: PrincipalType, key: Option<Box<AccessKey>> },
+    #[error("{} is a service-linked role: AWS lets nobody change it, and its sessions end by themselves", .0.as_str())]
+    ServiceLinked(RoleArn),
+    #[error(
+        "access key `{key}` is of account {}, and IAM changes roles of a key's own account only: name a key of account {} with --access-key",
+        .account.as_str(), .role.account().as_str()
+    )]
+    OtherAccount { key: AccessKeyName, account: AccountId, role: RoleArn },
+    #[error(transparent)]
+    NotProved(#[from] NotProved),
+    #[error("access key `{key}` may not do that. {refusal}\nGive its IAM user this, or name another key with --access-key:\n{}", statement(.role))]
+    NotPermitted { key: AccessKeyName, role: RoleArn, refusal: IamError },
+    #[error(transparent)]
+    Iam(IamError),
+    #[error("someone else changed the role's policy {POLICY_NAME} meanwhile: look at it again")]
+    AnotherPlan,
+    /// AWS has done its part.
+    #[error(
+        "AWS refuses the older sessions from now on, but that could not be noted here, so brokerd may go on lending them: run this again"
+    )]
+    Unnoted(#[source] TrailError),
+    #[error(transparent)]
+    Seal(#[from] SealBroken),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Trail(TrailError),
+}
+
+impl Administration {
+    /// What ending the sessions would do. Asks AWS whose the key is and what policy the role has, and changes nothing.
+    pub async fn look_at_sessions(
+        &self,
+        of: &SessionsOf,
+        access_key: Option<&AccessKeyName>,
+        aws: Aws<'_>,
+    ) -> Result<Revocation, RevokeError> {
+        let connectors = self.store.connectors().await?;
+        let (role, own_key) = self.role_of(of, &connectors).await?;
+        if role.is_service_linked() {
+            return Err(RevokeError::ServiceLinked(role));
+        }
+        let lending: Vec<&Connector> =
+            connectors.iter().filter(|connector| role_in(connector) == Some(&role)).collect();
+        let of_lending = || lending.first().map(|connector| connector.spec.access_key());
+        let chosen = access_key.or(own_key.as_ref()).or_else(of_lending);
+        let chosen = chosen.cloned().ok_or_else(|| RevokeError::WhichKey(role.clone()))?;
+        let key = self.open_key(&chosen).await?;
+        self.check_account(&chosen, &key, &role, aws).await?;
+        let told = aws.iam.role_policy(&key, &role, POLICY_NAME, aws.deadline).await;
+        let told = told.map_err(|error| of_iam(error, &chosen, &role))?;
+        Ok(Revocation {
+            document: document(moment_after(&told)),
+            access_key: chosen,
+            connectors: lending.into_iter().map(|connector| connector.name.clone()).collect(),
+            role,
+            replaces: told.value,
+        })
+    }
+
+    /// Ends the sessions that somebody has looked at: at AWS, and then here, where every connector of the role begins anew, so that
+    /// no node gives an older session again.
+    pub async fn revoke_sessions(
+        &self,
+        seen: &Revocation,
+        aws: Aws<'_>,
+        by: &Administrator,
+    ) -> Result<RevokedSessions, RevokeError> {
+        let Revocation { role, access_key, .. } = seen;
+        let key = self.open_key(access_key).await?;
+        self.check_account(access_key, &key, role, aws).await?;
+        let told = aws.iam.role_policy(&key, role, POLICY_NAME, aws.deadline).await;
+        let told = told.map_err(|error| of_iam(error, access_key, role))?;
+        // By now AWS's clock is in the second that it told, or after it. What it issues from here on, once that second is over,
+        // is younger than the moment.
+        let over = Instant::now() + Duration::from_secs(1);
+        if told.value != seen.replaces {
+            return Err(RevokeError::AnotherPlan);
+        }
+        let issued_before = moment_after(&told);
+        let document = document(issued_before);
+        let put = aws.iam.put_role_policy(&key, role, POLICY_NAME, &document, aws.deadline).await;
+        let put = match put {
+            Ok(put) => put,
+            Err(error) => return Err(self.not_put(error, seen, by).await),
+        };
+        // Else credentials of this very second, which AWS refuses, would be lent anew and given again for as long as they live.
+        sleep_until(over).await;
+        let changes = json!({
+            "role_policy": {
+                "name": POLICY_NAME,
+                "from": told.value.as_deref().map(as_json),
+                "to": as_json(&document),
+            },
+            "access_key": access_key.as_str(),
+            "aws_request_id": put.request_id,
+        });
+        self.begin_anew(role, &changes, by).await.map_err(RevokeError::Unnoted)?;
+        Ok(RevokedSessions { issued_before })
+    }
+
+    /// Gives every connector of a role its next revision: what was lent by an earlier one is not given again, on any node.
+    async fn begin_anew(&self, role: &RoleArn, changes: &Value, by: &Administrator) -> Result<(), TrailError> {
+        let mut stale = None;
+        for _ in 0..ATTEMPTS {
+            let connectors = self.store.connectors().await.map_err(TrailError::Change)?;
+            let lending: Vec<Connector> =
+                connectors.into_iter().filter(|connector| role_in(connector) == Some(role)).collect();
+            let next = lending.iter().map(|connector| {
+                let next = Connector { revision: connector.revision.saturating_add(1), ..connector.clone() };
+                self.store.replace_connector(&next, connector.revision)
+            });
+            let next = next.collect::<Result<Vec<_>, _>>().map_err(TrailError::Change)?;
+            let entry = || ended_sessions(by, Outcome::Success, role).changes(changes.clone());
+            let entries: Vec<Entry> = lending.iter().map(|connector| entry().connector(&connector.name)).collect();
+            let entries = Vec1::try_from_vec(entries).unwrap_or_else(|_| Vec1::new(entry()));
+            match self.trail.commit(next, entries).await {
+                Err(TrailError::Change(StoreError::Stale)) => stale = Some(StoreError::Stale),
+                outcome => return outcome,
+            }
+        }
+        Err(TrailError::Change(stale.unwrap_or(StoreError::Stale)))
+    }
+
+    /// The attempt is recorded as well.
+    async fn not_put(&self, error: IamError, seen: &Revocation, by: &Administrator) -> RevokeError {
+        let entry = ended_sessions(by, Outcome::Failed, &seen.role).reason(&error);
+        match self.trail.record(entry, ()).await {
+            Ok(_) => of_iam(error, &seen.access_key, &seen.role),
+            Err(unwritten) => RevokeError::Trail(unwritten),
+        }
+    }
+
+    async fn role_of(
+        &self,
+        of: &SessionsOf,
+        connectors: &[Connector],
+    ) -> Result<(RoleArn, Option<AccessKeyName>), RevokeError> {
+        let name = match of {
+            SessionsOf::Role(role) => return Ok((role.clone(), None)),
+            SessionsOf::Connector(name) => name,
+        };
+        let found = connectors.iter().find(|connector| connector.name == *name);
+        let connector = found.ok_or_else(|| RevokeError::UnknownConnector(name.clone()))?;
+        match role_in(connector) {
+            Some(role) => Ok((role.clone(), Some(connector.spec.access_key().clone()))),
+            None => Err(RevokeError::NoRole {
+                connector: name.clone(),
+                kind: connector.spec.principal().kind(),
+                key: self.stored_key(connector.spec.access_key()).await?.map(Box::new),
+            }),
+        }
+    }
+
+    /// A role of the same name in the key's own account would be changed in the place of the one that is meant.
+    async fn check_account(
+        &self,
+        name: &AccessKeyName,
+        key: &OpenKey,
+        role: &RoleArn,
+        aws: Aws<'_>,
+    ) -> Result<(), RevokeError> {
+        let owner = super::proof::ask(aws.sts, aws.deadline, key).await?;
+        if owner.account == role.account() && key.region.partition() == role.partition() {
+            return Ok(());
+        }
+        Err(RevokeError::OtherAccount { key: name.clone(), account: owner.account, role: role.clone() })
+    }
+
+    async fn open_key(&self, name: &AccessKeyName) -> Result<OpenKey, RevokeError> {
+        let stored = self.stored_key(name).await?.ok_or_else(|| RevokeError::UnknownKey(name.clone()))?;
+        Ok(OpenKey::open(&stored, &self.vault)?)
+    }
+
+    async fn stored_key(&self, name: &AccessKeyName) -> Result<Option<AccessKey>, StoreError> {
+        Ok(self.store.access_keys().await?.into_iter().find(|key| key.name == *name))
+    }
+}
+
+fn ended_sessions(by: &By, outcome: Outcome, role: &RoleArn) -> Entry {
+    let facts = VendedFacts { role_arn: Some(role.as_str().to_owned()), ..VendedFacts::default() };
+    Entry::new(by.actor.clone(), Action::SessionsRevoked, outcome, by.origin.clone()).vended(facts)
+}
+
+fn role_in(connector: &Connector) -> Option<&RoleArn> {
+    match connector.spec.principal() {
+        Principal::AssumeRole(role) => Some(&role.role_arn),
+        Principal::FederatedUser(_) | Principal::SessionToken(_) => None,
+    }
+}
+
+fn of_iam(error: IamError, key: &AccessKeyName, role: &RoleArn) -> RevokeError {
+    match error {
+        IamError::NotPermitted(_) => RevokeError::NotPermitted { key: key.clone(), role: role.clone(), refusal: error },
+        error => RevokeError::Iam(error),
+    }
+}
+
+/// The second after the one that AWS's clock was in: whatever it had issued until then, it had issued before this.
+fn moment_after<T>(told: &Told<T>) -> Timestamp {
+    told.at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(told.at)
+}
+
+/// To the letter as AWS's console writes it.
+fn document(issued_before: Timestamp) -> String {
+    denying_before(&issued_before.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())
+}
+
+fn denying_before(moment: &str) -> String {
+    format!(
+        r#"{{
+    "Version": "2012-10-17",
+    "Statement": [
+        {{
+            "Effect": "Deny",
+            "Action": [
+                "*"
+            ],
+            "Resource": [
+                "*"
+            ],
+            "Condition": {{
+                "DateLessThan": {{
+                    "aws:TokenIssueTime": "{moment}"
+                }}
+            }}
+        }}
+    ]
+}}"#
+    )
+}
+
+/// A policy as the trail shows it.
+fn as_json(document: &str) -> Value {
+    serde_json::from_str(document).unwrap_or_else(|_| document.into())
+}
+
+fn statement(role: &RoleArn) -> String {
+    format!(
+        r#"{{ "Effect": "Allow", "Action": ["iam:GetRolePolicy", "iam:PutRolePolicy"], "Resource": "{}" }}"#,
+        role.as_str()
+    )
+}
+
+fn without_role(connector: &ConnectorName, kind: PrincipalType, key: &Option<Box<AccessKey>>) -> String {
+    let (call, lends) = match kind {
+        PrincipalType::FederatedUser => ("GetFederationToken", "part of an IAM user's rights"),
+        PrincipalType::SessionToken => ("GetSessionToken", "an IAM user's own rights"),
+        PrincipalType::AssumeRole => ("AssumeRole", "a role's rights"),
+    };
+    let key_id = key.as_ref().map_or("its access key", |key| key.details.aws_key_id.as_str());
+    let owner = key.as_ref().and_then(|key| key.details.owner.as_ref());
+    let user = owner.map_or_else(|| format!("the IAM user who has {key_id}"), |owner| owner.arn.clone());
+    format!(
+        "connector `{connector}` lends {lends} ({call}), and brokerd changes no users: there is no role whose sessions could be ended.\n\
+         No more are issued once {key_id} is inactive; those that are out there go on until they expire.\n\
+         To end these too, put this inline policy on {user}. It ends all sessions of that user, whoever has them, and leaves \
+         the user's access keys alone:\n{}",
+        denying_before("THE MOMENT, SUCH AS 2026-01-31T12:00:00.000Z")
+    )
+}
+
+/// AWS's own name for it.
+pub const POLICY_NAME: &str = "AWSRevokeOlderSessions";
+const ATTEMPTS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moment_is_after_all_that_was_issued_in_the_second_that_aws_told() {
+        let told = Told { value: (), at: "2026-01-31T12:00:59Z".parse().unwrap(), request_id: None };
+        let policy = as_json(&document(moment_after(&told)));
+        let condition = &policy["Statement"][0]["Condition"];
+        assert_eq!(condition, &json!({ "DateLessThan": { "aws:TokenIssueTime": "2026-01-31T12:01:00.000Z" } }));
+        assert_eq!(policy["Statement"][0]["Effect"], "Deny");
+    }
+}

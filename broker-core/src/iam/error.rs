@@ -1,0 +1,64 @@
+//! Why IAM did not do it, cut by what the caller does next.
+
+use crate::sts::AwsRefusal;
+
+/// Why IAM did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IamError {
+    /// The access key itself is bad.
+    #[error("AWS refused the access key: {}: {}", .0.code, .0.message)]
+    KeyRefused(AwsRefusal),
+    /// The key's owner lacks the right.
+    #[error("AWS does not permit it: {}: {}", .0.code, .0.message)]
+    NotPermitted(AwsRefusal),
+    #[error("AWS knows no such role: {}: {}", .0.code, .0.message)]
+    NoSuchRole(AwsRefusal),
+    /// A role that AWS manages itself.
+    #[error("AWS lets nobody change this role: {}: {}", .0.code, .0.message)]
+    Protected(AwsRefusal),
+    #[error("AWS refused: {}: {}", .0.code, .0.message)]
+    Refused(AwsRefusal),
+    /// Throttled, broken or silent until the deadline came. Whether anything was changed is not known.
+    #[error("AWS did not answer in time{}", .0.as_ref().map(|it| format!(": {}", it.code)).unwrap_or_default())]
+    Unavailable(Option<AwsRefusal>),
+    #[error("what answers is not AWS's IAM: {0}; see `aws.iam_endpoint_url` and `aws.proxy`")]
+    Unusable(&'static str),
+}
+
+impl IamError {
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
+    pub(super) fn of_code(refusal: AwsRefusal, server_error: bool) -> Self {
+        match refusal.code.as_str() {
+            "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => {
+                Self::KeyRefused(refusal)
+            }
+            "AccessDenied" | "AccessDeniedException" => Self::NotPermitted(refusal),
+            "NoSuchEntity" => Self::NoSuchRole(refusal),
+            "UnmodifiableEntity" => Self::Protected(refusal),
+            "Throttling"
+            | "ThrottlingException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "InternalFailure"
+            | "ServiceFailure"
+            | "ServiceUnavailable" => Self::Unavailable(Some(refusal)),
+            _ if server_error => Self::Unavailable(Some(refusal)),
+            _ => Self::Refused(refusal),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_cut_by_what_to_do() {
+        let of = |code: &str, server_error| IamError::of_code(AwsRefusal::told(code, "", None), server_error);
+        assert!(matches!(of("AccessDenied", false), IamError::NotPermitted(_)));
+        assert!(matches!(of("UnmodifiableEntity", false), IamError::Protected(_)));
+        assert!(matches!(of("Throttling", false), IamError::Unavailable(_)));
+        assert!(matches!(of("NeverHeardOf", true), IamError::Unavailable(_)));
+        assert!(matches!(of("LimitExceeded", false), IamError::Refused(_)));
+    }
+}
