@@ -49,7 +49,7 @@ pub(crate) async fn spoil(mut response: Response, fault: Option<&Fault>) -> Resp
             let body = bytes_of(&mut response).await;
             let half = body.slice(..body.len() / 2);
             let chunks = usize::try_from(bytes.div_ceil(CHUNK as u64)).unwrap_or(usize::MAX);
-            let rest = stream::iter(std::iter::repeat_n(Bytes::from_static(&[b' '; CHUNK]), chunks));
+            let rest = stream::iter(std::iter::repeat_n(Bytes::from(vec![b' '; CHUNK]), chunks));
             let all = stream::iter([half]).chain(rest).map(Ok::<_, std::io::Error>);
             *response.body_mut() = Body::from_stream(all);
             response

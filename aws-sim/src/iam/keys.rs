@@ -77,16 +77,13 @@ pub(super) fn last_used(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool
     let user = holders.into_iter().find(|user| held(&user.arn)).ok_or_else(|| no_such_key(&id))?;
     request.allow("iam:GetAccessKeyLastUsed", &user.arn)?;
     xml.text("UserName", &user.name);
-    xml.element("AccessKeyLastUsed", |xml| match request.cloud.last_used.of(&id) {
-        Some(used) => {
-            xml.text("LastUsedDate", &used.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-            xml.text("ServiceName", used.service);
-            xml.text("Region", &used.region);
+    let last = request.cloud.last_used.of(&id);
+    xml.element("AccessKeyLastUsed", |xml| {
+        if let Some(last) = &last {
+            xml.text("LastUsedDate", &last.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         }
-        None => {
-            xml.text("ServiceName", "N/A");
-            xml.text("Region", "N/A");
-        }
+        xml.text("ServiceName", last.as_ref().map_or("N/A", |last| last.service));
+        xml.text("Region", last.as_ref().map_or("N/A", |last| &last.region));
     });
     Ok(true)
 }

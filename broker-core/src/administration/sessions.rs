@@ -67,7 +67,7 @@ pub enum RevokeError {
     #[error("no connector assumes {}, so nobody can tell which access key is to sign: name one with --access-key", .0.as_str())]
     WhichKey(RoleArn),
     /// The sessions are an IAM user's own, or are cut from that user's rights.
-    #[error("{}", without_role(.connector, *.kind, .key))]
+    #[error("{}", without_role(.connector, *.kind, .key.as_deref()))]
     NoRole { connector: ConnectorName, kind: PrincipalType, key: Option<Box<AccessKey>> },
     #[error("{} is a service-linked role: AWS lets nobody change it, and its sessions end by themselves", .0.as_str())]
     ServiceLinked(RoleArn),
@@ -312,14 +312,14 @@ fn statement(role: &RoleArn) -> String {
     )
 }
 
-fn without_role(connector: &ConnectorName, kind: PrincipalType, key: &Option<Box<AccessKey>>) -> String {
+fn without_role(connector: &ConnectorName, kind: PrincipalType, key: Option<&AccessKey>) -> String {
     let (call, lends) = match kind {
         PrincipalType::FederatedUser => ("GetFederationToken", "part of an IAM user's rights"),
         PrincipalType::SessionToken => ("GetSessionToken", "an IAM user's own rights"),
         PrincipalType::AssumeRole => ("AssumeRole", "a role's rights"),
     };
-    let key_id = key.as_ref().map_or("its access key", |key| key.details.aws_key_id.as_str());
-    let owner = key.as_ref().and_then(|key| key.details.owner.as_ref());
+    let key_id = key.map_or("its access key", |key| key.details.aws_key_id.as_str());
+    let owner = key.and_then(|key| key.details.owner.as_ref());
     let user = owner.map_or_else(|| format!("the IAM user who has {key_id}"), |owner| owner.arn.clone());
     format!(
         "connector `{connector}` lends {lends} ({call}), and brokerd changes no users: there is no role whose sessions could be ended.\n\

@@ -70,7 +70,7 @@ fn below(decoder: &mut ScopedDecoder<'_, '_>, path: &[&str]) -> Option<String> {
             continue;
         }
         return if rest.is_empty() {
-            try_data(&mut tag).ok().map(|text| text.into_owned())
+            try_data(&mut tag).ok().map(std::borrow::Cow::into_owned)
         } else {
             below(&mut tag, rest)
         };
