@@ -1,6 +1,6 @@
 //! The JSON that the daemon and its clients share. Fields and names are the contract: add, rename none.
 
-mod admin;
+pub mod admin;
 mod connector;
 mod list;
 mod credentials;
@@ -8,7 +8,6 @@ mod problem;
 mod secret;
 mod session;
 
-pub use admin::{AdminConnector, ManagedBy, SignedInSession};
 pub use connector::{Connector, Connectors, PrincipalType, Scope};
 pub use credentials::{
     CallerIdentity, ConsoleUrl, ConsoleUrlRequest, CredentialProcess, Credentials, CredentialsRequest,

@@ -102,7 +102,6 @@ async fn service_token(daemon: &Daemon) -> anyhow::Result<SecretString> {
         connectors: std::collections::BTreeSet::from([connector]),
         expires_at: None,
         networks: Vec::new(),
-        created_by: "the demo".to_owned(),
     };
     Ok(daemon.administration().create_service_token(new, &Operator::on_the_host("demo")).await?.0)
 }

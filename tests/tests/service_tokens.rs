@@ -169,7 +169,6 @@ async fn a_token_whose_time_has_come_is_unauthenticated() {
         connectors: ["ci".to_owned().try_into().unwrap()].into(),
         expires_at: Some(after(now(), 3)),
         networks: Vec::new(),
-        created_by: "a test".to_owned(),
     };
     let administration = Administration::new(store, vault, trail, clock);
     let (token, _) = administration.create_service_token(new, &Operator::on_the_host("a test")).await.unwrap();

@@ -1,16 +1,35 @@
-//! `/v1/admin/connectors`
+//! `/v1/admin/connectors`: a connector as in `connectors.toml`, in JSON.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
-/// A connector as in `connectors.toml`, in JSON, and who may change it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What GET shows; POST and PUT take the same.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AdminConnector {
-    pub name: String,
-    pub managed_by: ManagedBy,
-    /// The other fields, as docs/administrator.md describes them.
-    #[serde(flatten)]
-    pub spec: Map<String, Value>,
+    /// Always there in an answer. PUT may leave it out: the path has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Always there in an answer. Nothing but `api` can be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub access_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<crate::Scope>,
+    /// `DIRECTORY/GROUP`, or bare names where there is but one directory. Empty: administrators only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_reason: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reuse>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<Console>,
+    pub principal: Principal,
 }
 
 /// Who may change something: the connectors file, or the API and the command line.
@@ -19,4 +38,113 @@ pub struct AdminConnector {
 pub enum ManagedBy {
     File,
     Api,
+}
+
+/// `"off"`, or the share of their life that credentials must have left to be given again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reuse {
+    Off,
+    #[serde(untagged)]
+    Share(ReuseShare),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReuseShare {
+    pub minimum_share: f64,
+}
+
+/// Where a console link leads when nobody says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    pub destination: String,
+}
+
+/// As whom the credentials act, with what is legal for that: `{"assume_role": {…}}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Principal {
+    FederatedUser(FederatedUser),
+    AssumeRole(AssumeRole),
+    SessionToken(SessionToken),
+}
+
+/// GetFederationToken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederatedUser {
+    /// A JSON object, or a string that holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_arns: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_policies_grant_access: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_duration_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, Tag>>,
+}
+
+/// AssumeRole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssumeRole {
+    pub role_arn: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// A JSON object, or a string that holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_arns: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_duration_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, Tag>>,
+}
+
+/// GetSessionToken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionToken {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_duration_seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration_seconds: Option<u32>,
+}
+
+/// A session tag: one of `value` and `from`. Only a role's can be `transitive`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tag {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transitive: Option<bool>,
+}
+
+impl Principal {
+    /// The session policy, where this kind of principal has one.
+    pub fn policy_mut(&mut self) -> Option<&mut Option<Box<RawValue>>> {
+        match self {
+            Self::FederatedUser(user) => Some(&mut user.policy),
+            Self::AssumeRole(role) => Some(&mut role.policy),
+            Self::SessionToken(_) => None,
+        }
+    }
 }

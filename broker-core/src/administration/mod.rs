@@ -10,6 +10,7 @@ mod proof;
 mod prove_unproved;
 mod rekey;
 mod service_tokens;
+mod trail;
 mod sessions;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use epochs::{EpochError, NewEpoch};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
+pub use trail::ProvedRecord;
 pub use sessions::{Aws, POLICY_NAME, Revocation, RevokeError, RevokedSessions, SessionsOf};
 
 /// Makes administrative changes. Clones share everything.

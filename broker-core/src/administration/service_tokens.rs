@@ -28,8 +28,6 @@ pub struct NewServiceToken {
     pub expires_at: Option<Timestamp>,
     /// From where it may be used; empty means anywhere.
     pub networks: Vec<IpNet>,
-    /// Who wants it, for those who list tokens.
-    pub created_by: String,
 }
 
 /// Which token is meant.
@@ -79,14 +77,14 @@ impl Administration {
         new: NewServiceToken,
         by: &Operator,
     ) -> Result<(SecretString, ServiceToken), ServiceTokenError> {
-        let NewServiceToken { name, connectors, expires_at, networks, created_by } = new;
+        let NewServiceToken { name, connectors, expires_at, networks } = new;
         let now = self.clock.now();
         let expires_at = expires_at.unwrap_or_else(|| after(now, DEFAULT_DAYS * SECONDS_A_DAY));
         if expires_at <= now || expires_at > after(now, MAX_DAYS * SECONDS_A_DAY) {
             return Err(ServiceTokenError::Expiry);
         }
         let ids = ids_of(&connectors, &self.store.connectors().await?)?;
-        let terms = TokenTerms { connectors: ids, networks, created_by };
+        let terms = TokenTerms { connectors: ids, networks, created_by: by.actor.word() };
         let id = ServiceTokenId::random();
         let epoch = self.store.epoch().await?;
         let token = ServiceToken {

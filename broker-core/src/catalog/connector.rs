@@ -8,7 +8,7 @@ use super::read::Reader;
 use crate::access_key::KeyDetails;
 use crate::connector::ConnectorSpec;
 use crate::file::{group, offset_in};
-use crate::name::ConnectorName;
+use crate::name::{ConnectorName, DirectoryName};
 use crate::principal::{Principal, PrincipalType};
 use crate::session_name::SessionNameTemplate;
 
@@ -16,6 +16,26 @@ use crate::session_name::SessionNameTemplate;
 pub(super) struct ReadConnector {
     pub(super) connector: FileConnector,
     pub(super) key_at: usize,
+}
+
+/// Session names that AWS would take for one, although they are two people's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "with several directories it must have {{directory}}, such as \"{{directory}}.{{username}}\": each may have somebody of the same name"
+)]
+pub struct NotToldApart;
+
+/// Whether session names tell people of different directories apart, where there are several.
+pub fn tell_apart(principal: &Principal, directories: &[DirectoryName]) -> Result<(), NotToldApart> {
+    let told_apart = match principal {
+        Principal::AssumeRole(role) => {
+            let by_identity = role.source_identity.as_ref().is_some_and(SessionNameTemplate::names_directory);
+            by_identity || role.session_name.names_directory()
+        }
+        Principal::FederatedUser(user) => user.session_name.names_directory(),
+        Principal::SessionToken(_) => true,
+    };
+    if told_apart || directories.len() < 2 { Ok(()) } else { Err(NotToldApart) }
 }
 
 impl Reader<'_> {
@@ -52,20 +72,10 @@ impl Reader<'_> {
 
     /// Two directories may each have an `ada`: AWS must not take them for one.
     fn check_names(&mut self, principal: &Principal, entry: &Spanned<DeValue<'_>>, about: &str) {
-        let (kind, told_apart) = match principal {
-            Principal::AssumeRole(role) => {
-                let by_identity = role.source_identity.as_ref().is_some_and(SessionNameTemplate::names_directory);
-                ("assume_role", by_identity || role.session_name.names_directory())
-            }
-            Principal::FederatedUser(user) => ("federated_user", user.session_name.names_directory()),
-            Principal::SessionToken(_) => return,
-        };
-        if !told_apart && self.context.directories.len() > 1 {
-            self.error(
-                offset_in(entry, &["principal", kind]),
-                &format!("{about}: principal.{kind}.session_name"),
-                "with several directories it must have {directory}, such as \"{directory}.{username}\": each may have somebody of the same name",
-            );
+        if let Err(refused) = tell_apart(principal, self.context.directories) {
+            let kind = principal.kind().as_str();
+            let about = format!("{about}: principal.{kind}.session_name");
+            self.error(offset_in(entry, &["principal", kind]), &about, &refused.to_string());
         }
     }
 

@@ -17,6 +17,7 @@ use crate::name::{AccessKeyName, ConnectorName, DirectoryName};
 
 #[doc(hidden)]
 pub use self::access_key::KeyFields;
+pub use self::connector::{NotToldApart, tell_apart};
 pub(crate) use self::plan::{Difference, REPAIRED, difference, written};
 pub use self::plan::{Plan, PlanError, PlannedAction, PlannedChange, PlannedKind};
 

@@ -117,6 +117,11 @@ impl SignIn {
         Ok(())
     }
 
+    /// In the order in which somebody is looked for.
+    pub fn directory_names(&self) -> Vec<DirectoryName> {
+        self.0.directories.iter().map(|directory| directory.name().clone()).collect()
+    }
+
     /// What the person's groups make of them.
     pub fn role_of(&self, person: &Person) -> Option<AdminRole> {
         self.0.settings.admin_groups.role_of(&person.groups)

@@ -22,7 +22,7 @@ impl<T> Page<T> {
     }
 
     /// Leaves out rows that are out of service; whoever goes on does so behind them.
-    pub(super) fn filter_map<U, E>(self, read: impl FnMut(T) -> Result<Option<U>, E>) -> Result<Page<U>, E> {
+    pub(crate) fn filter_map<U, E>(self, read: impl FnMut(T) -> Result<Option<U>, E>) -> Result<Page<U>, E> {
         let items = self.items.into_iter().map(read).filter_map(Result::transpose).collect::<Result<_, _>>()?;
         Ok(Page { items, next: self.next })
     }

@@ -211,7 +211,12 @@ impl Actor {
         Self::Person { subject: person.subject.clone(), username: person.username.clone() }
     }
 
-    /// The word by which the trail is searched, and the id that stays when names change.
+    /// The word by which the trail is searched.
+    pub fn word(&self) -> String {
+        self.written().0
+    }
+
+    /// That word, and the id that stays when names change.
     pub(super) fn written(&self) -> (String, Option<String>) {
         let (word, id) = match self {
             Self::Person { subject, username } => {

@@ -17,6 +17,7 @@ use crate::store::{Change, Store, StoreError};
 pub use entry::{Action, Actor, Entry, Origin, Outcome, Record, VendedFacts};
 pub use refusals::RefusalKind;
 pub use vec1::Vec1;
+pub(crate) use verify::proved_record;
 pub use verify::{Break, Report, verify};
 
 /// Writes the trail. Clones share one writer, one chain and one queue.

@@ -5,13 +5,12 @@ use axum::extract::{Query, State, rejection::QueryRejection};
 use axum::http::header;
 use axum::response::Response;
 use broker_api::{CredentialProcess, Credentials, CredentialsRequest};
-use broker_core::policy::SessionPolicy;
 use broker_core::trail::Recorded;
 use broker_core::vend::{VendRequest, Vended};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::policy::parse_policy;
 use super::{Named, secret};
 use crate::app::App;
 use crate::body::OptionalBody;
@@ -68,21 +67,6 @@ fn asked(request: CredentialsRequest) -> Result<VendRequest, Problem> {
     })
 }
 
-/// An object, to the letter so that an error can name its line; or a string that holds one.
-fn parse_policy(raw: &RawValue) -> Result<Option<SessionPolicy>, Problem> {
-    let text = raw.get();
-    match text.as_bytes().first() {
-        Some(b'{') => Ok(Some(SessionPolicy::parse(text)?)),
-        Some(b'"') => {
-            let inner: String =
-                serde_json::from_str(text).map_err(|error| Problem::field("policy", error.to_string()))?;
-            Ok(Some(SessionPolicy::parse(&inner)?))
-        }
-        Some(b'n') => Ok(None),
-        Some(_) | None => Err(Problem::field("policy", "a policy is a JSON object, or a string that holds one")),
-    }
-}
-
 fn in_full(vended: &Recorded<Vended>) -> Credentials {
     let value = vended.value();
     Credentials {
@@ -136,19 +120,5 @@ mod tests {
     fn nothing_gets_out_of_the_quotes() {
         assert_eq!(quoted("a'; rm -rf / #"), r"'a'\''; rm -rf / #'");
         assert_eq!(quoted("$(id)`id`\\"), "'$(id)`id`\\'");
-    }
-
-    #[test]
-    fn a_policy_is_an_object_or_a_string_of_one() {
-        let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
-        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
-        let of_object = parse_policy(&raw(policy)).unwrap();
-        let of_string = parse_policy(&raw(&serde_json::to_string(policy).unwrap())).unwrap();
-        assert!(of_object.is_some());
-        assert_eq!(of_object, of_string);
-        assert_eq!(parse_policy(&raw("null")).unwrap(), None);
-        for bad in ["7", "[]", "true", r#""{""#, "{}"] {
-            assert!(parse_policy(&raw(bad)).is_err(), "{bad}");
-        }
     }
 }

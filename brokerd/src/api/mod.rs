@@ -5,6 +5,7 @@ pub(crate) mod caller_identity;
 pub(crate) mod connectors;
 pub(crate) mod console_url;
 pub(crate) mod credentials;
+mod policy;
 pub(crate) mod session;
 
 use axum::extract::FromRequestParts;

@@ -7,11 +7,6 @@ pub(super) fn may<P: Permission>() -> P {
     P::on_the_host(&name())
 }
 
-/// `operator:NAME`, as the trail says it.
-pub(super) fn actor() -> String {
-    format!("operator:{}", name())
-}
-
 /// A hint and no proof: whoever runs a subcommand can read the master key, and so write anything.
 fn name() -> String {
     let told = ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(|variable| std::env::var(variable).ok());

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use broker_core::access_key::NotRightful;
-use broker_core::administration::ConnectorChangeError;
+use broker_core::administration::{ConnectorChangeError, ServiceTokenError};
 use broker_core::console::ConsoleError;
 use broker_core::id::RequestId;
 use broker_core::lifetime::MIN_SECONDS;
@@ -226,6 +226,22 @@ impl From<ConnectorChangeError> for Problem {
             ConnectorChangeError::Stale(_) => Self::new(Code::PreconditionFailed, error.to_string()),
             ConnectorChangeError::Store(error) => error.into(),
             ConnectorChangeError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<ServiceTokenError> for Problem {
+    fn from(error: ServiceTokenError) -> Self {
+        match error {
+            ServiceTokenError::Unknown => Self::new(Code::NotFound, error.to_string()),
+            ServiceTokenError::Taken(_) => Self::new(Code::Conflict, error.to_string()),
+            ServiceTokenError::NoConnector
+            | ServiceTokenError::UnknownConnector(_)
+            | ServiceTokenError::NotSystem(_) => Self::field("connectors", error.to_string()),
+            ServiceTokenError::Expiry => Self::field("expires_at", error.to_string()),
+            ServiceTokenError::Seal(_) => Self::hidden(Code::Internal, &error),
+            ServiceTokenError::Store(error) => error.into(),
+            ServiceTokenError::Trail(error) => error.into(),
         }
     }
 }

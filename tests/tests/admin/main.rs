@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod audit;
+mod connectors;
 mod roles;
+mod service_tokens;
 mod sessions;

@@ -6,7 +6,14 @@ use tests::world::{Answer, Asker, World, soon};
 
 /// Every route, and the least that somebody must be. None of the things that they name is there.
 const ROUTES: &[(&str, &str, &str)] = &[
+    ("GET", "/v1/admin/audit", "auditor"),
     ("GET", "/v1/admin/connectors", "auditor"),
+    ("POST", "/v1/admin/connectors", "administrator"),
+    ("PUT", "/v1/admin/connectors/none", "administrator"),
+    ("GET", "/v1/admin/service-tokens", "auditor"),
+    ("POST", "/v1/admin/service-tokens", "operator"),
+    ("DELETE", "/v1/admin/service-tokens/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d", "operator"),
+    ("POST", "/v1/admin/service-tokens/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d/confirm", "operator"),
     ("GET", "/v1/admin/connectors/none", "auditor"),
     ("DELETE", "/v1/admin/connectors/none", "administrator"),
     ("GET", "/v1/admin/sessions", "auditor"),
@@ -46,7 +53,7 @@ async fn each_role_reaches_its_routes_and_no_others() {
     let first = &refused[0];
     assert_eq!((&first["actor"], &first["outcome"]), (&json!("person:corp/bob"), &json!("refused")));
     let reason = first["reason"].as_str().unwrap();
-    assert!(reason.starts_with("GET /v1/admin/connectors: this needs the role of auditor"), "{reason}");
+    assert!(reason.starts_with("GET /v1/admin/audit: this needs the role of auditor"), "{reason}");
 }
 
 #[tokio::test]

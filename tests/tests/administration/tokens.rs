@@ -133,6 +133,5 @@ fn wanted(name: &str, connectors: &[&str]) -> NewServiceToken {
         connectors: connectors.iter().map(|name| (*name).to_owned().try_into().unwrap()).collect(),
         expires_at: None,
         networks: Vec::new(),
-        created_by: "operator:ada".to_owned(),
     }
 }

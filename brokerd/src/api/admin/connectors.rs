@@ -1,20 +1,23 @@
 //! `/v1/admin/connectors`: every connector in service, and changes to those that the API manages.
 
+mod wire;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use broker_api::{AdminConnector, List};
+use broker_api::List;
+use broker_api::admin::AdminConnector;
 use broker_core::administration::SeenConnector;
-use broker_core::connector::{Connector, ManagedBy};
+use broker_core::connector::Connector;
 use broker_core::permission::{Administrator, Auditor};
-use serde_json::{Map, Value};
 
 use super::etag::{ETag, IfMatch};
 use super::page::Paging;
 use super::query::{NoParams, Params};
 use crate::api::Named;
 use crate::app::App;
+use crate::body::Body;
 use crate::caller::Permitted;
 use crate::problem::{Problem, no_such_connector};
 
@@ -26,8 +29,9 @@ pub(crate) async fn list(
 ) -> Result<Json<List<AdminConnector>>, Problem> {
     app.inventory.refresh().await?;
     let snapshot = app.inventory.snapshot();
-    let all = snapshot.connectors().collect();
-    Ok(Json(paging.page(all, |connector| connector.name.to_string(), |connector| shown(connector))))
+    let page = paging.page(snapshot.connectors().collect(), |connector| connector.name.to_string());
+    let items = page.items.into_iter().map(|connector| wire::shown(connector)).collect::<Result<_, _>>()?;
+    Ok(Json(List { items, next: page.next }))
 }
 
 /// `GET /v1/admin/connectors/{name}`
@@ -39,8 +43,45 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     app.inventory.refresh().await?;
     let snapshot = app.inventory.snapshot();
-    let connector = snapshot.connector(&name).ok_or_else(no_such_connector)?;
-    Ok(tag_of(connector).on(StatusCode::OK, Json(shown(connector))))
+    answer(StatusCode::OK, snapshot.connector(&name).ok_or_else(no_such_connector)?)
+}
+
+/// `POST /v1/admin/connectors`
+pub(crate) async fn add(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Administrator>,
+    Params(NoParams {}): Params<NoParams>,
+    Body(asked): Body<AdminConnector>,
+) -> Result<Response, Problem> {
+    let name = asked.name.clone().ok_or_else(|| Problem::field("name", "missing field `name`"))?;
+    let name = name.try_into().map_err(|error| Problem::field("name", format!("{error}")))?;
+    let spec = wire::spec(asked, &app.sign_in.directory_names())?;
+    let connector = app.administration.add_connector(name, spec, &permission).await?;
+    app.inventory.refresh().await?;
+    answer(StatusCode::CREATED, &connector)
+}
+
+/// `PUT /v1/admin/connectors/{name}`
+pub(crate) async fn replace(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Administrator>,
+    Named(name): Named,
+    Params(NoParams {}): Params<NoParams>,
+    if_match: IfMatch,
+    Body(asked): Body<AdminConnector>,
+) -> Result<Response, Problem> {
+    if asked.name.as_deref().is_some_and(|asked| asked != name.as_str()) {
+        return Err(Problem::field("name", "a connector keeps its name: make another one, and remove this one"));
+    }
+    app.inventory.refresh().await?;
+    let seen = match app.inventory.snapshot().connector(&name) {
+        Some(connector) => if_match.seen(&tag_of(connector), || seen(connector))?,
+        None => return Err(no_such_connector()),
+    };
+    let spec = wire::spec(asked, &app.sign_in.directory_names())?;
+    let connector = app.administration.replace_connector(&name, spec, seen, &permission).await?;
+    app.inventory.refresh().await?;
+    answer(StatusCode::OK, &connector)
 }
 
 /// `DELETE /v1/admin/connectors/{name}`
@@ -61,22 +102,14 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+fn answer(status: StatusCode, connector: &Connector) -> Result<Response, Problem> {
+    Ok(tag_of(connector).on(status, Json(wire::shown(connector)?)))
+}
+
 fn tag_of(connector: &Connector) -> ETag {
     ETag::of(connector.id, connector.revision)
 }
 
 fn seen(connector: &Connector) -> SeenConnector {
     SeenConnector { id: connector.id, revision: connector.revision }
-}
-
-fn shown(connector: &Connector) -> AdminConnector {
-    let spec = match serde_json::to_value(&connector.spec) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) | Err(_) => Map::new(),
-    };
-    let managed_by = match connector.managed_by {
-        ManagedBy::File => broker_api::ManagedBy::File,
-        ManagedBy::Api => broker_api::ManagedBy::Api,
-    };
-    AdminConnector { name: connector.name.to_string(), managed_by, spec }
 }

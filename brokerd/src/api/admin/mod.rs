@@ -1,22 +1,28 @@
 //! `/v1/admin`: what administrators, operators and auditors do, each behind the permission that it wants.
 
+mod audit;
 mod connectors;
 mod etag;
 mod page;
 mod path;
 mod query;
+mod service_tokens;
 mod sessions;
 
 use axum::Router;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 
 use crate::app::App;
 
 /// All of it; `access` says which credentials each takes.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/admin/connectors", get(connectors::list))
-        .route("/v1/admin/connectors/{name}", get(connectors::show).delete(connectors::remove))
+        .route("/v1/admin/audit", get(audit::list))
+        .route("/v1/admin/connectors", get(connectors::list).post(connectors::add))
+        .route("/v1/admin/connectors/{name}", get(connectors::show).put(connectors::replace).delete(connectors::remove))
+        .route("/v1/admin/service-tokens", get(service_tokens::list).post(service_tokens::create))
+        .route("/v1/admin/service-tokens/{id}", delete(service_tokens::revoke))
+        .route("/v1/admin/service-tokens/{id}/confirm", post(service_tokens::confirm))
         .route("/v1/admin/sessions", get(sessions::list))
         .route("/v1/admin/sessions/{id}", delete(sessions::end))
 }

@@ -26,21 +26,21 @@ pub(crate) struct Paging {
 impl Paging {
     /// The place to go on behind, for lists that are read page by page.
     pub(crate) fn after(&self) -> Option<&str> {
-        self.after.as_ref().map(|Cursor(place)| place.as_str())
+        self.after.as_ref().map(Cursor::place)
     }
 
     /// One page of what has all been read, in the order of a key that no two have: rows that come and go meanwhile neither repeat others
     /// nor hide them.
-    pub(crate) fn page<T, U>(&self, items: Vec<T>, key: impl Fn(&T) -> String, show: impl Fn(T) -> U) -> List<U> {
+    pub(crate) fn page<T>(&self, items: Vec<T>, key: impl Fn(&T) -> String) -> List<T> {
         let mut rest = items;
         rest.sort_by_cached_key(&key);
-        if let Some(Cursor(after)) = &self.after {
-            rest.retain(|item| key(item) > *after);
+        if let Some(after) = self.after() {
+            rest.retain(|item| key(item).as_str() > after);
         }
         let more = rest.len() > self.limit.0;
         rest.truncate(self.limit.0);
         let next = rest.last().filter(|_| more).map(|last| Cursor(key(last)).to_text());
-        List { items: rest.into_iter().map(show).collect(), next }
+        List { items: rest, next }
     }
 }
 
@@ -68,6 +68,10 @@ impl TryFrom<String> for Limit {
 impl Cursor {
     pub(crate) fn of(place: String) -> Self {
         Self(place)
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.0
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -98,7 +102,7 @@ mod tests {
     fn page(items: &[&str], after: Option<&str>, limit: usize) -> (String, Option<String>) {
         let after = after.map(|after| Cursor::try_from(after.to_owned()).unwrap());
         let paging = Paging { after, limit: Limit(limit) };
-        let List { items, next } = paging.page(items.to_vec(), |item| (*item).to_owned(), str::to_owned);
+        let List { items, next } = paging.page(items.to_vec(), |item| (*item).to_owned());
         (items.concat(), next)
     }
 

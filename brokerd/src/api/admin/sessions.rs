@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use broker_api::{List, SignedInSession};
+use broker_api::List;
+use broker_api::admin::SignedInSession;
 use broker_core::permission::{Auditor, Operator};
 use broker_core::session::Session;
 

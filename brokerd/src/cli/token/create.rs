@@ -40,7 +40,6 @@ impl Create {
             connectors: self.connector.into_iter().collect(),
             expires_at: Some(expires_at),
             networks: self.network,
-            created_by: operator::actor(),
         };
         let (text, token) = opened.administration.create_service_token(new, &operator::may()).await?;
         // Not by way of the closed pipe's quiet end: a token that nobody has seen must not seem to be in good hands.

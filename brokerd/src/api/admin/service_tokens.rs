@@ -1,0 +1,116 @@
+//! `/v1/admin/service-tokens`: tokens for jobs, shown once and taken away at once.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use broker_api::List;
+use broker_api::admin::{CreatedServiceToken, NewServiceToken, ServiceToken};
+use broker_core::administration::{self, TokenIdentifier};
+use broker_core::inventory::Snapshot;
+use broker_core::permission::{Auditor, Operator};
+use broker_core::session;
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::page::Paging;
+use super::path::ById;
+use super::query::{NoParams, Params};
+use crate::api::secret;
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::Permitted;
+use crate::problem::{Code, Problem};
+
+/// `GET /v1/admin/service-tokens`
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Permitted<Auditor>,
+    Params(paging): Params<Paging>,
+) -> Result<Json<List<ServiceToken>>, Problem> {
+    app.inventory.refresh().await?;
+    let (snapshot, now) = (app.inventory.snapshot(), app.clock.now());
+    let page = paging.page(app.administration.service_tokens().await?, |token| token.name.to_string());
+    let items = page.items.into_iter().map(|token| shown(token, &snapshot, now)).collect();
+    Ok(Json(List { items, next: page.next }))
+}
+
+/// `POST /v1/admin/service-tokens`
+pub(crate) async fn create(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Operator>,
+    Params(NoParams {}): Params<NoParams>,
+    Body(asked): Body<NewServiceToken>,
+) -> Result<Response, Problem> {
+    let (token, made) = app.administration.create_service_token(wanted(asked)?, &permission).await?;
+    app.inventory.refresh().await?;
+    let service_token = shown(made, &app.inventory.snapshot(), app.clock.now());
+    Ok(secret((StatusCode::CREATED, Json(CreatedServiceToken { token, service_token }))))
+}
+
+/// `DELETE /v1/admin/service-tokens/{id}`
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Operator>,
+    ById(id): ById,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<StatusCode, Problem> {
+    let id = id.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such service token"))?;
+    app.administration.revoke_service_token(&TokenIdentifier::Id(id), &permission).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/admin/service-tokens/{id}/confirm`: it counts again after a backup was restored. Nothing happens to one that counts.
+pub(crate) async fn confirm(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Operator>,
+    ById(id): ById,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<StatusCode, Problem> {
+    let id = id.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such service token"))?;
+    app.administration.confirm_service_tokens(&[id], &permission).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn wanted(asked: NewServiceToken) -> Result<administration::NewServiceToken, Problem> {
+    let NewServiceToken { name, connectors, expires_at, networks } = asked;
+    let connector = |(number, name): (usize, String)| {
+        name.try_into().map_err(|error| Problem::field(&format!("connectors[{number}]"), format!("{error}")))
+    };
+    let network = |(number, text): (usize, String)| {
+        let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address)));
+        network.map(|network| network.trunc()).map_err(|_| {
+            let detail = "write a network such as 203.0.113.0/24, or one address";
+            Problem::field(&format!("networks[{number}]"), detail)
+        })
+    };
+    if networks.len() > MOST_NETWORKS {
+        return Err(Problem::field("networks", format!("at most {MOST_NETWORKS} networks")));
+    }
+    Ok(administration::NewServiceToken {
+        name: name.try_into().map_err(|error| Problem::field("name", format!("{error}")))?,
+        connectors: connectors.into_iter().enumerate().map(connector).collect::<Result<_, _>>()?,
+        expires_at,
+        networks: networks.into_iter().enumerate().map(network).collect::<Result<_, _>>()?,
+    })
+}
+
+fn shown(token: session::ServiceToken, snapshot: &Snapshot, now: Timestamp) -> ServiceToken {
+    let named = snapshot.connectors().filter(|connector| token.terms.connectors.contains(&connector.id));
+    ServiceToken {
+        id: token.id.to_string(),
+        name: token.name.to_string(),
+        connectors: named.map(|connector| connector.name.to_string()).collect(),
+        networks: token.terms.networks.iter().map(ToString::to_string).collect(),
+        created_at: token.created_at,
+        created_by: token.terms.created_by,
+        expires_at: token.expires_at,
+        expired: token.expires_at <= now,
+        awaits_confirmation: token.awaits_confirmation,
+        last_used_at: token.last_used_at,
+    }
+}
+
+const MOST_NETWORKS: usize = 100;

@@ -1,0 +1,69 @@
+//! Tokens for jobs, made and taken away through the front door.
+
+use serde_json::{Value, json};
+use tests::world::{World, now};
+
+#[tokio::test]
+async fn a_token_is_shown_once_works_and_names_its_maker() {
+    let world = World::open().await;
+    let otto = world.person("otto").await;
+    let wanted = json!({ "name": "nightly", "connectors": ["ci"], "networks": ["127.0.0.0/8", "::1"] });
+    let answer = otto.post("/v1/admin/service-tokens", &wanted).await;
+    assert_eq!((answer.status, answer.header("cache-control")), (201, Some("no-store")), "{}", answer.text);
+    let made = answer.json();
+    let token = made["token"].as_str().unwrap();
+    assert!(token.starts_with("bkt_"));
+    assert_eq!((&made["created_by"], &made["connectors"]), (&json!("person:corp/otto"), &json!(["ci"])));
+    assert_eq!(made["networks"], json!(["127.0.0.0/8", "::1/128"]));
+    let job = world.stranger().with_token(token);
+    job.vended("ci", &json!({})).await;
+    job.vend("ci-other", &json!({})).await.problem("404 not_found");
+
+    let list = world.person("vera").await.get("/v1/admin/service-tokens").await;
+    assert!(!list.text.contains(token) && !list.text.contains("bkt_"), "{}", list.text);
+    let listed = &list.good()["items"][0];
+    assert_eq!((&listed["id"], &listed["created_by"]), (&made["id"], &json!("person:corp/otto")));
+
+    let path = format!("/v1/admin/service-tokens/{}", made["id"].as_str().unwrap());
+    assert_eq!(otto.post(&format!("{path}/confirm"), &json!({})).await.status, 204, "nothing waits");
+    assert_eq!(otto.delete(&path).await.status, 204);
+    job.get("/v1/session").await.problem("401 unauthenticated");
+    otto.delete(&path).await.problem("404 not_found");
+    let actions: Vec<Value> = world.trail().into_iter().filter(|it| it["actor"] == "person:corp/otto").collect();
+    let actions: Vec<&str> = actions.iter().map(|it| it["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["sign_in", "service_token_created", "service_token_revoked"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_token_is_refused_by_the_field() {
+    let world = World::open().await;
+    let otto = world.person("otto").await;
+    let make = async |change: fn(&mut Value)| {
+        let mut body = json!({ "name": "nightly", "connectors": ["ci"] });
+        change(&mut body);
+        otto.post("/v1/admin/service-tokens", &body).await
+    };
+    let refusals: [(fn(&mut Value), &str); 9] = [
+        (|body| body["name"] = json!("Not A Name"), "name"),
+        (|body| body["connectors"] = json!([]), "connectors"),
+        (|body| body["connectors"] = json!(["ci", "No Name"]), "connectors[1]"),
+        (|body| body["connectors"] = json!(["none"]), "connectors"),
+        (|body| body["connectors"] = json!(["deploy"]), "connectors"),
+        (|body| body["networks"] = json!(["everywhere"]), "networks[0]"),
+        (|body| body["expires_at"] = json!("2020-01-01T00:00:00Z"), "expires_at"),
+        (|body| body["expires_at"] = json!("soon"), "expires_at"),
+        (|body| body["token"] = json!("bkt_mine"), "token"),
+    ];
+    for (change, field) in refusals {
+        let problem = make(change).await.problem("400 invalid_request");
+        assert_eq!(problem["field"], field, "{problem}");
+    }
+    let far = broker_core::clock::after(now(), 366 * 86_400).to_string();
+    let body = json!({ "name": "nightly", "connectors": ["ci"], "expires_at": far });
+    assert_eq!(
+        otto.post("/v1/admin/service-tokens", &body).await.problem("400 invalid_request")["field"],
+        "expires_at"
+    );
+    assert_eq!(make(|_| ()).await.status, 201);
+    make(|_| ()).await.problem("409 conflict");
+}
