@@ -28,8 +28,8 @@ pub use epochs::{EpochError, NewEpoch};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
-pub use trail::ProvedRecord;
 pub use sessions::{Aws, POLICY_NAME, Revocation, RevokeError, RevokedSessions, SessionsOf};
+pub use trail::ProvedRecord;
 
 /// Makes administrative changes. Clones share everything.
 #[derive(Clone, Debug)]
