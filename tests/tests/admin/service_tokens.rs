@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 use tests::world::{World, now};
 
+/// Something that is changed in a good body.
+type Change = fn(&mut Value);
+
 #[tokio::test]
 async fn a_token_is_shown_once_works_and_names_its_maker() {
     let world = World::open().await;
@@ -38,12 +41,12 @@ async fn a_token_is_shown_once_works_and_names_its_maker() {
 async fn what_cannot_be_a_token_is_refused_by_the_field() {
     let world = World::open().await;
     let otto = world.person("otto").await;
-    let make = async |change: fn(&mut Value)| {
+    let make = async |change: Change| {
         let mut body = json!({ "name": "nightly", "connectors": ["ci"] });
         change(&mut body);
         otto.post("/v1/admin/service-tokens", &body).await
     };
-    let refusals: [(fn(&mut Value), &str); 9] = [
+    let refusals: [(Change, &str); 9] = [
         (|body| body["name"] = json!("Not A Name"), "name"),
         (|body| body["connectors"] = json!([]), "connectors"),
         (|body| body["connectors"] = json!(["ci", "No Name"]), "connectors[1]"),
