@@ -32,4 +32,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 -- What was written stays.
 GRANT SELECT, INSERT ON trail, trail_marks TO :"daemon";
 
+-- Who removes old records (`brokerd audit prune`), should the owner not do it: run this with `--set=pruner=ROLE` as well. It is another role than
+-- the daemon's, so that whoever breaks into the daemon cannot take records away.
+\if :{?pruner}
+GRANT CONNECT ON DATABASE :"database" TO :"pruner";
+\if :ours
+GRANT USAGE ON SCHEMA public TO :"pruner";
+\endif
+GRANT SELECT ON _sqlx_migrations, installation TO :"pruner";
+GRANT SELECT, INSERT, DELETE ON trail TO :"pruner";
+GRANT SELECT, INSERT ON trail_marks TO :"pruner";
+\endif
+
 COMMIT;

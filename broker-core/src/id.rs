@@ -53,6 +53,12 @@ impl<Kind> Id<Kind> {
         Self(Uuid::now_v7(), PhantomData)
     }
 
+    /// Comes before all that were made since that time.
+    pub fn earliest_at(time: jiff::Timestamp) -> Self {
+        let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid(), PhantomData)
+    }
+
     /// The sixteen bytes, for sealing and hashing.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

@@ -22,7 +22,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::app::{App, HttpSettings, Inner, PublicUrl};
 use crate::config::{Backend, Config, DirectoryConfig};
-use crate::house::House;
+use crate::house::{House, report_unanchored};
+use crate::past;
 use crate::routes::routes;
 use crate::serve::{Listener, serve};
 use crate::tls::Tls;
@@ -94,7 +95,12 @@ impl Daemon {
             Arc::clone(&house.clock),
         );
         let (limits, trusted_proxies) = (config.limits, config.listen.trusted_proxies.clone());
+        past::look_back(&house, &administration).await;
         let mut background = tokio::task::JoinSet::new();
+        background.spawn(past::anchor(house.clone(), administration.clone()));
+        if let Some(days) = config.audit.retention_days {
+            background.spawn(past::retain(house.clone(), administration.clone(), days));
+        }
         background.spawn(inventory.clone().follow());
         background.spawn(administration.clone().prove_unproved(inventory.clone(), sts));
         background.spawn(sweep(sign_in.clone()));
@@ -160,6 +166,10 @@ impl Daemon {
         let (trusted_proxies, limits) = (settings.trusted_proxies.clone(), settings.limits);
         serve(Listener { socket, tls: self.tls, trusted_proxies, limits }, routes(self.app), stop).await;
         self.background.shutdown().await;
+        self.house.trail.close().await;
+        if let Err(error) = self.house.anchoring.sweep().await {
+            report_unanchored(&error);
+        }
         self.house.close().await;
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker_core::clock::{Clock, SystemClock};
 use broker_core::store::{OpenError, Opened, Store};
-use broker_core::trail::Trail;
+use broker_core::trail::{Anchoring, AnchoringError, Trail};
 use broker_core::vault::Vault;
 
 use crate::config::Config;
@@ -16,6 +16,7 @@ pub struct House {
     pub vault: Arc<Vault>,
     pub trail: Trail,
     pub clock: Arc<dyn Clock>,
+    pub anchoring: Anchoring,
 }
 
 impl House {
@@ -27,14 +28,24 @@ impl House {
         let Opened { store, vault } =
             Store::open(&config.store, master_keys, &config.seals_with, clock.as_ref()).await?;
         let trail = Trail::start(store.clone(), Arc::clone(&clock), &node());
-        Ok(Self { store, vault, trail, clock })
+        let file = config.audit.anchor_file.clone();
+        let anchoring = Anchoring::new(store.clone(), trail.clone(), Arc::clone(&clock), &node(), file);
+        Ok(Self { store, vault, trail, clock, anchoring })
     }
 
-    /// Writes what waits and lets the store go.
+    /// Writes what waits, anchors it, and lets the store go.
     pub async fn close(&self) {
         self.trail.close().await;
+        if let Err(error) = self.anchoring.anchor_own().await {
+            report_unanchored(&error);
+        }
         self.store.close().await;
     }
+}
+
+/// Says loudly that the end of the trail could be cut now without anybody seeing it. Vends go on.
+pub(crate) fn report_unanchored(error: &AnchoringError) {
+    tracing::error!(%error, source = ?std::error::Error::source(error), alarm = "trail", "the trail cannot be anchored");
 }
 
 /// The machine's name, for the trail.

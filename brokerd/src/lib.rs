@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod daemon;
 pub mod house;
+mod past;
 pub mod serve;
 pub mod tls;
 pub mod routes;

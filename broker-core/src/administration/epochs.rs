@@ -1,12 +1,13 @@
 //! A backup was restored: what had been taken away since must not count again by itself.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Administration;
+use crate::clock::Millis;
 use crate::epoch::Epoch;
 use crate::permission::Administrator;
-use crate::store::StoreError;
-use crate::trail::{Action, TrailError, Vec1};
+use crate::store::{Change, Mark, MarkKind, StoreError, StoredEpoch};
+use crate::trail::{Action, Anchor, Entry, Losses, TrailError, Vec1};
 
 /// An epoch that has just begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,26 +28,87 @@ pub enum EpochError {
     Trail(TrailError),
 }
 
+/// What an operator's word that a backup was restored has brought about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Nothing where the daemon had noticed by itself and begun one.
+    pub begun: Option<NewEpoch>,
+    /// Of how many chains the end is missing, which is known now.
+    pub lost_chains: usize,
+}
+
 impl Administration {
     /// Ends all sessions, forgets familiar networks, and lets service tokens wait until somebody confirms them; on every node, with
-    /// the next request. `known` is the last epoch that an anchor tells of: the new one comes after it, too.
-    pub async fn begin_epoch(
+    /// the next request; because records are missing that were there. Gives nothing where an epoch has begun since they were lost.
+    pub async fn answer_losses(&self, losses: &Losses, by: &Administrator) -> Result<Option<NewEpoch>, EpochError> {
+        let seen = self.store.epoch_as_stored().await?;
+        if is_answered(seen, losses) {
+            return Ok(None);
+        }
+        let begun =
+            self.begin(seen, losses, &"records are missing: a backup was restored, or somebody took them away", by);
+        begun.await.map(Some)
+    }
+
+    /// The same by an operator's word, who says as well that what is missing is missing because a backup was restored.
+    pub async fn restored(&self, losses: &Losses, by: &Administrator) -> Result<Restored, EpochError> {
+        let seen = self.store.epoch_as_stored().await?;
+        let begun = if losses.heads.is_empty() || !is_answered(seen, losses) {
+            Some(self.begin(seen, losses, &"an operator says that a backup was restored", by).await?)
+        } else {
+            None
+        };
+        let at = Millis::from(self.clock.now());
+        let mark = |head: &Anchor| {
+            let (chain, sequence, hash) = (head.chain, head.sequence, head.hash);
+            self.store.add_trail_mark(&Mark { chain, kind: MarkKind::Lost, sequence, hash, at })
+        };
+        if !losses.heads.is_empty() {
+            let entry = by.did(Action::TrailLossAccepted).changes(json!({ "lost": lost(losses) }));
+            self.commit(losses.heads.iter().map(mark).collect(), entry).await?;
+        }
+        Ok(Restored { begun, lost_chains: losses.heads.len() })
+    }
+
+    async fn begin(
         &self,
-        known: Option<Epoch>,
+        seen: StoredEpoch,
+        losses: &Losses,
         reason: &impl ToString,
         by: &Administrator,
     ) -> Result<NewEpoch, EpochError> {
-        let seen = self.store.epoch_as_stored().await?;
-        let epoch = seen.next(known, self.clock.now());
-        let changes = json!({ "epoch": { "from": seen.proved().map(Epoch::number), "to": epoch.number() } });
+        let epoch = seen.next(losses.epoch, self.clock.now());
+        let changes = json!({
+            "epoch": { "from": seen.proved().map(Epoch::number), "to": epoch.number() },
+            "missing": lost(losses),
+        });
         let entry = by.did(Action::EpochBegun).reason(reason).changes(changes);
-        match self.trail.commit(self.store.begin_epoch(seen, epoch), Vec1::new(entry)).await {
-            Ok(()) => {}
-            Err(TrailError::Change(StoreError::Stale)) => return Err(EpochError::Overtaken),
-            Err(TrailError::Change(error)) => return Err(error.into()),
-            Err(error @ (TrailError::Unwritten(_) | TrailError::Closed)) => return Err(EpochError::Trail(error)),
-        }
+        self.commit(self.store.begin_epoch(seen, epoch), entry).await?;
         let waiting = self.store.service_tokens().await?.into_iter().filter(|token| token.awaits_confirmation);
         Ok(NewEpoch { epoch, tokens_waiting: waiting.count() })
     }
+
+    async fn commit(&self, changes: Vec<Change>, entry: Entry) -> Result<(), EpochError> {
+        match self.trail.commit(changes, Vec1::new(entry)).await {
+            Ok(()) => Ok(()),
+            Err(TrailError::Change(StoreError::Stale)) => Err(EpochError::Overtaken),
+            Err(TrailError::Change(error)) => Err(error.into()),
+            Err(error @ (TrailError::Unwritten(_) | TrailError::Closed)) => Err(EpochError::Trail(error)),
+        }
+    }
 }
+
+/// Whether the present epoch began after all that is missing was written.
+fn is_answered(seen: StoredEpoch, losses: &Losses) -> bool {
+    seen.proved().is_some_and(|present| {
+        losses.epoch.is_none_or(|known| known <= present) && losses.heads.iter().all(|head| head.epoch < present)
+    })
+}
+
+/// Where chains should go on, as far as a record has room for.
+fn lost(losses: &Losses) -> Value {
+    let place = |head: &Anchor| json!({ "chain": head.chain, "sequence": head.sequence });
+    losses.heads.iter().take(MOST_TOLD).map(place).collect()
+}
+
+const MOST_TOLD: usize = 100;

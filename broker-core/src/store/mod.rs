@@ -7,6 +7,7 @@ mod damaged;
 mod epochs;
 mod installation;
 mod lock;
+mod marks;
 mod open;
 mod page;
 mod sealed;
@@ -26,6 +27,7 @@ use change::Rows;
 pub use damaged::{Damage, DamagedRow, Found, Table};
 pub use epochs::StoredEpoch;
 pub use lock::{DaemonLock, LockError};
+pub use marks::{Mark, MarkKind};
 pub use open::{Location, OpenError, Opened};
 pub use page::Page;
 pub use sealed::{ResealError, SealedRow, SealedRows};
@@ -71,6 +73,15 @@ pub enum StoreError {
     Forged { table: &'static str, id: String },
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the database knows what was asked, and does not let this role do it (PostgreSQL's `insufficient_privilege`).
+    pub fn is_forbidden(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let Some(cause) = error.as_database_error() else { return false };
+        cause.code().is_some_and(|code| code == "42501")
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

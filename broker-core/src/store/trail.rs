@@ -36,6 +36,13 @@ pub(crate) struct Place {
     sequence: i64,
 }
 
+impl Place {
+    /// Where a page begins whose first row may be this record.
+    pub(crate) fn before(chain: ChainId, sequence: i64) -> Self {
+        Self { chain: chain.to_string(), sequence: sequence.saturating_sub(1) }
+    }
+}
+
 /// A row that has no id or no chain of ours.
 #[derive(Debug)]
 pub(crate) struct NotALink {
@@ -103,6 +110,38 @@ impl Store {
             sqlx::query_as(SQL).bind(chain).bind(sequence).bind(limit).fetch_all(pool).await?
         });
         Ok(rows.into_iter().map(|row| (Place { chain: row.1.clone(), sequence: row.2 }, link(row))).collect())
+    }
+
+    /// One record by its place.
+    pub async fn link_at(&self, chain: ChainId, sequence: i64) -> Result<Option<TrailLink>, StoreError> {
+        const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
+                           WHERE chain = $1 AND sequence = $2";
+        let row: Option<Row> = on!(&self.pool, pool => {
+            sqlx::query_as(SQL).bind(chain.to_string()).bind(sequence).fetch_optional(pool).await?
+        });
+        Ok(row.map(link).transpose()?)
+    }
+
+    /// The chains that have records after this one, and how far each goes.
+    pub async fn chains_since(&self, after: Option<RecordId>) -> Result<Vec<(ChainId, i64)>, StoreError> {
+        // Ids begin with their time, so that only what is new is looked at.
+        const SQL: &str = "SELECT chain, MAX(sequence) FROM trail WHERE id > $1 GROUP BY chain";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows: Vec<(String, i64)> = on!(&self.pool, pool => sqlx::query_as(SQL).bind(after).fetch_all(pool).await?);
+        Ok(rows.into_iter().filter_map(|(chain, sequence)| Some((ours(&chain)?, sequence))).collect())
+    }
+
+    /// Chains that begin with records from before that time: the first that is there, and the last before a younger one.
+    pub async fn chains_older_than(&self, time: Millis) -> Result<Vec<(ChainId, i64, i64)>, StoreError> {
+        const SQL: &str = "SELECT chain, MIN(sequence), MAX(sequence), MIN(CASE WHEN at >= $1 THEN sequence END)
+                           FROM trail GROUP BY chain ORDER BY chain";
+        let rows: Vec<(String, i64, i64, Option<i64>)> =
+            on!(&self.pool, pool => sqlx::query_as(SQL).bind(time.0).fetch_all(pool).await?);
+        let prefix = |(chain, first, last, young): (String, i64, i64, Option<i64>)| {
+            let upto = young.map_or(last, |young| young.saturating_sub(1));
+            Some((ours(&chain)?, first, upto)).filter(|(_, first, upto)| first <= upto)
+        };
+        Ok(rows.into_iter().filter_map(prefix).collect())
     }
 
     /// The newest links first; `before` goes on from the last of an earlier page.

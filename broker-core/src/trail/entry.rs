@@ -95,6 +95,8 @@ pub enum Action {
     ServiceTokenConfirmed,
     /// A backup was restored: sessions ended, service tokens wait.
     EpochBegun,
+    /// An operator said that records are missing because a backup was restored.
+    TrailLossAccepted,
     /// Records were removed that are older than they need be kept.
     TrailPruned,
     /// A sealed secret went to another master key; it is the same secret.
@@ -258,6 +260,7 @@ impl Action {
             Self::ServiceTokenRevoked => "service_token_revoked",
             Self::ServiceTokenConfirmed => "service_token_confirmed",
             Self::EpochBegun => "epoch_begun",
+            Self::TrailLossAccepted => "trail_loss_accepted",
             Self::TrailPruned => "trail_pruned",
             Self::SecretResealed => "secret_resealed",
             Self::SessionsRevoked => "sessions_revoked",

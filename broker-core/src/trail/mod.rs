@@ -1,31 +1,47 @@
 //! The audit trail: what happened, written down durably before anybody gets anything, each record chained to the one before.
 
+mod anchor;
+mod anchor_file;
+mod anchoring;
+mod anchors;
 mod entry;
+mod prune;
 mod refusals;
 mod verify;
 mod writer;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::id::RecordId;
+use crate::id::{ChainId, RecordId};
 use crate::store::{Change, Store, StoreError};
+use crate::vault::Mac;
 
+pub use anchor::{Anchor, AnchorKind, NotAnAnchor};
+pub use anchor_file::{AnchorFileError, read as read_anchors};
+pub use anchoring::{Anchoring, AnchoringError, Losses};
+pub use anchors::Anchors;
 pub use entry::{Action, Actor, Entry, Origin, Outcome, Record, VendedFacts};
+pub use prune::{Prunable, Pruned};
 pub use refusals::RefusalKind;
 pub use vec1::Vec1;
 pub(crate) use verify::proved_record;
-pub use verify::{Break, Report, verify};
+pub use verify::{Break, Report, verify, verify_against};
 
 /// Writes the trail. Clones share one writer, one chain and one queue.
 #[derive(Clone, Debug)]
 pub struct Trail {
     jobs: mpsc::Sender<writer::Job>,
     refusals: Arc<refusals::Lane>,
+    heads: Heads,
 }
+
+/// How far each chain has come that this process has written to, by its own word.
+type Heads = Arc<Mutex<BTreeMap<ChainId, (i64, Mac)>>>;
 
 /// A value that may leave the house, because its record is durable. Only the trail makes one.
 #[derive(Debug)]
@@ -50,9 +66,10 @@ pub enum TrailError {
 impl Trail {
     /// Begins a chain and the task that writes it. `node` says where, in every record.
     pub fn start(store: Store, clock: Arc<dyn Clock>, node: &str) -> Self {
-        let jobs = writer::start(store, Arc::clone(&clock), node);
+        let heads = Heads::default();
+        let jobs = writer::start(store, Arc::clone(&clock), node, Arc::clone(&heads));
         let refusals = refusals::start(jobs.clone(), clock);
-        Self { jobs, refusals }
+        Self { jobs, refusals, heads }
     }
 
     /// Writes an entry and hands the value over once the record is on the disk.
@@ -97,6 +114,11 @@ impl Trail {
         self.refusals.note(kind, entry);
     }
 
+    /// How far each chain has come that this process has written to: what is in the store, if nobody has laid hands on it.
+    pub(crate) fn heads(&self) -> BTreeMap<ChainId, (i64, Mac)> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Writes what is queued and counted, and ends the chain.
     pub async fn close(&self) {
         if tokio::time::timeout(FLUSH_WITHIN, self.refusals.flush()).await.is_err() {
@@ -113,6 +135,17 @@ impl Trail {
         let job = writer::Job::Write { entries, changes, done };
         self.jobs.send(job).await.map_err(|_| TrailError::Closed)?;
         written.await.map_err(|_| TrailError::Closed)?
+    }
+}
+
+impl TrailError {
+    /// Whether it failed because the database does not let this role do it.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Unwritten(error) => error.is_forbidden(),
+            Self::Change(error) => error.is_forbidden(),
+            Self::Closed => false,
+        }
     }
 }
 

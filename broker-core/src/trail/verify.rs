@@ -1,8 +1,12 @@
 //! Proves the trail: every link's keyed hash, its place, and that the columns one searches by say what the record says.
 
+use std::collections::BTreeSet;
+
+use super::anchor::NotAnAnchor;
+use super::anchors::Anchors;
+use super::entry::Record;
 use crate::id::ChainId;
-use crate::store::{NotALink, Place, Store, StoreError, TrailLink};
-use crate::trail::Record;
+use crate::store::{MarkKind, NotALink, Place, Store, StoreError, TrailLink};
 use crate::vault::{Mac, Purpose, Seals};
 
 /// What a verification found.
@@ -10,6 +14,12 @@ use crate::vault::{Mac, Purpose, Seals};
 pub struct Report {
     pub chains: u64,
     pub records: u64,
+    /// How many records were removed lawfully, because they were old.
+    pub pruned: u64,
+    /// Anchors of records that a restored backup did not have, as an operator has said.
+    pub lost_anchors: u64,
+    /// Chains of which an anchor was found in its place. Of the others nobody knows whether their end is there.
+    pub anchored_chains: u64,
     /// The first breaks, at most twenty of them.
     pub breaks: Vec<Break>,
 }
@@ -27,17 +37,33 @@ pub enum Break {
     Misfiled { chain: ChainId, sequence: i64 },
     #[error("a row that is in no chain of ours: {id}")]
     Unreadable { id: String },
+    #[error("chain {chain}: record {sequence} was anchored, and is missing")]
+    AnchoredMissing { chain: ChainId, sequence: i64 },
+    #[error("chain {chain}: record {sequence} is another one than was anchored")]
+    AnchoredOtherwise { chain: ChainId, sequence: i64 },
+    #[error("line {line} of the anchor file: {fault}")]
+    Anchor { line: u64, fault: NotAnAnchor },
 }
 
 /// Walks all chains. A cut at the very end of a chain cannot be seen from inside: that needs an anchor kept elsewhere.
 pub async fn verify(store: &Store) -> Result<Report, StoreError> {
+    verify_against(store, &Anchors::default()).await
+}
+
+/// The same, and whether everything is there that was anchored.
+pub async fn verify_against(store: &Store, anchors: &Anchors) -> Result<Report, StoreError> {
     let mut report = Report::default();
+    for (line, fault) in &anchors.faults {
+        report.note(Break::Anchor { line: *line, fault: fault.clone() });
+    }
+    let mut seen: BTreeSet<(ChainId, i64)> = BTreeSet::new();
+    let mut anchored: BTreeSet<ChainId> = BTreeSet::new();
     let mut chain: Option<(ChainId, i64, Mac)> = None;
     let mut after: Option<Place> = None;
     loop {
         let page = store.rows_in_order(after.as_ref(), PAGE).await?;
         if page.is_empty() {
-            return Ok(report);
+            break;
         }
         for (place, link) in page {
             after = Some(place);
@@ -49,13 +75,18 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
                     continue;
                 }
             };
-            let (expected, head) = match chain {
+            let (mut expected, mut head) = match chain {
                 Some((id, next, head)) if id == link.chain => (next, head),
                 Some(_) | None => {
                     report.chains += 1;
                     (0, genesis(store.seals(), link.chain))
                 }
             };
+            if link.sequence > expected
+                && let Some(hash) = taken_out(store, anchors, link.chain, link.sequence.saturating_sub(1)).await?
+            {
+                (expected, head) = (link.sequence, hash);
+            }
             report.records += 1;
             if let Some(broken) = check(store.seals(), &link, expected, &head) {
                 report.note(broken);
@@ -65,9 +96,33 @@ pub async fn verify(store: &Store) -> Result<Report, StoreError> {
             if link.hash.len() == head.len() {
                 head.copy_from_slice(&link.hash);
             }
+            for anchor in anchors.at(link.chain, link.sequence) {
+                seen.insert((link.chain, link.sequence));
+                if anchor.hash == head {
+                    anchored.insert(link.chain);
+                } else {
+                    report.note(Break::AnchoredOtherwise { chain: link.chain, sequence: link.sequence });
+                }
+            }
             chain = Some((link.chain, link.sequence.saturating_add(1), head));
         }
     }
+    report.anchored_chains = anchored.len() as u64;
+    for (chain, sequence) in anchors.places().filter(|place| !seen.contains(place)) {
+        report.miss(store, anchors, chain, sequence).await?;
+    }
+    let pruned = store.pruned_chains().await?;
+    report.pruned = pruned.iter().map(|mark| mark.sequence.unsigned_abs().saturating_add(1)).sum();
+    Ok(report)
+}
+
+/// The hash of a record that was taken out, and that the next one therefore follows: lawfully, as a mark in the store or the anchor
+/// file says.
+async fn taken_out(store: &Store, anchors: &Anchors, chain: ChainId, sequence: i64) -> Result<Option<Mac>, StoreError> {
+    let marks = store.trail_marks(chain, sequence).await?;
+    let marked = marks.into_iter().find(|mark| mark.sequence == sequence).map(|mark| mark.hash);
+    let pruned = anchors.pruned(chain).filter(|pruned| pruned.sequence == sequence);
+    Ok(marked.or(pruned.map(|pruned| pruned.hash)))
 }
 
 impl Report {
@@ -76,15 +131,41 @@ impl Report {
             self.breaks.push(broken);
         }
     }
+
+    /// An anchored record is not there: it was pruned, or its loss is known, or somebody took it away.
+    async fn miss(
+        &mut self,
+        store: &Store,
+        anchors: &Anchors,
+        chain: ChainId,
+        sequence: i64,
+    ) -> Result<(), StoreError> {
+        let marks = store.trail_marks(chain, sequence).await?;
+        let is_marked = |kind| marks.iter().any(|mark| mark.kind == kind);
+        if is_marked(MarkKind::Pruned) || anchors.pruned(chain).is_some_and(|pruned| pruned.sequence >= sequence) {
+            return Ok(());
+        }
+        if is_marked(MarkKind::Lost) {
+            self.lost_anchors += 1;
+        } else {
+            self.note(Break::AnchoredMissing { chain, sequence });
+        }
+        Ok(())
+    }
 }
 
-fn check(seals: &Seals, link: &TrailLink, expected: i64, head: &Mac) -> Option<Break> {
+/// Whether the link was written by us, whatever stands before it.
+pub(super) fn is_link_of_ours(seals: &Seals, link: &TrailLink) -> bool {
+    let parts: [&[u8]; 4] = [LINK, link.chain.as_bytes(), &link.sequence.to_be_bytes(), link.record.as_bytes()];
+    seals.verify(Purpose::Trail, &parts, &link.hash)
+}
+
+pub(super) fn check(seals: &Seals, link: &TrailLink, expected: i64, head: &Mac) -> Option<Break> {
     let (chain, sequence) = (link.chain, link.sequence);
     if sequence != expected {
         return Some(Break::Missing { chain, expected, found: sequence });
     }
-    let parts: [&[u8]; 4] = [LINK, chain.as_bytes(), &sequence.to_be_bytes(), link.record.as_bytes()];
-    if !seals.verify(Purpose::Trail, &parts, &link.hash) {
+    if !is_link_of_ours(seals, link) {
         return Some(Break::Forged { chain, sequence });
     }
     let Ok(record) = serde_json::from_str::<Record>(&link.record) else {

@@ -1,15 +1,15 @@
 //! The one task that writes a chain: it gathers what waits into one commit, so that many share one sync of the disk.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use vec1::Vec1;
 
-use super::TrailError;
 use super::entry::{Entry, Record, VendedFacts, about};
 use super::verify::{genesis, link_hash};
+use super::{Heads, TrailError};
 use crate::clock::{Clock, Millis};
 use crate::id::{ChainId, RecordId};
 use crate::store::{Change, Store, StoreError, TrailLink};
@@ -30,6 +30,7 @@ struct Writer {
     clock: Arc<dyn Clock>,
     node: String,
     chain: Chain,
+    heads: Heads,
 }
 
 /// Where the chain stands.
@@ -40,10 +41,10 @@ struct Chain {
     head: Mac,
 }
 
-pub(super) fn start(store: Store, clock: Arc<dyn Clock>, node: &str) -> mpsc::Sender<Job> {
+pub(super) fn start(store: Store, clock: Arc<dyn Clock>, node: &str, heads: Heads) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE);
     let chain = Chain::begin(&store);
-    let writer = Writer { store, clock, node: node.to_owned(), chain };
+    let writer = Writer { store, clock, node: node.to_owned(), chain, heads };
     tokio::spawn(writer.run(waiting));
     jobs
 }
@@ -112,6 +113,8 @@ impl Writer {
         let committed = tokio::time::timeout(limit, self.store.commit(&changes)).await;
         match committed.unwrap_or_else(|late| Err(StoreError::Database(sqlx::Error::Io(late.into())))) {
             Ok(()) => {
+                let place = (chain.next.saturating_sub(1), chain.head);
+                self.heads.lock().unwrap_or_else(PoisonError::into_inner).insert(chain.id, place);
                 self.chain = chain;
                 Ok(written)
             }

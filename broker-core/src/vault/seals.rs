@@ -21,6 +21,8 @@ pub enum Purpose {
     TypedName,
     /// People, where attempts to be them are counted.
     Subject,
+    /// The lines of an anchor file.
+    Anchor,
     /// The browser's proof that a form is ours.
     Form,
 }
@@ -33,6 +35,7 @@ impl Purpose {
             Self::Trail => b"brokerd trail v1",
             Self::TypedName => b"brokerd typed name v1",
             Self::Subject => b"brokerd subject v1",
+            Self::Anchor => b"brokerd anchor v1",
             Self::Form => b"brokerd form v1",
         }
     }
@@ -45,6 +48,7 @@ pub struct Seals {
     trail: hmac::Key,
     typed_name: hmac::Key,
     subject: hmac::Key,
+    anchor: hmac::Key,
     form: hmac::Key,
 }
 
@@ -65,6 +69,7 @@ impl Seals {
             trail: key(Purpose::Trail)?,
             typed_name: key(Purpose::TypedName)?,
             subject: key(Purpose::Subject)?,
+            anchor: key(Purpose::Anchor)?,
             form: key(Purpose::Form)?,
         })
     }
@@ -94,6 +99,7 @@ impl Seals {
             Purpose::Trail => &self.trail,
             Purpose::TypedName => &self.typed_name,
             Purpose::Subject => &self.subject,
+            Purpose::Anchor => &self.anchor,
             Purpose::Form => &self.form,
         }
     }

@@ -67,7 +67,7 @@ enum Command {
     Revoke(revoke::Revoke),
     /// Hash a password for a local directory
     HashPassword(hash_password::HashPassword),
-    /// The audit trail: verify, export, follow
+    /// The audit trail: verify, export, follow, prune
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Print a completion script for a shell

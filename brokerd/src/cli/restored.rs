@@ -1,9 +1,9 @@
 //! `brokerd restored`: told by the operator who has put a backup back, so that what was taken away since does not count again.
 
-use broker_core::epoch::Epoch;
 use clap::Args;
 
 use super::failure::say;
+use super::output::time;
 use super::site::Opened;
 use super::{operator, terminal};
 
@@ -17,19 +17,30 @@ pub(super) struct Restored {
 
 impl Restored {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
-        let question = "End all sessions, and let every service token wait for `brokerd token confirm`?";
-        terminal::agrees_if_attended(question, self.yes)?;
-        let begun = opened
-            .administration
-            .begin_epoch(None::<Epoch>, &"an operator says that a backup was restored", &operator::may())
-            .await?;
-        say("a new epoch has begun: all sessions are over, and people sign in again");
-        match begun.tokens_waiting {
-            0 => say("there is no service token that would have to be confirmed"),
-            count => say(&format!(
-                "service tokens that wait: {count}. `brokerd token list` shows them; `brokerd token confirm`, or `token revoke`"
-            )),
+        let losses = opened.house.anchoring.losses().await?;
+        for head in &losses.heads {
+            say(&format!(
+                "missing since the backup was made: chain {} after some record before {}, which was there at {}",
+                head.chain,
+                head.sequence,
+                time(head.at)
+            ));
         }
+        let question =
+            "Was a backup restored? All sessions end, and every service token waits for `brokerd token confirm`.";
+        terminal::agrees_if_attended(question, self.yes)?;
+        let restored = opened.administration.restored(&losses, &operator::may()).await?;
+        match restored.begun {
+            None => say("the daemon had noticed, and begun a new epoch by itself"),
+            Some(begun) => {
+                say("a new epoch has begun: all sessions are over, and people sign in again");
+                say(&format!("service tokens that wait: {}", begun.tokens_waiting));
+            }
+        }
+        if restored.lost_chains > 0 {
+            say(&format!("chains whose end is known to be lost: {}", restored.lost_chains));
+        }
+        say("`brokerd token list` shows which tokens are to be confirmed: `brokerd token confirm`, or `token revoke`");
         say(
             "apply the connectors file again and look through the access keys: what was removed since the backup is back",
         );

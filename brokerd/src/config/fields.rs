@@ -35,6 +35,8 @@ pub(super) struct ConfigFields {
     #[serde(default)]
     pub(super) store: StoreFields,
     #[serde(default)]
+    pub(super) audit: AuditFields,
+    #[serde(default)]
     pub(super) sessions: SessionsFields,
     #[serde(default)]
     pub(super) aws: AwsFields,
@@ -79,6 +81,26 @@ pub(super) struct LimitsFields {
 pub(super) struct StoreFields {
     pub(super) url: String,
     pub(super) password: Option<SecretRef>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AuditFields {
+    pub(super) anchor_file: Option<PathBuf>,
+    pub(super) retention_days: Option<Days>,
+}
+
+/// How long records are kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+pub(super) struct Days(pub(super) u32);
+
+impl TryFrom<u32> for Days {
+    type Error = &'static str;
+
+    fn try_from(days: u32) -> Result<Self, Self::Error> {
+        if (1..=36_500).contains(&days) { Ok(Self(days)) } else { Err("write 1 to 36500 days") }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -55,6 +55,7 @@ impl Loader<'_> {
         let listen = self.listen(fields.listen, public_url.as_ref(), secrets.as_deref());
         let limits = self.limits(&fields.limits);
         let store = self.store(&fields.store);
+        let audit = self.audit(fields.audit, store.as_ref());
         let sessions = self.sessions(&fields.sessions);
         let aws = self.aws(fields.aws);
         let (master_keys, seals_with) = self.master_keys(fields.master_key);
@@ -81,6 +82,7 @@ impl Loader<'_> {
             listen,
             limits,
             store: store?,
+            audit,
             sessions,
             aws: aws?,
             secrets_folder: None,

@@ -1,5 +1,6 @@
 //! `brokerd.toml`: read whole, with the secrets that it refers to, or refused with all its mistakes.
 
+mod audit;
 mod aws;
 mod directory;
 mod environment;
@@ -54,6 +55,7 @@ pub struct Config {
     pub listen: Listen,
     pub limits: Limits,
     pub store: Location,
+    pub audit: Audit,
     pub sessions: Sessions,
     pub aws: Aws,
     /// A second folder that secrets and policies may be referred to in.
@@ -81,6 +83,15 @@ pub struct Listen {
     pub tls: Option<CertificateFiles>,
     /// Reverse proxies. Never everything.
     pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What is kept of the trail, and outside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Where heads of the trail's chains are kept: outside the store, for whoever reaches that.
+    pub anchor_file: Option<PathBuf>,
+    /// Older records are removed; without it, none.
+    pub retention_days: Option<u32>,
 }
 
 /// How long somebody stays signed in.

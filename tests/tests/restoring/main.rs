@@ -2,4 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod anchored;
+mod noticed;
+mod pruned;
 mod told;

@@ -5,6 +5,7 @@ use broker_core::clock::{Clock, Millis};
 use broker_core::epoch::Epoch;
 use broker_core::permission::Permission;
 use broker_core::store::StoreError;
+use broker_core::trail::Losses;
 use broker_core::vault::Purpose;
 use tests::stores::{Hands, Storehouse};
 use tests::where_others_reach_in;
@@ -21,7 +22,7 @@ pub(crate) fn by<P: Permission>() -> P {
 }
 
 async fn begin(desk: &Desk, house: &Storehouse) -> Epoch {
-    administration(desk, house).begin_epoch(None, &"restored", &by()).await.unwrap().epoch
+    administration(desk, house).restored(&Losses::default(), &by()).await.unwrap().begun.unwrap().epoch
 }
 
 /// Bytes as a word of SQL.
@@ -85,7 +86,7 @@ where_others_reach_in! {
         assert_eq!(desk.store.epoch().await.unwrap(), Epoch::FIRST);
 
         let administration = administration(&desk, &house);
-        let begun = administration.begin_epoch(None, &"restored", &by()).await.unwrap();
+        let begun = administration.restored(&Losses::default(), &by()).await.unwrap().begun.unwrap();
         assert_eq!((begun.epoch.began_at(), begun.tokens_waiting), (Some(house.clock.now()), 2));
         assert_eq!(desk.store.epoch().await.unwrap(), begun.epoch);
         assert_eq!(desk.store.session(ada.id).await.unwrap(), None);
@@ -113,8 +114,10 @@ where_others_reach_in! {
     async fn an_epoch_comes_after_the_one_that_an_anchor_tells_of(house: Storehouse) {
         let desk = Desk::open(&house).await;
         let known = Epoch::FIRST.next(house.clock.now()).next(house.clock.now());
-        let begun = administration(&desk, &house).begin_epoch(Some(known), &"restored", &by()).await.unwrap();
+        let losses = Losses { epoch: Some(known), ..Losses::default() };
+        let begun = administration(&desk, &house).answer_losses(&losses, &by()).await.unwrap().unwrap();
         assert!(begun.epoch > known);
+        assert_eq!(administration(&desk, &house).answer_losses(&losses, &by()).await.unwrap(), None, "answered");
     }
 
     async fn what_the_release_before_wrote_counts_in_the_first_epoch_and_not_in_the_next(house: Storehouse) {

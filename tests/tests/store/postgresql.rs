@@ -5,7 +5,7 @@ use std::time::Duration;
 use broker_core::clock::Millis;
 use broker_core::inventory::Inventory;
 use broker_core::store::{Failures, Store, TrailFilter};
-use broker_core::trail::{Action, verify};
+use broker_core::trail::{Action, Losses, verify};
 use rustix::process::{Pid, Signal, kill_process};
 use tests::postgres::{self, Postgres, psql};
 use tests::stores::{Hands, Storehouse, entry};
@@ -88,7 +88,7 @@ async fn whole_life(house: &Storehouse) {
     desk.store.touch_service_token(token.id, Millis(3)).await.unwrap();
     // A backup was restored.
     let administration = epochs::administration(&desk, house);
-    administration.begin_epoch(None, &"restored", &epochs::by()).await.unwrap();
+    administration.restored(&Losses::default(), &epochs::by()).await.unwrap();
     administration.confirm_service_tokens(&[token.id], &epochs::by()).await.unwrap();
     assert!(desk.store.revoke_service_token(token.id).await.unwrap());
     // The sweeper, and whoever reads the trail.

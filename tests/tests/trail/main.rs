@@ -2,11 +2,13 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
+mod anchoring;
 mod atomic;
 mod breaks;
 mod durable;
 mod grouping;
 mod outages;
+mod pruning;
 mod refusals;
 mod writing;
 

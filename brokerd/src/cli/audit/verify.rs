@@ -1,29 +1,45 @@
-//! `brokerd audit verify`: every link of every chain.
+//! `brokerd audit verify`: every link of every chain, and whether everything is there that was anchored.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use broker_core::trail;
+use broker_core::trail::{self, Anchors, Report};
 use clap::Args;
 
-use crate::cli::output;
+use crate::cli::failure::say;
+use crate::cli::output::{self, time};
 use crate::cli::site::Opened;
 
-/// Prove that no record was changed, taken out or put in
+/// Prove that no record was changed, taken out or put in; with anchors, that none is missing at the end
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Verify {}
+pub(in crate::cli) struct Verify {
+    /// The anchor file that the daemon writes, or a copy of it
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
+}
 
 impl Verify {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
-        let Self {} = self;
-        let report = trail::verify(&opened.house.store).await?;
+        let store = &opened.house.store;
+        let anchors = self.anchor.as_deref().map(|file| trail::read_anchors(file, store.seals())).transpose()?;
+        if anchors.as_ref().is_some_and(|anchors| anchors.is_torn) {
+            say("the anchor file's last line was torn off in the middle; it counts for nothing");
+        }
+        let report = trail::verify_against(store, anchors.as_ref().unwrap_or(&Anchors::default())).await?;
         let whole = report.breaks.is_empty();
         let mut lines = vec![format!("chains: {}", report.chains), format!("records: {}", report.records)];
+        if report.pruned > 0 {
+            lines.push(format!("records that were pruned: {}", report.pruned));
+        }
+        if report.lost_anchors > 0 {
+            lines.push(format!("anchors beyond a restored backup, as an operator has said: {}", report.lost_anchors));
+        }
         lines.extend(report.breaks.iter().map(|broken| format!("broken: {broken}")));
         if !whole {
             let more = if report.breaks.len() < 20 { "" } else { "no more than these 20 are told; " };
             lines.push(format!("{more}keep a copy of the database before anything else"));
         }
-        lines.push("tail not proven: no anchor".to_owned());
+        lines.push(tail(anchors.as_ref(), &report));
         lines.push(format!("result: {}", if whole { "whole" } else { "BROKEN" }));
         // What was found counts, whether or not anybody reads it.
         let told = output::line(&lines.join("\n"));
@@ -32,5 +48,21 @@ impl Verify {
         }
         told?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How much is known of the ends of the chains.
+fn tail(anchors: Option<&Anchors>, report: &Report) -> String {
+    let Some(last_at) = anchors.map(|anchors| anchors.last_at) else {
+        return "tail not proven: no anchor".to_owned();
+    };
+    match last_at {
+        None => "tail not proven: the file has no anchor".to_owned(),
+        Some(at) => format!(
+            "tail proven up to the anchors: {} of {} chains, the last anchor of {}",
+            report.anchored_chains,
+            report.chains,
+            time(at)
+        ),
     }
 }

@@ -1,0 +1,12 @@
+//! Old records of the trail are removed, by somebody who may.
+
+use super::Administration;
+use crate::permission::Administrator;
+use crate::trail::{Action, Prunable, Pruned, TrailError};
+
+impl Administration {
+    /// Removes what was found to be old. The trail says who did it.
+    pub async fn prune_trail(&self, prunable: Prunable, by: &Administrator) -> Result<Pruned, TrailError> {
+        prunable.prune(&self.store, &self.trail, by.did(Action::TrailPruned), self.clock.now()).await
+    }
+}

@@ -1,0 +1,99 @@
+//! Marks: what was taken out of the trail lawfully, each proved by a keyed hash. Only ever inserted and read.
+
+use super::change::Value;
+use super::{Change, Rows, Store, StoreError, on, proves};
+use crate::clock::Millis;
+use crate::id::ChainId;
+use crate::vault::{Mac, Purpose};
+
+/// Up to where a chain's records need not be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub chain: ChainId,
+    pub kind: MarkKind,
+    /// The last of them, and its hash.
+    pub sequence: i64,
+    pub hash: Mac,
+    pub at: Millis,
+}
+
+/// Why they need not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// They were older than they had to be kept.
+    Pruned,
+    /// A backup was restored that did not have them, and an operator has said so.
+    Lost,
+}
+
+impl Store {
+    /// Marks a chain. The same mark twice is one.
+    pub(crate) fn add_trail_mark(&self, mark: &Mark) -> Change {
+        const SQL: &str =
+            "INSERT INTO trail_marks (chain, kind, sequence, hash, at, mac) VALUES ($1, $2, $3, $4, $5, $6)
+                           ON CONFLICT (chain, kind, sequence) DO NOTHING";
+        let mac = self.mark_mac(&mark.chain.to_string(), mark.kind.as_str(), mark.sequence, &mark.hash, mark.at.0);
+        let values = vec![
+            mark.chain.to_string().into(),
+            mark.kind.as_str().into(),
+            mark.sequence.into(),
+            mark.hash.as_slice().into(),
+            mark.at.0.into(),
+            mac.as_slice().into(),
+        ];
+        Change { sql: SQL, values, rows: Rows::Any, announces: false }
+    }
+
+    /// Removes a chain's records up to one, the first step of pruning; its mark goes into the same commit.
+    pub(crate) fn remove_links(chain: ChainId, upto: i64) -> Change {
+        const SQL: &str = "DELETE FROM trail WHERE chain = $1 AND sequence <= $2";
+        let values: Vec<Value> = vec![chain.to_string().into(), upto.into()];
+        Change { sql: SQL, values, rows: Rows::Any, announces: false }
+    }
+
+    /// The marks of a chain at this sequence or after it, the nearest first.
+    pub async fn trail_marks(&self, chain: ChainId, from: i64) -> Result<Vec<Mark>, StoreError> {
+        const SQL: &str = "SELECT chain, kind, sequence, hash, at, mac FROM trail_marks
+                           WHERE chain = $1 AND sequence >= $2 ORDER BY sequence";
+        let rows: Vec<Row> = on!(&self.pool, pool => {
+            sqlx::query_as(SQL).bind(chain.to_string()).bind(from).fetch_all(pool).await?
+        });
+        Ok(rows.into_iter().filter_map(|row| self.read_mark(row)).collect())
+    }
+
+    /// The last mark of each chain that was pruned.
+    pub async fn pruned_chains(&self) -> Result<Vec<Mark>, StoreError> {
+        const SQL: &str = "SELECT chain, kind, sequence, hash, at, mac FROM trail_marks AS marks WHERE kind = 'pruned'
+                           AND sequence = (SELECT MAX(others.sequence) FROM trail_marks AS others
+                                           WHERE others.chain = marks.chain AND others.kind = 'pruned')";
+        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
+        Ok(rows.into_iter().filter_map(|row| self.read_mark(row)).collect())
+    }
+
+    fn read_mark(&self, row: Row) -> Option<Mark> {
+        let (chain, kind, sequence, hash, at, mac) = row;
+        let expected = self.mark_mac(&chain, &kind, sequence, &hash, at);
+        if !proves("trail_marks", &chain, &expected, &mac) {
+            return None;
+        }
+        let kind = [MarkKind::Pruned, MarkKind::Lost].into_iter().find(|known| known.as_str() == kind)?;
+        Some(Mark { chain: chain.parse().ok()?, kind, sequence, hash: hash.try_into().ok()?, at: Millis(at) })
+    }
+
+    fn mark_mac(&self, chain: &str, kind: &str, sequence: i64, hash: &[u8], at: i64) -> Mac {
+        let parts: [&[u8]; 6] =
+            [b"trail_marks", chain.as_bytes(), kind.as_bytes(), &sequence.to_be_bytes(), hash, &at.to_be_bytes()];
+        self.seals.mac(Purpose::Row, &parts)
+    }
+}
+
+impl MarkKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pruned => "pruned",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+type Row = (String, String, i64, Vec<u8>, i64, Vec<u8>);
