@@ -118,7 +118,7 @@ impl Storehouse {
         match &self.place {
             Place::Memory => panic!("nobody else reaches into the memory of a process"),
             Place::File(_) => Hands::of_sqlite(&self.file()).await,
-            Place::Postgres(url) => Hands::Postgres(PgConnection::connect(url.as_str()).await.unwrap()),
+            Place::Postgres(url) => Hands::of_postgres(url.as_str()).await,
         }
     }
 
@@ -131,6 +131,11 @@ impl Hands {
     /// Those of somebody who has the file.
     pub async fn of_sqlite(file: &Path) -> Self {
         Self::Sqlite(SqliteConnection::connect(file.to_str().unwrap()).await.unwrap())
+    }
+
+    /// Those of somebody who has a database's URL, password and all.
+    pub async fn of_postgres(url: &str) -> Self {
+        Self::Postgres(PgConnection::connect(url).await.unwrap())
     }
 
     /// Runs a statement; says how many rows it changed.

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Held by the daemon as long as it runs.
 #[derive(Debug)]
@@ -16,8 +16,10 @@ pub struct DaemonLock {
 pub enum LockError {
     #[error("another brokerd serves from {0} already: stop it first, or use PostgreSQL to run several")]
     Held(PathBuf),
-    #[error("another brokerd has held {0} for a minute: it is bringing the schema up to date, or hangs")]
-    Migrating(PathBuf),
+    #[error(
+        "another brokerd has held {0} for {1} seconds: it is bringing the schema up to date, or hangs. Try again, or end that process"
+    )]
+    Migrating(PathBuf, u64),
     #[error("the lock file {0} cannot be used")]
     Io(PathBuf, #[source] std::io::Error),
 }
@@ -42,16 +44,21 @@ impl DaemonLock {
 
 /// Waits for its turn to migrate; SQLite itself has no lock for that. It blocks the thread, though not for ever.
 pub(super) fn migration(database: &Path) -> Result<File, LockError> {
+    migration_within(database, PATIENCE)
+}
+
+fn migration_within(database: &Path, patience: Duration) -> Result<File, LockError> {
     let path = beside(database, "migration-lock");
     let file = open(&path)?;
-    for _ in 0..TRIES {
+    let began = Instant::now();
+    loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            Err(TryLockError::WouldBlock) if began.elapsed() < patience => std::thread::sleep(BETWEEN_TRIES),
+            Err(TryLockError::WouldBlock) => return Err(LockError::Migrating(path, patience.as_secs())),
             Err(TryLockError::Error(error)) => return Err(LockError::Io(path, error)),
         }
     }
-    Err(LockError::Migrating(path))
 }
 
 fn open(path: &Path) -> Result<File, LockError> {
@@ -74,4 +81,46 @@ fn beside(database: &Path, what: &str) -> PathBuf {
 }
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
-const TRIES: u32 = 3_000;
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Receiver};
+    use std::thread;
+
+    use super::*;
+
+    /// Somebody's turn to migrate, taken on a thread, with what came of it.
+    fn turn(database: &Path, patience: Duration) -> Receiver<Result<File, LockError>> {
+        let (came, turn) = mpsc::channel();
+        let database = database.to_owned();
+        thread::spawn(move || came.send(migration_within(&database, patience)));
+        turn
+    }
+
+    #[test]
+    fn whoever_waits_for_a_turn_gives_up_when_the_time_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("broker.db");
+        let held = migration(&database).unwrap();
+        let refused = turn(&database, Duration::from_secs(1)).recv_timeout(LONG).expect("it gives up").unwrap_err();
+        let said = refused.to_string();
+        assert!(said.contains("broker.db.migration-lock for 1 seconds") && said.contains("Try again"), "{said}");
+        drop(held);
+        turn(&database, Duration::ZERO).recv_timeout(LONG).unwrap().expect("its turn, at once");
+    }
+
+    #[test]
+    fn whoever_waits_for_a_turn_gets_it_when_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("broker.db");
+        let held = migration(&database).unwrap();
+        let turn = turn(&database, LONG);
+        assert!(turn.recv_timeout(Duration::from_millis(200)).is_err(), "it waits");
+        drop(held);
+        turn.recv_timeout(LONG).unwrap().expect("its turn");
+    }
+
+    /// Longer than anything here takes, shorter than for ever.
+    const LONG: Duration = Duration::from_secs(30);
+}

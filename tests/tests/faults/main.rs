@@ -1,7 +1,8 @@
-//! Trouble around a daemon that is a real process: AWS, the directory, and being told to stop in the middle of it.
+//! Trouble around a daemon that is a real process: AWS, the directory, the store, and being told to stop in the middle of it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod directory;
+mod store;
 mod sts;
 mod stopping;
