@@ -1,6 +1,7 @@
 //! One daemon a SQLite file, and one migration at a time; command-line runs beside the daemon are welcome.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ pub enum LockError {
         "another brokerd has held {0} for {1} seconds: it is bringing the schema up to date, or hangs. Try again, or end that process"
     )]
     Migrating(PathBuf, u64),
-    #[error("the lock file {0} cannot be used")]
-    Io(PathBuf, #[source] std::io::Error),
+    #[error("the lock file {0} cannot be used: {1}. {advice}", advice = advice(.1))]
+    Io(PathBuf, std::io::Error),
 }
 
 impl DaemonLock {
@@ -78,6 +79,20 @@ fn beside(database: &Path, what: &str) -> PathBuf {
     name.push(".");
     name.push(what);
     itself.with_file_name(name)
+}
+
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            "Make the folder that store.url names, for the user that brokerd runs as"
+        }
+        ErrorKind::PermissionDenied => {
+            "Give it, the store and their folder to the user that brokerd runs as, and run subcommands as that user"
+        }
+        ErrorKind::ReadOnlyFilesystem => "brokerd must write there: see that the file system is not mounted read-only",
+        ErrorKind::StorageFull => "The disk is full: make room",
+        _ => "It stands beside the store, whose folder must be a usual one, of a local disk",
+    }
 }
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);

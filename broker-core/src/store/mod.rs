@@ -15,6 +15,7 @@ mod service_tokens;
 mod sessions;
 mod throttles;
 mod trail;
+mod unusable;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub use sealed::{ResealError, SealedRow, SealedRows};
 pub use throttles::Failures;
 pub(crate) use trail::{NotALink, Place};
 pub use trail::{TrailFilter, TrailLink};
+pub use unusable::Unusable;
 
 /// The store, and the keys that prove its rows to be ours.
 #[derive(Clone, Debug)]

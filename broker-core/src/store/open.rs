@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 
 use super::lock::{self, DaemonLock, LockError};
+use super::unusable::Unusable;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::Clock;
 use crate::id::InstallationId;
@@ -45,12 +46,12 @@ pub enum OpenError {
     PasswordInUrl,
     #[error("the store's URL cannot be read")]
     Url(#[source] sqlx::Error),
-    #[error("the database cannot be reached or opened")]
-    Unreachable(#[source] sqlx::Error),
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("the database schema could not be brought up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("the schema of {0} is not of this brokerd's making: {1}. Run the release that made it, or a newer one")]
+    Migrate(String, MigrateError),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
     #[error(
@@ -98,6 +99,16 @@ impl Location {
             Self::Memory | Self::Postgres { .. } => Ok(DaemonLock::unneeded()),
         }
     }
+
+    /// What a store that is there, and fails, fails from.
+    pub fn failed(&self, error: StoreError) -> OpenError {
+        match error {
+            StoreError::Database(error) => Unusable::new(self, &error).into(),
+            error @ (StoreError::Taken | StoreError::Stale | StoreError::InUse | StoreError::Forged { .. }) => {
+                error.into()
+            }
+        }
+    }
 }
 
 impl Store {
@@ -111,39 +122,44 @@ impl Store {
         // Before anything is touched: a key that is none is the configuration's fault.
         let vault = Vault::new(InstallationId::random(), master_keys, seals_with)?;
         let pool = connect(location).await?;
-        let (vault, seals) = super::installation::open(&pool, vault, clock).await?;
+        let opening = super::installation::open(&pool, vault, clock).await;
+        let (vault, seals) = opening.map_err(|error| match error {
+            OpenError::Store(error) => location.failed(error),
+            other => other,
+        })?;
         Ok(Opened { store: Self { pool, seals: Arc::new(seals) }, vault: Arc::new(vault) })
     }
 }
 
 async fn connect(location: &Location) -> Result<Pool, OpenError> {
+    let unusable = |error| Unusable::new(location, &error);
     let pool = match location {
         Location::Sqlite(path) => {
-            let _turn = turn_to_migrate(path).await?;
+            let _turn = turn_to_migrate(path).await.map_err(unusable)??;
             create(path);
-            let pool = Pool::Sqlite(sqlite(Some(path)).await?);
-            migrate(&pool).await?;
+            let pool = Pool::Sqlite(sqlite(Some(path)).await.map_err(unusable)?);
+            migrate(&pool, location).await?;
             return Ok(pool);
         }
-        Location::Memory => Pool::Sqlite(sqlite(None).await?),
+        Location::Memory => Pool::Sqlite(sqlite(None).await.map_err(unusable)?),
         Location::Postgres { url, password } => {
             let options: PgConnectOptions = url.parse().map_err(OpenError::Url)?;
             let options = match password {
                 Some(password) => options.password(password.expose_secret()),
                 None => options,
             };
-            Pool::Postgres(postgres(options).await?)
+            Pool::Postgres(postgres(options).await.map_err(unusable)?)
         }
     };
-    migrate(&pool).await?;
+    migrate(&pool, location).await?;
     Ok(pool)
 }
 
 /// Waits on a thread of its own: another opener in this very process may be the one that has it.
-async fn turn_to_migrate(path: &Path) -> Result<File, OpenError> {
+async fn turn_to_migrate(path: &Path) -> sqlx::Result<Result<File, LockError>> {
     let path = path.to_owned();
     let waited = tokio::task::spawn_blocking(move || lock::migration(&path)).await;
-    Ok(waited.map_err(|error| OpenError::Unreachable(sqlx::Error::Io(error.into())))??)
+    waited.map_err(|error| sqlx::Error::Io(error.into()))
 }
 
 /// Makes the file, for our own eyes only, where there is none: SQLite would let everybody read it.
@@ -157,7 +173,7 @@ fn create(path: &Path) {
 }
 
 /// Waits a moment for a server that is just starting, and then says why there is none.
-async fn postgres(options: PgConnectOptions) -> Result<sqlx::PgPool, OpenError> {
+async fn postgres(options: PgConnectOptions) -> sqlx::Result<sqlx::PgPool> {
     // A connection that no longer answers is given up, or those that hang would fill the pool until TCP gives them up.
     let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE).after_release(|connection, _| {
         Box::pin(async {
@@ -174,12 +190,12 @@ async fn postgres(options: PgConnectOptions) -> Result<sqlx::PgPool, OpenError> 
     if matches!(error, sqlx::Error::PoolTimedOut)
         && let Ok(Err(cause)) = tokio::time::timeout(LAST_TRY, options.connect()).await
     {
-        return Err(OpenError::Unreachable(cause));
+        return Err(cause);
     }
-    Err(OpenError::Unreachable(error))
+    Err(error)
 }
 
-async fn sqlite(path: Option<&Path>) -> Result<sqlx::SqlitePool, OpenError> {
+async fn sqlite(path: Option<&Path>) -> sqlx::Result<sqlx::SqlitePool> {
     let options = SqliteConnectOptions::new();
     let options = match path {
         Some(path) => options.filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
@@ -193,10 +209,10 @@ async fn sqlite(path: Option<&Path>) -> Result<sqlx::SqlitePool, OpenError> {
         Some(_) => pool.max_connections(8),
         None => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
     };
-    pool.connect_with(options).await.map_err(OpenError::Unreachable)
+    pool.connect_with(options).await
 }
 
-async fn migrate(pool: &Pool) -> Result<(), OpenError> {
+async fn migrate(pool: &Pool, location: &Location) -> Result<(), OpenError> {
     if is_current(pool).await {
         return Ok(());
     }
@@ -204,8 +220,12 @@ async fn migrate(pool: &Pool) -> Result<(), OpenError> {
         Migration::new(*version, (*name).into(), MigrationType::Simple, AssertSqlSafe(*sql).into_sql_str(), false)
     });
     let migrator = Migrator { migrations: migrations.collect::<Vec<_>>().into(), ..Migrator::DEFAULT };
-    on!(pool, pool => migrator.run(pool).await)?;
-    Ok(())
+    on!(pool, pool => migrator.run(pool).await).map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            Unusable::new(location, &error).into()
+        }
+        other => OpenError::Migrate(location.to_string(), other),
+    })
 }
 
 /// Whether there is nothing to do, so that a database role without the right to change tables can serve. A newer node may have

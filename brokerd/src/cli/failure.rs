@@ -40,8 +40,17 @@ pub(super) fn of_run(error: &anyhow::Error) -> ExitCode {
         say(&format!("{mistakes}"));
         return ExitCode::FAILURE;
     }
-    say(&format!("error: {}", output_fit(&format!("{error:#}"))));
+    say(&format!("error: {}", output_fit(&told(error))));
     if error.is::<Unattended>() { USAGE.into() } else { ExitCode::FAILURE }
+}
+
+/// What went wrong and its causes, but for those that the words before them end with already.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        before if before.ends_with(&cause) => told,
+        before => format!("{before}: {cause}"),
+    })
 }
 
 /// Says what is wrong with the arguments. A word that stands where none belongs may be a secret: it is not repeated.

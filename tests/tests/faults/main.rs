@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod directory;
+mod opening;
 mod store;
 mod sts;
 mod stopping;

@@ -2,9 +2,11 @@
 //! when the store is.
 
 use serde_json::json;
-use tests::postgres;
+use tests::brokerd::Installation;
+use tests::ended::{self, Ended};
 use tests::stores::Hands;
-use tests::world::{Answer, World, password_of};
+use tests::world::{Answer, Prepared, World, password_of};
+use tests::{environment, installed, postgres};
 use url::Url;
 
 /// A world on an SQLite file, and the hands of whoever has the file.
@@ -16,13 +18,28 @@ pub(crate) async fn on_sqlite() -> (World, Hands) {
 
 /// A world on this PostgreSQL database, and the hands of its owner.
 pub(crate) async fn on_postgres(url: &str) -> (World, Hands) {
+    (put_on_postgres(World::prepare().await, url).serve(), Hands::of_postgres(url).await)
+}
+
+/// The same world with its store elsewhere, by a URL with a password.
+pub(crate) fn put_on_postgres(prepared: Prepared, url: &str) -> Prepared {
     let mut bare: Url = url.parse().unwrap();
     let password = bare.password().unwrap().to_owned();
     bare.set_password(None).unwrap();
     let store = format!("\"{bare}\", password = {{ file = \"postgres.password\" }}");
-    let prepared = World::prepare().await.configured("\"sqlite:brokerd.db\"", &store);
     prepared.installation.write("postgres.password", &password);
-    (prepared.serve(), Hands::of_postgres(url).await)
+    prepared.configured("\"sqlite:brokerd.db\"", &store)
+}
+
+/// Runs `brokerd` as somebody whom file permissions stop, which they do not stop root from.
+pub(crate) fn bounded(installation: &Installation, arguments: &[&str]) -> Ended {
+    let bare = installation.command(arguments);
+    if !rustix::process::geteuid().is_root() {
+        return ended::run("brokerd", bare, "");
+    }
+    let mut command = environment::command(installed::program("setpriv"));
+    command.args(["--bounding-set=-dac_override,-dac_read_search", "--"]).arg(bare.get_program()).args(bare.get_args());
+    ended::run("brokerd", command, "")
 }
 
 #[tokio::test(flavor = "multi_thread")]

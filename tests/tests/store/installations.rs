@@ -187,7 +187,7 @@ async fn a_server_that_does_not_let_us_in_says_why_at_once() {
     url.set_password(None).unwrap();
     let location = Location::Postgres { url: url.into(), password: Some("wrong".into()) };
     let refused = Store::open(&location, vec![master_key(1)], "k1", &StoryClock::default()).await.map(drop);
-    let Err(OpenError::Unreachable(cause)) = refused else { panic!("{refused:?}") };
+    let Err(OpenError::Unusable(cause)) = refused else { panic!("{refused:?}") };
     assert!(cause.to_string().contains("password authentication failed"), "{cause}");
 }
 
@@ -197,6 +197,6 @@ async fn unreachable(url: &str) -> String {
     let clock = StoryClock::default();
     let opening = Store::open(&location, vec![master_key(1)], "k1", &clock);
     let refused = tokio::time::timeout(Duration::from_mins(1), opening).await.unwrap().map(drop);
-    let Err(OpenError::Unreachable(cause)) = refused else { panic!("{refused:?}") };
+    let Err(OpenError::Unusable(cause)) = refused else { panic!("{refused:?}") };
     cause.to_string()
 }
