@@ -56,6 +56,8 @@ impl Daemon {
         let tls = tls.transpose().context("cannot serve TLS")?;
         let lock = config.store.lock_for_daemon()?;
         let house = House::open(&mut config).await?;
+        // A daemon that could record nothing would vend nothing: better told now than to the first who asks.
+        house.store.probe().await.map_err(|error| config.store.failed(error))?;
         let inventory = Inventory::open(house.store.clone()).await?;
         let directories = directories(std::mem::take(&mut config.directories))?;
         let sign_in = SignIn::new(

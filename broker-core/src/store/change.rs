@@ -92,7 +92,7 @@ impl From<&[u8]> for Value {
 
 /// A transaction that means to write says so at once: SQLite refuses one that only turns out to. What it commits is on the disk
 /// before it is answered, whatever a server or a role was told to do by default.
-trait BeginWrite {
+pub(super) trait BeginWrite {
     type Engine: sqlx::Database;
     async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Self::Engine>>;
 }

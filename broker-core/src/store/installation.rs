@@ -1,7 +1,6 @@
 //! The one row that says which installation this is, and the secret that all keyed hashes derive from.
 
-use sqlx::Executor;
-
+use super::change::BeginWrite;
 use super::open::OpenError;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::{Clock, Millis};
@@ -15,9 +14,14 @@ impl Store {
         Ok(on!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)?)
     }
 
-    /// Proves that the database answers.
+    /// Proves that the database answers and may be written to. Changes nothing.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        on!(&self.pool, pool => pool.execute("SELECT 1").await.map(drop))?;
+        const SQL: &str = "UPDATE installation SET revision = revision WHERE singleton = 1";
+        on!(&self.pool, pool => {
+            let mut transaction = pool.begin_write().await?;
+            sqlx::query(SQL).execute(&mut *transaction).await?;
+            transaction.rollback().await?;
+        });
         Ok(())
     }
 }

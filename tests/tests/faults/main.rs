@@ -4,6 +4,7 @@
 
 mod directory;
 mod opening;
+mod read_only;
 mod store;
 mod sts;
 mod stopping;
