@@ -4,6 +4,7 @@
 
 mod directory;
 mod opening;
+mod outages;
 mod read_only;
 mod store;
 mod sts;
