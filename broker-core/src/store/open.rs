@@ -206,7 +206,14 @@ async fn sqlite(path: Option<&Path>) -> sqlx::Result<sqlx::SqlitePool> {
     let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE);
     // Each connection in memory is a database of its own, so there it must be the only one, and stay.
     let pool = match path {
-        Some(_) => pool.max_connections(8),
+        // On a full disk SQLite rolls back by itself. The library's own rollback fails then, and it takes the transaction for open ever
+        // after: such a connection goes. An answer to a ping comes after what was waiting, a rollback among it.
+        Some(_) => pool.max_connections(8).after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        }),
         None => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
     };
     pool.connect_with(options).await
