@@ -26,6 +26,7 @@ use crate::house::{House, report_unanchored};
 use crate::past;
 use crate::routes::routes;
 use crate::serve::{Listener, serve};
+use crate::supervisor;
 use crate::tls::Tls;
 
 /// A daemon that is ready to serve.
@@ -152,6 +153,7 @@ impl Daemon {
         let (connectors, certificate) = (self.connectors, self.tls.clone());
         self.background.spawn(async move {
             while reload.recv().await.is_some() {
+                supervisor::reloading();
                 if let Some(certificate) = &certificate {
                     certificate.read_again().await;
                 }
@@ -162,6 +164,7 @@ impl Daemon {
                         "the connectors file is not applied; what was in service stays"
                     ),
                 }
+                supervisor::ready();
             }
         });
         let settings = &self.app.settings;

@@ -6,6 +6,7 @@ pub mod house;
 mod past;
 pub mod serve;
 pub mod tls;
+mod supervisor;
 pub mod routes;
 mod api;
 mod web;

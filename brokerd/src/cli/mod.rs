@@ -15,6 +15,7 @@ mod token;
 
 mod damaged;
 mod failure;
+mod guard;
 mod operator;
 mod output;
 mod site;
@@ -24,10 +25,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use broker_core::file::Environment;
 use clap::{CommandFactory, Parser, Subcommand};
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 use self::site::Site;
 use crate::config::take_out_of_environment;
@@ -82,7 +81,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // One crypto library for everything that speaks TLS. A second call, as in tests, changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    if let Err(error) = no_core_dumps() {
+    if let Err(error) = guard::keep_memory_to_ourselves() {
         return failure::of_run(&error);
     }
     let environment = match &arguments.command {
@@ -112,12 +111,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(arguments.command.run(&site)));
     outcome.unwrap_or_else(|error| failure::of_run(&error))
-}
-
-/// A core file would hold every secret that is in memory.
-fn no_core_dumps() -> anyhow::Result<()> {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    setrlimit(Resource::Core, none).context("core dumps cannot be switched off")
 }
 
 impl Command {
