@@ -28,6 +28,16 @@ pub enum AwsKeyIdError {
     Temporary,
 }
 
+/// Where the credentials come from that sign in a key's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum KeySource {
+    /// A long-term key, whose secret is sealed in the store.
+    Stored(AwsKeyId),
+    /// Who the host itself is in AWS. There is no secret; what is sealed is empty.
+    Ambient,
+}
+
 /// A stored access key. The secret stays sealed until the moment it signs.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
@@ -45,7 +55,8 @@ pub struct AccessKey {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyDetails {
-    pub aws_key_id: AwsKeyId,
+    #[serde(rename = "aws_key_id")]
+    pub source: KeySource,
     pub region: Region,
     /// Where STS is, when it is not where the region says: a test stand-in or a private endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +111,14 @@ pub enum CannotServe {
     Connector(AccessKeyName),
     #[error("access key `{0}` belongs to the connectors file and serves only connectors of that file")]
     Owner(AccessKeyName),
+    #[error(
+        "access key `{0}` is the host's own identity, which is temporary: AWS lets it assume roles and nothing else"
+    )]
+    Ambient(AccessKeyName),
+    #[error(
+        "access key `{0}` is the host's own identity: what a role assumes lives for at most {CHAINED_SECONDS} seconds, so max_duration_seconds cannot be more, unless AWS has said already that the host is an IAM user"
+    )]
+    Chained(AccessKeyName),
 }
 
 /// A key that took another one's place and may not act in it. Cut by what the caller does next.
@@ -149,7 +168,27 @@ impl AccessKey {
     }
 }
 
+impl KeyOwner {
+    /// Of what GetCallerIdentity answers. The session's name goes: each node of a role has another one, and the next hour too.
+    pub fn of(account: AccountId, arn: String) -> Self {
+        let session = arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.rsplit_once('/'));
+        let whole = arn.len() - session.map_or(0, |(_, name)| name.len() + 1);
+        Self { account, arn: arn[..whole].to_owned() }
+    }
+
+    /// Whether this is an IAM user, rather than a role's session.
+    pub fn is_iam_user(&self) -> bool {
+        self.arn.split(':').nth(2) == Some("iam") && self.arn.contains(":user/")
+    }
+}
+
 impl KeyDetails {
+    /// Whether AWS takes assuming a role with it for role chaining. Whoever the host is counts as a role until AWS says otherwise.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
+    pub fn is_chained(&self) -> bool {
+        self.source == KeySource::Ambient && !self.owner.as_ref().is_some_and(KeyOwner::is_iam_user)
+    }
+
     /// Whose key this has to be: what takes its place must be of the same owner.
     pub fn rightful_owner(&self) -> Option<&KeyOwner> {
         self.expected_owner.as_ref().or(self.owner.as_ref())
@@ -165,8 +204,7 @@ impl KeyDetails {
     /// very same key stays true.
     #[must_use]
     pub fn replaced_unproved(&self, new: Self) -> Self {
-        let same_key =
-            new.aws_key_id == self.aws_key_id && new.region == self.region && new.endpoint_url == self.endpoint_url;
+        let same_key = new.source == self.source && new.region == self.region && new.endpoint_url == self.endpoint_url;
         new.owned(self.rightful_owner().cloned(), self.owner.clone().filter(|_| same_key))
     }
 
@@ -192,7 +230,7 @@ impl KeyDetails {
 
     fn bound<T>(&self, id: AccessKeyId, seal: impl FnOnce(Binding<'_>) -> T) -> T {
         let endpoint = self.sts_endpoint();
-        let details = [self.aws_key_id.as_str(), self.region.partition().as_str(), &endpoint];
+        let details = [self.source.as_str(), self.region.partition().as_str(), &endpoint];
         seal(Binding { place: Place::AccessKey, row: id.as_bytes(), details: &details })
     }
 
@@ -206,6 +244,12 @@ impl KeyDetails {
         let key_partition = self.region.partition();
         if let Some(connector_partition) = principal.partition().filter(|partition| *partition != key_partition) {
             return Err(CannotServe::Partition { key: key.clone(), key_partition, connector_partition });
+        }
+        if self.source == KeySource::Ambient && principal.kind() != PrincipalType::AssumeRole {
+            return Err(CannotServe::Ambient(key.clone()));
+        }
+        if self.is_chained() && principal.durations().1 > CHAINED_SECONDS {
+            return Err(CannotServe::Chained(key.clone()));
         }
         let Serves { principals, role_arns, connectors } = &self.serves;
         if !principals.is_empty() && !principals.contains(&principal.kind()) {
@@ -227,6 +271,36 @@ impl KeyDetails {
 impl AwsKeyId {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl KeySource {
+    /// The id of the long-term key, or the word that stands in its place.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Stored(id) => id.as_str(),
+            Self::Ambient => AMBIENT,
+        }
+    }
+}
+
+impl TryFrom<String> for KeySource {
+    type Error = AwsKeyIdError;
+
+    fn try_from(text: String) -> Result<Self, AwsKeyIdError> {
+        if text == AMBIENT { Ok(Self::Ambient) } else { text.try_into().map(Self::Stored) }
+    }
+}
+
+impl From<KeySource> for String {
+    fn from(source: KeySource) -> Self {
+        source.as_str().to_owned()
+    }
+}
+
+impl std::fmt::Display for KeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -254,6 +328,11 @@ impl std::fmt::Display for AwsKeyId {
     }
 }
 
+/// No key's id has small letters.
+const AMBIENT: &str = "ambient";
+/// As long as AWS lets credentials live that a role obtained by assuming a role.
+const CHAINED_SECONDS: u32 = 3_600;
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -278,6 +357,42 @@ mod tests {
         assert_eq!(parse("ASIAIOSFODNN7EXAMPLE"), Err(AwsKeyIdError::Temporary));
         assert_eq!(parse("akiaiosfodnn7example"), Err(AwsKeyIdError::Shape));
         assert_eq!(parse("AKIA"), Err(AwsKeyIdError::Shape));
+    }
+
+    #[test]
+    fn the_hosts_own_identity_assumes_roles_for_an_hour() {
+        let key = AccessKeyName::try_from("host".to_owned()).unwrap();
+        let connector = ConnectorName::try_from("deploy".to_owned()).unwrap();
+        let ambient = |arn: Option<&str>| {
+            let owner = arn.map(|arn| KeyOwner::of(AccountId::of_arn(arn).unwrap(), arn.to_owned()));
+            KeyDetails { source: KeySource::Ambient, owner, ..details(json!({})) }
+        };
+        let (of_role, of_user) = (
+            ambient(Some("arn:aws:sts::123456789012:assumed-role/broker/i-0abc")),
+            ambient(Some("arn:aws:iam::123456789012:user/a/broker")),
+        );
+        assert_eq!(of_role.owner.as_ref().unwrap().arn, "arn:aws:sts::123456789012:assumed-role/broker");
+        assert_eq!(of_user.owner.as_ref().unwrap().arn, "arn:aws:iam::123456789012:user/a/broker");
+        assert!(ambient(None).is_chained() && of_role.is_chained() && !of_user.is_chained());
+        assert!(!details(json!({})).is_chained());
+        let long = serde_json::from_value(
+            json!({ "assume_role": { "role_arn": "arn:aws:iam::123456789012:role/deploy", "max_duration_seconds": 3_601 } }),
+        )
+        .unwrap();
+        for (details, principal, expected) in [
+            (&of_role, role("arn:aws:iam::123456789012:role/deploy"), Ok(())),
+            (&of_role, long, Err(CannotServe::Chained(key.clone()))),
+            (
+                &of_role,
+                serde_json::from_value(json!({ "session_token": {} })).unwrap(),
+                Err(CannotServe::Ambient(key.clone())),
+            ),
+        ] {
+            assert_eq!(details.may_serve(&key, &connector, &principal), expected);
+            if !matches!(expected, Err(CannotServe::Ambient(_))) {
+                assert_eq!(of_user.may_serve(&key, &connector, &principal), Ok(()));
+            }
+        }
     }
 
     #[test]

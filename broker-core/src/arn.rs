@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::partition::Partition;
+use crate::partition::{Partition, Region};
 
 /// The twelve digits of an AWS account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,6 +19,15 @@ pub struct RoleArn(IamArn);
 #[serde(try_from = "String", into = "String")]
 pub struct PolicyArn(IamArn);
 
+/// The ARN of a key in KMS, such as `arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab`. Never an alias,
+/// which may lead to another key tomorrow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KmsKeyArn {
+    text: String,
+    region: Region,
+}
+
 /// What is wrong with an ARN or an account id.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
@@ -28,6 +37,10 @@ pub enum ArnError {
     NotARole(String),
     #[error("`{0}` is not the ARN of a managed policy, such as arn:aws:iam::aws:policy/ReadOnlyAccess")]
     NotAPolicy(String),
+    #[error(
+        "`{0}` is not the ARN of a KMS key, such as arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab; an alias is none"
+    )]
+    NotAKmsKey(String),
 }
 
 impl AccountId {
@@ -77,6 +90,28 @@ impl PolicyArn {
     /// The account that owns the policy; nobody's, when it is AWS's own.
     pub fn account(&self) -> Option<AccountId> {
         (self.0.account != AWS_OWN).then(|| AccountId(self.0.account.clone()))
+    }
+}
+
+impl KmsKeyArn {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where KMS is asked.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let ["arn", partition, "kms", region, account, resource] = text.split(':').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let region = Region::try_from(region.to_owned()).ok()?;
+        let id = resource.strip_prefix("key/")?;
+        let known_id = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let fits = Partition::from_arn_word(partition) == Some(region.partition()) && is_account(account) && known_id;
+        fits.then(|| Self { text: text.to_owned(), region })
     }
 }
 
@@ -130,6 +165,20 @@ impl TryFrom<String> for PolicyArn {
 
     fn try_from(text: String) -> Result<Self, ArnError> {
         IamArn::parse(&text, "policy", true).map(Self).ok_or(ArnError::NotAPolicy(text))
+    }
+}
+
+impl TryFrom<String> for KmsKeyArn {
+    type Error = ArnError;
+
+    fn try_from(text: String) -> Result<Self, ArnError> {
+        Self::parse(&text).ok_or(ArnError::NotAKmsKey(text))
+    }
+}
+
+impl From<KmsKeyArn> for String {
+    fn from(arn: KmsKeyArn) -> Self {
+        arn.text
     }
 }
 

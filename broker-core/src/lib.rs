@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod sign_in;
 pub mod inventory;
 pub mod iam;
+pub mod kms;
 pub mod sts;
 pub mod entitlement;
 pub mod permission;

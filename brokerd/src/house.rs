@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use broker_core::clock::{Clock, SystemClock};
+use broker_core::kms::{Kms, KmsError};
 use broker_core::store::{OpenError, Opened, Store};
+use broker_core::sts::OutboundError;
 use broker_core::trail::{Anchoring, AnchoringError, Trail};
-use broker_core::vault::Vault;
+use broker_core::vault::{MasterKey, Vault};
+use tokio::time::Instant;
 
-use crate::config::Config;
+use crate::config::{Config, ConfiguredMasterKey};
 
 /// An installation, opened with its master key.
 #[derive(Clone, Debug)]
@@ -19,12 +22,23 @@ pub struct House {
     pub anchoring: Anchoring,
 }
 
+/// Why an installation does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Kms(#[from] KmsError),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+}
+
 impl House {
     /// Opens the store that the configuration names, and begins a chain of the trail. Takes the master keys out of the
     /// configuration: they are needed once.
-    pub async fn open(config: &mut Config) -> Result<Self, OpenError> {
+    pub async fn open(config: &mut Config) -> Result<Self, HouseError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let master_keys = std::mem::take(&mut config.master_keys);
+        let master_keys = unwrapped(config, &clock).await?;
         let Opened { store, vault } =
             Store::open(&config.store, master_keys, &config.seals_with, clock.as_ref()).await?;
         let trail = Trail::start(store.clone(), Arc::clone(&clock), &node());
@@ -46,6 +60,28 @@ impl House {
 /// Says loudly that the end of the trail could be cut now without anybody seeing it. Vends go on.
 pub(crate) fn report_unanchored(error: &AnchoringError) {
     tracing::error!(%error, source = ?std::error::Error::source(error), alarm = "trail", "the trail cannot be anchored");
+}
+
+/// All master keys, those that AWS KMS wraps among them. Asks KMS only where there is one.
+async fn unwrapped(config: &mut Config, clock: &Arc<dyn Clock>) -> Result<Vec<MasterKey>, HouseError> {
+    let deadline = Instant::now() + config.aws.deadline;
+    let mut kms: Option<Kms> = None;
+    let mut keys = Vec::new();
+    for configured in std::mem::take(&mut config.master_keys) {
+        keys.push(match configured {
+            ConfiguredMasterKey::Plain(key) => key,
+            ConfiguredMasterKey::Wrapped(key, wrapped) => {
+                let asked = match kms.take() {
+                    Some(asked) => asked,
+                    None => Kms::new(&config.aws.outbound, config.aws.sts.clone(), Arc::clone(clock))?,
+                };
+                let unwrapped = asked.unwrap(&key, &wrapped, deadline).await?;
+                kms = Some(asked);
+                unwrapped
+            }
+        });
+    }
+    Ok(keys)
 }
 
 /// The machine's name, for the trail.

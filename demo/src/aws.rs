@@ -28,7 +28,7 @@ pub(crate) fn world(folder: &Folder) -> anyhow::Result<World> {
     let account = catalog.connectors.iter().find_map(|connector| connector.spec.account());
     let account = account.context("the example has a role")?;
 
-    let key = AccessKey::new(key.details.aws_key_id.as_str(), folder.main_secret().expose_secret());
+    let key = AccessKey::new(key.details.source.as_str(), folder.main_secret().expose_secret());
     let user = User::new(account.as_str(), "broker").inline_policy("broker", rights_of_the_broker()).key(key);
     let mut world = World::new().user(user);
     let mut managed = BTreeSet::new();

@@ -21,6 +21,7 @@ pub mod stage;
 
 pub mod gate;
 
+pub mod host_identity;
 pub mod moto;
 pub mod postgres;
 pub mod python;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::proof::owner_of;
 use super::{Administration, NotProved, Proof};
-use crate::access_key::{AccessKey, CannotServe, KeyDetails, KeyHealth, KeyOwner};
+use crate::access_key::{AccessKey, CannotServe, KeyDetails, KeyHealth, KeyOwner, KeySource};
 use crate::catalog::{Difference, REPAIRED, difference, written};
 use crate::connector::{Connector, ManagedBy};
 use crate::id::AccessKeyId;
@@ -38,6 +38,8 @@ pub enum AccessKeyError {
     ReadOnly(AccessKeyName),
     #[error("access key `{name}` is used by {}: give them another key first", listed(.connectors))]
     InUse { name: AccessKeyName, connectors: Vec<ConnectorName> },
+    #[error("only the connectors file declares the host's own identity as a key: describe access key `{0}` there")]
+    Ambient(AccessKeyName),
     #[error("the secret access key is empty or holds blanks: hand it in whole, as AWS showed it")]
     Secret,
     #[error(transparent)]
@@ -66,6 +68,9 @@ impl Administration {
         by: &Administrator,
     ) -> Result<AccessKey, AccessKeyError> {
         let NewAccessKey { name, details, secret } = new;
+        if details.source == KeySource::Ambient {
+            return Err(AccessKeyError::Ambient(name));
+        }
         whole(&secret)?;
         let stored = self.store.all_access_keys().await?;
         if stored.good.iter().any(|key| key.name == name) {
@@ -115,6 +120,9 @@ impl Administration {
         by: &Administrator,
     ) -> Result<AccessKey, AccessKeyError> {
         let NewAccessKey { name, details, secret } = new;
+        if details.source == KeySource::Ambient {
+            return Err(AccessKeyError::Ambient(name));
+        }
         whole(&secret)?;
         let stored = self.changeable_access_key(&name).await?;
         if seen.is_some_and(|seen| seen != stored.generation) {

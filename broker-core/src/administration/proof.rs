@@ -54,7 +54,7 @@ pub(super) async fn ask(sts: &dyn Sts, deadline: Instant, key: &OpenKey) -> Resu
         Ok(CallerIdentity { account, arn, .. }) if arn.ends_with(":root") => {
             Err(NotProved::Root { account: account.as_str().to_owned() })
         }
-        Ok(CallerIdentity { account, arn, .. }) => Ok(KeyOwner { account, arn }),
+        Ok(CallerIdentity { account, arn, .. }) => Ok(KeyOwner::of(account, arn)),
         Err(StsError::KeyRefused(refusal) | StsError::PolicyRefused(refusal) | StsError::Refused(refusal)) => {
             Err(NotProved::Refused(refusal))
         }

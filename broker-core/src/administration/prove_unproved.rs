@@ -4,7 +4,7 @@
 //! The owner is written under the key's present generation, which does not move: what was vended before stays as good as it was,
 //! for the key is the same one. The write still fails when anybody replaced the key meanwhile, because they moved it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::access_keys::about;
 use super::proof::ask;
 use super::{Administration, NotProved};
-use crate::access_key::{AccessKey, KeyHealth};
+use crate::access_key::{AccessKey, KeyHealth, KeySource};
 use crate::catalog::{difference, written};
 use crate::id::AccessKeyId;
 use crate::inventory::{Inventory, Snapshot};
@@ -48,15 +48,17 @@ impl Administration {
     pub async fn prove_unproved(self, inventory: Inventory, sts: Arc<dyn Sts>) {
         let mut attempts: HashMap<(AccessKeyId, i64), Attempt> = HashMap::new();
         let mut seen: Option<Arc<Snapshot>> = None;
+        // Who the host is may be another one since the process before.
+        let mut asked = HashSet::new();
         loop {
             let snapshot = inventory.snapshot();
             if !attempts.is_empty() || seen.as_ref().is_none_or(|seen| !Arc::ptr_eq(seen, &snapshot)) {
-                let unproved = unproved(&snapshot);
+                let unproved = unproved(&snapshot, &asked);
                 attempts.retain(|place, _| unproved.iter().any(|key| place_of(key) == *place));
                 let now = Instant::now();
                 let due =
                     unproved.into_iter().filter(|key| attempts.get(&place_of(key)).is_none_or(|it| it.due <= now));
-                self.prove_all(due.collect(), sts.as_ref(), &mut attempts).await;
+                self.prove_all(due.collect(), sts.as_ref(), &mut attempts, &mut asked).await;
                 seen = Some(snapshot);
             }
             if let Err(error) = inventory.refresh().await {
@@ -72,6 +74,7 @@ impl Administration {
         keys: Vec<Arc<AccessKey>>,
         sts: &dyn Sts,
         attempts: &mut HashMap<(AccessKeyId, i64), Attempt>,
+        proved: &mut HashSet<(AccessKeyId, i64)>,
     ) {
         let asked = keys.into_iter().map(|key| async move {
             let outcome = self.prove_stored(&key, sts).await;
@@ -83,6 +86,7 @@ impl Administration {
             match outcome {
                 Ok(()) => {
                     attempts.remove(&place);
+                    proved.insert(place);
                 }
                 Err(unproved) => {
                     let before = attempts.remove(&place);
@@ -106,6 +110,9 @@ impl Administration {
                 return Err(not_proved.into());
             }
         };
+        if key.details.owner.as_ref() == Some(&owner) {
+            return Ok(());
+        }
         let details = key.details.clone().owned(key.details.expected_owner.clone(), Some(owner.clone()));
         let proved = AccessKey { details, ..key.clone() };
         let by = Administrator::of_the_daemon();
@@ -135,8 +142,12 @@ impl Administration {
     }
 }
 
-fn unproved(snapshot: &Snapshot) -> Vec<Arc<AccessKey>> {
-    snapshot.access_keys().filter(|key| key.details.owner.is_none()).cloned().collect()
+fn unproved(snapshot: &Snapshot, asked: &HashSet<(AccessKeyId, i64)>) -> Vec<Arc<AccessKey>> {
+    let is_unproved = |key: &&Arc<AccessKey>| match key.details.source {
+        KeySource::Stored(_) => key.details.owner.is_none(),
+        KeySource::Ambient => key.details.owner.is_none() || !asked.contains(&place_of(key)),
+    };
+    snapshot.access_keys().filter(is_unproved).cloned().collect()
 }
 
 fn place_of(key: &AccessKey) -> (AccessKeyId, i64) {

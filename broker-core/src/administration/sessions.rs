@@ -318,7 +318,7 @@ fn without_role(connector: &ConnectorName, kind: PrincipalType, key: Option<&Acc
         PrincipalType::SessionToken => ("GetSessionToken", "an IAM user's own rights"),
         PrincipalType::AssumeRole => ("AssumeRole", "a role's rights"),
     };
-    let key_id = key.map_or("its access key", |key| key.details.aws_key_id.as_str());
+    let key_id = key.map_or("its access key", |key| key.details.source.as_str());
     let owner = key.and_then(|key| key.details.owner.as_ref());
     let user = owner.map_or_else(|| format!("the IAM user who has {key_id}"), |owner| owner.arn.clone());
     format!(

@@ -1,14 +1,13 @@
 //! One `[[access_key]]` of the file.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::{Error, IgnoredAny};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::FileKey;
 use super::read::Reader;
-use crate::access_key::{AwsKeyId, KeyDetails, Serves};
+use crate::access_key::{AwsKeyId, KeyDetails, KeySource, Serves};
 use crate::file::{SecretRef, WebUrl, offset_in, with_causes};
 use crate::name::AccessKeyName;
 use crate::partition::Region;
@@ -28,14 +27,14 @@ pub struct KeyFields {
     endpoint_url: Option<WebUrl>,
     #[serde(default)]
     serves: Serves,
-    source: KeySource,
+    source: SourceFields,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum KeySource {
+enum SourceFields {
     Stored(StoredFields),
-    Ambient(Ambient),
+    Ambient(AmbientFields),
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,16 +44,10 @@ struct StoredFields {
     secret_access_key: SecretRef,
 }
 
-/// The credentials that the machine itself has. There is none of these yet.
-#[derive(Debug)]
-enum Ambient {}
-
-impl<'de> Deserialize<'de> for Ambient {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer)?;
-        Err(D::Error::custom("`ambient` comes with a later release: use [access_key.source.stored] until then"))
-    }
-}
+/// Who the host itself is in AWS: there is nothing to say of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AmbientFields {}
 
 impl Reader<'_> {
     pub(super) fn access_key(&mut self, name: &str, entry: &Spanned<DeValue<'_>>) -> Option<ReadKey> {
@@ -69,38 +62,47 @@ impl Reader<'_> {
             }
         };
         let KeyFields { region, endpoint_url, serves, source } = fields?;
-        let KeySource::Stored(stored) = source;
         let foreign = serves.role_arns.iter().find(|arn| arn.partition() != region.partition());
         if let Some(arn) = foreign {
             let text = format!("`{}` is of another partition than the region {region}", arn.as_str());
             self.error(offset_in(entry, &["serves", "role_arns"]), &format!("{about}: serves.role_arns"), &text);
             return None;
         }
-        let secret = match self.folders.secret(&stored.secret_access_key).map_err(|error| with_causes(&error)) {
-            Ok(secret) if is_whole(&secret) => Ok(secret),
-            Ok(_) => {
-                Err("what is there is no AWS secret: visible ASCII characters on one line, 256 at most".to_owned())
-            }
-            Err(problem) => Err(problem),
-        };
-        let secret = match secret {
-            Ok(secret) => secret,
-            Err(problem) => {
-                let path = ["source", "stored", "secret_access_key"];
-                self.error(offset_in(entry, &path), &format!("{about}: {}", path.join(".")), &problem);
-                return None;
+        let (source, secret) = match source {
+            SourceFields::Ambient(AmbientFields {}) => (KeySource::Ambient, SecretString::from("")),
+            SourceFields::Stored(stored) => {
+                let secret = self.long_term_secret(&stored, entry, &about)?;
+                (KeySource::Stored(stored.access_key_id), secret)
             }
         };
         let details = KeyDetails {
-            aws_key_id: stored.access_key_id,
+            source,
             region,
             endpoint_url: endpoint_url.map(WebUrl::into_url),
             serves,
             owner: None,
             expected_owner: None,
         };
+        let name = name?;
+        let details = KeyDetails { owner: self.known_owner(&name, &details), ..details };
         let line = self.source.place(at).line;
-        Some(ReadKey { key: FileKey { name: name?, details, secret, line }, at })
+        Some(ReadKey { key: FileKey { name, details, secret, line }, at })
+    }
+
+    fn long_term_secret(
+        &mut self,
+        stored: &StoredFields,
+        entry: &Spanned<DeValue<'_>>,
+        about: &str,
+    ) -> Option<SecretString> {
+        let problem = match self.folders.secret(&stored.secret_access_key) {
+            Ok(secret) if is_whole(&secret) => return Some(secret),
+            Ok(_) => "what is there is no AWS secret: visible ASCII characters on one line, 256 at most".to_owned(),
+            Err(error) => with_causes(&error),
+        };
+        let path = ["source", "stored", "secret_access_key"];
+        self.error(offset_in(entry, &path), &format!("{about}: {}", path.join(".")), &problem);
+        None
     }
 }
 

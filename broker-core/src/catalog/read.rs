@@ -9,9 +9,10 @@ use super::access_key::ReadKey;
 use super::connector::ReadConnector;
 use super::policy::Policies;
 use super::{Catalog, Context, FileConnector, FileKey};
-use crate::access_key::KeyDetails;
+use crate::access_key::{KeyDetails, KeyOwner};
 use crate::connector::ManagedBy;
 use crate::file::{FileError, FileWarning, Folders, MAX_ERRORS, Source};
+use crate::name::AccessKeyName;
 
 /// Everything that is known so far.
 pub(super) struct Reader<'s> {
@@ -33,6 +34,13 @@ impl<'s> Reader<'s> {
             errors: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// What AWS said of a key that the file describes as it did before.
+    pub(super) fn known_owner(&self, name: &AccessKeyName, details: &KeyDetails) -> Option<KeyOwner> {
+        let mut stored = self.context.stored_keys.unwrap_or_default().iter();
+        let known = stored.find(|key| key.name == *name && key.managed_by == ManagedBy::File)?;
+        known.details.replaced_unproved(details.clone()).owner
     }
 
     pub(super) fn read(mut self, table: DeTable<'_>) -> Result<Catalog, Vec<FileError>> {

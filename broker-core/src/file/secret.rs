@@ -39,7 +39,6 @@ impl<'de> Visitor<'de> for SecretVisitor {
                 ("file", Some(path)) if !path.is_empty() => SecretRef::File(path.into()),
                 ("env", Some(name)) if is_name(&name) => SecretRef::Env(name),
                 ("env", _) => return Err(A::Error::custom(ENV)),
-                ("kms", _) => return Err(A::Error::custom(KMS)),
                 (_, _) => return Err(A::Error::custom(SHAPE)),
             };
             if found.replace(reference).is_some() {
@@ -100,7 +99,6 @@ fn is_name(name: &str) -> bool {
 const SHAPE: &str = "say where the secret is, { file = \"…\" } or { env = \"BROKERD_SECRET_…\" }: \
                      the secret itself never stands here";
 const ENV: &str = "`env` names a variable that begins with BROKERD_SECRET_ and goes on with A-Z, 0-9 and _";
-const KMS: &str = "`kms` comes with a later release: use { file = \"…\" } until then";
 
 #[cfg(test)]
 mod tests {

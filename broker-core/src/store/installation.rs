@@ -27,11 +27,17 @@ impl Store {
 }
 
 /// Opens the installation's secret, or makes one where the store is new.
-pub(super) async fn open(pool: &Pool, vault: Vault, clock: &dyn Clock) -> Result<(Vault, Seals), OpenError> {
+pub(super) async fn open(
+    pool: &Pool,
+    vault: Vault,
+    bound: Option<InstallationId>,
+    clock: &dyn Clock,
+) -> Result<(Vault, Seals), OpenError> {
     if let Some((id, sealed)) = read(pool).await? {
-        return reopen(vault, id, &sealed);
+        return reopen(vault, id, bound, &sealed);
     }
-    let id = InstallationId::random();
+    // Where a key was wrapped for an installation that is not there yet, this is it.
+    let id = bound.unwrap_or_else(InstallationId::random);
     let vault = vault.for_installation(id);
     let secret = Seals::generate()?;
     let sealed = vault.seal(binding(&id), &secret)?;
@@ -42,10 +48,18 @@ pub(super) async fn open(pool: &Pool, vault: Vault, clock: &dyn Clock) -> Result
     // Another node made the installation in this very moment, and its secret counts; or somebody took it out of a store in use.
     let missing = || StoreError::Forged { table: "installation", id: "its only row is missing".to_owned() };
     let (id, sealed) = read(pool).await?.ok_or_else(missing)?;
-    reopen(vault, id, &sealed)
+    reopen(vault, id, bound, &sealed)
 }
 
-fn reopen(vault: Vault, id: InstallationId, sealed: &Sealed) -> Result<(Vault, Seals), OpenError> {
+fn reopen(
+    vault: Vault,
+    id: InstallationId,
+    bound: Option<InstallationId>,
+    sealed: &Sealed,
+) -> Result<(Vault, Seals), OpenError> {
+    if let Some(wrapped) = bound.filter(|bound| *bound != id) {
+        return Err(OpenError::OtherInstallation { wrapped, store: id });
+    }
     let vault = vault.for_installation(id);
     let secret = vault.open(binding(&id), sealed).map_err(|broken| match sealed.master_key() {
         Some(named) if !vault.key_ids().any(|known| known == named) => OpenError::UnknownMasterKey(named.to_owned()),

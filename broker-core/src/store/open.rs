@@ -62,6 +62,12 @@ pub enum OpenError {
         "this store is sealed with master key `{0}`, which the configuration does not know: add a [[master_key]] of that id. It can go only after `brokerd rekey` has said so"
     )]
     UnknownMasterKey(String),
+    #[error(
+        "the master key was wrapped for installation {wrapped}, and this store is of installation {store}: point `store` at the other one's, or [[master_key]] at a key that was wrapped for this"
+    )]
+    OtherInstallation { wrapped: InstallationId, store: InstallationId },
+    #[error("the master keys were wrapped for several installations: each has its own")]
+    SeveralInstallations,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -112,6 +118,19 @@ impl Location {
 }
 
 impl Store {
+    /// Which installation a store is of, for whoever has no master key yet; nothing where it is new. Makes no file.
+    pub async fn installation_of(location: &Location) -> Result<Option<InstallationId>, OpenError> {
+        match location {
+            Location::Memory => return Ok(None),
+            Location::Sqlite(path) if !path.exists() => return Ok(None),
+            Location::Sqlite(_) | Location::Postgres { .. } => {}
+        }
+        let pool = connect(location).await?;
+        let found = super::installation::read(&pool).await?;
+        on!(&pool, pool => pool.close().await);
+        Ok(found.map(|(id, _)| id))
+    }
+
     /// Opens the store, makes an installation in an empty one, and refuses a master key that does not open what is there.
     pub async fn open(
         location: &Location,
@@ -120,14 +139,25 @@ impl Store {
         clock: &dyn Clock,
     ) -> Result<Opened, OpenError> {
         // Before anything is touched: a key that is none is the configuration's fault.
+        let bound = bound_to(&master_keys)?;
         let vault = Vault::new(InstallationId::random(), master_keys, seals_with)?;
         let pool = connect(location).await?;
-        let opening = super::installation::open(&pool, vault, clock).await;
+        let opening = super::installation::open(&pool, vault, bound, clock).await;
         let (vault, seals) = opening.map_err(|error| match error {
             OpenError::Store(error) => location.failed(error),
             other => other,
         })?;
         Ok(Opened { store: Self { pool, seals: Arc::new(seals) }, vault: Arc::new(vault) })
+    }
+}
+
+/// The one installation that the keys are for, where any is for one alone.
+fn bound_to(keys: &[MasterKey]) -> Result<Option<InstallationId>, OpenError> {
+    let mut bound = keys.iter().filter_map(MasterKey::installation);
+    let first = bound.next();
+    match bound.find(|other| Some(*other) != first) {
+        None => Ok(first),
+        Some(_) => Err(OpenError::SeveralInstallations),
     }
 }
 

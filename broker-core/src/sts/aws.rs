@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials as SdkCredentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion, SharedHttpClient};
+use aws_sdk_sts::config::{BehaviorVersion, IdentityCache, Region as SdkRegion, SharedHttpClient};
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use aws_sdk_sts::{Client, Config};
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::request::{RoleRequest, UserRequest};
-use super::{CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Sts, StsError, StsRequest};
+use super::{Ambient, CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Signs, Sts, StsError, StsRequest};
 use crate::arn::PolicyArn;
 use crate::clock::Clock;
 use crate::entitlement::Entitlement;
@@ -44,12 +45,23 @@ pub struct AwsSts {
     http: SharedHttpClient,
     settings: StsSettings,
     clock: Arc<dyn Clock>,
+    ambient: Ambient,
     clients: Mutex<HashMap<AccessKeyId, (i64, Client)>>,
 }
 
 impl AwsSts {
     pub fn new(outbound: &Outbound, settings: StsSettings, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
-        Ok(Self { http: outbound.sdk_client()?, settings, clock, clients: Mutex::default() })
+        let ambient = Ambient::new(outbound, Arc::clone(&clock))?;
+        Ok(Self { http: outbound.sdk_client()?, settings, clock, ambient, clients: Mutex::default() })
+    }
+
+    /// The client of a key, once there is something to sign with: a host without an identity asks AWS nothing.
+    async fn ready(&self, key: &OpenKey, deadline: Instant) -> Result<Client, StsError> {
+        if matches!(key.signs, Signs::Ambient) {
+            let found = async { self.ambient.credentials().await.map_err(|_| StsError::Unavailable(None)) };
+            within(deadline, found).await?;
+        }
+        Ok(self.client(key))
     }
 
     /// The client of a key. Kept, because the retry quota hangs on it; made anew when the key has changed.
@@ -63,14 +75,19 @@ impl AwsSts {
         if clients.len() >= MAX_CLIENTS {
             clients.clear();
         }
-        let credentials =
-            SdkCredentials::new(key.aws_key_id.as_str(), key.secret.expose_secret(), None, None, "brokerd");
+        let credentials = match &key.signs {
+            Signs::LongTerm(id, secret) => {
+                let known = SdkCredentials::new(id.as_str(), secret.expose_secret(), None, None, "brokerd");
+                SharedCredentialsProvider::new(known)
+            }
+            Signs::Ambient => self.ambient.provider(),
+        };
         let client = self.new_client(key, credentials);
         clients.insert(key.id, (key.generation, client.clone()));
         client
     }
 
-    fn new_client(&self, key: &OpenKey, credentials: SdkCredentials) -> Client {
+    fn new_client(&self, key: &OpenKey, credentials: SharedCredentialsProvider) -> Client {
         let retry = RetryConfig::standard()
             .with_max_attempts(self.settings.retries.saturating_add(1))
             .with_initial_backoff(FIRST_BACKOFF)
@@ -84,15 +101,17 @@ impl AwsSts {
             .token_bucket(TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_PER_SECOND).build());
         let endpoint = key.endpoint.as_ref().or(self.settings.endpoint_url.as_ref());
         let endpoint = endpoint.map_or_else(|| key.region.sts_endpoint(), |url| url.as_str().to_owned());
-        let config = Config::builder()
+        let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(SdkRegion::new(key.region.as_str().to_owned()))
             .endpoint_url(endpoint)
-            .credentials_provider(credentials)
+            // They are at hand always; and the host's own are kept in one place.
+            .identity_cache(IdentityCache::no_cache())
             .http_client(self.http.clone())
             .retry_config(retry)
             .retry_partition(partition.build())
             .timeout_config(timeouts);
+        config.set_credentials_provider(Some(credentials));
         Client::from_conf(config.build())
     }
 
@@ -138,7 +157,7 @@ impl Sts for AwsSts {
         request: &StsRequest,
         deadline: Instant,
     ) -> Result<Credentials, StsError> {
-        let client = self.client(key);
+        let client = self.ready(key, deadline).await?;
         let asked = async {
             match request {
                 StsRequest::FederatedUser(user) => federation_token(&client, user).await,
@@ -150,7 +169,7 @@ impl Sts for AwsSts {
     }
 
     async fn prove(&self, key: &OpenKey, deadline: Instant) -> Result<CallerIdentity, StsError> {
-        identity(&self.client(key), deadline).await
+        identity(&self.ready(key, deadline).await?, deadline).await
     }
 
     async fn caller_identity(
@@ -166,7 +185,7 @@ impl Sts for AwsSts {
             None,
             "brokerd",
         );
-        identity(&self.new_client(key, temporary), deadline).await
+        identity(&self.new_client(key, SharedCredentialsProvider::new(temporary)), deadline).await
     }
 }
 

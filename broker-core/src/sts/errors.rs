@@ -50,11 +50,10 @@ impl StsError {
             SdkError::ServiceError(service) => {
                 let server_error = service.raw().status().is_server_error();
                 let told = match error.code() {
-                    Some(code) => Some(AwsRefusal {
-                        code: shown(code),
-                        message: shown(error.message().unwrap_or_default()),
-                        request_id: error.request_id().map(shown),
-                    }),
+                    Some(code) => {
+                        let message = error.message().unwrap_or_default();
+                        Some(AwsRefusal::told(code, message, error.request_id()))
+                    }
                     None => service.raw().body().bytes().and_then(told),
                 };
                 match told {

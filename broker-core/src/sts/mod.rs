@@ -1,6 +1,8 @@
 //! AWS's Security Token Service, as far as we need it.
 
+mod ambient;
 mod aws;
+mod direct;
 mod errors;
 mod pool;
 mod request;
@@ -12,13 +14,14 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::access_key::{AccessKey, AwsKeyId};
+use crate::access_key::{AccessKey, AwsKeyId, KeySource};
 use crate::arn::AccountId;
 use crate::entitlement::Entitlement;
 use crate::id::AccessKeyId;
 use crate::partition::Region;
 use crate::vault::{SealBroken, Vault};
 
+pub use ambient::{Ambient, NoAmbient};
 pub use aws::{AwsSts, StsSettings};
 pub(crate) use errors::shown;
 pub use errors::{AwsRefusal, StsError};
@@ -49,16 +52,25 @@ pub trait Sts: Debug + Send + Sync {
     ) -> Result<CallerIdentity, StsError>;
 }
 
-/// A long-term key, opened to sign a call.
+/// A key, opened to sign a call.
 #[derive(Clone, Debug)]
 pub struct OpenKey {
     pub id: AccessKeyId,
     pub generation: i64,
-    pub aws_key_id: AwsKeyId,
     pub region: Region,
     /// The key's own endpoint, where it has one.
     pub endpoint: Option<url::Url>,
-    secret: SecretString,
+    /// Whether a role that is assumed with it is assumed by a role.
+    pub chained: bool,
+    signs: Signs,
+}
+
+/// What signs.
+#[derive(Clone, Debug)]
+enum Signs {
+    LongTerm(AwsKeyId, SecretString),
+    /// Whatever the host is in AWS at that moment.
+    Ambient,
 }
 
 /// Temporary credentials as AWS gave them. The secret parts can be read only from a recorded value: see `vend`.
@@ -89,9 +101,20 @@ impl OpenKey {
         self.endpoint.as_ref().map_or_else(|| self.region.sts_endpoint(), |url| url.as_str().to_owned())
     }
 
-    /// For whoever signs.
-    pub(crate) fn secret(&self) -> &SecretString {
-        &self.secret
+    /// For whoever signs other calls than STS's: AWS's id of a long-term key, and its secret.
+    pub(crate) fn long_term(&self) -> Option<(&AwsKeyId, &SecretString)> {
+        match &self.signs {
+            Signs::LongTerm(id, secret) => Some((id, secret)),
+            Signs::Ambient => None,
+        }
+    }
+
+    /// What people and the log know it by: AWS's id of the key.
+    pub fn label(&self) -> &str {
+        match &self.signs {
+            Signs::LongTerm(id, _) => id.as_str(),
+            Signs::Ambient => "ambient",
+        }
     }
 
     /// Opens a stored key for the moment of signing.
@@ -109,10 +132,13 @@ impl OpenKey {
         Self {
             id,
             generation,
-            aws_key_id: details.aws_key_id.clone(),
             region: details.region.clone(),
             endpoint: details.endpoint_url.clone(),
-            secret,
+            chained: details.is_chained(),
+            signs: match &details.source {
+                KeySource::Stored(id) => Signs::LongTerm(id.clone(), secret),
+                KeySource::Ambient => Signs::Ambient,
+            },
         }
     }
 }

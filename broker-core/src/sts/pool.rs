@@ -45,14 +45,23 @@ pub enum OutboundError {
 
 impl Outbound {
     /// The pool for the SDK.
-    pub(super) fn sdk_client(&self) -> Result<SharedHttpClient, OutboundError> {
+    pub(crate) fn sdk_client(&self) -> Result<SharedHttpClient, OutboundError> {
+        self.pool(self.sdk_proxy()?)
+    }
+
+    /// One that goes by no proxy, for what is on this machine or next to it.
+    pub(super) fn direct_sdk_client(&self) -> Result<SharedHttpClient, OutboundError> {
+        self.pool(ProxyConfig::disabled())
+    }
+
+    fn pool(&self, proxy: ProxyConfig) -> Result<SharedHttpClient, OutboundError> {
         let mut trust = TrustStore::default();
         if let Some(pem) = &self.ca_pem {
             trust = trust.with_pem_certificate(pem.clone());
         }
         let tls = TlsContext::builder().with_trust_store(trust).build().map_err(|_| OutboundError::Ca)?;
         let pool = ConnectionPool::builder()
-            .proxy_config(self.sdk_proxy()?)
+            .proxy_config(proxy)
             .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(tls)
             .build_https()

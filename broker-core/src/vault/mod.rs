@@ -1,5 +1,6 @@
 //! Seals long-term secrets to the row that owns them, and makes the keyed hashes that everything else is proved by.
 
+mod key_id;
 mod place;
 mod seals;
 
@@ -14,12 +15,15 @@ use zeroize::Zeroizing;
 
 use crate::id::InstallationId;
 
+pub use self::key_id::{KeyId, NotAKeyId};
 pub use self::place::Place;
 pub use self::seals::{Mac, Purpose, Seals, digest, new_token};
 
 /// A master key: thirty-two bytes that stand nowhere but where the configuration says.
 pub struct MasterKey {
-    id: String,
+    id: KeyId,
+    /// The one installation that it may open and seal for, where it was made for one.
+    installation: Option<InstallationId>,
     bytes: SecretBox<[u8; 32]>,
 }
 
@@ -53,8 +57,8 @@ pub struct SealBroken;
 pub enum MasterKeyError {
     #[error("a master key is 32 bytes in base64 (44 characters): make one with `brokerd init`")]
     NotAKey,
-    #[error("a master key's id has 1 to 32 of the characters a-z 0-9 . _ -")]
-    Id,
+    #[error(transparent)]
+    Id(#[from] NotAKeyId),
     #[error("two master keys have the same id")]
     Twice,
     #[error("no master key seals: set `seals = true` on exactly one")]
@@ -64,17 +68,28 @@ pub enum MasterKeyError {
 impl MasterKey {
     /// Reads the base64 text that [`MasterKey::generate`] wrote.
     pub fn parse(id: &str, text: &SecretString) -> Result<Self, MasterKeyError> {
-        if !is_key_id(id) {
-            return Err(MasterKeyError::Id);
-        }
+        let id = KeyId::try_from(id.to_owned())?;
         let text = text.expose_secret().trim().trim_end_matches('=');
         let decoded = Zeroizing::new(STANDARD_NO_PAD.decode(text).map_err(|_| MasterKeyError::NotAKey)?);
-        let bytes: Zeroizing<[u8; 32]> =
-            Zeroizing::new(decoded.as_slice().try_into().map_err(|_| MasterKeyError::NotAKey)?);
-        Ok(Self {
-            id: id.to_owned(),
-            bytes: SecretBox::init_with_mut(|key: &mut [u8; 32]| key.copy_from_slice(&*bytes)),
-        })
+        Self::from_bytes(id, &decoded)
+    }
+
+    /// A key that stood somewhere as bytes.
+    pub fn from_bytes(id: KeyId, bytes: &[u8]) -> Result<Self, MasterKeyError> {
+        let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(bytes.try_into().map_err(|_| MasterKeyError::NotAKey)?);
+        let bytes = SecretBox::init_with_mut(|key: &mut [u8; 32]| key.copy_from_slice(&*bytes));
+        Ok(Self { id, installation: None, bytes })
+    }
+
+    /// The same key, for one installation alone.
+    #[must_use]
+    pub fn bound_to(self, installation: InstallationId) -> Self {
+        Self { installation: Some(installation), ..self }
+    }
+
+    /// The one installation that it is for, where there is only one.
+    pub fn installation(&self) -> Option<InstallationId> {
+        self.installation
     }
 
     /// A new key as text for a file, from the operating system's randomness.
@@ -92,7 +107,7 @@ impl Vault {
         for key in keys {
             let cipher = RandomizedNonceKey::new(&AES_256_GCM, key.bytes.expose_secret())
                 .map_err(|_| MasterKeyError::NotAKey)?;
-            if known.insert(key.id, cipher).is_some() {
+            if known.insert(String::from(key.id), cipher).is_some() {
                 return Err(MasterKeyError::Twice);
             }
         }
@@ -168,15 +183,10 @@ impl Sealed {
     /// The id of the master key that it names. Whether that key opens it is another question.
     pub fn master_key(&self) -> Option<&str> {
         match self.0.split(':').collect::<Vec<_>>()[..] {
-            [FORMAT, id, _] if is_key_id(id) => Some(id),
+            [FORMAT, id, _] if KeyId::is(id) => Some(id),
             _ => None,
         }
     }
-}
-
-fn is_key_id(id: &str) -> bool {
-    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
-    (1..=32).contains(&id.len()) && id.bytes().all(known)
 }
 
 /// Length before content, so that no two lists of parts look the same.
@@ -272,7 +282,7 @@ mod tests {
         assert!(MasterKey::parse("2026-01", &good).is_ok());
         assert!(parse("2026-01", &format!("{}\n", good.expose_secret())).is_ok(), "a file ends in a newline");
         assert_eq!(parse("k", "c2hvcnQ=").unwrap_err(), MasterKeyError::NotAKey);
-        assert_eq!(parse("k:1", good.expose_secret()).unwrap_err(), MasterKeyError::Id);
+        assert_eq!(parse("k:1", good.expose_secret()).unwrap_err(), MasterKeyError::Id(NotAKeyId));
         assert!(!format!("{:?}", key("k1", 1)).contains('['), "Debug shows no bytes");
     }
 }

@@ -182,10 +182,10 @@ impl Broker {
                 credentials: &loan.vended.credentials,
                 region: &loan.key.region,
                 destination: &destination,
-                // AWS takes a duration for roles only.
+                // AWS takes a duration for roles only, and not for those that a role assumes.
                 session_duration_seconds: wanted
                     .session_duration_seconds
-                    .filter(|_| matches!(loan.request, StsRequest::AssumeRole(_))),
+                    .filter(|_| matches!(loan.request, StsRequest::AssumeRole(_)) && !loan.key.chained),
                 deadline: asking.deadline,
             };
             let link = self.federation.link(&request, self.clock.now()).await?;
@@ -314,11 +314,11 @@ impl Broker {
         let health = match turn {
             pace::Turn::None => return,
             pace::Turn::WentBad(refusal) => {
-                tracing::error!(access_key.id = %key.aws_key_id, aws.code = refusal.code, "AWS refuses this access key");
+                tracing::error!(access_key.id = key.label(), aws.code = refusal.code, "AWS refuses this access key");
                 KeyHealth { refused: Some((self.clock.now(), refusal.code)) }
             }
             pace::Turn::Recovered => {
-                tracing::info!(access_key.id = %key.aws_key_id, "AWS takes this access key again");
+                tracing::info!(access_key.id = key.label(), "AWS takes this access key again");
                 KeyHealth::default()
             }
         };

@@ -8,14 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use broker_core::arn::KmsKeyArn;
+use broker_core::clock::SystemClock;
+use broker_core::id::InstallationId;
+use broker_core::kms::Kms;
+use broker_core::store::Store;
 use broker_core::vault::MasterKey;
 use clap::Args;
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 
 use super::failure::Mistakes;
 use super::output;
 use super::site::Site;
-use crate::config::sealing_key_file;
+use crate::config::{SealingKey, WrappedKeysToMake, sealing_key, wrapped_keys_to_make};
 
 /// Make a master key and two files to start from; overwrites nothing
 #[derive(Debug, Args)]
@@ -23,27 +29,41 @@ pub(super) struct Init {
     /// Where to make them [default: the folder of --config, else the current directory]
     #[arg(long, value_name = "PATH")]
     directory: Option<PathBuf>,
+    /// Have AWS KMS make the master key, wrapped with this key of its
+    #[arg(long, value_name = "KEY_ARN", value_parser = key_arn)]
+    kms: Option<KmsKeyArn>,
 }
 
 impl Init {
-    pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let config = self.config_file(site);
         let folder = match config.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             Some(_) | None => PathBuf::from("."),
         };
         fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        made(&config, make(&config, starter::CONFIG.as_bytes(), PUBLIC)?)?;
+        made(&config, make(&config, starter::config(self.kms.as_ref()).as_bytes(), PUBLIC)?)?;
         let connectors = config.with_file_name("connectors.toml");
         made(&connectors, make(&connectors, starter::CONNECTORS.as_bytes(), PUBLIC)?)?;
         // Where the configuration says: it may have been there before.
-        match sealing_key_file(&config).map_err(Mistakes)? {
-            Some(file) => {
-                let key = MasterKey::generate()?;
-                let text = format!("{}\n", key.expose_secret());
-                made(&file, make(&file, text.as_bytes(), SECRET)?)?;
+        match &self.kms {
+            Some(arn) => {
+                let keys = wrapped_keys_to_make(&config, arn, site.environment()).map_err(Mistakes)?;
+                make_wrapped(keys).await?;
             }
-            None => output::line(&format!("{} takes the master key from the environment", config.display()))?,
+            None => match sealing_key(&config).map_err(Mistakes)? {
+                SealingKey::File(file) => {
+                    let key = MasterKey::generate()?;
+                    let text = format!("{}\n", key.expose_secret());
+                    made(&file, make(&file, text.as_bytes(), SECRET)?)?;
+                }
+                SealingKey::Environment => {
+                    output::line(&format!("{} takes the master key from the environment", config.display()))?;
+                }
+                SealingKey::Kms => {
+                    output::line(&format!("{} has AWS KMS wrap the master key: give --kms KEY_ARN", config.display()))?;
+                }
+            },
         }
         output::line(&starter::next_steps(&config))?;
         Ok(ExitCode::SUCCESS)
@@ -56,6 +76,28 @@ impl Init {
             (None, None) => PathBuf::from("brokerd.toml"),
         }
     }
+}
+
+/// Has KMS make each key whose file is not there, for the installation that the store is of, or else is to become.
+async fn make_wrapped(wanted: WrappedKeysToMake) -> anyhow::Result<()> {
+    let WrappedKeysToMake { keys, installation, store, aws } = wanted;
+    let stored = Store::installation_of(&store).await.context("cannot learn which installation the store is of")?;
+    let installation = stored.or(installation).unwrap_or_else(InstallationId::random);
+    let kms = Kms::new(&aws.outbound, aws.sts, std::sync::Arc::new(SystemClock))?;
+    for key in keys {
+        if key.file.exists() {
+            made(&key.file, false)?;
+            continue;
+        }
+        let wrapped = kms.make(&key.key, key.id, installation, Instant::now() + aws.deadline).await?;
+        made(&key.file, make(&key.file, wrapped.to_text().as_bytes(), SECRET)?)?;
+        output::line(&format!("it is bound to the encryption context brokerd:installation = {installation}"))?;
+    }
+    Ok(())
+}
+
+fn key_arn(text: &str) -> Result<KmsKeyArn, String> {
+    KmsKeyArn::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn made(path: &Path, made: bool) -> std::io::Result<()> {

@@ -117,7 +117,7 @@ impl Command {
     async fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         match self {
             Self::Serve(serve) => serve.run(site).await,
-            Self::Init(init) => init.run(site),
+            Self::Init(init) => init.run(site).await,
             Self::Check(check) => check.run(site),
             Self::Apply(apply) => apply.run(site).await,
             Self::Key(key) => key.run(site).await,

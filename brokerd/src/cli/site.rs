@@ -53,6 +53,11 @@ impl Site {
         self.named.as_deref()
     }
 
+    /// What secrets there are in the environment.
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// Reads the configuration.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::load_with(&self.config_path()?, self.environment.clone()).map_err(Mistakes)?)

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use super::limits::Count;
 use super::listen::Network;
+use super::master_key_ref::MasterKeyRef;
 use super::seconds::Seconds;
 
 /// The whole file. What must be there is optional here, so that its absence is told together with everything else.
@@ -172,7 +173,7 @@ pub(super) struct MasterKeyFields {
     pub(super) id: String,
     #[serde(default)]
     pub(super) seals: bool,
-    pub(super) source: SecretRef,
+    pub(super) source: MasterKeyRef,
 }
 
 #[derive(Debug, Deserialize)]

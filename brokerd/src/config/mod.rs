@@ -7,8 +7,10 @@ mod environment;
 mod fields;
 mod limits;
 mod listen;
+mod kms;
 mod load;
 mod master_key;
+mod master_key_ref;
 mod seconds;
 mod store;
 
@@ -27,7 +29,6 @@ use broker_core::iam::IamSettings;
 use broker_core::name::DirectoryName;
 use broker_core::store::Location;
 use broker_core::sts::{Outbound, StsSettings};
-use broker_core::vault::MasterKey;
 use ipnet::IpNet;
 use url::Url;
 
@@ -35,8 +36,9 @@ use crate::certificate::CertificateFiles;
 
 pub use self::environment::{HandOverError, take_out_of_environment};
 pub use self::fields::{Level, LogFormat};
+pub use self::kms::{WrappedKeyToMake, WrappedKeysToMake, wrapped_keys_to_make};
 pub use self::limits::Limits;
-pub use self::master_key::sealing_key_file;
+pub use self::master_key::{ConfiguredMasterKey, SealingKey, sealing_key};
 
 /// Why the configuration cannot be used.
 pub type ConfigError = FileError;
@@ -62,7 +64,7 @@ pub struct Config {
     pub secrets_folder: Option<PathBuf>,
     pub log: Log,
     /// All that can open what is sealed. To be taken out by whoever opens the store.
-    pub master_keys: Vec<MasterKey>,
+    pub master_keys: Vec<ConfiguredMasterKey>,
     /// The id of the one that seals.
     pub seals_with: String,
     /// In the order in which somebody is looked for.

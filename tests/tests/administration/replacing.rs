@@ -20,7 +20,7 @@ tests::where_others_reach_in! {
 
         let after = office.key("main").await.unwrap();
         assert_eq!((after.id, after.generation), (before.id, 2));
-        assert_eq!(after.details.aws_key_id.as_str(), SECOND);
+        assert_eq!(after.details.source.as_str(), SECOND);
         assert_eq!(after.details.owner, before.details.owner);
         assert_eq!(after.open(&office.opened.vault).unwrap().expose_secret(), SECRET);
         let records = office.records(Action::AccessKeyChanged).await;

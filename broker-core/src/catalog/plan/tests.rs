@@ -111,7 +111,7 @@ fn a_keys_generation_rises_only_when_the_key_has_changed() {
     assert_eq!(restricted.details.owner, keys[0].details.owner, "it is the same key still");
 
     let mut other = key("main", "s");
-    other.details.aws_key_id = "AKIAI44QH8DHBEXAMPLE".to_owned().try_into().unwrap();
+    other.details.source = "AKIAI44QH8DHBEXAMPLE".to_owned().try_into().unwrap();
     let other = changed(other).unwrap();
     assert_eq!(other.new.details.owner, None, "AWS has yet to say whose that is");
     assert!(!other.difference.secret && other.new.open(&vault).is_ok(), "the secret is the same, sealed anew");

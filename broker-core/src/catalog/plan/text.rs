@@ -13,7 +13,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { keys, connectors, left_damaged } = self;
         for key in &keys.added {
-            writeln!(f, "+ access_key {}: {} in {}", key.name, key.details.aws_key_id, key.details.region)?;
+            writeln!(f, "+ access_key {}: {} in {}", key.name, key.details.source, key.details.region)?;
         }
         repaired(f, "access_key", keys, |key| key.name.to_string())?;
         changed(f, "access_key", keys, |key| key.name.to_string())?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::access_key::KeySource;
 
 #[test]
 fn five_mistakes_are_five_errors_each_with_its_place() {
@@ -131,13 +132,33 @@ fn a_secret_has_a_place_that_may_be_read_and_is_never_repeated() {
 }
 
 #[test]
-fn a_key_of_the_machine_itself_comes_with_a_later_release() {
-    let text = KEY.split("[access_key.source.stored]").next().unwrap();
-    let errors = Desk::new().read(format!("{text}[access_key.source.ambient]\n")).unwrap_err();
-    assert_eq!(
-        errors,
-        ["connectors.toml:5:13: access_key \"main\": source: \
-          `ambient` comes with a later release: use [access_key.source.stored] until then"]
+fn the_hosts_own_identity_assumes_roles_for_an_hour_and_nothing_else() {
+    let key = KEY.split("[access_key.source.stored]").next().unwrap().to_owned() + "[access_key.source.ambient]\n";
+    let connector = |principal: &str| {
+        let entry = "[[connector]]\nname = \"a\"\naccess_key = \"main\"\ngroups = []\n";
+        Desk::new().read(format!("{key}{entry}[connector.principal.{principal}\n"))
+    };
+    let role = "assume_role]\nrole_arn = \"arn:aws:iam::123456789012:role/deploy\"";
+    let catalog = connector(role).unwrap();
+    assert_eq!(catalog.access_keys[0].details.source, KeySource::Ambient);
+    assert!(connector(&format!("{role}\nmax_duration_seconds = 3600")).is_ok());
+    for (principal, why) in [
+        (format!("{role}\nmax_duration_seconds = 3601"), "at most 3600 seconds"),
+        ("session_token]".to_owned(), "AWS lets it assume roles and nothing else"),
+        (
+            "federated_user]\nresource_policies_grant_access = true".to_owned(),
+            "AWS lets it assume roles and nothing else",
+        ),
+    ] {
+        let errors = connector(&principal).unwrap_err();
+        let [error] = &errors[..] else { panic!("{errors:#?}") };
+        let start = "connectors.toml:8:1: connector \"a\": access_key: access key `main` is the host's own identity";
+        assert!(error.starts_with(start) && error.contains(why), "{error}");
+    }
+    let errors = Desk::new().read(format!("{key}access_key_id = \"AKIAIOSFODNN7EXAMPLE\"\n")).unwrap_err();
+    assert!(
+        errors.len() == 1 && errors[0].starts_with("connectors.toml:6:") && errors[0].contains("access_key_id"),
+        "{errors:?}"
     );
 }
 

@@ -2,7 +2,23 @@
 
 use std::path::Path;
 
-pub(super) const CONFIG: &str = r#"# The configuration of brokerd. `brokerd --config THIS_FILE check` says what is wrong with it.
+use broker_core::arn::KmsKeyArn;
+
+/// The configuration, with a master key in a file or one that KMS wraps.
+pub(super) fn config(kms: Option<&KmsKeyArn>) -> String {
+    match kms {
+        None => CONFIG.to_owned(),
+        Some(arn) => {
+            let wrapped =
+                format!("{{ kms = {{ key_arn = \"{}\", wrapped_file = \"master.key.kms\" }} }}", arn.as_str());
+            CONFIG.replace(PLAIN, &wrapped)
+        }
+    }
+}
+
+const PLAIN: &str = r#"{ file = "master.key" }"#;
+
+const CONFIG: &str = r#"# The configuration of brokerd. `brokerd --config THIS_FILE check` says what is wrong with it.
 # Every key is explained in docs/configuration.md. A secret never stands here: it is named by where it is.
 
 # Where people and programs reach the broker. https, by a certificate of its own or a reverse proxy; plain http on this

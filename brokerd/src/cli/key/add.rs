@@ -1,6 +1,6 @@
 //! `brokerd key add`: a key comes in, proved by AWS.
 
-use broker_core::access_key::KeyDetails;
+use broker_core::access_key::{KeyDetails, KeySource};
 use broker_core::administration::NewAccessKey;
 use broker_core::name::AccessKeyName;
 use broker_core::partition::Region;
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Add {
 impl Add {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let details = KeyDetails {
-            aws_key_id: aws_key_id(self.access_key_id)?,
+            source: KeySource::Stored(aws_key_id(self.access_key_id)?),
             region: self.region,
             endpoint_url: None,
             serves: self.serves.given().unwrap_or_default(),

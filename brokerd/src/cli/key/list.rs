@@ -76,7 +76,7 @@ impl<'a> Shown<'a> {
         let refused = key.health.refused.as_ref();
         Self {
             name: key.name.as_str(),
-            access_key_id: key.details.aws_key_id.as_str(),
+            access_key_id: key.details.source.as_str(),
             region: key.details.region.as_str(),
             endpoint_url: key.details.endpoint_url.as_ref().map(url::Url::as_str),
             account_id: owner.map(|owner| owner.account.as_str()),

@@ -1,7 +1,7 @@
 //! `brokerd key replace`: another key of the same user, for all connectors at once.
 
 use anyhow::Context;
-use broker_core::access_key::KeyDetails;
+use broker_core::access_key::{KeyDetails, KeySource};
 use broker_core::administration::{AccessKeyError, NewAccessKey};
 use broker_core::name::AccessKeyName;
 use broker_core::partition::Region;
@@ -43,7 +43,7 @@ impl Replace {
         }
         let stored = stored.with_context(|| format!("no access key is called `{}`", self.name))?;
         let details = KeyDetails {
-            aws_key_id: aws_key_id.unwrap_or(stored.details.aws_key_id),
+            source: aws_key_id.map_or(stored.details.source, KeySource::Stored),
             region: self.region.unwrap_or(stored.details.region),
             endpoint_url: stored.details.endpoint_url,
             serves: self.serves.given().unwrap_or(stored.details.serves),

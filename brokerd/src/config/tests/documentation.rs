@@ -179,6 +179,10 @@ aws = { proxy = { url = "http://proxy" } }
 id = "k"
 source = { file = "k" }
 
+[[master_key]]
+id = "w"
+source.kms = { key_arn = "arn:aws:kms:eu-central-1:111111111111:key/1234abcd", wrapped_file = "w" }
+
 [[directory]]
 name = "ldap"
 [directory.backend.ldap]

@@ -112,9 +112,9 @@ fn the_key_that_is_yet_to_be_made_is_found_without_it() {
     fs::remove_file(desk.folder.path().join("master.key")).unwrap();
     assert!(desk.load(GOOD).unwrap_err()[0].contains("`brokerd init` makes one for a new installation"));
     let expected = desk.folder.path().canonicalize().unwrap().join("master.key");
-    assert_eq!(sealing_key_file(&desk.path()).unwrap(), Some(expected));
+    assert_eq!(sealing_key(&desk.path()).unwrap(), SealingKey::File(expected));
     desk.write("brokerd.toml", GOOD.replace("{ file = \"master.key\" }", "{ env = \"BROKERD_SECRET_MASTER\" }"), 0o644);
-    assert_eq!(sealing_key_file(&desk.path()).unwrap(), None);
+    assert_eq!(sealing_key(&desk.path()).unwrap(), SealingKey::Environment);
     desk.write("brokerd.toml", GOOD.replace("\"master.key\"", "\"../master.key\""), 0o644);
-    assert!(sealing_key_file(&desk.path()).unwrap_err()[0].to_string().contains("leads out of"));
+    assert!(sealing_key(&desk.path()).unwrap_err()[0].to_string().contains("leads out of"));
 }

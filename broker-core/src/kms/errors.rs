@@ -1,0 +1,113 @@
+//! KMS's refusals and failures, cut by what the operator does next.
+
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::KmsKey;
+use crate::sts::{AwsRefusal, NoAmbient};
+
+/// Why a master key could not be made or unwrapped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KmsError {
+    #[error("AWS KMS cannot be asked: {0}")]
+    NoIdentity(#[from] NoAmbient),
+    #[error(
+        "the host's AWS identity may not {action} with {key}: allow it in its policy and in the key's (policies/iam/broker-kms.json), with this encryption context"
+    )]
+    Denied { action: &'static str, key: String },
+    #[error("AWS KMS does not take the host's AWS identity ({0}): look at its credentials and at the machine's clock")]
+    Identity(String),
+    #[error(
+        "AWS KMS refuses the wrapped master key: its file names another installation or master key than it was wrapped for, or it is damaged. Take the file back from its copy"
+    )]
+    WrongContext,
+    #[error(
+        "the master key was wrapped with another key than {0}: correct key_arn, or take the wrapped file that belongs to it"
+    )]
+    OtherKey(String),
+    #[error("{0} is disabled, or waits for its deletion: enable it, or cancel the deletion, in AWS KMS")]
+    Disabled(String),
+    #[error("AWS KMS knows no key {0}: correct key_arn")]
+    NoSuchKey(String),
+    #[error("AWS KMS does not wrap with {0}: it takes a symmetric key for encryption")]
+    NotAWrappingKey(String),
+    #[error("AWS KMS refused: {}: {}", .0.code, .0.message)]
+    Refused(AwsRefusal),
+    #[error("AWS KMS did not answer in time: look at the network, `aws.proxy`, and endpoint_url")]
+    Unavailable,
+    #[error("the answer of AWS KMS cannot be used: what answers is perhaps not AWS KMS")]
+    Unusable,
+}
+
+impl KmsError {
+    /// Reads the SDK's error. Never its text or source: they quote the raw answer.
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, key: &KmsKey, action: &'static str) -> Self
+    where
+        SdkError<E, HttpResponse>: ProvideErrorMetadata,
+    {
+        match error {
+            SdkError::ServiceError(service) => match error.code() {
+                Some(code) => Self::of_code(code, error.message().unwrap_or_default(), key, action),
+                None if service.raw().status().is_server_error() => Self::Unavailable,
+                None => Self::Unusable,
+            },
+            SdkError::ResponseError(_) | SdkError::ConstructionFailure(_) => Self::Unusable,
+            _ => Self::Unavailable,
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors>
+    fn of_code(code: &str, message: &str, key: &KmsKey, action: &'static str) -> Self {
+        let name = || key.arn.as_str().to_owned();
+        match code {
+            "AccessDeniedException" | "AccessDenied" => Self::Denied { action, key: name() },
+            "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "ExpiredTokenException"
+            | "IncompleteSignature" => Self::Identity(code.to_owned()),
+            "InvalidCiphertextException" => Self::WrongContext,
+            "IncorrectKeyException" => Self::OtherKey(name()),
+            "DisabledException" | "KMSInvalidStateException" => Self::Disabled(name()),
+            "NotFoundException" => Self::NoSuchKey(name()),
+            "InvalidKeyUsageException" => Self::NotAWrappingKey(name()),
+            "DependencyTimeoutException"
+            | "KeyUnavailableException"
+            | "KMSInternalException"
+            | "ThrottlingException"
+            | "Throttling"
+            | "LimitExceededException"
+            | "InternalFailure"
+            | "ServiceUnavailable" => Self::Unavailable,
+            code => Self::Refused(AwsRefusal::told(code, message, None)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_cut_by_what_to_do() {
+        let arn = "arn:aws:kms:eu-central-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab".to_owned();
+        let key = KmsKey { arn: arn.try_into().unwrap(), endpoint_url: None };
+        let told = |code: &str| KmsError::of_code(code, "m\u{1b}", &key, "kms:Decrypt").to_string();
+        for (code, advice) in [
+            ("AccessDeniedException", "may not kms:Decrypt"),
+            ("ExpiredTokenException", "the machine's clock"),
+            ("InvalidCiphertextException", "another installation"),
+            ("IncorrectKeyException", "correct key_arn"),
+            ("DisabledException", "enable it"),
+            ("KMSInvalidStateException", "cancel the deletion"),
+            ("NotFoundException", "correct key_arn"),
+            ("InvalidKeyUsageException", "symmetric"),
+            ("ThrottlingException", "in time"),
+            ("SomethingNew", "SomethingNew: m"),
+        ] {
+            assert!(told(code).contains(advice), "{code}: {}", told(code));
+        }
+        assert!(!told("SomethingNew").contains('\u{1b}'));
+    }
+}

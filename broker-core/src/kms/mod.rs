@@ -1,0 +1,118 @@
+//! Master keys that AWS KMS keeps wrapped: made there, unwrapped once at start, for one installation alone.
+//!
+//! KMS binds what it wraps to an encryption context, which is not in the wrapped text: the installation's id and the master key's own. The
+//! file names both; the store is asked whether it is that installation before anything is opened, and an empty store becomes it.
+
+mod errors;
+mod wrapped;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_kms::config::retry::RetryConfig;
+use aws_sdk_kms::config::timeout::TimeoutConfig;
+use aws_sdk_kms::config::{BehaviorVersion, IdentityCache, Region as SdkRegion, SharedHttpClient};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use aws_sdk_kms::{Client, Config};
+use tokio::time::Instant;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::arn::KmsKeyArn;
+use crate::clock::Clock;
+use crate::id::InstallationId;
+use crate::sts::{Ambient, Outbound, OutboundError, StsSettings};
+use crate::vault::{KeyId, MasterKey};
+
+pub use errors::KmsError;
+pub use wrapped::{NotWrapped, WrappedKey};
+
+/// The key in KMS that wraps, and where it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsKey {
+    pub arn: KmsKeyArn,
+    /// Where KMS is, when it is not where the ARN's region says: a test stand-in or a private endpoint.
+    pub endpoint_url: Option<Url>,
+}
+
+/// Asks KMS, as who the host is in AWS.
+#[derive(Debug)]
+pub struct Kms {
+    http: SharedHttpClient,
+    ambient: Ambient,
+    settings: StsSettings,
+}
+
+impl Kms {
+    /// With the patience that STS is asked with.
+    pub fn new(outbound: &Outbound, settings: StsSettings, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
+        Ok(Self { http: outbound.sdk_client()?, ambient: Ambient::new(outbound, clock)?, settings })
+    }
+
+    /// Has KMS make a key that leaves it wrapped only. Needs `kms:GenerateDataKeyWithoutPlaintext`.
+    pub async fn make(
+        &self,
+        key: &KmsKey,
+        id: KeyId,
+        installation: InstallationId,
+        deadline: Instant,
+    ) -> Result<WrappedKey, KmsError> {
+        let asked = async {
+            let asked = self.client(key).await?.generate_data_key_without_plaintext();
+            let asked = asked.key_id(key.arn.as_str()).key_spec(DataKeySpec::Aes256);
+            let asked = asked.set_encryption_context(Some(context(&id, installation)));
+            asked.send().await.map_err(|error| KmsError::of(&error, key, "kms:GenerateDataKeyWithoutPlaintext"))
+        };
+        let answer = within(deadline, asked).await?;
+        let wrapped = answer.ciphertext_blob.ok_or(KmsError::Unusable)?.into_inner();
+        Ok(WrappedKey::new(id, installation, key.arn.clone(), wrapped))
+    }
+
+    /// Has KMS unwrap a key, for the installation that it was wrapped for. Needs `kms:Decrypt`.
+    pub async fn unwrap(&self, key: &KmsKey, wrapped: &WrappedKey, deadline: Instant) -> Result<MasterKey, KmsError> {
+        let asked = async {
+            let asked = self.client(key).await?.decrypt();
+            // With the key's name KMS refuses a text of any other key, whoever may use that.
+            let asked = asked.key_id(key.arn.as_str()).ciphertext_blob(Blob::new(wrapped.ciphertext()));
+            let asked = asked.set_encryption_context(Some(context(wrapped.id(), wrapped.installation())));
+            asked.send().await.map_err(|error| KmsError::of(&error, key, "kms:Decrypt"))
+        };
+        let answer = within(deadline, asked).await?;
+        let plain = Zeroizing::new(answer.plaintext.ok_or(KmsError::Unusable)?.into_inner());
+        let master_key = MasterKey::from_bytes(wrapped.id().clone(), &plain).map_err(|_| KmsError::Unusable)?;
+        Ok(master_key.bound_to(wrapped.installation()))
+    }
+
+    async fn client(&self, key: &KmsKey) -> Result<Client, KmsError> {
+        // First, so that a host without an identity is told apart from a KMS that refuses.
+        self.ambient.credentials().await?;
+        let region = key.arn.region();
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(SdkRegion::new(region.as_str().to_owned()))
+            .identity_cache(IdentityCache::no_cache())
+            .http_client(self.http.clone())
+            .retry_config(RetryConfig::standard().with_max_attempts(self.settings.retries.saturating_add(1)))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(self.settings.connect_timeout)
+                    .operation_attempt_timeout(self.settings.attempt_timeout)
+                    .build(),
+            );
+        config.set_credentials_provider(Some(self.ambient.provider()));
+        config.set_endpoint_url(key.endpoint_url.as_ref().map(|url| url.as_str().to_owned()));
+        Ok(Client::from_conf(config.build()))
+    }
+}
+
+/// CloudTrail shows it, and a key's policy can ask for it.
+fn context(id: &KeyId, installation: InstallationId) -> HashMap<String, String> {
+    [("brokerd:installation", installation.to_string()), ("brokerd:master-key", id.to_string())]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+async fn within<T>(deadline: Instant, asked: impl Future<Output = Result<T, KmsError>>) -> Result<T, KmsError> {
+    tokio::time::timeout_at(deadline, asked).await.unwrap_or(Err(KmsError::Unavailable))
+}

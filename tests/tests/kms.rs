@@ -1,0 +1,144 @@
+//! A master key that AWS KMS keeps wrapped, with moto as KMS: made, unwrapped, bound to its installation, and refused aloud.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use serde_json::{Value, json};
+use tests::brokerd::Installation;
+use tests::ended::{self, Ended};
+use tests::moto::Moto;
+use tests::python::Client;
+
+const DIRECTORY: &str = "[aws]\nretries = 0\n[[directory]]\nname = \"local\"\nbackend.local.people = []\n";
+const PLAIN: &str = "[[master_key]]\nid = \"test\"\nseals = true\nsource = { file = \"master.key\" }\n";
+
+/// KMS with a key in it.
+struct Cloud {
+    moto: Moto,
+    arn: String,
+}
+
+impl Cloud {
+    fn start() -> Self {
+        let moto = Moto::start();
+        let arn = kms(&moto, "print(json.dumps(kms.create_key()['KeyMetadata']['Arn']))");
+        Self { arn: arn.as_str().unwrap().to_owned(), moto }
+    }
+
+    /// A `[[master_key]]` that this KMS wraps.
+    fn master_key(&self, id: &str, more: &str) -> String {
+        let (arn, url) = (&self.arn, self.moto.url());
+        format!(
+            "[[master_key]]\nid = \"{id}\"\n{more}\
+             source = {{ kms = {{ key_arn = \"{arn}\", wrapped_file = \"{id}.wrapped\", endpoint_url = \"{url}\" }} }}\n"
+        )
+    }
+
+    /// Runs a subcommand as somebody in AWS.
+    fn run(here: &Installation, arguments: &[&str]) -> Ended {
+        Self::run_as(here, arguments, "anybody", "anything")
+    }
+
+    fn run_as(here: &Installation, arguments: &[&str], id: &str, secret: &str) -> Ended {
+        let mut command = here.command(arguments);
+        command.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+        ended::run("brokerd", command, "")
+    }
+}
+
+fn kms(moto: &Moto, program: &str) -> Value {
+    let client = Client::at(moto.url()).with_keys("anybody", "anything", None);
+    client.boto3(&format!("kms = boto3.client('kms', region_name='eu-central-1')\n{program}")).json()
+}
+
+fn installation_of(wrapped: &str) -> String {
+    serde_json::from_str::<Value>(wrapped).unwrap()["installation"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_wrapped_key_is_made_unwrapped_and_good_for_its_installation_alone() {
+    let cloud = Cloud::start();
+    let here = Installation::new(DIRECTORY, "");
+    here.edit("brokerd.toml", PLAIN, &cloud.master_key("test", "seals = true\n"));
+    let missing = here.run(&["check"], "");
+    assert!(missing.stdout.contains("`brokerd init --kms arn:aws:kms:"), "{missing:?}");
+    let made = Cloud::run(&here, &["init", "--kms", &cloud.arn]).succeeded();
+    assert!(made.contains("made ") && made.contains("brokerd:installation = "), "{made}");
+    let wrapped = here.read("test.wrapped");
+    let again = Cloud::run(&here, &["init", "--kms", &cloud.arn]).succeeded();
+    assert!(again.contains("there already") && here.read("test.wrapped") == wrapped, "{again}");
+
+    here.run(&["check"], "").succeeded();
+    let told = here.run(&["key", "list"], "");
+    assert!(told.stderr.contains("AWS KMS cannot be asked: this host has no AWS identity"), "{told:?}");
+    Cloud::run(&here, &["key", "list"]).succeeded();
+    let said = Cloud::run(&here, &["rekey", "--dry-run"]).succeeded();
+    assert!(
+        said.contains("0 to move to master key `test`"),
+        "the store is the installation that the key is for: {said}"
+    );
+
+    // Another installation's name in the file is not the one that KMS bound it to.
+    let (own, other) = (installation_of(&wrapped), "0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d");
+    here.write("test.wrapped", &wrapped.replace(&own, other));
+    let refused = Cloud::run(&here, &["key", "list"]);
+    assert!(!refused.status.success() && refused.stderr.contains("another installation or master key"), "{refused:?}");
+    here.write("test.wrapped", &wrapped);
+
+    // Nor does the right file open another store, though KMS would unwrap it.
+    let stranger = Installation::new(DIRECTORY, "");
+    stranger.run(&["key", "list"], "").succeeded();
+    stranger.edit("brokerd.toml", PLAIN, &cloud.master_key("test", "seals = true\n"));
+    stranger.write("test.wrapped", &wrapped);
+    let refused = Cloud::run(&stranger, &["key", "list"]);
+    assert!(refused.stderr.contains(&format!("wrapped for installation {own}, and this store is of")), "{refused:?}");
+
+    kms(&cloud.moto, &format!("kms.disable_key(KeyId='{}')\nprint('null')", cloud.arn));
+    let refused = Cloud::run(&here, &["key", "list"]);
+    assert!(refused.stderr.contains("is disabled, or waits for its deletion"), "{refused:?}");
+}
+
+#[test]
+fn an_installation_with_a_key_in_a_file_moves_to_a_wrapped_one() {
+    let cloud = Cloud::start();
+    let here = Installation::new(DIRECTORY, "");
+    let added = [
+        "key",
+        "add",
+        "main",
+        "--access-key-id",
+        "AKIAMAINMAINMAIN0001",
+        "--region",
+        "eu-central-1",
+        "--skip-validation",
+    ];
+    here.run(&added, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY").succeeded();
+    here.edit("brokerd.toml", PLAIN, &format!("{PLAIN}{}", cloud.master_key("kms", "")));
+    Cloud::run(&here, &["init", "--kms", &cloud.arn]).succeeded();
+    let sealing = PLAIN.replace("seals = true\n", "") + &cloud.master_key("kms", "seals = true\n");
+    here.edit("brokerd.toml", &format!("{PLAIN}{}", cloud.master_key("kms", "")), &sealing);
+    let moved = Cloud::run(&here, &["rekey", "--yes"]).succeeded();
+    assert!(moved.contains("moved 2, left 0") && moved.contains("master key `test` any more"), "{moved}");
+    here.edit("brokerd.toml", &PLAIN.replace("seals = true\n", ""), "");
+    let listed = Cloud::run(&here, &["rekey", "--dry-run"]).succeeded();
+    assert!(listed.contains("0 to move to master key `kms`"), "{listed}");
+}
+
+#[test]
+fn whoever_may_not_decrypt_is_told_what_to_allow() {
+    let cloud = Cloud::start();
+    let here = Installation::new(DIRECTORY, "");
+    here.edit("brokerd.toml", PLAIN, &cloud.master_key("test", "seals = true\n"));
+    Cloud::run(&here, &["init", "--kms", &cloud.arn]).succeeded();
+    let may = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": cloud.arn }] });
+    let world = cloud.moto.populate(&json!({ "users": { "may": may, "maynot": null } }));
+    cloud.moto.enforce();
+    let run_as = |name: &str| {
+        let user = &world.users[name];
+        Cloud::run_as(&here, &["key", "list"], &user.access_key_id, &user.secret_access_key)
+    };
+    run_as("may").succeeded();
+    let refused = run_as("maynot");
+    assert!(refused.stderr.contains("may not kms:Decrypt with arn:aws:kms:"), "{refused:?}");
+    let refused = Cloud::run_as(&here, &["key", "list"], "AKIAIOSFODNN7EXAMPLE", "nothing");
+    assert!(refused.stderr.contains("does not take the host's AWS identity"), "{refused:?}");
+}
