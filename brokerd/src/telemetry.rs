@@ -13,8 +13,9 @@ pub fn begin(log: Log) {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
-    // Libraries speak of what they do on the wire; only their troubles are of interest here.
-    let filter = EnvFilter::new(format!("warn,brokerd={level},broker_core={level},demo={level}"));
+    // Libraries speak of what they do on the wire; only their troubles are of interest here. Those of aws_config quote the answers of
+    // endpoints that give credentials; we say ourselves what went wrong there.
+    let filter = EnvFilter::new(format!("warn,aws_config=off,brokerd={level},broker_core={level},demo={level}"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let begun = match log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

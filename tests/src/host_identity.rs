@@ -51,6 +51,13 @@ impl HostIdentity {
         }));
     }
 
+    /// From now on it answers with what is no end of any time.
+    pub fn mumbles(&self) {
+        if let Some(credentials) = &mut self.state.lock().unwrap().credentials {
+            credentials["Expiration"] = json!("never");
+        }
+    }
+
     /// From now on it answers with errors.
     pub fn breaks(&self) {
         self.state.lock().unwrap().credentials = None;

@@ -9,7 +9,7 @@ use crate::sts::{AwsRefusal, NoAmbient};
 /// Why a master key could not be made or unwrapped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KmsError {
-    #[error("AWS KMS cannot be asked: {0}")]
+    #[error("AWS KMS cannot be asked")]
     NoIdentity(#[from] NoAmbient),
     #[error(
         "the host's AWS identity may not {action} with {key}: allow it in its policy and in the key's (policies/iam/broker-kms.json), with this encryption context"
@@ -49,6 +49,10 @@ impl KmsError {
             SdkError::ServiceError(service) => match error.code() {
                 Some(code) => Self::of_code(code, error.message().unwrap_or_default(), key, action),
                 None if service.raw().status().is_server_error() => Self::Unavailable,
+                // Stand-ins do not always say why.
+                None if service.raw().status().as_u16() == 403 => {
+                    Self::Denied { action, key: key.arn.as_str().to_owned() }
+                }
                 None => Self::Unusable,
             },
             SdkError::ResponseError(_) | SdkError::ConstructionFailure(_) => Self::Unusable,

@@ -114,7 +114,7 @@ mod tests {
             "[".repeat(100_000),
         ];
         for text in spoilt {
-            assert_eq!(WrappedKey::parse(&text), Err(NotWrapped), "{:.200}", text);
+            assert_eq!(WrappedKey::parse(&text), Err(NotWrapped), "{text:.200}");
         }
     }
 }

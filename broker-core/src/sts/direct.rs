@@ -52,7 +52,7 @@ fn is_near(uri: &str) -> bool {
     }
 }
 
-/// 169.254.169.254, 169.254.170.2 and .23, fd00:ec2::254 and ::23: AWS's own all are among these.
+/// All that AWS has are among these, such as 169.254.169.254 and `fd00:ec2::254`.
 fn is_near_address(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_loopback() || address.is_link_local(),
