@@ -38,7 +38,7 @@ impl House {
     /// configuration: they are needed once.
     pub async fn open(config: &mut Config) -> Result<Self, HouseError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let master_keys = unwrapped(config, &clock).await?;
+        let master_keys = Box::pin(unwrapped(config, &clock)).await?;
         let Opened { store, vault } =
             Store::open(&config.store, master_keys, &config.seals_with, clock.as_ref()).await?;
         let trail = Trail::start(store.clone(), Arc::clone(&clock), &node());

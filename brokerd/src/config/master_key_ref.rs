@@ -110,7 +110,7 @@ mod tests {
             (kms.replace("key/", "alias/"), "is not the ARN of a KMS key"),
             (kms.replace("aws:kms", "aws-cn:kms"), "is not the ARN of a KMS key"),
             (kms.replace(", wrapped_file = \"k\"", ""), "wrapped_file"),
-            (kms.replace("}", ", more = 1 }"), "more"),
+            (kms.replace('}', ", more = 1 }"), "more"),
             ("env = \"PATH\"".to_owned(), "begins with BROKERD_SECRET_"),
         ] {
             let error = parse(&format!("{{ {bad} }}")).unwrap_err();
