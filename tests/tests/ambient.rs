@@ -67,6 +67,9 @@ async fn a_containers_identity_vends_and_is_followed() {
     let listed = served.run(&["key", "list"], "").succeeded();
     let line = listed.lines().find(|line| line.starts_with("host ")).unwrap();
     assert!(line.contains("ambient") && line.contains("assumed-role/deploy ") && line.contains("good"), "{listed}");
+    let refused = served.run(&["revoke", "deep", "--dry-run"], "").failed();
+    assert!(refused.contains("the host's own identity signs no calls to IAM: name a stored access key"), "{refused}");
+    assert!(!refused.contains("what answers is not AWS's IAM"), "{refused}");
     for secret in [&first, &second].map(|vended| vended["secret_access_key"].as_str().unwrap().to_owned()) {
         assert!(!served.log().contains(&secret), "a secret of the host's is in the log");
     }

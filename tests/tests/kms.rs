@@ -69,6 +69,8 @@ fn a_wrapped_key_is_made_unwrapped_and_good_for_its_installation_alone() {
     assert!(missing.stdout.contains("`brokerd init --kms arn:aws:kms:"), "{missing:?}");
     let made = Cloud::run(&here, &["init", "--kms", &cloud.arn]).succeeded();
     assert!(made.contains("made ") && made.contains("brokerd:installation = "), "{made}");
+    assert!(made.contains("copy of the wrapped master key") && made.contains("kms:Decrypt"), "{made}");
+    assert!(!made.contains("copy of the master key"), "{made}");
     let wrapped = here.read("test.wrapped");
     let again = Cloud::run(&here, &["init", "--kms", &cloud.arn]).succeeded();
     assert!(again.contains("there already") && here.read("test.wrapped") == wrapped, "{again}");
@@ -97,6 +99,21 @@ fn a_wrapped_key_is_made_unwrapped_and_good_for_its_installation_alone() {
     stranger.write("test.wrapped", &wrapped);
     let refused = Cloud::run(&stranger, &["key", "list"]);
     assert!(refused.stderr.contains(&format!("wrapped for installation {own}, and this store is of")), "{refused:?}");
+}
+
+#[test]
+fn a_new_installation_whose_kms_cannot_be_asked_has_no_key_and_makes_no_other() {
+    let here = Installation::new(DIRECTORY, "");
+    let arn = "arn:aws:kms:eu-central-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let folder = here.path("new");
+    let refused = Cloud::run_as_nobody(&here, &["init", "--directory", folder.to_str().unwrap(), "--kms", arn]);
+    assert!(refused.failed().contains("AWS KMS cannot be asked"));
+    let config = here.read("new/brokerd.toml");
+    let named = format!("source = {{ kms = {{ key_arn = \"{arn}\", wrapped_file = \"master.key.kms\" }} }}");
+    assert!(config.contains(&named) && config.contains("never delete the key in KMS"), "{config}");
+    assert!(!config.contains("with it everything can"), "that is so of a plain key alone: {config}");
+    let made: Vec<_> = folder.read_dir().unwrap().map(|made| made.unwrap().file_name()).collect();
+    assert!(!made.iter().any(|name| name.to_string_lossy().starts_with("master")), "{made:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::{Administration, NotProved};
-use crate::access_key::AccessKey;
+use crate::access_key::{AccessKey, KeySource};
 use crate::arn::{AccountId, RoleArn};
 use crate::connector::Connector;
 use crate::iam::{Iam, IamError, Told};
@@ -239,6 +239,9 @@ impl Administration {
 
     async fn open_key(&self, name: &AccessKeyName) -> Result<OpenKey, RevokeError> {
         let stored = self.stored_key(name).await?.ok_or_else(|| RevokeError::UnknownKey(name.clone()))?;
+        if stored.details.source == KeySource::Ambient {
+            return Err(RevokeError::Iam(IamError::Ambient));
+        }
         Ok(OpenKey::open(&stored, &self.vault)?)
     }
 

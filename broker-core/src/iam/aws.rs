@@ -94,8 +94,7 @@ impl AwsIam {
         form: &str,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, IamError> {
         let failed = || IamError::Unusable("the request could not be signed");
-        let none = "the host's own identity signs no calls to IAM: do it in AWS, or behind a stored access key";
-        let (id, secret) = key.long_term().ok_or(IamError::Unusable(none))?;
+        let (id, secret) = key.long_term().ok_or(IamError::Ambient)?;
         let identity = Credentials::new(id.as_str(), secret.expose_secret(), None, None, "brokerd").into();
         let params = v4::SigningParams::builder()
             .identity(&identity)

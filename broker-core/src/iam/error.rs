@@ -8,6 +8,11 @@ pub enum IamError {
     /// The access key itself is bad.
     #[error("AWS refused the access key: {}: {}", .0.code, .0.message)]
     KeyRefused(AwsRefusal),
+    /// The rights that this takes belong to a stored key, not to whatever the host runs as.
+    #[error(
+        "the host's own identity signs no calls to IAM: name a stored access key of the role's account, or do it in AWS"
+    )]
+    Ambient,
     /// The key's owner lacks the right.
     #[error("AWS does not permit it: {}: {}", .0.code, .0.message)]
     NotPermitted(AwsRefusal),

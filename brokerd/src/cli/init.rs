@@ -29,7 +29,7 @@ pub(super) struct Init {
     /// Where to make them [default: the folder of --config, else the current directory]
     #[arg(long, value_name = "PATH")]
     directory: Option<PathBuf>,
-    /// Have AWS KMS make the master key, wrapped with this key of its
+    /// Have AWS KMS make the master key, and wrap it with this key
     #[arg(long, value_name = "KEY_ARN", value_parser = key_arn)]
     kms: Option<KmsKeyArn>,
 }
@@ -46,26 +46,30 @@ impl Init {
         let connectors = config.with_file_name("connectors.toml");
         made(&connectors, make(&connectors, starter::CONNECTORS.as_bytes(), PUBLIC)?)?;
         // Where the configuration says: it may have been there before.
-        match &self.kms {
+        let keep = match &self.kms {
             Some(arn) => {
                 let keys = wrapped_keys_to_make(&config, arn, site.environment()).map_err(Mistakes)?;
                 make_wrapped(keys).await?;
+                starter::KEEP_WRAPPED
             }
             None => match sealing_key(&config).map_err(Mistakes)? {
                 SealingKey::File(file) => {
                     let key = MasterKey::generate()?;
                     let text = format!("{}\n", key.expose_secret());
                     made(&file, make(&file, text.as_bytes(), SECRET)?)?;
+                    starter::KEEP_PLAIN
                 }
                 SealingKey::Environment => {
                     output::line(&format!("{} takes the master key from the environment", config.display()))?;
+                    starter::KEEP_PLAIN
                 }
                 SealingKey::Kms => {
                     output::line(&format!("{} has AWS KMS wrap the master key: give --kms KEY_ARN", config.display()))?;
+                    starter::KEEP_WRAPPED
                 }
             },
-        }
-        output::line(&starter::next_steps(&config))?;
+        };
+        output::line(&starter::next_steps(&config, keep))?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -11,12 +11,18 @@ pub(super) fn config(kms: Option<&KmsKeyArn>) -> String {
         Some(arn) => {
             let wrapped =
                 format!("{{ kms = {{ key_arn = \"{}\", wrapped_file = \"master.key.kms\" }} }}", arn.as_str());
-            CONFIG.replace(PLAIN, &wrapped)
+            CONFIG.replace(PLAIN, &wrapped).replace(ABOUT_PLAIN, ABOUT_WRAPPED)
         }
     }
 }
 
 const PLAIN: &str = r#"{ file = "master.key" }"#;
+
+const ABOUT_PLAIN: &str = "Keep a copy of it elsewhere, away from the database's
+# backups: without it nothing can be opened, and with it everything can.";
+
+const ABOUT_WRAPPED: &str = "AWS KMS unwraps it at each start. Keep a
+# copy of the file, and never delete the key in KMS: without either nothing can be opened.";
 
 const CONFIG: &str = r#"# The configuration of brokerd. `brokerd --config THIS_FILE check` says what is wrong with it.
 # Every key is explained in docs/configuration.md. A secret never stands here: it is named by where it is.
@@ -98,13 +104,21 @@ pub(super) const CONNECTORS: &str = r#"# What may be vended, and to whom. `broke
 # role_arn = "arn:aws:iam::123456789012:role/nightly"
 "#;
 
+/// How not to lose a master key that stands there as it is.
+pub(super) const KEEP_PLAIN: &str = "Keep a copy of the master key elsewhere, away from the database's backups.";
+
+/// How not to lose a master key that AWS KMS wraps.
+pub(super) const KEEP_WRAPPED: &str =
+    "Keep a copy of the wrapped master key, and never delete the key in AWS KMS: without either nothing
+     that was sealed opens again. Allow the daemon's own AWS identity kms:Decrypt with it.";
+
 /// What to do now.
-pub(super) fn next_steps(config: &Path) -> String {
+pub(super) fn next_steps(config: &Path, keep: &str) -> String {
     let config = config.display();
     format!(
         "
 Next:
-  1. Keep a copy of the master key elsewhere, away from the database's backups.
+  1. {keep}
   2. brokerd hash-password
      and put yourself into {config}, in the group `admins`.
   3. brokerd --config {config} key add main --access-key-id AKIA… --region eu-central-1
