@@ -126,7 +126,7 @@ impl Store {
             Location::Sqlite(_) | Location::Postgres { .. } => {}
         }
         let pool = connect(location).await?;
-        let found = super::installation::read(&pool).await?;
+        let found = super::installation::read(&pool).await.map_err(|error| location.failed(error))?;
         on!(&pool, pool => pool.close().await);
         Ok(found.map(|(id, _)| id))
     }
