@@ -23,7 +23,8 @@ GRANT USAGE ON SCHEMA public TO :"daemon";
 -- Whether there is anything to bring up to date.
 GRANT SELECT ON _sqlx_migrations TO :"daemon";
 
--- Which installation this is, the counter of changes and the epoch; not the sealed secret, which is made once, with the tables.
+-- Which installation this is, the counter of changes and the epoch; not the sealed secret, which is made once, with the tables, and
+-- is changed by `brokerd rekey` alone: run that with the owner's URL.
 GRANT SELECT, UPDATE (revision, epoch, epoch_mac) ON installation TO :"daemon";
 
 GRANT SELECT, INSERT, UPDATE, DELETE

@@ -30,6 +30,8 @@ const CONFIG: &str = r#"# The configuration of brokerd. `brokerd --config THIS_F
 # Where people and programs reach the broker. https, by a certificate of its own or a reverse proxy; plain http on this
 # machine alone. With a certificate:
 #   listen = { address = "[::]:443", tls = { certificate = "tls/fullchain.pem", key = "tls/key.pem" } }
+# Behind a reverse proxy on this machine, which is named because everybody would have its address otherwise:
+#   listen = { address = "127.0.0.1:8080", trusted_proxies = ["127.0.0.1"] }
 public_url = "http://127.0.0.1:8080"
 listen = { address = "127.0.0.1:8080", trusted_proxies = [] }
 
