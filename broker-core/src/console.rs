@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::clock::after;
 use crate::destination::Destination;
+use crate::meter::Asked;
 use crate::partition::{Partition, Region};
 use crate::sts::Credentials;
 use crate::trail::Recorded;
@@ -97,7 +98,18 @@ impl Federation {
                 self.http.post(endpoint.clone()).form(&form).send().await.map_err(|_| ConsoleError::Unavailable)?;
             read(answer).await
         };
-        tokio::time::timeout_at(ask.deadline, asked).await.unwrap_or(Err(ConsoleError::Unavailable))
+        let measured = Asked::now();
+        let token = tokio::time::timeout_at(ask.deadline, asked).await.unwrap_or(Err(ConsoleError::Unavailable));
+        measured.aws("getSigninToken", outcome(&token));
+        token
+    }
+}
+
+fn outcome<T>(answer: &Result<T, ConsoleError>) -> &'static str {
+    match answer {
+        Ok(_) => "success",
+        Err(ConsoleError::Refused(_)) => "refused",
+        Err(ConsoleError::Unavailable | ConsoleError::Unusable) => "unavailable",
     }
 }
 

@@ -10,6 +10,7 @@ use crate::access_key::AccessKey;
 use crate::caller::Caller;
 use crate::connector::{Audience, Connector};
 use crate::entitlement::{Entitlement, Rules};
+use crate::meter;
 use crate::name::{AccessKeyName, ConnectorName, Group};
 use crate::store::{Store, StoreError};
 
@@ -34,6 +35,7 @@ pub struct Snapshot {
 impl Inventory {
     pub async fn open(store: Store) -> Result<Self, StoreError> {
         let first = Snapshot::read(&store).await?;
+        first.measure();
         Ok(Self { store, current: Arc::new(RwLock::new(Arc::new(first))), reading: Arc::default() })
     }
 
@@ -50,6 +52,7 @@ impl Inventory {
         let _turn = self.reading.lock().await;
         if self.store.revision().await? != self.snapshot().revision {
             let next = Arc::new(Snapshot::read(&self.store).await?);
+            next.measure();
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
         }
         Ok(())
@@ -108,6 +111,11 @@ impl Snapshot {
             }
             Caller::Person(_) | Caller::Service(_) => self.connectors.values().filter_map(prove).collect(),
         }
+    }
+
+    fn measure(&self) {
+        let proved = self.access_keys.values().filter(|key| key.details.owner.is_some()).count();
+        meter::in_service(self.connectors.len(), proved, self.access_keys.len().saturating_sub(proved));
     }
 
     async fn read(store: &Store) -> Result<Self, StoreError> {

@@ -35,3 +35,4 @@ pub mod name;
 pub mod id;
 pub mod epoch;
 pub mod clock;
+pub mod meter;

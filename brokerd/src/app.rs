@@ -14,11 +14,14 @@ use broker_core::store::Store;
 use broker_core::trail::Trail;
 use broker_core::vend::Broker;
 use ipnet::IpNet;
+use secrecy::SecretString;
 use url::Url;
 
 use crate::allowance::Allowance;
 use crate::config::Limits;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::readiness::Readiness;
 use crate::room::{Place, Room, Share};
 
 /// The daemon's state. Clones share everything.
@@ -42,7 +45,19 @@ pub struct Inner {
     pub administration: Administration,
     pub inventory: Inventory,
     pub clock: Arc<dyn Clock>,
+    pub operations: Operations,
     pub settings: HttpSettings,
+}
+
+/// What operators are told from, and what they show for it.
+#[derive(Debug)]
+pub struct Operations {
+    pub readiness: Readiness,
+    pub metrics: Metrics,
+    /// Opens causes and metrics wherever they are asked for.
+    pub token: Option<SecretString>,
+    /// Nobody but this machine can reach the daemon at all, so causes and metrics stand open.
+    pub only_this_machine: bool,
 }
 
 /// How the daemon meets the network.

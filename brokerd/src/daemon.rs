@@ -9,21 +9,24 @@ use broker_core::administration::{Administration, ApplyError};
 use broker_core::catalog;
 use broker_core::clock::SystemClock;
 use broker_core::console::Federation;
-use broker_core::directory::Directory;
 use broker_core::directory::ldap::LdapDirectory;
 use broker_core::directory::local::LocalDirectory;
+use broker_core::directory::{Directory, MeasuredDirectory};
 use broker_core::inventory::Inventory;
 use broker_core::permission::Administrator;
 use broker_core::sign_in::{Settings, SignIn};
-use broker_core::sts::{AwsSts, Sts};
+use broker_core::sts::{AwsSts, MeasuredSts, Sts};
 use broker_core::vend::{Broker, Parts};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::app::{App, HttpSettings, Inner, PublicUrl};
+use crate::app::{App, HttpSettings, Inner, Operations, PublicUrl};
 use crate::config::{Backend, Config, DirectoryConfig};
 use crate::house::{House, report_unanchored};
+use crate::metrics::Metrics;
+use crate::operations;
 use crate::past;
+use crate::readiness::Readiness;
 use crate::routes::routes;
 use crate::serve::{Listener, serve};
 use crate::supervisor;
@@ -39,6 +42,8 @@ pub struct Daemon {
     background: tokio::task::JoinSet<()>,
     /// Keeps a second daemon off the same SQLite file.
     _lock: broker_core::store::DaemonLock,
+    /// Where operators ask, when they have a listener of their own.
+    operations: Option<TcpListener>,
 }
 
 /// The connectors file, and what it is read with.
@@ -55,6 +60,12 @@ impl Daemon {
     pub async fn build(mut config: Config) -> anyhow::Result<Self> {
         let tls = config.listen.tls.take().map(|files| Tls::open(files, Arc::new(SystemClock)));
         let tls = tls.transpose().context("cannot serve TLS")?;
+        let operations_socket = match config.operations.address {
+            Some(at) => {
+                Some(TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at} for operators"))?)
+            }
+            None => None,
+        };
         let lock = config.store.lock_for_daemon()?;
         let house = House::open(&mut config).await?;
         // A daemon that could record nothing would vend nothing: better told now than to the first who asks.
@@ -74,7 +85,7 @@ impl Daemon {
             },
         );
         let sts: Arc<dyn Sts> =
-            Arc::new(AwsSts::new(&config.aws.outbound, config.aws.sts.clone(), Arc::clone(&house.clock))?);
+            Arc::new(MeasuredSts(AwsSts::new(&config.aws.outbound, config.aws.sts.clone(), Arc::clone(&house.clock))?));
         let public_url = PublicUrl::parse(config.public_url.as_str())?;
         let federation = Federation::new(
             config.aws.outbound.http_client()?,
@@ -108,6 +119,16 @@ impl Daemon {
         background.spawn(administration.clone().prove_unproved(inventory.clone(), sts));
         background.spawn(sweep(sign_in.clone()));
         background.spawn(follow(tls.clone()));
+        let metrics = Metrics::begin()?;
+        background.spawn(metrics.clone().keep_up());
+        let operations = Operations {
+            readiness: Readiness::new(house.store.clone(), Arc::clone(&house.vault), sign_in.clone()),
+            metrics,
+            only_this_machine: config.listen.address.ip().is_loopback()
+                && config.listen.trusted_proxies.is_empty()
+                && !public_url.is_https(),
+            token: config.operations.token.take(),
+        };
         let app = App::new(Inner {
             broker,
             sign_in,
@@ -116,6 +137,7 @@ impl Daemon {
             administration: administration.clone(),
             inventory: inventory.clone(),
             clock: Arc::clone(&house.clock),
+            operations,
             settings: HttpSettings {
                 public_url,
                 trusted_proxies,
@@ -134,7 +156,7 @@ impl Daemon {
             }
             outcome => outcome?,
         }
-        Ok(Self { app, house, connectors, tls, background, _lock: lock })
+        Ok(Self { app, house, connectors, tls, background, operations: operations_socket, _lock: lock })
     }
 
     /// What subcommands would stand on, for those who run the daemon in their own process.
@@ -169,7 +191,11 @@ impl Daemon {
         });
         let settings = &self.app.settings;
         let (trusted_proxies, limits) = (settings.trusted_proxies.clone(), settings.limits);
-        serve(Listener { socket, tls: self.tls, trusted_proxies, limits }, routes(self.app), stop).await;
+        if let Some(socket) = self.operations {
+            let listener = Listener { socket, tls: None, open: true, trusted_proxies: Vec::new(), limits };
+            self.background.spawn(serve(listener, operations::own(self.app.clone()), std::future::pending()));
+        }
+        serve(Listener { socket, tls: self.tls, open: false, trusted_proxies, limits }, routes(self.app), stop).await;
         self.background.shutdown().await;
         self.house.trail.close().await;
         if let Err(error) = self.house.anchoring.sweep().await {
@@ -207,10 +233,11 @@ fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn D
     // As many hashes at once as there are cores: more would only cost memory.
     let hashers = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
     let open = |directory: DirectoryConfig| -> anyhow::Result<Arc<dyn Directory>> {
-        Ok(match directory.backend {
+        let opened: Arc<dyn Directory> = match directory.backend {
             Backend::Local(people) => Arc::new(LocalDirectory::new(directory.name, people, Arc::clone(&hashers))?),
             Backend::Ldap(settings) => Arc::new(LdapDirectory::new(directory.name, *settings)),
-        })
+        };
+        Ok(Arc::new(MeasuredDirectory(opened)))
     };
     configured.into_iter().map(open).collect()
 }

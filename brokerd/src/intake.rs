@@ -1,7 +1,7 @@
 //! Takes a request in: its body whole, of a modest size and in time, before it gets the room that others wait for.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Extension, MatchedPath, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -25,9 +25,8 @@ pub(crate) async fn whole(
     let body = tokio::time::timeout_at(meta.received + limit, read(&parts.headers, body)).await.map_err(|_| {
         Problem::new(Code::TooSlow, format!("the body did not arrive within {} seconds", limit.as_secs()))
     })??;
-    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    // Held until there is an answer. Whoever asks whether we live is told, however much there is to do.
-    let _held = if route == ALIVE { None } else { Some(app.room_for(meta.address)?) };
+    // Held until there is an answer.
+    let _held = app.room_for(meta.address)?;
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
@@ -57,7 +56,6 @@ fn too_large() -> Problem {
     Problem::new(Code::TooLarge, "the body is larger than 64 KiB")
 }
 
-pub(crate) const ALIVE: &str = "/healthz";
 const MAX_BODY: usize = 64 * 1024;
 /// More than is kept: whoever is hung up on in the middle of sending may never see our answer.
 const MAX_READ: usize = 4 * 1024 * 1024;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use broker_core::id::RequestId;
 use broker_core::trail::Origin;
 use ipnet::IpNet;
@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::caller::Who;
+use crate::metrics::{self, InFlight};
 use crate::problem::{Code, Problem, attach};
 
 /// Stands in every request's extensions.
@@ -25,7 +26,7 @@ pub(crate) struct Meta {
     pub(crate) received: Instant,
 }
 
-/// Gives the request its id and address, refuses other hosts' requests, and writes the one line that a log has of it.
+/// Gives the request its id and address, counts it, and writes the one line that a log has of it.
 pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = RequestId::random();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
@@ -42,17 +43,15 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
         request.extensions().get::<MatchedPath>().map_or_else(|| "-".to_owned(), |path| path.as_str().to_owned());
     let client_request_id = request.headers().get("x-request-id").map(|value| plain(value.as_bytes()));
     let span = tracing::info_span!("request", request.id = %id);
-    let ours = host(&request).is_some_and(|host| app.settings.public_url.is_host(&host));
-    let mut response = if ours {
-        attach(next.run(request).instrument(span).await, id)
-    } else {
-        Problem::new(Code::WrongHost, "this is not the host you asked for; use the broker's public URL")
-            .into_response_for(id)
-    };
+    let in_flight = InFlight::begin();
+    let mut response = attach(next.run(request).instrument(span).await, id);
+    drop(in_flight);
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert("x-request-id", value);
     }
-    let duration_ms = u64::try_from(meta.received.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (status, took) = (response.status().as_u16(), meta.received.elapsed());
+    metrics::answered(&method, &route, status, took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(
         target: "brokerd::request",
         {
@@ -60,7 +59,7 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
             request.client_id = client_request_id,
             http.method = %method,
             http.route = %route,
-            http.status = response.status().as_u16(),
+            http.status = status,
             duration_ms,
             caller = who.name(),
             client.address = %address,
@@ -68,6 +67,14 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
         "request"
     );
     response
+}
+
+/// Refuses requests that are meant for another host, or for ours by another name.
+pub(crate) async fn only_our_host(State(app): State<App>, request: Request, next: Next) -> Response {
+    if host(&request).is_some_and(|host| app.settings.public_url.is_host(&host)) {
+        return next.run(request).await;
+    }
+    Problem::new(Code::WrongHost, "this is not the host you asked for; use the broker's public URL").into_response()
 }
 
 impl Meta {
@@ -106,7 +113,7 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
     nearest
 }
 
-fn host(request: &Request) -> Option<String> {
+pub(crate) fn host(request: &Request) -> Option<String> {
     // HTTP/2 has the host in the URI, HTTP/1 in its header; two headers are one too many.
     if let Some(authority) = request.uri().authority() {
         return Some(authority.as_str().to_owned());

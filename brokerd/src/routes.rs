@@ -11,7 +11,8 @@ use axum::{Router, middleware};
 
 use crate::api::{admin, caller_identity, connectors, console_url, credentials, session};
 use crate::app::App;
-use crate::intake::{self, ALIVE};
+use crate::intake;
+use crate::operations;
 use crate::problem::{Code, Problem};
 use crate::request;
 use crate::web::{self, problems};
@@ -27,15 +28,17 @@ pub fn routes(app: App) -> Router {
         .route("/v1/connectors/{name}/caller-identity", get(caller_identity::show))
         .route("/v1/connectors/{name}/console-url", post(console_url::make))
         .merge(admin::routes())
-        .route(ALIVE, get(|| async { "ok\n" }))
         .fallback(problems::nothing_here)
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this route does not take that method")
         })
         .layer(from_fn_with_state(app.clone(), intake::whole))
+        // Whoever asks whether we live, and how, is told, however much there is to do.
+        .merge(operations::public())
         // Merged last, so that what is said above of unknown methods is not said of pages.
         .merge(web::routes(app.clone()))
         .layer(from_fn(within_time))
+        .layer(from_fn_with_state(app.clone(), request::only_our_host))
         .layer(from_fn_with_state(app.clone(), request::frame))
         .layer(map_response_with_state(app.clone(), hardened))
         .with_state(app)
@@ -49,7 +52,7 @@ async fn within_time(request: axum::extract::Request, next: middleware::Next) ->
 }
 
 /// What every answer says to browsers: nothing here is to be guessed at, framed or leaked by a referrer.
-async fn hardened(State(app): State<App>, mut response: Response) -> Response {
+pub(crate) async fn hardened(State(app): State<App>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

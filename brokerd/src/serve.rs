@@ -27,6 +27,8 @@ pub struct Listener {
     pub socket: TcpListener,
     /// Without it, HTTP is plain, and beyond this machine only a trusted proxy is spoken to.
     pub tls: Option<Tls>,
+    /// Whether plain HTTP is spoken with whoever comes: what is asked here has a guard of its own.
+    pub open: bool,
     /// Reverse proxies: each speaks for many, so none has a share of its own to keep to.
     pub trusted_proxies: Vec<IpNet>,
     pub limits: Limits,
@@ -122,7 +124,7 @@ impl Front {
         Self {
             router,
             server,
-            only_near: listener.tls.is_none() && !loopback,
+            only_near: listener.tls.is_none() && !loopback && !listener.open,
             tls: listener.tls.clone(),
             trusted_proxies: listener.trusted_proxies.clone(),
             told_at: Mutex::default(),

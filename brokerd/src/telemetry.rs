@@ -1,8 +1,13 @@
 //! The daemon's log: text for people, JSON for machines, never a secret.
 
-use tracing_subscriber::EnvFilter;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Level, Log, LogFormat};
+use crate::metrics;
 
 /// Begins to log to standard error. Called once; a second call changes nothing.
 pub fn begin(log: Log) {
@@ -16,12 +21,34 @@ pub fn begin(log: Log) {
     // Libraries speak of what they do on the wire; only their troubles are of interest here. Those of aws_config quote the answers of
     // endpoints that give credentials; we say ourselves what went wrong there.
     let filter = EnvFilter::new(format!("warn,aws_config=off,brokerd={level},broker_core={level},demo={level}"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let begun = match log.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match log.format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
     };
-    if begun.is_err() {
+    if tracing_subscriber::registry().with(lines).with(Alarms).with(filter).try_init().is_err() {
         tracing::debug!("the log has begun already");
     }
+}
+
+/// Counts the lines that carry an alarm, so that whoever watches metrics alone sees them as well.
+struct Alarms;
+
+impl<S: Subscriber> Layer<S> for Alarms {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        event.record(&mut Alarm);
+    }
+}
+
+struct Alarm;
+
+impl Visit for Alarm {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "alarm" {
+            metrics::alarmed(value);
+        }
+    }
+
+    /// An alarm is a word of our own, never something printed.
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }

@@ -178,7 +178,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// Chosen before it is used, so from below those that the system gives to clients and to whoever asks for port 0.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let chosen = |_| 10_000 + u16::try_from(uuid::Uuid::new_v4().as_u128() % 20_000).unwrap();
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (0..100).map(chosen).find(is_free).expect("no port is free")

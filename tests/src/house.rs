@@ -28,8 +28,10 @@ use broker_core::sts::{AwsSts, Outbound, Proxy, StsSettings};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
 use broker_core::vault::{MasterKey, Vault};
 use broker_core::vend::{Broker, Parts};
-use brokerd::app::{App, HttpSettings, Inner, PublicUrl};
+use brokerd::app::{App, HttpSettings, Inner, Operations, PublicUrl};
 use brokerd::config::Limits;
+use brokerd::metrics::Metrics;
+use brokerd::readiness::Readiness;
 use brokerd::routes::routes;
 use brokerd::serve::{Listener, serve};
 use reqwest::{Client, Method, RequestBuilder, header};
@@ -143,17 +145,30 @@ impl House {
             interactive_deadline: Duration::from_secs(20),
         };
         let administration = Administration::new(store.clone(), Arc::clone(&vault), trail.clone(), Arc::clone(&clock));
+        let operations = Operations {
+            readiness: Readiness::new(store.clone(), Arc::clone(&vault), sign_in.clone()),
+            metrics: Metrics::begin().unwrap(),
+            token: None,
+            only_this_machine: true,
+        };
         let app = App::new(Inner {
             broker,
             sign_in,
             trail: trail.clone(),
             store: store.clone(),
+            operations,
             administration,
             inventory: inventory.clone(),
             clock,
             settings,
         });
-        let front = Listener { socket: listener, tls: None, trusted_proxies: Vec::new(), limits: Limits::default() };
+        let front = Listener {
+            socket: listener,
+            tls: None,
+            open: false,
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
+        };
         let server = tokio::spawn(serve(front, routes(app), std::future::pending()));
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let house = Self { sim, store, public_url, address, inventory, trail, http, server };

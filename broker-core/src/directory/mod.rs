@@ -3,6 +3,7 @@
 mod gate;
 pub mod ldap;
 pub mod local;
+mod measured;
 
 use std::fmt::Debug;
 
@@ -13,6 +14,7 @@ use crate::caller::Person;
 use crate::name::DirectoryName;
 
 pub use self::gate::{Gate, NotAdmitted};
+pub use self::measured::MeasuredDirectory;
 
 /// A place that knows people. Every method answers within a time limit of its own.
 #[async_trait]

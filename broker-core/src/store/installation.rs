@@ -5,7 +5,7 @@ use super::open::OpenError;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::{Clock, Millis};
 use crate::id::InstallationId;
-use crate::vault::{Binding, Place, Sealed, Seals, Vault};
+use crate::vault::{Binding, Place, Purpose, Sealed, Seals, Vault};
 
 impl Store {
     /// Counts every change of connectors and keys; nodes that hold copies look here.
@@ -23,6 +23,19 @@ impl Store {
             transaction.rollback().await?;
         });
         Ok(())
+    }
+
+    /// Proves that this is still the installation that was opened: its sealed secret opens, and is the one we hold.
+    pub async fn prove_seal(&self, vault: &Vault) -> Result<(), OpenError> {
+        let missing = || StoreError::Forged { table: "installation", id: "its only row is missing".to_owned() };
+        let (id, sealed) = read(&self.pool).await?.ok_or_else(missing)?;
+        let secret = vault.open(binding(&id), &sealed)?;
+        let held = self.seals.mac(Purpose::Form, &[PROBE]);
+        if Seals::derive(&secret)?.verify(Purpose::Form, &[PROBE], &held) {
+            Ok(())
+        } else {
+            Err(OpenError::WrongMasterKey)
+        }
     }
 }
 
@@ -93,3 +106,6 @@ async fn insert(pool: &Pool, id: InstallationId, sealed: &Sealed, clock: &dyn Cl
 pub(super) fn binding(id: &InstallationId) -> Binding<'_> {
     Binding { place: Place::Installation, row: id.as_bytes(), details: &[] }
 }
+
+/// Something to prove two sets of keys the same by.
+const PROBE: &[u8] = b"the same secret";

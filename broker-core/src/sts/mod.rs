@@ -4,6 +4,7 @@ mod ambient;
 mod aws;
 mod direct;
 mod errors;
+mod measured;
 mod pool;
 mod request;
 
@@ -25,6 +26,7 @@ pub use ambient::{Ambient, NoAmbient};
 pub use aws::{AwsSts, StsSettings};
 pub(crate) use errors::shown;
 pub use errors::{AwsRefusal, StsError};
+pub use measured::MeasuredSts;
 pub use pool::{Outbound, OutboundError, Proxy};
 pub use request::{RoleRequest, StsRequest, UserRequest};
 

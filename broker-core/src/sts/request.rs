@@ -40,6 +40,15 @@ pub struct RoleRequest {
 }
 
 impl StsRequest {
+    /// AWS's name of the call.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::FederatedUser(_) => "GetFederationToken",
+            Self::AssumeRole(_) => "AssumeRole",
+            Self::SessionToken { .. } => "GetSessionToken",
+        }
+    }
+
     pub fn duration_seconds(&self) -> u32 {
         match self {
             Self::FederatedUser(user) => user.duration_seconds,

@@ -12,6 +12,7 @@ use super::verify::{genesis, link_hash};
 use super::{Heads, TrailError};
 use crate::clock::{Clock, Millis};
 use crate::id::{ChainId, RecordId};
+use crate::meter;
 use crate::store::{Change, Store, StoreError, TrailLink};
 use crate::vault::Mac;
 
@@ -110,11 +111,17 @@ impl Writer {
         // A server may neither answer nor go away, and everything waits here.
         // A large plan is one commit: each of its statements may take its time.
         let limit = COMMIT_WITHIN + STATEMENT_WITHIN * u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let begun = tokio::time::Instant::now();
         let committed = tokio::time::timeout(limit, self.store.commit(&changes)).await;
-        match committed.unwrap_or_else(|late| Err(StoreError::Database(sqlx::Error::Io(late.into())))) {
+        let committed = committed.unwrap_or_else(|late| Err(StoreError::Database(sqlx::Error::Io(late.into()))));
+        meter::committed(begun.elapsed(), !matches!(committed, Err(StoreError::Database(_))));
+        match committed {
             Ok(()) => {
                 let place = (chain.next.saturating_sub(1), chain.head);
                 self.heads.lock().unwrap_or_else(PoisonError::into_inner).insert(chain.id, place);
+                for entry in groups.iter().flatten() {
+                    meter::recorded(entry.action.as_str(), entry.outcome.as_str());
+                }
                 self.chain = chain;
                 Ok(written)
             }

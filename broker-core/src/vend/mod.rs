@@ -22,6 +22,7 @@ use crate::console::{ConsoleLink, Federation, LinkRequest};
 use crate::destination::{Destination, DestinationError};
 use crate::entitlement::{Entitlement, Rules};
 use crate::inventory::Inventory;
+use crate::meter;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
 use crate::reason::Reason;
@@ -276,6 +277,7 @@ impl Broker {
                 asked.ok().map(|identity| identity.arn)
             }
         };
+        meter::vended(wish.request.action(), obtained.reused);
         let connector = Arc::clone(wish.entitlement.connector());
         let account = arn.as_deref().and_then(AccountId::of_arn).or_else(|| connector.spec.account());
         let vended = Vended { connector, credentials: obtained.credentials, arn, account, reused: obtained.reused };
@@ -314,7 +316,13 @@ impl Broker {
         let health = match turn {
             pace::Turn::None => return,
             pace::Turn::WentBad(refusal) => {
-                tracing::error!(access_key.id = key.label(), aws.code = refusal.code, "AWS refuses this access key");
+                let code = refusal.code.as_str();
+                tracing::error!(
+                    access_key.id = key.label(),
+                    aws.code = code,
+                    alarm = "access_key_refused",
+                    "AWS refuses this access key"
+                );
                 KeyHealth { refused: Some((self.clock.now(), refusal.code)) }
             }
             pace::Turn::Recovered => {

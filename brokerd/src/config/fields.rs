@@ -45,6 +45,8 @@ pub(super) struct ConfigFields {
     #[serde(default)]
     pub(super) log: LogFields,
     #[serde(default)]
+    pub(super) operations: OperationsFields,
+    #[serde(default)]
     pub(super) master_key: Vec<Spanned<MasterKeyFields>>,
     #[serde(default)]
     pub(super) directory: Vec<Spanned<DirectoryFields>>,
@@ -144,6 +146,13 @@ pub(super) struct ProxyFields {
 pub(super) struct LogFields {
     pub(super) format: LogFormat,
     pub(super) level: Level,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OperationsFields {
+    pub(super) address: Option<SocketAddr>,
+    pub(super) token: Option<SecretRef>,
 }
 
 /// How a log line is written.

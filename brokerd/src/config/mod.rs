@@ -11,6 +11,7 @@ mod kms;
 mod load;
 mod master_key;
 mod master_key_ref;
+mod operations;
 mod seconds;
 mod store;
 
@@ -39,6 +40,7 @@ pub use self::fields::{Level, LogFormat};
 pub use self::kms::{WrappedKeyToMake, WrappedKeysToMake, wrapped_keys_to_make};
 pub use self::limits::Limits;
 pub use self::master_key::{ConfiguredMasterKey, SealingKey, sealing_key};
+pub use self::operations::OperationsSettings;
 
 /// Why the configuration cannot be used.
 pub type ConfigError = FileError;
@@ -63,6 +65,8 @@ pub struct Config {
     /// A second folder that secrets and policies may be referred to in.
     pub secrets_folder: Option<PathBuf>,
     pub log: Log,
+    /// Where operators and their machines ask.
+    pub operations: OperationsSettings,
     /// All that can open what is sealed. To be taken out by whoever opens the store.
     pub master_keys: Vec<ConfiguredMasterKey>,
     /// The id of the one that seals.

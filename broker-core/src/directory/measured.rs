@@ -1,0 +1,46 @@
+//! The same directory, each question counted and timed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{AuthenticateError, Directory, Gate, Standing, TypedName, Unavailable};
+use crate::caller::Person;
+use crate::meter::Asked;
+use crate::name::DirectoryName;
+
+/// Counts and times the questions to another directory.
+#[derive(Debug)]
+pub struct MeasuredDirectory(pub Arc<dyn Directory>);
+
+#[async_trait]
+impl Directory for MeasuredDirectory {
+    fn name(&self) -> &DirectoryName {
+        self.0.name()
+    }
+
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+        let asked = Asked::now();
+        let answer = self.0.authenticate(username, gate).await;
+        let outcome = if matches!(answer, Err(AuthenticateError::Unavailable(_))) { UNAVAILABLE } else { ANSWERED };
+        asked.directory(self.name().as_str(), "authenticate", outcome);
+        answer
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
+        let asked = Asked::now();
+        let answer = self.0.look_up(id).await;
+        asked.directory(self.name().as_str(), "look_up", if answer.is_ok() { ANSWERED } else { UNAVAILABLE });
+        answer
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        let asked = Asked::now();
+        let answer = self.0.probe().await;
+        asked.directory(self.name().as_str(), "probe", if answer.is_ok() { ANSWERED } else { UNAVAILABLE });
+        answer
+    }
+}
+
+const ANSWERED: &str = "answered";
+const UNAVAILABLE: &str = "unavailable";
