@@ -209,7 +209,6 @@ impl Throttle {
             }
             let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
             if self.store.count_attempt(&key, before, counted.count, now.into()).await? {
-                let before = Failures { count, ..before };
                 return Ok(Counted { key, before, now: counted });
             }
         }

@@ -108,6 +108,35 @@ on_every_engine! {
         assert_eq!(admitted, FREE);
     }
 
+    async fn asking_in_vain_washes_nothing_off_the_address(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        let asks = async |name: &str| desk.throttle.admit(&desk.throttle.mark(name), HOME).await;
+        // A name that has long to wait, here as elsewhere.
+        loop {
+            match asks("thrown away").await {
+                Err(ThrottleError::TooMany { seconds }) if seconds > 600 => break,
+                Err(ThrottleError::TooMany { seconds }) => house.clock.advance(i64::try_from(seconds).unwrap()),
+                Err(error) => panic!("{error}"),
+                Ok(_) => {}
+            }
+        }
+        let spray = async |names: &str| {
+            let mut guesses = 0_u32;
+            while asks(&format!("{names}{guesses}")).await.is_ok() {
+                guesses += 1;
+            }
+            guesses
+        };
+        spray("first").await;
+        house.clock.advance(120);
+        while asks("thrown away").await.is_ok() {}
+        for _ in 0..100 {
+            asks("thrown away").await.unwrap_err();
+        }
+        let more = spray("second").await;
+        assert!(more <= 2, "{more} guesses for two minutes' wait");
+    }
+
     async fn who_proves_themselves_is_forgiven_under_every_name(house: Storehouse) {
         let desk = Counter::open(&house).await;
         desk.use_up("alias").await;
