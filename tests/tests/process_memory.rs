@@ -55,16 +55,28 @@ fn another_process_of_the_same_user_cannot_look_into_ours() {
 
 #[test]
 fn memory_is_locked_where_the_system_allows_it_and_the_log_says_which() {
-    let broker = installation("").serve();
-    let status = fs::read_to_string(format!("/proc/{}/status", broker.id())).unwrap();
-    let locked: u64 =
-        status.lines().find_map(|line| line.strip_prefix("VmLck:")?.trim().strip_suffix(" kB")?.parse().ok()).unwrap();
-    let log = broker.log();
-    if log.contains("memory is kept out of swap") {
-        assert!(locked > 1_000, "{locked} kB are locked");
+    let locked = |wrapper: &[&str]| {
+        let broker = installation("").serve_under(wrapper);
+        let status = fs::read_to_string(format!("/proc/{}/status", broker.id())).unwrap();
+        let kilobytes = |key: &str| -> u64 {
+            status.lines().find_map(|line| line.strip_prefix(key)?.trim().strip_suffix(" kB")?.parse().ok()).unwrap()
+        };
+        let log = broker.log();
+        assert_ne!(log.contains("memory is kept out of swap"), log.contains("LimitMEMLOCK=infinity"), "{log}");
+        // Only what is used is locked: otherwise whole stacks would be resident.
+        assert!(kilobytes("RssAnon:") < 20_000, "{status}");
+        (log.contains("memory is kept out of swap"), kilobytes("VmLck:"))
+    };
+    let (is_kept, kilobytes) = locked(&[]);
+    assert_eq!(is_kept, kilobytes > 1_000, "{kilobytes} kB are locked");
+    // Without the right to, and with a limit.
+    let limited = "ulimit -l 4096 && exec \"$0\" \"$@\"";
+    let without: &[&str] = if rustix::process::geteuid().is_root() {
+        &["setpriv", "--bounding-set=-ipc_lock,-sys_resource", "sh", "-c", limited]
     } else {
-        assert!(locked == 0 && log.contains("LimitMEMLOCK=infinity"), "{log}");
-    }
+        &["sh", "-c", limited]
+    };
+    assert_eq!(locked(without), (false, 0));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::config::Limits;
 
@@ -16,9 +17,11 @@ pub(super) fn keep_memory_to_ourselves() -> anyhow::Result<()> {
 /// Keeps secrets off the disk that the system swaps to, where it lets us; says so in the log either way. Only what is used is
 /// locked, so that this costs no memory.
 pub(super) fn keep_memory_out_of_swap() {
-    // With a limit, memory that is wanted later would be refused, so it is all or nothing.
+    // With a limit, memory that is wanted later would be refused, so it is all or nothing. Who has the capability has no limit.
     let unlimited = Rlimit { current: None, maximum: None };
-    let may = getrlimit(Resource::Memlock).current.is_none() || setrlimit(Resource::Memlock, unlimited).is_ok();
+    let capable = capabilities(None).is_ok_and(|ours| ours.effective.contains(CapabilitySet::IPC_LOCK));
+    let may =
+        capable || getrlimit(Resource::Memlock).current.is_none() || setrlimit(Resource::Memlock, unlimited).is_ok();
     let locked = may && mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).is_ok();
     if locked {
         tracing::info!("memory is kept out of swap");

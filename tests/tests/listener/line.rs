@@ -36,6 +36,14 @@ impl Line<TcpStream> {
         Self::over(stream)
     }
 
+    /// For as long as that the daemon neither speaks nor hangs up. Panics when it does.
+    pub(crate) fn hears_nothing(&mut self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let heard = self.stream.peek(&mut [0]).map_err(|error| error.kind());
+        assert!(matches!(heard, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)), "{heard:?}");
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+
     fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();

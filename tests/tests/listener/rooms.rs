@@ -39,6 +39,39 @@ async fn one_address_cannot_have_all_connections() {
 }
 
 #[tokio::test]
+async fn whoever_finds_no_room_waits_until_somebody_goes() {
+    let broker = installation("connections = 4, connections_per_address = 2").serve();
+    let (url, host) = (broker.url(), host(&broker.url()));
+    let mut held = Vec::new();
+    for number in 2..6 {
+        let mut line = Line::from(&format!("127.0.0.{number}"), &url).await;
+        assert_eq!(line.get("/healthz", &host).status, 200);
+        held.push(line);
+    }
+    let mut late = Line::from("127.0.0.9", &url).await;
+    late.send(format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    late.hears_nothing(Duration::from_secs(1));
+    held.pop();
+    assert_eq!(late.answer().expect("an answer").status, 200);
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_lose_their_place_to_somebody_who_speaks() {
+    let broker = installation("connections = 6, connections_per_address = 2, head_seconds = 1").serve();
+    let (url, host) = (broker.url(), host(&broker.url()));
+    // Silent ever since they came, silent within a request, silent after one: more of each than there are places.
+    for start in ["", "GET /healthz HTTP/1.1\r\nHos", &format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n")] {
+        let mut held = Vec::new();
+        for number in 2..12 {
+            let mut line = Line::from(&format!("127.0.0.{number}"), &url).await;
+            line.send(start);
+            held.push(line);
+        }
+        assert_eq!(Line::from("127.0.0.99", &url).await.get("/healthz", &host).status, 200, "after {start:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_speaks_for_many_and_has_no_share_to_keep_to() {
     let here = installation("connections_per_address = 2");
     here.edit("brokerd.toml", "listen = { ", "listen = { trusted_proxies = [\"127.0.0.2\"], ");
