@@ -18,8 +18,8 @@ pub fn begin(log: Log) {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
-    // Libraries speak of what they do on the wire; only their troubles are of interest here. Those of aws_config quote the answers of
-    // endpoints that give credentials; we say ourselves what went wrong there.
+    // Libraries speak of what they do on the wire; only their troubles are of interest here. Among those of
+    // aws_config are some that would quote the answers of an instance's metadata; we say ourselves what went wrong there.
     let filter = EnvFilter::new(format!("warn,aws_config=off,brokerd={level},broker_core={level},demo={level}"));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match log.format {

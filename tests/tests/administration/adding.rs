@@ -1,7 +1,8 @@
 //! Keys come in, proved or not; and go.
 
 use aws_sim::{Calls, Fault};
-use broker_core::administration::{AccessKeyError, NotProved, Proof};
+use broker_core::access_key::CannotServe;
+use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, Proof};
 use broker_core::connector::ManagedBy;
 use broker_core::store::Store;
 use broker_core::trail::Action;
@@ -116,6 +117,24 @@ tests::where_others_reach_in! {
         assert_eq!(records[0]["changes"]["aws_key_id"], json!({ "from": MAIN }));
         let error = office.administration.remove_access_key(&name, &by()).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::Unknown(_)), "{error:?}");
+    }
+
+    async fn the_hosts_own_identity_is_the_files_to_declare_and_to_use(house: Storehouse) {
+        let office = Office::open(&house).await;
+        let ambient = |name: &str| new_key(name, "ambient", SECRET);
+        let error = office.administration.add_access_key(ambient("host"), Proof::Skipped, &by()).await.unwrap_err();
+        assert!(matches!(error, AccessKeyError::Ambient(_)), "{error:?}");
+        office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
+        let replaced = office.administration.replace_access_key(ambient("main"), None, Proof::Skipped, &by()).await;
+        assert!(matches!(replaced, Err(AccessKeyError::Ambient(_))), "{replaced:?}");
+        assert_eq!(office.key("main").await.unwrap().details.source.as_str(), MAIN);
+
+        office.file_key("host", details("ambient"), "").await;
+        let spec = tests::stores::connector("mine", "host").spec;
+        let add = office.administration.add_connector("mine".to_owned().try_into().unwrap(), spec, &by()).await;
+        let Err(ConnectorChangeError::CannotServe(CannotServe::Owner(_))) = add else { panic!("{add:?}") };
+        let spec = tests::stores::connector("mine", "main").spec;
+        office.administration.add_connector("mine".to_owned().try_into().unwrap(), spec, &by()).await.unwrap();
     }
 
     async fn the_files_keys_are_changed_in_the_file(house: Storehouse) {
