@@ -19,6 +19,8 @@ pub(crate) async fn look_back(house: &House, administration: &Administration) {
                 tracing::error!(line, %fault, count, alarm = "trail", "the anchor file has lines that prove nothing");
             }
             answer(administration, &losses).await;
+            // Whether or not one could be begun: what is earlier counts no more.
+            losses.epoch.inspect(|known| house.store.know_epoch(*known));
         }
         Err(error) => report_unanchored(&error),
     }

@@ -1,5 +1,7 @@
 //! The present epoch, proved by a keyed hash: nobody with only the database can set it to one of their own.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::{Change, Rows, Store, StoreError, on, proves};
 use crate::epoch::Epoch;
 use crate::vault::{Mac, Purpose};
@@ -9,19 +11,37 @@ use crate::vault::{Mac, Purpose};
 pub struct StoredEpoch {
     number: i64,
     proved: Option<Epoch>,
+    /// The last that this process knows of.
+    last: Epoch,
 }
+
+/// The last epoch that this process knows to have begun. One that was ended proves as well as ever, and must not come back.
+#[derive(Debug)]
+pub(super) struct LastEpoch(AtomicI64);
+
+/// The last epoch that was known when a question was asked: no honest answer is of an earlier one, whatever began meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EpochWhenAsked(Epoch);
 
 impl Store {
     /// The present epoch.
     pub async fn epoch(&self) -> Result<Epoch, StoreError> {
+        let asked = self.ask_epoch();
         let (number, mac) = self.read_epoch().await?;
-        self.proved_epoch(number, mac.as_deref())
+        self.proved_epoch(number, mac.as_deref(), asked)
     }
 
     /// The present epoch for whoever means to end it, which must be possible even where somebody has forged it.
     pub async fn epoch_as_stored(&self) -> Result<StoredEpoch, StoreError> {
+        let asked = self.ask_epoch();
         let (number, mac) = self.read_epoch().await?;
-        Ok(StoredEpoch { number, proved: self.proved_epoch(number, mac.as_deref()).ok() })
+        let proved = self.proved_epoch(number, mac.as_deref(), asked).ok();
+        Ok(StoredEpoch { number, proved, last: self.last_epoch.get() })
+    }
+
+    /// Tells this process, and no other, of an epoch that has begun by the word of something that is proved: earlier ones are over.
+    pub fn know_epoch(&self, epoch: Epoch) {
+        self.last_epoch.raise(epoch);
     }
 
     /// Begins an epoch, unless somebody else just did: all sessions end, familiar networks are forgotten, service tokens wait.
@@ -36,14 +56,33 @@ impl Store {
         vec![Change { sql: NEXT, values, rows: Rows::One, announces: true }, delete(SESSIONS), delete(NETWORKS)]
     }
 
-    pub(super) fn proved_epoch(&self, number: i64, mac: Option<&[u8]>) -> Result<Epoch, StoreError> {
+    /// To be called before the store is asked.
+    pub(super) fn ask_epoch(&self) -> EpochWhenAsked {
+        EpochWhenAsked(self.last_epoch.get())
+    }
+
+    pub(super) fn proved_epoch(
+        &self,
+        number: i64,
+        mac: Option<&[u8]>,
+        asked: EpochWhenAsked,
+    ) -> Result<Epoch, StoreError> {
         let epoch = Epoch::from_number(number);
         let is_proved = match mac {
             // As the store was made.
             None => epoch == Epoch::FIRST || proves(TABLE, EPOCH, &self.epoch_mac(epoch), &[]),
             Some(mac) => proves(TABLE, EPOCH, &self.epoch_mac(epoch), mac),
         };
-        if is_proved { Ok(epoch) } else { Err(StoreError::Forged { table: TABLE, id: EPOCH.to_owned() }) }
+        let is_over = epoch < asked.0;
+        if is_over {
+            let last = asked.0.number();
+            tracing::error!(table = TABLE, epoch = number, last, alarm = "forged_row", "{OVER}");
+        }
+        if !is_proved || is_over {
+            return Err(StoreError::Forged { table: TABLE, id: EPOCH.to_owned() });
+        }
+        self.last_epoch.raise(epoch);
+        Ok(epoch)
     }
 
     /// The keyed hash of a row that belongs to an epoch. Those of the first are hashed as they were before there were others.
@@ -64,10 +103,26 @@ impl Store {
     }
 }
 
+impl LastEpoch {
+    fn get(&self) -> Epoch {
+        Epoch::from_number(self.0.load(Ordering::SeqCst))
+    }
+
+    fn raise(&self, epoch: Epoch) {
+        self.0.fetch_max(epoch.number(), Ordering::SeqCst);
+    }
+}
+
+impl Default for LastEpoch {
+    fn default() -> Self {
+        Self(AtomicI64::new(Epoch::FIRST.number()))
+    }
+}
+
 impl StoredEpoch {
     /// The one that begins now, after this one and after another that is known of.
     pub(crate) fn next(self, known: Option<Epoch>, now: jiff::Timestamp) -> Epoch {
-        self.proved.max(known).unwrap_or(Epoch::FIRST).next(now)
+        known.map_or(self.last, |known| known.max(self.last)).next(now)
     }
 
     /// Nothing where it does not prove to be ours.
@@ -78,3 +133,4 @@ impl StoredEpoch {
 
 const TABLE: &str = "installation";
 const EPOCH: &str = "epoch";
+const OVER: &str = "the store says an epoch that is over: it was put back, or somebody set it";

@@ -42,6 +42,7 @@ pub use unusable::Unusable;
 pub struct Store {
     pool: Pool,
     seals: Arc<Seals>,
+    last_epoch: Arc<epochs::LastEpoch>,
 }
 
 #[derive(Clone, Debug)]

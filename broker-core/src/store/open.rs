@@ -147,7 +147,7 @@ impl Store {
             OpenError::Store(error) => location.failed(error),
             other => other,
         })?;
-        Ok(Opened { store: Self { pool, seals: Arc::new(seals) }, vault: Arc::new(vault) })
+        Ok(Opened { store: Self { pool, seals: Arc::new(seals), last_epoch: Arc::default() }, vault: Arc::new(vault) })
     }
 }
 

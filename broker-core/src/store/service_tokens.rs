@@ -1,6 +1,7 @@
 //! Rows of service tokens. Revoking deletes the row: nobody can make one like it without the installation's secret.
 
 use super::access_keys::encode;
+use super::epochs::EpochWhenAsked;
 use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
 use crate::clock::Millis;
 use crate::epoch::Epoch;
@@ -15,9 +16,10 @@ impl Store {
             "SELECT service_tokens.id, name, token, terms, service_tokens.created_at, expires_at, last_used_at, mac,
                            service_tokens.epoch, installation.epoch, epoch_mac
                            FROM service_tokens, installation WHERE token = $1 AND singleton = 1";
+        let asked = self.ask_epoch();
         let row: Option<RowAndEpoch> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
-        self.in_present_epoch(row)
+        self.in_present_epoch(row, asked)
     }
 
     /// A service token by its id, to see whether it still lives.
@@ -26,9 +28,10 @@ impl Store {
             "SELECT service_tokens.id, name, token, terms, service_tokens.created_at, expires_at, last_used_at, mac,
                            service_tokens.epoch, installation.epoch, epoch_mac
                            FROM service_tokens, installation WHERE service_tokens.id = $1 AND singleton = 1";
+        let asked = self.ask_epoch();
         let row: Option<RowAndEpoch> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
-        self.in_present_epoch(row)
+        self.in_present_epoch(row, asked)
     }
 
     /// All of them, in the order of names.
@@ -103,10 +106,14 @@ impl Store {
         Ok(())
     }
 
-    fn in_present_epoch(&self, row: Option<RowAndEpoch>) -> Result<Option<ServiceToken>, StoreError> {
+    fn in_present_epoch(
+        &self,
+        row: Option<RowAndEpoch>,
+        asked: EpochWhenAsked,
+    ) -> Result<Option<ServiceToken>, StoreError> {
         let Some(row) = row else { return Ok(None) };
         let (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch, present, epoch_mac) = row;
-        let present = self.proved_epoch(present, epoch_mac.as_deref())?;
+        let present = self.proved_epoch(present, epoch_mac.as_deref(), asked)?;
         let row = (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch);
         Ok(self.read_service_token(row, present).ok())
     }

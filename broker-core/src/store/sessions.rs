@@ -1,6 +1,7 @@
 //! Rows of people's sessions: found by the keyed hash of their token, proved by a keyed hash over all that decides.
 
 use super::access_keys::encode;
+use super::epochs::EpochWhenAsked;
 use super::{Change, Page, Rows, Store, StoreError, on, proves};
 use crate::clock::Millis;
 use crate::epoch::Epoch;
@@ -15,9 +16,10 @@ impl Store {
             "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
                            sessions.epoch, installation.epoch, epoch_mac
                            FROM sessions, installation WHERE token = $1 AND singleton = 1";
+        let asked = self.ask_epoch();
         let row: Option<Row> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
-        row.map_or(Ok(None), |row| self.read_session(row))
+        row.map_or(Ok(None), |row| self.read_session(row, asked))
     }
 
     /// A session by its id, to see whether it still lives; the same.
@@ -26,9 +28,10 @@ impl Store {
             "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
                            sessions.epoch, installation.epoch, epoch_mac
                            FROM sessions, installation WHERE sessions.id = $1 AND singleton = 1";
+        let asked = self.ask_epoch();
         let row: Option<Row> =
             on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
-        row.map_or(Ok(None), |row| self.read_session(row))
+        row.map_or(Ok(None), |row| self.read_session(row, asked))
     }
 
     /// One page of the sessions that end after `now` and were used since, the newest first.
@@ -45,11 +48,12 @@ impl Store {
                            sessions.epoch, installation.epoch, epoch_mac
                            FROM sessions, installation WHERE sessions.id < $1 AND expires_at > $2 AND last_seen_at > $3
                            AND sessions.epoch = installation.epoch AND singleton = 1 ORDER BY sessions.id DESC LIMIT $4";
+        let asked = self.ask_epoch();
         let rows: Vec<Row> = on!(&self.pool, pool => {
             let query = sqlx::query_as(SQL).bind(after.unwrap_or("g")).bind(now.0).bind(idle_since.0);
             query.bind(Page::<Row>::to_read(limit)).fetch_all(pool).await?
         });
-        Page::of(rows, limit, |row| row.0.clone()).filter_map(|row| self.read_session(row))
+        Page::of(rows, limit, |row| row.0.clone()).filter_map(|row| self.read_session(row, asked))
     }
 
     /// Begins a session.
@@ -114,11 +118,13 @@ impl Store {
         }))
     }
 
-    fn read_session(&self, row: Row) -> Result<Option<Session>, StoreError> {
+    fn read_session(&self, row: Row, asked: EpochWhenAsked) -> Result<Option<Session>, StoreError> {
         let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, present, epoch_mac) = row;
         let epoch = Epoch::from_number(epoch);
         let expected = self.session_mac(&id, &token, &person, [created_at, expires_at, checked_at], epoch);
-        if !proves("sessions", &id, &expected, &mac) || epoch != self.proved_epoch(present, epoch_mac.as_deref())? {
+        if !proves("sessions", &id, &expected, &mac)
+            || epoch != self.proved_epoch(present, epoch_mac.as_deref(), asked)?
+        {
             return Ok(None);
         }
         let parsed = || -> Option<Session> {

@@ -10,6 +10,7 @@ use super::Trail;
 use super::anchor::{Anchor, AnchorKind, NotAnAnchor};
 use super::anchor_file::{AnchorFile, AnchorFileError};
 use super::anchors::Anchors;
+use super::begun::last_begun;
 use super::verify::is_link_of_ours;
 use crate::clock::Clock;
 use crate::epoch::Epoch;
@@ -39,6 +40,8 @@ struct Progress {
     until: Option<Timestamp>,
     /// The last epoch that this process has seen.
     epoch: Option<Epoch>,
+    /// The trail has been asked for the last epoch.
+    is_recalled: bool,
 }
 
 /// Records that were there once, by an anchor's or by this process's own word, and are not there now.
@@ -124,6 +127,7 @@ impl Anchoring {
     /// What was recorded, by the anchor file's word and by our own, and is in the store no more, though nobody pruned it and no
     /// operator has accepted its loss.
     pub async fn losses(&self) -> Result<Losses, AnchoringError> {
+        self.see_epoch().await?;
         let anchors = self.read().await?;
         self.missing(&anchors).await
     }
@@ -192,8 +196,16 @@ impl Anchoring {
         Ok(anchors.len())
     }
 
-    /// The store's epoch; where that is forged, the last that was seen.
+    /// The store's epoch; where that is forged, or is over by the trail's word, the last that was seen.
     async fn see_epoch(&self) -> Result<Epoch, StoreError> {
+        if !self.progress(|progress| progress.is_recalled) {
+            let begun = last_begun(&self.0.store).await?;
+            begun.inspect(|begun| self.0.store.know_epoch(*begun));
+            self.progress(|progress| {
+                progress.epoch = progress.epoch.max(begun);
+                progress.is_recalled = true;
+            });
+        }
         let stored = self.0.store.epoch_as_stored().await?.proved();
         Ok(self.progress(|progress| {
             progress.epoch = progress.epoch.max(stored);

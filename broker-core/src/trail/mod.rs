@@ -4,6 +4,7 @@ mod anchor;
 mod anchor_file;
 mod anchoring;
 mod anchors;
+mod begun;
 mod entry;
 mod prune;
 mod refusals;

@@ -1,10 +1,13 @@
 //! `brokerd restored` and `brokerd token confirm`, while the daemon serves.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::brokerd::{Brokerd, Installation};
+use tests::postgres;
 use tests::stage::{Door, Stage};
+use tests::stores::Hands;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operators_word_ends_sessions_and_lets_tokens_wait_on_sqlite() {
@@ -66,6 +69,45 @@ async fn an_operators_word_counts(stage: &Stage, installation: Installation) {
     let waits = "the service token waits for confirmation since a backup was restored";
     assert_eq!(of("token_refused").iter().filter(|record| record["reason"] == waits).count(), 3);
     installation.run(&["audit", "verify"], "").succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hands_in_the_database_bring_no_epoch_back_on_sqlite() {
+    let stage = Stage::set().await;
+    let installation = stage.on_sqlite();
+    let file = installation.path("brokerd.db");
+    no_epoch_comes_back(installation, async || Hands::of_sqlite(&file).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hands_in_the_database_bring_no_epoch_back_on_postgres() {
+    let stage = Stage::set().await;
+    let url = postgres::database("back");
+    no_epoch_comes_back(stage.on_postgres(&url), async || Hands::of_postgres(&url).await).await;
+}
+
+async fn no_epoch_comes_back(installation: Installation, hands: impl AsyncFn() -> Hands) {
+    const FIRST: &str = "UPDATE installation SET epoch = 1, epoch_mac = NULL";
+    let broker = installation.serve();
+    let door = Door::of(&broker.url());
+    let ci = created(&broker, "ci");
+    broker.run(&["restored", "--yes"], "").succeeded();
+    assert_eq!(door.vend(&ci, "ci").await.status, 401);
+    assert_eq!(hands().await.run(FIRST).await, 1);
+    // Whoever lays hands on the very row that says who waits is no reason to let anybody in.
+    assert_ne!(door.vend(&ci, "ci").await.status, 200);
+    assert!(broker.log().contains("the store says an epoch that is over"), "{}", broker.log());
+
+    // Nor does a daemon that starts, with nothing but the trail to go by.
+    let here = broker.stop();
+    let _ = fs::remove_file(here.path("brokerd.db.anchors"));
+    hands().await.run(FIRST).await;
+    let broker = here.serve();
+    assert_eq!(door.vend(&ci, "ci").await.status, 401);
+    assert!(broker.log().contains("a new epoch has begun"), "{}", broker.log());
+    assert_eq!(states(&broker), [("ci".to_owned(), true)]);
+    broker.run(&["token", "confirm", "ci", "--yes"], "").succeeded();
+    assert_eq!(door.vend(&ci, "ci").await.status, 200);
 }
 
 fn created(broker: &Brokerd, name: &str) -> String {

@@ -5,7 +5,7 @@ use broker_core::clock::{Clock, Millis};
 use broker_core::epoch::Epoch;
 use broker_core::permission::Permission;
 use broker_core::store::StoreError;
-use broker_core::trail::Losses;
+use broker_core::trail::{Anchoring, Losses};
 use broker_core::vault::Purpose;
 use tests::stores::{Hands, Storehouse};
 use tests::where_others_reach_in;
@@ -147,6 +147,45 @@ where_others_reach_in! {
         let late = session_of_the_release_before(&desk, &house, &mut hands, "eve").await;
         assert_eq!(desk.store.session_by_token(&late).await.unwrap(), None);
         assert!(desk.store.service_token(&token).await.unwrap().unwrap().awaits_confirmation);
+    }
+
+    async fn an_epoch_that_is_over_does_not_come_back(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let (ci, ci_hash) = service_tokens::token(&desk.store, "ci");
+        desk.commit(vec![desk.store.add_service_token(&ci, &ci_hash).unwrap()]).await.unwrap();
+        let mut hands = house.hands().await;
+        let second = begin(&desk, &house).await;
+        hands.run("CREATE TABLE kept AS SELECT epoch, epoch_mac FROM installation").await;
+        let third = begin(&desk, &house).await;
+        assert!(desk.store.service_token(&ci_hash).await.unwrap().unwrap().awaits_confirmation);
+
+        let of_second = "epoch = (SELECT epoch FROM kept), epoch_mac = (SELECT epoch_mac FROM kept)";
+        for over in [of_second, "epoch = 1, epoch_mac = NULL"] {
+            hands.run(&format!("UPDATE installation SET {over}")).await;
+            let (log, found) = logged(async |store| store.service_token(&ci_hash).await, &desk.store).await;
+            assert!(matches!(found, Err(StoreError::Forged { table: "installation", .. })), "{over}: {found:?}");
+            assert!(log.contains("forged_row") && log.contains("the store says an epoch that is over"), "{log}");
+        }
+        assert_eq!(hands.number("SELECT epoch FROM kept").await, second.number());
+
+        // Who comes after knows by the trail, without a file; and a false record there changes nothing.
+        hands
+            .run(
+                "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, record, hash)
+                 SELECT 'f' || substr(id, 2), chain, sequence + 1000, at, actor, action, outcome,
+                 replace(record, '\"to\":', '\"to\":9'), hash FROM trail WHERE action = 'epoch_begun'",
+            )
+            .await;
+        let next = Desk::open(&house).await;
+        let anchoring = Anchoring::new(next.store.clone(), next.trail.clone(), house.clock.clone(), "node-1", None);
+        let losses = anchoring.losses().await.unwrap();
+        assert_eq!((losses.epoch, losses.heads.len()), (Some(third), 0));
+        assert!(matches!(next.store.service_token(&ci_hash).await, Err(StoreError::Forged { .. })));
+        let begun = administration(&next, &house).answer_losses(&losses, &by()).await.unwrap().unwrap();
+        assert!(begun.epoch > third);
+        for store in [&desk.store, &next.store] {
+            assert!(store.service_token(&ci_hash).await.unwrap().unwrap().awaits_confirmation);
+        }
     }
 
     async fn nobody_with_the_database_alone_sets_an_epoch(house: Storehouse) {
