@@ -158,9 +158,11 @@ impl Anchoring {
     }
 
     async fn is_missing(&self, head: &Anchor) -> Result<bool, StoreError> {
-        // A record that is another one now is no loss: `verify` says what it is.
-        if self.0.store.link_at(head.chain, head.sequence).await?.is_some() {
-            return Ok(false);
+        // Any row can be put in a record's place; the hash says whether it is that record. `verify` says what else it is.
+        match self.0.store.link_at(head.chain, head.sequence).await {
+            Ok(Some(link)) if link.hash == head.hash => return Ok(false),
+            Ok(_) | Err(StoreError::Forged { .. }) => {}
+            Err(error) => return Err(error),
         }
         Ok(self.0.store.trail_marks(head.chain, head.sequence).await?.is_empty())
     }

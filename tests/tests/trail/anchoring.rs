@@ -91,6 +91,15 @@ where_others_reach_in! {
         house.hands().await.run("UPDATE trail SET hash = (SELECT hash FROM trail WHERE sequence = 0) WHERE sequence = 2").await;
         let expected = [Break::Forged { chain, sequence: 2 }, Break::AnchoredOtherwise { chain, sequence: 2 }];
         assert_eq!(here.breaks().await, expected);
+        let next = anchoring(&house, &Desk::open(&house).await, here.path());
+        // With the id of a record or with none of ours.
+        for id in ["id", "'rubbish'"] {
+            house.hands().await.run(&format!("UPDATE trail SET id = {id} WHERE sequence = 2")).await;
+            for losses in [here.anchoring.own_losses().await.unwrap(), next.losses().await.unwrap()] {
+                let heads: Vec<_> = losses.heads.iter().map(|head| (head.chain, head.sequence)).collect();
+                assert_eq!(heads, [(chain, 2)], "{id}");
+            }
+        }
     }
 
     async fn nothing_is_signed_that_we_have_not_written(house: Storehouse) {
