@@ -1,10 +1,15 @@
 //! `/v1/admin`: what administrators, operators and auditors see and send.
 
+mod access_keys;
 mod audit;
 mod connectors;
 mod service_tokens;
 mod sessions;
 
+pub use access_keys::{
+    AccessKey, AccessKeyState, DamagedAccessKey, DamagedState, ListedAccessKey, NewAccessKey, RefusedAccessKey,
+    ReplacedAccessKey, Serves,
+};
 pub use audit::AuditRecord;
 pub use connectors::{
     AdminConnector, AssumeRole, Console, FederatedUser, ManagedBy, Principal, Reuse, ReuseShare, SessionToken, Tag,

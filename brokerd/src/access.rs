@@ -53,6 +53,11 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("POST", "/v1/connectors/{name}/credentials", anybody(Cookie::OwnPageWithToken)),
     ("GET", "/v1/connectors/{name}/caller-identity", anybody(Cookie::OwnPage)),
     ("POST", "/v1/connectors/{name}/console-url", people(Cookie::OwnPageWithToken)),
+    ("GET", "/v1/admin/access-keys", people(Cookie::OwnPage)),
+    ("POST", "/v1/admin/access-keys", people(Cookie::OwnPageWithToken)),
+    ("GET", "/v1/admin/access-keys/{name}", people(Cookie::OwnPage)),
+    ("PUT", "/v1/admin/access-keys/{name}", people(Cookie::OwnPageWithToken)),
+    ("DELETE", "/v1/admin/access-keys/{name}", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/audit", people(Cookie::OwnPage)),
     ("GET", "/v1/admin/connectors", people(Cookie::OwnPage)),
     ("POST", "/v1/admin/connectors", people(Cookie::OwnPageWithToken)),
@@ -81,7 +86,7 @@ mod tests {
     #[test]
     fn what_is_not_in_the_table_takes_nothing() {
         assert_eq!(takes(&Method::PUT, "/v1/session"), NONE);
-        assert_eq!(takes(&Method::GET, "/v1/admin/access-keys"), NONE);
+        assert_eq!(takes(&Method::PATCH, "/v1/admin/access-keys"), NONE);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use broker_core::clock::Clock;
 use broker_core::inventory::Inventory;
 use broker_core::sign_in::SignIn;
 use broker_core::store::Store;
+use broker_core::sts::Sts;
 use broker_core::trail::Trail;
 use broker_core::vend::Broker;
 use ipnet::IpNet;
@@ -44,6 +45,7 @@ pub struct Inner {
     pub store: Store,
     pub administration: Administration,
     pub inventory: Inventory,
+    pub sts: Arc<dyn Sts>,
     pub clock: Arc<dyn Clock>,
     pub operations: Operations,
     pub settings: HttpSettings,

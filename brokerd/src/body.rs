@@ -12,6 +12,10 @@ use crate::problem::{Code, Problem};
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
+/// A JSON body that holds a secret: whatever is wrong with it, nothing of it is repeated.
+#[derive(Debug)]
+pub(crate) struct SecretBody<T>(pub(crate) T);
+
 /// A JSON body that may be absent, which means the default.
 #[derive(Debug)]
 pub(crate) struct OptionalBody<T>(pub(crate) T);
@@ -20,11 +24,15 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let (bytes, is_json) = read(request, app).await?;
-        if !is_json {
-            return Err(Problem::new(Code::UnsupportedMediaType, "send Content-Type: application/json"));
-        }
-        parse(&bytes).map(Self)
+        parse(&required(request, app).await?).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for SecretBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        parse_secretly(&required(request, app).await?).map(Self)
     }
 }
 
@@ -43,6 +51,12 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
     }
 }
 
+async fn required(request: Request, app: &App) -> Result<Bytes, Problem> {
+    let (bytes, is_json) = read(request, app).await?;
+    let not_json = || Problem::new(Code::UnsupportedMediaType, "send Content-Type: application/json");
+    is_json.then_some(bytes).ok_or_else(not_json)
+}
+
 /// The body, and whether it says that it is JSON.
 async fn read(request: Request, app: &App) -> Result<(Bytes, bool), Problem> {
     let is_json =
@@ -57,6 +71,41 @@ async fn read(request: Request, app: &App) -> Result<(Bytes, bool), Problem> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    read_object(bytes, |path, error| {
+        let message = error.to_string();
+        let field = named(&message).map(str::to_owned).or(path);
+        match field {
+            Some(field) => Problem::field(&field, message),
+            None => {
+                Problem::new(Code::InvalidRequest, format!("the body is not the JSON that this route takes: {message}"))
+            }
+        }
+    })
+}
+
+/// The same, for bodies that hold a secret: of serde's messages only what the types say, and never what somebody sent, which may be
+/// the secret in the wrong place.
+fn parse_secretly<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    read_object(bytes, |path, error| {
+        let message = error.to_string();
+        let own = ["missing field `", "duplicate field `"].iter().any(|start| message.starts_with(start));
+        let place = format!("line {} column {}", error.line(), error.column());
+        match (named(&message).filter(|_| own), path) {
+            (Some(field), _) => Problem::field(field, format!("a field is missing, or there twice, at {place}")),
+            (None, Some(path)) => Problem::field(&path, format!("this is not what the field takes, at {place}")),
+            (None, None) => {
+                let detail = format!("the body is not the JSON that this route takes: see {place}");
+                Problem::new(Code::InvalidRequest, detail)
+            }
+        }
+    })
+}
+
+/// `refusal` is told the field, where the error is in one.
+fn read_object<T: DeserializeOwned>(
+    bytes: &[u8],
+    refusal: impl Fn(Option<String>, &serde_json::Error) -> Problem,
+) -> Result<T, Problem> {
     // A list would fill in the fields in their order, unnamed.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Problem::new(Code::InvalidRequest, "the body is not a JSON object"));
@@ -64,14 +113,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let message = error.inner().to_string();
-        let field = named(&message).map(str::to_owned).or_else(|| (path != "." && path != "?").then_some(path));
-        match field {
-            Some(field) => Problem::field(&field, message),
-            None => {
-                Problem::new(Code::InvalidRequest, format!("the body is not the JSON that this route takes: {message}"))
-            }
-        }
+        refusal((path != "." && path != "?").then_some(path), error.inner())
     })?;
     reader.end().map_err(|_| Problem::new(Code::InvalidRequest, "the body goes on after its JSON"))?;
     Ok(value)
@@ -88,6 +130,8 @@ pub(crate) fn named(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use broker_api::SignInRequest;
+    use broker_api::admin::NewAccessKey;
+    use serde_json::json;
 
     use super::*;
 
@@ -101,6 +145,44 @@ mod tests {
         assert!(refusal(r#"{"username":"a"}"#).contains(r#"field: Some("password")"#));
         assert!(refusal(r#"{"username":7,"password":"b"}"#).contains(r#"field: Some("username")"#));
         assert!(refusal(r#"{"username":"a","username":"b","password":"c"}"#).contains(r#"field: Some("username")"#));
+    }
+
+    #[test]
+    fn a_body_with_a_secret_is_never_repeated() {
+        let whole = json!({ "name": "main", "region": "eu-central-1", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+            "secret_access_key": "x", "serves": { "principals": [], "role_arns": [], "connectors": [] } });
+        let secret = "wJalr, expected XUtnFEMI `K7MDENG`";
+        let refusal = |body: &str| parse_secretly::<NewAccessKey>(body.as_bytes()).map(|_| ()).unwrap_err();
+        let mut bodies = vec![(json!({ secret: 1 }), None), (json!({ "name": 7 }), Some("name"))];
+        for (field, value) in [
+            ("serves", json!(secret)),
+            ("serves", json!({ secret: secret })),
+            ("serves", json!({ "principals": [secret] })),
+            ("serves", json!({ "role_arns": secret })),
+            ("secret_access_key", json!({ "file": secret })),
+            ("secret_access_key", json!([secret])),
+            (secret, json!("x")),
+        ] {
+            let mut body = whole.clone();
+            body[field] = value;
+            bodies.push((body, (field != secret).then_some(field)));
+        }
+        for (body, field) in bodies {
+            let refusal = refusal(&body.to_string());
+            let said = format!("{refusal:?}");
+            assert!(!said.contains("wJalr") && !said.contains("K7MDENG"), "{said}");
+            assert!(field.is_none_or(|field| said.contains(&format!("field: Some(\"{field}"))), "{field:?}: {said}");
+        }
+        for rubbish in
+            ["{\"secret_access_key\": \"wJalr", "{wJalr}", "{\"name\": wJalr}", "\"wJalr\"", "{\"name\":\"a\"} wJalr"]
+        {
+            let said = format!("{:?}", refusal(rubbish));
+            assert!(!said.contains("wJalr") && said.contains("InvalidRequest"), "{said}");
+        }
+        assert!(format!("{:?}", refusal("{}")).contains("field: Some(\"name\")"));
+        // Nor is it shown by what has been read.
+        let read = parse_secretly::<NewAccessKey>(whole.to_string().replace("\"x\"", "\"wJalr\"").as_bytes()).unwrap();
+        assert!(!format!("{read:?}").contains("wJalr"));
     }
 
     #[test]

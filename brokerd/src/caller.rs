@@ -37,6 +37,7 @@ pub(crate) struct AskingPerson {
 #[derive(Debug)]
 pub(crate) struct Permitted<P> {
     pub(crate) permission: P,
+    pub(crate) deadline: Instant,
 }
 
 impl Asker {
@@ -103,12 +104,12 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Asker { caller, origin, .. } = Asker::from_request_parts(parts, app).await?;
+        let Asker { caller, origin, deadline } = Asker::from_request_parts(parts, app).await?;
         let Caller::Person(person) = caller else {
             return Err(Problem::new(Code::Forbidden, "this route is for people"));
         };
         let refused = match P::prove(&person, &origin, app.clock.now()) {
-            Ok(permission) => return Ok(Self { permission }),
+            Ok(permission) => return Ok(Self { permission, deadline }),
             Err(refused) => refused,
         };
         let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();

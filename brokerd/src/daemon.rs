@@ -116,7 +116,7 @@ impl Daemon {
             background.spawn(past::retain(house.clone(), administration.clone(), days));
         }
         background.spawn(inventory.clone().follow());
-        background.spawn(administration.clone().prove_unproved(inventory.clone(), sts));
+        background.spawn(administration.clone().prove_unproved(inventory.clone(), Arc::clone(&sts)));
         background.spawn(sweep(sign_in.clone()));
         background.spawn(follow(tls.clone()));
         let metrics = Metrics::begin()?;
@@ -136,6 +136,7 @@ impl Daemon {
             store: house.store.clone(),
             administration: administration.clone(),
             inventory: inventory.clone(),
+            sts,
             clock: Arc::clone(&house.clock),
             operations,
             settings: HttpSettings {

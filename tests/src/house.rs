@@ -24,7 +24,7 @@ use broker_core::inventory::Inventory;
 use broker_core::name::DirectoryName;
 use broker_core::sign_in::{Settings, SignIn};
 use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
-use broker_core::sts::{AwsSts, Outbound, Proxy, StsSettings};
+use broker_core::sts::{AwsSts, Outbound, Proxy, Sts, StsSettings};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
 use broker_core::vault::{MasterKey, Vault};
 use broker_core::vend::{Broker, Parts};
@@ -126,11 +126,12 @@ impl House {
         let outbound = outbound();
         let issuer = public_url.origin().parse().unwrap();
         let endpoint = sim.federation_endpoint().parse().unwrap();
+        let sts: Arc<dyn Sts> = Arc::new(AwsSts::new(&outbound, patience(), Arc::clone(&clock)).unwrap());
         let broker = Broker::new(Parts {
             inventory: inventory.clone(),
             sign_in: sign_in.clone(),
             vault: Arc::clone(&vault),
-            sts: Arc::new(AwsSts::new(&outbound, patience(), Arc::clone(&clock)).unwrap()),
+            sts: Arc::clone(&sts),
             federation: Federation::new(outbound.http_client().unwrap(), Some(endpoint), issuer),
             trail: trail.clone(),
             clock: Arc::clone(&clock),
@@ -159,6 +160,7 @@ impl House {
             operations,
             administration,
             inventory: inventory.clone(),
+            sts,
             clock,
             settings,
         });

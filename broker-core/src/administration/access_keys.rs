@@ -10,8 +10,8 @@ use crate::catalog::{Difference, REPAIRED, difference, written};
 use crate::connector::{Connector, ManagedBy};
 use crate::id::AccessKeyId;
 use crate::name::{AccessKeyName, ConnectorName};
-use crate::permission::Administrator;
-use crate::store::{Damage, Store, StoreError};
+use crate::permission::{Administrator, Auditor};
+use crate::store::{Damage, Found, Store, StoreError};
 use crate::trail::{Action, TrailError, Vec1};
 use crate::vault::SealBroken;
 
@@ -21,6 +21,13 @@ pub struct NewAccessKey {
     pub name: AccessKeyName,
     pub details: KeyDetails,
     pub secret: SecretString,
+}
+
+/// Which form of an access key somebody has looked at. A name that was given again is another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenAccessKey {
+    pub id: AccessKeyId,
+    pub generation: i64,
 }
 
 /// Why a change to an access key was not made. Cut by what the caller does next.
@@ -59,7 +66,18 @@ pub enum AccessKeyError {
     Trail(TrailError),
 }
 
+impl SeenAccessKey {
+    pub fn of(key: &AccessKey) -> Self {
+        Self { id: key.id, generation: key.generation }
+    }
+}
+
 impl Administration {
+    /// Every key, and the rows that are out of service, for those who may look at them.
+    pub async fn access_keys(&self, _: &Auditor) -> Result<Found<AccessKey>, StoreError> {
+        self.store.all_access_keys().await
+    }
+
     /// Takes in a key under a name that is free, or that a row has which does not prove to be ours: then it takes that row's place.
     pub async fn add_access_key(
         &self,
@@ -111,11 +129,11 @@ impl Administration {
     /// Puts another key, or the same one with other details, in the place of a stored one: every connector that names it follows.
     ///
     /// A key that proves to be another account's or user's is refused: here, or when the daemon has asked AWS. Until then an unproved
-    /// one signs nothing, unless AWS knows it by the same id. `seen` is the generation that must still be there.
+    /// one signs nothing, unless AWS knows it by the same id. `seen` must still be there.
     pub async fn replace_access_key(
         &self,
         new: NewAccessKey,
-        seen: Option<i64>,
+        seen: Option<SeenAccessKey>,
         proof: Proof<'_>,
         by: &Administrator,
     ) -> Result<AccessKey, AccessKeyError> {
@@ -124,10 +142,7 @@ impl Administration {
             return Err(AccessKeyError::Ambient(name));
         }
         whole(&secret)?;
-        let stored = self.changeable_access_key(&name).await?;
-        if seen.is_some_and(|seen| seen != stored.generation) {
-            return Err(AccessKeyError::Stale(name));
-        }
+        let stored = self.changeable_access_key(&name, seen).await?;
         let details = match proof {
             Proof::Required(sts, deadline) => {
                 let proved = owner_of(sts, deadline, &details, &secret).await?;
@@ -154,13 +169,19 @@ impl Administration {
         Ok(key)
     }
 
-    /// Forgets a key that no connector uses.
-    pub async fn remove_access_key(&self, name: &AccessKeyName, by: &Administrator) -> Result<(), AccessKeyError> {
-        let stored = self.changeable_access_key(name).await?;
+    /// Forgets a key that no connector uses. `seen` must still be there.
+    pub async fn remove_access_key(
+        &self,
+        name: &AccessKeyName,
+        seen: Option<SeenAccessKey>,
+        by: &Administrator,
+    ) -> Result<(), AccessKeyError> {
+        let stored = self.changeable_access_key(name, seen).await?;
         self.refuse_if_in_use(name).await?;
         let fields = difference(&written(&stored.details), &Value::Null);
         let entry = by.did(Action::AccessKeyRemoved).changes(about(name, &fields));
-        let committed = self.trail.commit(vec![Store::remove_access_key(stored.id)], Vec1::new(entry)).await;
+        let change = Store::remove_access_key(stored.id, stored.generation);
+        let committed = self.trail.commit(vec![change], Vec1::new(entry)).await;
         if let Err(TrailError::Change(StoreError::InUse)) = &committed {
             // Somebody was faster, and it is known now who uses it.
             self.refuse_if_in_use(name).await?;
@@ -177,7 +198,11 @@ impl Administration {
         Ok(self.store.access_keys().await?.into_iter().find(|key| key.name == *name))
     }
 
-    async fn changeable_access_key(&self, name: &AccessKeyName) -> Result<AccessKey, AccessKeyError> {
+    async fn changeable_access_key(
+        &self,
+        name: &AccessKeyName,
+        seen: Option<SeenAccessKey>,
+    ) -> Result<AccessKey, AccessKeyError> {
         let stored = self.store.all_access_keys().await?;
         match stored.good.into_iter().find(|key| key.name == *name) {
             None if stored.damaged.iter().any(|row| row.is_called(name.as_str())) => {
@@ -186,6 +211,9 @@ impl Administration {
             None => Err(AccessKeyError::Unknown(name.clone())),
             Some(key) => match key.managed_by {
                 ManagedBy::File => Err(AccessKeyError::ReadOnly(name.clone())),
+                ManagedBy::Api if seen.is_some_and(|seen| seen != SeenAccessKey::of(&key)) => {
+                    Err(AccessKeyError::Stale(name.clone()))
+                }
                 ManagedBy::Api => Ok(key),
             },
         }

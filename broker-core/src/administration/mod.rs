@@ -21,7 +21,7 @@ use crate::store::Store;
 use crate::trail::Trail;
 use crate::vault::Vault;
 
-pub use access_keys::{AccessKeyError, NewAccessKey};
+pub use access_keys::{AccessKeyError, NewAccessKey, SeenAccessKey};
 pub use apply::ApplyError;
 pub use connectors::{ConnectorChangeError, SeenConnector};
 pub use damaged::DamagedRowError;

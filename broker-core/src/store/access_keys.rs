@@ -57,10 +57,10 @@ impl Store {
         self.write_access_key(SQL, key, Some(seen))
     }
 
-    /// Removes a key that no connector uses.
-    pub fn remove_access_key(id: AccessKeyId) -> Change {
-        const SQL: &str = "DELETE FROM access_keys WHERE id = $1";
-        Change { sql: SQL, values: vec![id.to_string().into()], rows: Rows::One, announces: true }
+    /// Removes a key that no connector uses, unless someone else changed it since `seen`.
+    pub fn remove_access_key(id: AccessKeyId, seen: i64) -> Change {
+        const SQL: &str = "DELETE FROM access_keys WHERE id = $1 AND generation = $2";
+        Change { sql: SQL, values: vec![id.to_string().into(), seen.into()], rows: Rows::One, announces: true }
     }
 
     /// Notes what AWS said of a key. Decides nothing, so it is neither proved nor announced.

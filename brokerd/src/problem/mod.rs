@@ -9,7 +9,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use broker_core::access_key::NotRightful;
-use broker_core::administration::{ConnectorChangeError, ServiceTokenError};
+use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, ServiceTokenError};
 use broker_core::console::ConsoleError;
 use broker_core::id::RequestId;
 use broker_core::lifetime::MIN_SECONDS;
@@ -214,6 +214,44 @@ impl From<AuthenticateError> for Problem {
     }
 }
 
+impl From<AccessKeyError> for Problem {
+    fn from(error: AccessKeyError) -> Self {
+        match error {
+            AccessKeyError::Unknown(_) => Self::new(Code::NotFound, error.to_string()),
+            AccessKeyError::Taken(_)
+            | AccessKeyError::Damaged(_)
+            | AccessKeyError::InUse { .. }
+            | AccessKeyError::OtherOwner { .. }
+            | AccessKeyError::CannotServe { .. } => Self::new(Code::Conflict, error.to_string()),
+            AccessKeyError::ReadOnly(_) => Self::new(Code::ReadOnly, error.to_string()),
+            AccessKeyError::Secret => Self::field("secret_access_key", error.to_string()),
+            AccessKeyError::NotProved(error) => error.into(),
+            AccessKeyError::Stale(_) => Self::new(Code::PreconditionFailed, error.to_string()),
+            AccessKeyError::Seal(_) => Self::hidden(Code::Internal, &error),
+            AccessKeyError::Store(error) => error.into(),
+            AccessKeyError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotProved> for Problem {
+    fn from(error: NotProved) -> Self {
+        match &error {
+            NotProved::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
+            NotProved::Root { .. } => Self::field("access_key_id", error.to_string()),
+            // What the error advises is for those at the command line.
+            NotProved::Unreachable(refusal) => {
+                let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
+                Self { detail: NOT_ASKED.to_owned(), aws: refusal.clone(), ..told }
+            }
+            NotProved::NotSts(_) => {
+                let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
+                Self { detail: NOT_ASKED.to_owned(), ..told }
+            }
+        }
+    }
+}
+
 impl From<ConnectorChangeError> for Problem {
     fn from(error: ConnectorChangeError) -> Self {
         match error {
@@ -306,6 +344,7 @@ pub(crate) fn console_duration(seconds: Option<u32>) -> Result<(), Problem> {
     }
 }
 
+const NOT_ASKED: &str = "AWS did not say whose key this is, and nothing is stored: try again, or store it unproved with ?skip_validation=true";
 const MAX_CONSOLE_SECONDS: u32 = 43_200;
 const RETRY_AFTER: u64 = 5;
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod access_keys;
 mod audit;
 mod connectors;
 mod roles;

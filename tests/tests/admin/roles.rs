@@ -7,6 +7,11 @@ use tests::world::{Answer, Asker, World, soon};
 /// Every route, and the least that somebody must be. None of the things that they name is there.
 const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/admin/audit", "auditor"),
+    ("GET", "/v1/admin/access-keys", "auditor"),
+    ("POST", "/v1/admin/access-keys", "administrator"),
+    ("GET", "/v1/admin/access-keys/none", "auditor"),
+    ("PUT", "/v1/admin/access-keys/none", "administrator"),
+    ("DELETE", "/v1/admin/access-keys/none", "administrator"),
     ("GET", "/v1/admin/connectors", "auditor"),
     ("POST", "/v1/admin/connectors", "administrator"),
     ("PUT", "/v1/admin/connectors/none", "administrator"),

@@ -100,22 +100,22 @@ tests::where_others_reach_in! {
         let name = "main".to_owned().try_into().unwrap();
         let deploy = office.connector("deploy", "main", "user").await;
         office.connector("nightly", "main", "system").await;
-        let error = office.administration.remove_access_key(&name, &by()).await.unwrap_err();
+        let error = office.administration.remove_access_key(&name, None, &by()).await.unwrap_err();
         assert_eq!(error.to_string(), "access key `main` is used by `deploy`, `nightly`: give them another key first");
         assert!(office.key("main").await.is_some());
 
         office.commit(Store::remove_connector(deploy.id, 1)).await;
         // A connector that is out of service holds its key as well.
         house.hands().await.run("UPDATE connectors SET spec = '{}' WHERE name = 'nightly'").await;
-        let error = office.administration.remove_access_key(&name, &by()).await.unwrap_err();
+        let error = office.administration.remove_access_key(&name, None, &by()).await.unwrap_err();
         assert!(error.to_string().contains("a connector that is out of service"), "{error}");
 
         house.hands().await.run("DELETE FROM connectors").await;
-        office.administration.remove_access_key(&name, &by()).await.unwrap();
+        office.administration.remove_access_key(&name, None, &by()).await.unwrap();
         assert!(office.key("main").await.is_none());
         let records = office.records(Action::AccessKeyRemoved).await;
         assert_eq!(records[0]["changes"]["aws_key_id"], json!({ "from": MAIN }));
-        let error = office.administration.remove_access_key(&name, &by()).await.unwrap_err();
+        let error = office.administration.remove_access_key(&name, None, &by()).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::Unknown(_)), "{error:?}");
     }
 
@@ -140,7 +140,7 @@ tests::where_others_reach_in! {
     async fn the_files_keys_are_changed_in_the_file(house: Storehouse) {
         let office = Office::open(&house).await;
         let key = office.file_key("main", details(MAIN), SECRET).await;
-        let error = office.administration.remove_access_key(&key.name, &by()).await.unwrap_err();
+        let error = office.administration.remove_access_key(&key.name, None, &by()).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::ReadOnly(_)), "{error:?}");
         let new = new_key("main", MAIN, SECRET);
         let error = office.administration.replace_access_key(new, None, Proof::Skipped, &by()).await.unwrap_err();

@@ -1,7 +1,8 @@
 //! A key takes another one's place.
 
 use broker_core::access_key::{CannotServe, NotRightful};
-use broker_core::administration::{AccessKeyError, NotProved, Proof};
+use broker_core::administration::{AccessKeyError, NotProved, Proof, SeenAccessKey};
+use broker_core::id::AccessKeyId;
 use broker_core::trail::Action;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -16,7 +17,7 @@ tests::where_others_reach_in! {
         office.connector("deploy", "main", "user").await;
         let before = office.key("main").await.unwrap();
         let new = new_key("main", SECOND, SECRET);
-        office.administration.replace_access_key(new, Some(1), office.required(), &by()).await.unwrap();
+        office.administration.replace_access_key(new, Some(SeenAccessKey::of(&before)), office.required(), &by()).await.unwrap();
 
         let after = office.key("main").await.unwrap();
         assert_eq!((after.id, after.generation), (before.id, 2));
@@ -53,7 +54,7 @@ tests::where_others_reach_in! {
         let error = replace(SECOND, WRONG, None).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::NotProved(NotProved::Refused(_))), "{error:?}");
         // Right, but too late: it has been proved and is not stored.
-        let error = replace(SECOND, SECRET, Some(7)).await.unwrap_err();
+        let error = replace(SECOND, SECRET, Some(SeenAccessKey { id: AccessKeyId::random(), generation: 1 })).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::Stale(_)), "{error:?}");
         let error = replace(OTHER_USER, SECRET, None).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::OtherOwner { .. }), "{error:?}");
@@ -113,10 +114,20 @@ tests::where_others_reach_in! {
             let new = new_key("main", MAIN, SECRET);
             office.administration.replace_access_key(new, seen, Proof::Skipped, &by()).await
         };
-        assert_eq!(replace(Some(1)).await.unwrap().generation, 2);
-        assert!(matches!(replace(Some(1)).await, Err(AccessKeyError::Stale(_))));
-        let (first, second) = tokio::join!(replace(Some(2)), replace(Some(2)));
-        assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
+        let first = Some(SeenAccessKey::of(&office.key("main").await.unwrap()));
+        let second = replace(first).await.unwrap();
+        assert_eq!(second.generation, 2);
+        assert!(matches!(replace(first).await, Err(AccessKeyError::Stale(_))));
+        let remove = async |seen| office.administration.remove_access_key(&second.name, seen, &by()).await;
+        assert!(matches!(remove(first).await, Err(AccessKeyError::Stale(_))));
+        let seen = Some(SeenAccessKey::of(&second));
+        let (one, other) = tokio::join!(replace(seen), replace(seen));
+        assert!(one.is_ok() ^ other.is_ok(), "{one:?} {other:?}");
+        let (replaced, removed) = {
+            let seen = Some(SeenAccessKey::of(&office.key("main").await.unwrap()));
+            tokio::join!(replace(seen), remove(seen))
+        };
+        assert!(replaced.is_ok() ^ removed.is_ok(), "{replaced:?} {removed:?}");
         let unknown = new_key("nobody", MAIN, SECRET);
         let error = office.administration.replace_access_key(unknown, None, Proof::Skipped, &by()).await.unwrap_err();
         assert!(matches!(error, AccessKeyError::Unknown(_)), "{error:?}");

@@ -98,7 +98,7 @@ on_every_engine! {
         let desk = Desk::with_a_key(&house).await;
         let key = desk.store.access_keys().await.unwrap().remove(0);
         let deploy = desk.connector("deploy").await;
-        let refused = desk.commit(vec![Store::remove_access_key(key.id)]).await;
+        let refused = desk.commit(vec![Store::remove_access_key(key.id, key.generation)]).await;
         assert!(matches!(refused, Err(StoreError::InUse)), "{refused:?}");
         let mut renamed = key.clone();
         (renamed.name, renamed.generation) = ("renamed".to_owned().try_into().unwrap(), 2);
@@ -106,9 +106,9 @@ on_every_engine! {
         assert!(matches!(refused, Err(StoreError::InUse)), "{refused:?}");
         assert_eq!(desk.access_keys().await, ["main"]);
 
-        desk.commit(vec![Store::remove_connector(deploy.id, 1), Store::remove_access_key(key.id)]).await.unwrap();
+        desk.commit(vec![Store::remove_connector(deploy.id, 1), Store::remove_access_key(key.id, key.generation)]).await.unwrap();
         assert!(desk.access_keys().await.is_empty() && desk.connectors().await.is_empty());
-        let refused = desk.commit(vec![Store::remove_access_key(key.id)]).await;
+        let refused = desk.commit(vec![Store::remove_access_key(key.id, key.generation)]).await;
         assert!(matches!(refused, Err(StoreError::Stale)), "it is gone already: {refused:?}");
     }
 
@@ -171,10 +171,10 @@ on_every_engine! {
         key.generation = 2;
         desk.commit(vec![desk.store.replace_access_key(&key, 1).unwrap()]).await.unwrap();
         assert!(moved(&desk).await, "a key was replaced");
-        desk.commit(vec![Store::remove_access_key(key.id)]).await.unwrap();
+        desk.commit(vec![Store::remove_access_key(key.id, key.generation)]).await.unwrap();
         assert!(moved(&desk).await, "a key was removed");
 
-        desk.commit(vec![Store::remove_access_key(key.id)]).await.unwrap_err();
+        desk.commit(vec![Store::remove_access_key(key.id, key.generation)]).await.unwrap_err();
         assert!(!moved(&desk).await, "a refused change");
         desk.store.note_key_health(key.id, &KeyHealth::default()).await.unwrap();
         assert!(!moved(&desk).await, "what AWS said of a key");

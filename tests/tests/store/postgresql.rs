@@ -64,7 +64,9 @@ async fn whole_life(house: &Storehouse) {
     desk.commit(vec![desk.store.replace_connector(&deploy, 1).unwrap()]).await.unwrap();
     inventory.refresh().await.unwrap();
     assert_eq!(inventory.snapshot().connectors().count(), 1);
-    desk.commit(vec![Store::remove_connector(deploy.id, 2), Store::remove_access_key(key.id)]).await.unwrap();
+    desk.commit(vec![Store::remove_connector(deploy.id, 2), Store::remove_access_key(key.id, key.generation)])
+        .await
+        .unwrap();
     let (token, hash) = service_tokens::token(&desk.store, "ci");
     desk.commit(vec![desk.store.add_service_token(&token, &hash).unwrap()]).await.unwrap();
     // Somebody signs in at the second attempt, vends, and goes.

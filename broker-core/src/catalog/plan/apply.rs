@@ -67,7 +67,7 @@ impl Plan {
         for connector in &connectors.added {
             changes.push(store.add_connector(connector)?);
         }
-        changes.extend(keys.removed.iter().map(|key| Store::remove_access_key(key.id)));
+        changes.extend(keys.removed.iter().map(|key| Store::remove_access_key(key.id, key.generation)));
         Ok(changes)
     }
 

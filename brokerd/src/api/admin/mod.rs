@@ -1,5 +1,6 @@
 //! `/v1/admin`: what administrators, operators and auditors do, each behind the permission that it wants.
 
+mod access_keys;
 mod audit;
 mod connectors;
 mod etag;
@@ -17,6 +18,11 @@ use crate::app::App;
 /// All of it; `access` says which credentials each takes.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
+        .route("/v1/admin/access-keys", get(access_keys::list).post(access_keys::add))
+        .route(
+            "/v1/admin/access-keys/{name}",
+            get(access_keys::show).put(access_keys::replace).delete(access_keys::remove),
+        )
         .route("/v1/admin/audit", get(audit::list))
         .route("/v1/admin/connectors", get(connectors::list).post(connectors::add))
         .route("/v1/admin/connectors/{name}", get(connectors::show).put(connectors::replace).delete(connectors::remove))

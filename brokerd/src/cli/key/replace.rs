@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use broker_core::access_key::{KeyDetails, KeySource};
-use broker_core::administration::{AccessKeyError, NewAccessKey};
+use broker_core::administration::{AccessKeyError, NewAccessKey, SeenAccessKey};
 use broker_core::name::AccessKeyName;
 use broker_core::partition::Region;
 use broker_core::store::Table;
@@ -42,6 +42,7 @@ impl Replace {
             return Err(AccessKeyError::Damaged(self.name).into());
         }
         let stored = stored.with_context(|| format!("no access key is called `{}`", self.name))?;
+        let seen = SeenAccessKey::of(&stored);
         let details = KeyDetails {
             source: aws_key_id.map_or(stored.details.source, KeySource::Stored),
             region: self.region.unwrap_or(stored.details.region),
@@ -53,7 +54,7 @@ impl Replace {
         let secret = terminal::secret("Secret access key: ")?;
         let sts = opened.sts()?;
         let new = NewAccessKey { name: self.name, details, secret };
-        let (seen, by) = (Some(stored.generation), operator::may());
+        let (seen, by) = (Some(seen), operator::may());
         let key = opened.administration.replace_access_key(new, seen, proof(&sts, self.skip_validation), &by).await?;
         say_owner(&key);
         say(&format!("access key `{}` is replaced; its connectors use the new one within a second", key.name));

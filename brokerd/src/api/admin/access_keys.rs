@@ -1,0 +1,148 @@
+//! `/v1/admin/access-keys`: the stored long-term keys, each proved by AWS when it comes in. No answer has a secret.
+
+mod wire;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use broker_api::List;
+use broker_api::admin::{ListedAccessKey, NewAccessKey, ReplacedAccessKey};
+use broker_core::access_key::AccessKey;
+use broker_core::administration::{Proof, SeenAccessKey};
+use broker_core::name::AccessKeyName;
+use broker_core::permission::{Administrator, Auditor};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::etag::{ETag, IfMatch};
+use super::page::Paging;
+use super::query::{NoParams, Params};
+use crate::app::App;
+use crate::body::SecretBody;
+use crate::caller::Permitted;
+use crate::problem::{Code, Problem};
+
+/// The key that a path names. What cannot be a name is not there.
+#[derive(Debug)]
+pub(crate) struct Named(AccessKeyName);
+
+/// `?skip_validation=true`: the key comes in unproved, and the daemon asks AWS as soon as it can.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Validation {
+    skip_validation: bool,
+}
+
+/// `GET /v1/admin/access-keys`: also those that are out of service.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Auditor>,
+    Params(paging): Params<Paging>,
+) -> Result<Json<List<ListedAccessKey>>, Problem> {
+    app.inventory.refresh().await?;
+    let (snapshot, found) = (app.inventory.snapshot(), app.administration.access_keys(&permission).await?);
+    let uses = wire::Uses::of(&snapshot);
+    let good = found.good.iter().map(|key| (key.name.to_string(), wire::listed(key, &uses)));
+    let damaged = found.damaged.iter().map(|row| (wire::place(row), wire::damaged(row)));
+    let page = paging.page(good.chain(damaged).collect(), |(place, _)| place.clone());
+    Ok(Json(List { items: page.items.into_iter().map(|(_, shown)| shown).collect(), next: page.next }))
+}
+
+/// `GET /v1/admin/access-keys/{name}`: also of one that is out of service, which has no tag: nobody can have seen its version.
+pub(crate) async fn show(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Auditor>,
+    Named(name): Named,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Response, Problem> {
+    app.inventory.refresh().await?;
+    if let Some(key) = app.inventory.snapshot().access_key(&name) {
+        return Ok(answer(&app, StatusCode::OK, key));
+    }
+    let damaged = app.administration.access_keys(&permission).await?.damaged;
+    let row = damaged.iter().find(|row| row.is_called(name.as_str())).ok_or_else(no_such_key)?;
+    Ok(Json(wire::damaged(row)).into_response())
+}
+
+/// `POST /v1/admin/access-keys`
+pub(crate) async fn add(
+    State(app): State<App>,
+    Permitted { permission, deadline }: Permitted<Administrator>,
+    Params(validation): Params<Validation>,
+    SecretBody(asked): SecretBody<NewAccessKey>,
+) -> Result<Response, Problem> {
+    let new = wire::new(asked)?;
+    let key = app.administration.add_access_key(new, validation.proof(&app, deadline), &permission).await?;
+    app.inventory.refresh().await?;
+    Ok(answer(&app, StatusCode::CREATED, &key))
+}
+
+/// `PUT /v1/admin/access-keys/{name}`
+pub(crate) async fn replace(
+    State(app): State<App>,
+    Permitted { permission, deadline }: Permitted<Administrator>,
+    Named(name): Named,
+    Params(validation): Params<Validation>,
+    if_match: IfMatch,
+    SecretBody(asked): SecretBody<ReplacedAccessKey>,
+) -> Result<Response, Problem> {
+    let seen = seen(&app, &name, &if_match).await?;
+    let new = wire::replaced(name, asked)?;
+    let proof = validation.proof(&app, deadline);
+    let key = app.administration.replace_access_key(new, seen, proof, &permission).await?;
+    app.inventory.refresh().await?;
+    Ok(answer(&app, StatusCode::OK, &key))
+}
+
+/// `DELETE /v1/admin/access-keys/{name}`: of one that no connector uses. AWS still knows it.
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Permitted { permission, .. }: Permitted<Administrator>,
+    Named(name): Named,
+    Params(NoParams {}): Params<NoParams>,
+    if_match: IfMatch,
+) -> Result<StatusCode, Problem> {
+    let seen = seen(&app, &name, &if_match).await?;
+    app.administration.remove_access_key(&name, seen, &permission).await?;
+    app.inventory.refresh().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Validation {
+    fn proof<'a>(&self, app: &'a App, deadline: Instant) -> Proof<'a> {
+        if self.skip_validation { Proof::Skipped } else { Proof::Required(app.sts.as_ref(), deadline) }
+    }
+}
+
+impl FromRequestParts<App> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(name) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| no_such_key())?;
+        name.try_into().map(Self).map_err(|_| no_such_key())
+    }
+}
+
+/// What must still be there. Nothing is held against a key that is not in service: the change itself says why it cannot be made.
+async fn seen(app: &App, name: &AccessKeyName, if_match: &IfMatch) -> Result<Option<SeenAccessKey>, Problem> {
+    app.inventory.refresh().await?;
+    match app.inventory.snapshot().access_key(name) {
+        Some(key) => if_match.seen(&tag_of(key), || SeenAccessKey::of(key)),
+        None => Ok(None),
+    }
+}
+
+fn answer(app: &App, status: StatusCode, key: &AccessKey) -> Response {
+    let shown = wire::shown(key, &wire::Uses::of(&app.inventory.snapshot()));
+    tag_of(key).on(status, Json(shown))
+}
+
+fn tag_of(key: &AccessKey) -> ETag {
+    ETag::of(key.id, key.generation)
+}
+
+fn no_such_key() -> Problem {
+    Problem::new(Code::NotFound, "no such access key")
+}
