@@ -90,6 +90,8 @@ fn parse_secretly<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let message = error.to_string();
         let own = ["missing field `", "duplicate field `"].iter().any(|start| message.starts_with(start));
         let place = format!("line {} column {}", error.line(), error.column());
+        // A field that is unknown may be the secret as well.
+        let path = path.filter(|_| !message.starts_with("unknown field `"));
         match (named(&message).filter(|_| own), path) {
             (Some(field), _) => Problem::field(field, format!("a field is missing, or there twice, at {place}")),
             (None, Some(path)) => Problem::field(&path, format!("this is not what the field takes, at {place}")),
@@ -163,9 +165,10 @@ mod tests {
             ("secret_access_key", json!([secret])),
             (secret, json!("x")),
         ] {
+            let is_unknown = field == secret || value.get(secret).is_some();
             let mut body = whole.clone();
             body[field] = value;
-            bodies.push((body, (field != secret).then_some(field)));
+            bodies.push((body, (!is_unknown).then_some(field)));
         }
         for (body, field) in bodies {
             let refusal = refusal(&body.to_string());

@@ -84,11 +84,14 @@ async fn a_key_comes_is_used_changes_and_goes() {
     let actions: Vec<&str> = records.iter().map(|it| it["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["access_key_added", "access_key_changed", "access_key_removed", "access_key_added"]);
     assert!(records.iter().all(|it| it["actor"] == "person:corp/root" && it["outcome"] == "success"));
-    let (added, changes) = (&records[0]["changes"], &records[1]["changes"]);
-    assert_eq!((&added["access_key"], &added["aws_key_id"]), (&json!("spare"), &json!({ "to": SECOND })));
-    assert_eq!(changes["aws_key_id"], json!({ "from": SECOND, "to": THIRD }));
-    assert_eq!((&added["secret_access_key"], &changes["secret_access_key"]), (&json!("changed"), &json!("changed")));
-    assert_eq!(changes["serves.connectors"], json!({ "to": ["fresh"] }));
+    let (coming, difference) = (&records[0]["changes"], &records[1]["changes"]);
+    assert_eq!((&coming["access_key"], &added["aws_key_id"]), (&json!("spare"), &json!({ "to": SECOND })));
+    assert_eq!(difference["aws_key_id"], json!({ "from": SECOND, "to": THIRD }));
+    assert_eq!(
+        (&coming["secret_access_key"], &difference["secret_access_key"]),
+        (&json!("changed"), &json!("changed"))
+    );
+    assert_eq!(difference["serves.connectors"], json!({ "to": ["fresh"] }));
     assert_eq!(records[2]["changes"]["aws_key_id"], json!({ "from": THIRD }));
     for secret in [SECOND_SECRET, THIRD_SECRET] {
         assert!(!world.brokerd.log().contains(secret) && !format!("{records:?}").contains(secret));
