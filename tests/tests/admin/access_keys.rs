@@ -85,7 +85,7 @@ async fn a_key_comes_is_used_changes_and_goes() {
     assert_eq!(actions, ["access_key_added", "access_key_changed", "access_key_removed", "access_key_added"]);
     assert!(records.iter().all(|it| it["actor"] == "person:corp/root" && it["outcome"] == "success"));
     let (coming, difference) = (&records[0]["changes"], &records[1]["changes"]);
-    assert_eq!((&coming["access_key"], &added["aws_key_id"]), (&json!("spare"), &json!({ "to": SECOND })));
+    assert_eq!((&coming["access_key"], &coming["aws_key_id"]), (&json!("spare"), &json!({ "to": SECOND })));
     assert_eq!(difference["aws_key_id"], json!({ "from": SECOND, "to": THIRD }));
     assert_eq!(
         (&coming["secret_access_key"], &difference["secret_access_key"]),
