@@ -61,7 +61,9 @@ pub enum ListedAccessKey {
 pub struct AccessKey {
     pub name: String,
     pub managed_by: ManagedBy,
-    pub access_key_id: String,
+    /// None where it is who the host itself is in AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
     pub region: String,
     /// `aws`, `aws-us-gov` or `aws-cn`.
     pub partition: String,

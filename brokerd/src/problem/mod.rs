@@ -223,7 +223,7 @@ impl From<AccessKeyError> for Problem {
             | AccessKeyError::InUse { .. }
             | AccessKeyError::OtherOwner { .. }
             | AccessKeyError::CannotServe { .. } => Self::new(Code::Conflict, error.to_string()),
-            AccessKeyError::ReadOnly(_) => Self::new(Code::ReadOnly, error.to_string()),
+            AccessKeyError::ReadOnly(_) | AccessKeyError::Ambient(_) => Self::new(Code::ReadOnly, error.to_string()),
             AccessKeyError::Secret => Self::field("secret_access_key", error.to_string()),
             AccessKeyError::NotProved(error) => error.into(),
             AccessKeyError::Stale(_) => Self::new(Code::PreconditionFailed, error.to_string()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use broker_api::admin::{self, AccessKeyState, DamagedAccessKey, DamagedState, ListedAccessKey, RefusedAccessKey};
-use broker_core::access_key::{AccessKey, KeyDetails, Serves};
+use broker_core::access_key::{AccessKey, KeyDetails, KeySource, Serves};
 use broker_core::administration::NewAccessKey;
 use broker_core::arn::RoleArn;
 use broker_core::connector::ManagedBy;
@@ -49,9 +49,10 @@ fn wanted(
 ) -> Result<NewAccessKey, Problem> {
     let region: Region = region.try_into().map_err(|_| Problem::field("region", NO_REGION))?;
     let aws_key_id = access_key_id.try_into().map_err(|error| Problem::field("access_key_id", format!("{error}")))?;
+    let source = KeySource::Stored(aws_key_id);
     let serves = restrictions(serves, &region)?;
     // Where STS is, when it is not where the region says, stands in files only.
-    let details = KeyDetails { aws_key_id, region, endpoint_url: None, serves, owner: None, expected_owner: None };
+    let details = KeyDetails { source, region, endpoint_url: None, serves, owner: None, expected_owner: None };
     Ok(NewAccessKey { name, details, secret })
 }
 
@@ -92,7 +93,10 @@ pub(super) fn shown(key: &AccessKey, uses: &Uses) -> admin::AccessKey {
             ManagedBy::File => admin::ManagedBy::File,
             ManagedBy::Api => admin::ManagedBy::Api,
         },
-        access_key_id: details.aws_key_id.to_string(),
+        access_key_id: match &details.source {
+            KeySource::Stored(id) => Some(id.to_string()),
+            KeySource::Ambient => None,
+        },
         region: details.region.to_string(),
         partition: key.partition().to_string(),
         serves: shown_restrictions(&details.serves),
