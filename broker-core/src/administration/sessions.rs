@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::{Administration, NotProved};
-use crate::access_key::{AccessKey, KeySource};
+use crate::access_key::{AccessKey, KeySource, NotRightful};
 use crate::arn::{AccountId, RoleArn};
 use crate::connector::Connector;
 use crate::iam::{Iam, IamError, Told};
@@ -64,6 +64,8 @@ pub enum RevokeError {
     UnknownConnector(ConnectorName),
     #[error("no access key is called `{0}`")]
     UnknownKey(AccessKeyName),
+    #[error(transparent)]
+    NotRightful(#[from] NotRightful),
     #[error("no connector assumes {}, so nobody can tell which access key is to sign: name one with --access-key", .0.as_str())]
     WhichKey(RoleArn),
     /// The sessions are an IAM user's own, or are cut from that user's rights.
@@ -242,6 +244,7 @@ impl Administration {
         if stored.details.source == KeySource::Ambient {
             return Err(RevokeError::Iam(IamError::Ambient));
         }
+        stored.is_rightful()?;
         Ok(OpenKey::open(&stored, &self.vault)?)
     }
 
