@@ -56,11 +56,13 @@ impl Answer {
     }
 }
 
-/// The text of the element that this path leads to, from below the root.
+/// The text of the element that this path leads to, from below the root; nothing where the document is cut off.
 pub(super) fn find(document: &str, path: &[&str]) -> Option<String> {
-    let mut document = Document::new(document);
+    let text = document.trim_end();
+    let mut document = Document::new(text);
     let mut root = document.root_element().ok()?;
-    below(&mut root, path)
+    let end = format!("</{}>", root.start_el().local());
+    if text.ends_with(&end) { below(&mut root, path) } else { None }
 }
 
 fn below(decoder: &mut ScopedDecoder<'_, '_>, path: &[&str]) -> Option<String> {
