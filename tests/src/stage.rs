@@ -1,6 +1,6 @@
 //! What stories with brokerd as a process happen on: AWS played behind it, people and connectors, and its front door.
 //!
-//! Of AWS there is account 111111111111 with the user `broker` (two keys), the user `second`, the role `deploy` and the bucket
+//! Of AWS there is account 111111111111 with the user `broker` (two keys), the user `second` (two keys as well), the role `deploy` and the bucket
 //! `reports`; of people `ada` (group `corp/release`), `bob` (in none) and `root` (an administrator). Every secret is random.
 
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ pub struct Stage {
     pub spare: AccessKey,
     /// A key of somebody else.
     pub second: AccessKey,
+    /// The other key of that somebody.
+    pub third: AccessKey,
     people: [(&'static str, String, &'static [&'static str]); 3],
     more_keys: String,
     more_tables: String,
@@ -50,11 +52,12 @@ pub struct Answer {
 
 impl Stage {
     pub async fn set() -> Self {
-        let [main, spare, second] = [(); 3].map(|()| AccessKey::random());
-        let sim = Sim::start(world(&main, &spare, &second), SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let [main, spare, second, third] = [(); 4].map(|()| AccessKey::random());
+        let sim =
+            Sim::start(world([&main, &spare, &second, &third]), SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let person = |name, groups| (name, format!("{name}'s \"pässwörd\"+&=% {}", Uuid::new_v4()), groups);
         let people = [person("ada", &["release"][..]), person("bob", &[][..]), person("root", &["admins"][..])];
-        Self { sim, main, spare, second, people, more_keys: String::new(), more_tables: String::new() }
+        Self { sim, main, spare, second, third, people, more_keys: String::new(), more_tables: String::new() }
     }
 
     /// Adds top-level keys, and tables, to the configuration of every installation that follows.
@@ -204,7 +207,7 @@ impl Answer {
     }
 }
 
-fn world(main: &AccessKey, spare: &AccessKey, second: &AccessKey) -> World {
+fn world([main, spare, second, third]: [&AccessKey; 4]) -> World {
     let all = allow("*", "*");
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": { "AWS": ACCOUNT }, "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
@@ -212,7 +215,7 @@ fn world(main: &AccessKey, spare: &AccessKey, second: &AccessKey) -> World {
     let broker = User::new(ACCOUNT, "broker").inline_policy("all", &all).key(main.clone()).key(spare.clone());
     World::new()
         .user(broker)
-        .user(User::new(ACCOUNT, "second").inline_policy("all", &all).key(second.clone()))
+        .user(User::new(ACCOUNT, "second").inline_policy("all", &all).key(second.clone()).key(third.clone()))
         .role(
             Role::new(ACCOUNT, "deploy", trust)
                 .inline_policy("reading", allow("s3:GetObject", "arn:aws:s3:::reports/*")),

@@ -194,9 +194,9 @@ fn a_connector_is_not_written_without_the_trail() {
 #[test]
 fn a_long_term_secret_is_not_read_outside_the_signing_room() {
     refused(
-        "pub fn read(key: &OpenKey) { let _ = &key.secret; }",
+        "pub fn read(key: &OpenKey) { let _ = &key.signs; }",
         "E0616",
-        "field `secret` of struct `OpenKey` is private",
+        "field `signs` of struct `OpenKey` is private",
     );
 }
 

@@ -67,8 +67,8 @@ impl Desk<'_> {
     }
 
     async fn keys_and_connectors(&self) {
-        let (spare, second) = (&self.stage.spare, &self.stage.second);
-        let add = ["key", "add", "spare", "--access-key-id", self.stage.spare.id(), "--region", "eu-central-1"];
+        let (spare, other) = (&self.stage.second, &self.stage.third);
+        let add = ["key", "add", "spare", "--access-key-id", spare.id(), "--region", "eu-central-1"];
         run(self.broker, &add, spare.secret());
         assert_eq!(self.keys(), ["main", "spare"]);
 
@@ -80,12 +80,12 @@ impl Desk<'_> {
         within_a_second(ended, "a connector is added", async || self.door.shows(self.ada, "by-spare").await).await;
         assert_eq!(self.signed_by().await.as_deref(), Some(spare.id()));
 
-        // Another key in its place, of the same account's other user: AWS is not asked whose it is.
-        let replace = ["key", "replace", "spare", "--access-key-id", second.id(), "--skip-validation"];
-        let replaced = self.broker.run(&replace, second.secret());
+        // Another key in its place, of the same user: AWS is asked whose it is.
+        let replace = ["key", "replace", "spare", "--access-key-id", other.id()];
+        let replaced = self.broker.run(&replace, other.secret());
         let ended = Instant::now();
         replaced.succeeded();
-        within_a_second(ended, "a key is replaced", async || self.signed_by().await.as_deref() == Some(second.id()))
+        within_a_second(ended, "a key is replaced", async || self.signed_by().await.as_deref() == Some(other.id()))
             .await;
 
         let in_use = self.broker.run(&["key", "remove", "spare", "--yes"], "").failed();
@@ -126,7 +126,7 @@ impl Desk<'_> {
         let answer = self.door.vend(self.ada, "by-spare").await;
         let made = (answer.status == 200).then(|| answer.text("arn"));
         let calls = self.stage.sim.calls();
-        let others = [self.stage.spare.id(), self.stage.second.id()];
+        let others = [self.stage.second.id(), self.stage.third.id()];
         let mut calls =
             calls.iter().rev().filter(|call| call.action == "AssumeRole").filter_map(|call| call.access_key_id.clone());
         made.and_then(|_| calls.find(|id| others.contains(&id.as_str())))

@@ -11,10 +11,15 @@ use tests::world::World;
 
 use crate::store::{bounded, put_on_postgres};
 
+/// What is said at the end, without what was logged before it.
+pub(crate) fn refusal_of(said: &str) -> String {
+    said.rfind("error: ").map_or(said, |at| &said[at..]).to_owned()
+}
+
 /// What `brokerd` says whose store cannot be opened: the daemon and subcommands all the same, on one line.
 fn said(installation: &Installation) -> String {
     let said = [&["serve"][..], &["key", "list"], &["audit", "verify"]].map(|arguments| {
-        let said = bounded(installation, arguments).failed();
+        let said = refusal_of(&bounded(installation, arguments).failed());
         // A daemon holds a lock of its own.
         said.replace("cannot open the store: ", "").replace("daemon-lock", "LOCK").replace("migration-lock", "LOCK")
     });

@@ -8,6 +8,7 @@ use tests::brokerd::Installation;
 use tests::postgres::{self, psql};
 use tests::world::World;
 
+use crate::opening::refusal_of;
 use crate::store::{bounded, put_on_postgres};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +57,7 @@ async fn used(world: World) -> Installation {
 
 /// What a daemon says that does not start.
 fn refusal(installation: &Installation) -> String {
-    bounded(installation, &["serve"]).failed()
+    refusal_of(&bounded(installation, &["serve"]).failed())
 }
 
 fn whoever_only_reads_goes_on(installation: &Installation) {
