@@ -1,0 +1,39 @@
+//! Who somebody is cannot be told, or is not believed, as clients meet it.
+
+use broker_core::sign_in::{AuthenticateError, SignInError};
+
+use super::{Code, Problem};
+
+impl Problem {
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(Code::Unauthenticated, "sign in first: the request has no token that is good")
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::InvalidCredentials => Self::new(Code::InvalidCredentials, error.to_string()),
+            SignInError::PasswordExpired => Self::new(Code::PasswordExpired, error.to_string()),
+            SignInError::TooManyAttempts { retry_after_seconds } => {
+                let detail = format!("too many attempts; wait {retry_after_seconds} seconds");
+                Self::new(Code::TooManyAttempts, detail).retry(retry_after_seconds)
+            }
+            SignInError::Directory(error) => Self::hidden(Code::DirectoryUnavailable, &error),
+            SignInError::Store(error) => error.into(),
+            SignInError::Seal(_) => Self::hidden(Code::Internal, &error),
+            SignInError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuthenticateError> for Problem {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Unauthenticated => Self::unauthenticated(),
+            AuthenticateError::AccountDisabled => Self::new(Code::AccountDisabled, error.to_string()),
+            AuthenticateError::Directory(error) => Self::hidden(Code::DirectoryUnavailable, &error),
+            AuthenticateError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What goes wrong on the way to credentials, as clients meet it.
+
+use broker_core::access_key::NotRightful;
+use broker_core::console::ConsoleError;
+use broker_core::lifetime::MIN_SECONDS;
+use broker_core::policy::PolicyError;
+use broker_core::reason::ReasonError;
+use broker_core::sts::StsError;
+use broker_core::vend::{RenderError, VendError};
+
+use super::{Code, Problem, RETRY_AFTER};
+
+impl From<VendError> for Problem {
+    fn from(error: VendError) -> Self {
+        match error {
+            // One answer for both: who may not use a connector need not learn that it exists.
+            VendError::NoSuchConnector | VendError::NotEntitled(_) => no_such_connector(),
+            VendError::Caller(error) => error.into(),
+            VendError::Request(error) => error.into(),
+            VendError::Destination(error) => Self::new(Code::DestinationNotAllowed, error.to_string()),
+            VendError::ConsoleNotSupported => Self::new(Code::ConsoleNotSupported, error.to_string()),
+            VendError::Aws(error) => error.into(),
+            VendError::Console(error) => error.into(),
+            VendError::Unsettled => Self::new(Code::Overloaded, error.to_string()).retry(1),
+            VendError::NotRightful(NotRightful::Unproved { .. }) => {
+                Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER)
+            }
+            VendError::NoAccessKey
+            | VendError::CannotServe(_)
+            | VendError::NotRightful(NotRightful::OtherOwner { .. })
+            | VendError::Seal(_) => Self::hidden(Code::Internal, &error),
+            VendError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<RenderError> for Problem {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::ReasonRequired => Self::field("reason", error.to_string()),
+            RenderError::DurationOutOfRange { minimum, maximum } => Self::duration(minimum, maximum),
+            RenderError::Policy(error) => error.into(),
+            RenderError::PolicyOfSessionToken => Self::new(Code::InvalidPolicy, error.to_string()),
+            RenderError::SessionName(_) | RenderError::Tag(_) => Self::new(Code::Forbidden, error.to_string()),
+        }
+    }
+}
+
+impl From<ReasonError> for Problem {
+    fn from(error: ReasonError) -> Self {
+        Self::field("reason", error.to_string())
+    }
+}
+
+impl From<PolicyError> for Problem {
+    fn from(error: PolicyError) -> Self {
+        Self { place: Some((error.line, error.column)), ..Self::new(Code::InvalidPolicy, error.to_string()) }
+    }
+}
+
+impl From<StsError> for Problem {
+    fn from(error: StsError) -> Self {
+        match &error {
+            StsError::PolicyRefused(refusal) => Self::aws(Code::InvalidPolicy, refusal),
+            StsError::KeyRefused(refusal) | StsError::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
+            StsError::Unavailable(Some(refusal)) => Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER),
+            StsError::Unavailable(None) => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
+            StsError::Unusable(_) => {
+                let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
+                Self { detail: error.to_string(), ..told }
+            }
+        }
+    }
+}
+
+impl From<ConsoleError> for Problem {
+    fn from(error: ConsoleError) -> Self {
+        match error {
+            ConsoleError::Refused(_) => Self::new(Code::AwsRefused, error.to_string()),
+            ConsoleError::Unavailable => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
+            ConsoleError::Unusable => Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER),
+        }
+    }
+}
+
+pub(crate) fn no_such_connector() -> Problem {
+    Problem::new(Code::NotFound, "no such connector")
+}
+
+/// The limits of a console session, which AWS names.
+pub(crate) fn console_duration(seconds: Option<u32>) -> Result<(), Problem> {
+    match seconds {
+        Some(seconds) if !(MIN_SECONDS..=MAX_CONSOLE_SECONDS).contains(&seconds) => {
+            Err(Problem::duration(MIN_SECONDS, MAX_CONSOLE_SECONDS))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+const MAX_CONSOLE_SECONDS: u32 = 43_200;
