@@ -3,6 +3,7 @@
 mod access_keys;
 mod audit;
 mod connectors;
+mod directories;
 mod service_tokens;
 mod sessions;
 
@@ -13,6 +14,8 @@ pub use access_keys::{
 pub use audit::AuditRecord;
 pub use connectors::{
     AdminConnector, AssumeRole, Console, FederatedUser, ManagedBy, Principal, Reuse, ReuseShare, SessionToken, Tag,
+    Tried, TryRequest,
 };
+pub use directories::{DirectoryTest, DirectoryTestRequest, Found, Grant, PasswordOutcome, PasswordTest};
 pub use service_tokens::{CreatedServiceToken, NewServiceToken, ServiceToken};
 pub use sessions::SignedInSession;

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::caller::{Caller, PersonCaller, ServiceCaller};
+use crate::caller::{AdminRole, Caller, Person, ServiceCaller};
 use crate::connector::{Audience, Connector};
 use crate::name::Group;
+use crate::permission::Administrator;
 
-/// Holding one is the permission: only [`Entitlement::prove`] makes one, and asking AWS wants one.
+/// Holding one is the permission: only this room makes one, and asking AWS wants one.
 #[derive(Clone, Debug)]
 pub struct Entitlement {
     caller: Caller,
@@ -24,6 +25,8 @@ pub enum Grant {
     Administrator,
     /// The service token names the connector.
     ServiceToken,
+    /// An administrator tries the connector out, whomever it is for; what AWS gives is given to nobody.
+    Trial,
 }
 
 /// What the installation allows beyond the connectors' own groups.
@@ -43,18 +46,32 @@ pub enum NotEntitled {
     NotNamed,
     #[error("a service token cannot use a connector of scope user")]
     UserScope,
+    #[error("only administrators try connectors out")]
+    NotAdministrator,
 }
 
 impl Entitlement {
-    /// The one way to get one.
+    /// The one way to get one for credentials that somebody is given.
     pub fn prove(caller: &Caller, connector: &Arc<Connector>, rules: Rules) -> Result<Self, NotEntitled> {
         let grant = match (caller, connector.spec.audience()) {
-            (Caller::Person(person), Audience::People(groups)) => of_person(person, groups, rules)?,
+            (Caller::Person(caller), Audience::People(groups)) => {
+                of_person(&caller.person, caller.role, groups, rules)?
+            }
             (Caller::Person(_), Audience::System) => return Err(NotEntitled::SystemScope),
             (Caller::Service(service), Audience::System) => of_service(service, connector)?,
             (Caller::Service(_), Audience::People(_)) => return Err(NotEntitled::UserScope),
         };
         Ok(Self { caller: caller.clone(), connector: Arc::clone(connector), grant })
+    }
+
+    /// For an administrator's test alone, of any connector that is in service: whoever holds this gives nobody what AWS gave.
+    pub(crate) fn trial(_: &Administrator, caller: &Caller, connector: &Arc<Connector>) -> Result<Self, NotEntitled> {
+        match caller {
+            Caller::Person(person) if person.is_administrator() => {
+                Ok(Self { caller: caller.clone(), connector: Arc::clone(connector), grant: Grant::Trial })
+            }
+            Caller::Person(_) | Caller::Service(_) => Err(NotEntitled::NotAdministrator),
+        }
     }
 
     pub fn caller(&self) -> &Caller {
@@ -70,13 +87,27 @@ impl Entitlement {
     }
 }
 
-fn of_person(caller: &PersonCaller, granted: &BTreeSet<Group>, rules: Rules) -> Result<Grant, NotEntitled> {
-    let shared: BTreeSet<Group> = caller.person.groups.intersection(granted).cloned().collect();
+/// On what a permission of this person would rest, if they were signed in; for those who look, and good for nothing else.
+pub fn grant_of(person: &Person, role: Option<AdminRole>, connector: &Connector, rules: Rules) -> Option<Grant> {
+    match connector.spec.audience() {
+        Audience::People(groups) => of_person(person, role, groups, rules).ok(),
+        Audience::System => None,
+    }
+}
+
+fn of_person(
+    person: &Person,
+    role: Option<AdminRole>,
+    granted: &BTreeSet<Group>,
+    rules: Rules,
+) -> Result<Grant, NotEntitled> {
+    let shared: BTreeSet<Group> = person.groups.intersection(granted).cloned().collect();
     if !shared.is_empty() {
         return Ok(Grant::Groups(shared));
     }
     // No groups at all means administrators only, whatever the rule says.
-    if caller.is_administrator() && (rules.administrators_use_every_connector || granted.is_empty()) {
+    let is_administrator = role == Some(AdminRole::Administrator);
+    if is_administrator && (rules.administrators_use_every_connector || granted.is_empty()) {
         return Ok(Grant::Administrator);
     }
     Err(NotEntitled::NoGroup)
@@ -92,7 +123,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::caller::{AdminRole, Person, Subject};
+    use crate::caller::{PersonCaller, Subject};
     use crate::connector::ManagedBy;
     use crate::id::{ConnectorId, ServiceTokenId, SessionId};
 

@@ -64,6 +64,8 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("PUT", "/v1/admin/connectors/{name}", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/connectors/{name}", people(Cookie::OwnPage)),
     ("DELETE", "/v1/admin/connectors/{name}", people(Cookie::OwnPageWithToken)),
+    ("POST", "/v1/admin/connectors/{name}/try", people(Cookie::OwnPageWithToken)),
+    ("POST", "/v1/admin/directories/{name}/test", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/service-tokens", people(Cookie::OwnPage)),
     ("POST", "/v1/admin/service-tokens", people(Cookie::OwnPageWithToken)),
     ("DELETE", "/v1/admin/service-tokens/{id}", people(Cookie::OwnPageWithToken)),

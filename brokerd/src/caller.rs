@@ -38,6 +38,7 @@ pub(crate) struct AskingPerson {
 pub(crate) struct Permitted<P> {
     pub(crate) permission: P,
     pub(crate) deadline: Instant,
+    pub(crate) asker: Asker,
 }
 
 impl Asker {
@@ -104,17 +105,18 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Asker { caller, origin, deadline } = Asker::from_request_parts(parts, app).await?;
-        let Caller::Person(person) = caller else {
+        let asker = Asker::from_request_parts(parts, app).await?;
+        let Caller::Person(person) = &asker.caller else {
             return Err(Problem::new(Code::Forbidden, "this route is for people"));
         };
-        let refused = match P::prove(&person, &origin, app.clock.now()) {
-            Ok(permission) => return Ok(Self { permission, deadline }),
+        let refused = match P::prove(person, &asker.origin, app.clock.now()) {
+            Ok(permission) => return Ok(Self { permission, deadline: asker.deadline, asker }),
             Err(refused) => refused,
         };
         let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
         let reason = format!("{} {route}: {refused}", parts.method);
-        let entry = Entry::new(Actor::person(&person.person), Action::AdministrationRefused, Outcome::Refused, origin);
+        let (actor, origin) = (Actor::person(&person.person), asker.origin.clone());
+        let entry = Entry::new(actor, Action::AdministrationRefused, Outcome::Refused, origin);
         app.trail.note_refusal(RefusalKind::Administration, entry.reason(&reason));
         Err(Problem::new(Code::Forbidden, refused.to_string()))
     }

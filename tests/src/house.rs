@@ -17,7 +17,7 @@ use broker_core::clock::{Clock, SystemClock};
 use broker_core::connector::{Connector, ManagedBy};
 use broker_core::console::Federation;
 use broker_core::directory::local::{LocalDirectory, hash_password};
-use broker_core::directory::{AuthenticateError, Directory, Gate, Password, Standing, TypedName, Unavailable};
+use broker_core::directory::{AuthenticateError, Directory, Found, Gate, Password, Standing, TypedName, Unavailable};
 use broker_core::entitlement::Rules;
 use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
 use broker_core::inventory::Inventory;
@@ -269,6 +269,10 @@ impl Directory for Troubled {
             }
             _ => Err(AuthenticateError::NoSuchUser),
         }
+    }
+
+    async fn describe(&self, _: &TypedName) -> Result<Found, Unavailable> {
+        Ok(Found::Nobody)
     }
 
     async fn look_up(&self, _: &str) -> Result<Standing, Unavailable> {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use broker_core::caller::{AdminGroups, Caller, Person};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{
-    AuthenticateError as Refused, Directory, Gate, Password, Standing, TypedName, Unavailable,
+    AuthenticateError as Refused, Directory, Found, Gate, Password, Standing, TypedName, Unavailable,
 };
 use broker_core::epoch::Epoch;
 use broker_core::id::{ConnectorId, RequestId, ServiceTokenId};
@@ -49,6 +49,10 @@ impl Directory for Moody {
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, Refused> {
         self.people.authenticate(username, gate).await
+    }
+
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
+        self.people.describe(username).await
     }
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {

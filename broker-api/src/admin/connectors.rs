@@ -138,6 +138,21 @@ pub struct Tag {
     pub transitive: Option<bool>,
 }
 
+/// `POST /v1/admin/connectors/{name}/try`; an empty body is fine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TryRequest {
+    /// Why, in the administrator's words, for the audit trail; a connector with `require_reason` wants it here as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whom a connector's credentials act as, by AWS's own word. The credentials themselves are given to nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    pub caller_identity: crate::CallerIdentity,
+}
+
 impl Principal {
     /// The session policy, where this kind of principal has one.
     pub fn policy_mut(&mut self) -> Option<&mut Option<Box<RawValue>>> {

@@ -15,7 +15,9 @@ use tokio::time::timeout;
 
 use self::password_hash::NotChecked;
 use crate::caller::{Person, Subject};
-use crate::directory::{AuthenticateError, Directory, Gate, Password, Refusal, Standing, TypedName, Unavailable};
+use crate::directory::{
+    AuthenticateError, Description, Directory, Found, Gate, Password, Refusal, Standing, TypedName, Unavailable,
+};
 use crate::name::{DirectoryName, Group};
 
 pub use self::password_hash::{HashError, NotHashed, PasswordHash, hash_password};
@@ -153,6 +155,23 @@ impl Directory for LocalDirectory {
             true if known.disabled => Err(AuthenticateError::Refused(Refusal::Disabled)),
             true => Ok(known.person.clone()),
         }
+    }
+
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
+        let Some(known) = self.people.get(&fold(username.as_str())) else { return Ok(Found::Nobody) };
+        let person = &known.person;
+        let fields = [
+            ("username", Some(&person.username)),
+            ("id", Some(&person.subject.id)),
+            ("display_name", person.display_name.as_ref()),
+            ("email", person.email.as_ref()),
+        ];
+        let mut attributes: BTreeMap<String, Vec<String>> =
+            fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), vec![value?.clone()]))).collect();
+        attributes.insert("groups".to_owned(), person.groups.iter().map(|group| group.name.to_string()).collect());
+        attributes.insert("disabled".to_owned(), vec![known.disabled.to_string()]);
+        let refusal = known.disabled.then_some(Refusal::Disabled);
+        Ok(Found::One(Box::new(Description { attributes, person: Some(person.clone()), refusal })))
     }
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {

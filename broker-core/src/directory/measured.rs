@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{AuthenticateError, Directory, Gate, Standing, TypedName, Unavailable};
+use super::{AuthenticateError, Directory, Found, Gate, Standing, TypedName, Unavailable};
 use crate::caller::Person;
 use crate::meter::Asked;
 use crate::name::DirectoryName;
@@ -24,6 +24,13 @@ impl Directory for MeasuredDirectory {
         let answer = self.0.authenticate(username, gate).await;
         let outcome = if matches!(answer, Err(AuthenticateError::Unavailable(_))) { UNAVAILABLE } else { ANSWERED };
         asked.directory(self.name().as_str(), "authenticate", outcome);
+        answer
+    }
+
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
+        let asked = Asked::now();
+        let answer = self.0.describe(username).await;
+        asked.directory(self.name().as_str(), "describe", if answer.is_ok() { ANSWERED } else { UNAVAILABLE });
         answer
     }
 

@@ -1,5 +1,6 @@
 //! Who people are and which groups they are in: one trait, and the directories behind it.
 
+mod description;
 mod gate;
 pub mod ldap;
 pub mod local;
@@ -13,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::caller::Person;
 use crate::name::DirectoryName;
 
+pub use self::description::{Description, Found};
 pub use self::gate::{Gate, NotAdmitted};
 pub use self::measured::MeasuredDirectory;
 
@@ -26,6 +28,9 @@ pub trait Directory: Debug + Send + Sync {
     ///
     /// An unknown name, and one whom the gate does not admit, cost as much time as a wrong password, by a decoy.
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError>;
+
+    /// What it has under a name, nobody's password tried: for administrators who look why somebody is let in, or is not.
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable>;
 
     /// Reads somebody again by the immutable id of their [`Subject`](crate::caller::Subject): account state and groups, now.
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable>;

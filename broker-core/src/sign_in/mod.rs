@@ -3,6 +3,7 @@
 mod callers;
 mod prove;
 mod sessions;
+mod test;
 mod throttle;
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec
 use crate::vault::{Purpose, SealBroken, new_token};
 
 pub use callers::AuthenticateError;
+pub use test::{DirectoryTestError, PasswordTest, Question, Tested};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 
 /// Lets people in and knows them again. Clones share everything.

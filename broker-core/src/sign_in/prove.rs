@@ -9,13 +9,27 @@ use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 use super::{Credentials, SignIn, SignInError};
 use crate::caller::{Person, Subject};
 use crate::directory::{AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
+use crate::store::StoreError;
+use crate::trail::{Action, Actor, Entry, Outcome, RefusalKind};
 
 /// Lets a password out to a directory once the attempt has been counted against whose it would be.
 struct Counting<'a> {
     throttle: &'a Throttle,
     attempt: &'a Attempt,
     password: Password,
+}
+
+/// Why somebody was not proved, for those who write it down and for those who are told.
+pub(super) struct Unproved {
+    /// Of the typed name.
+    pub(super) mark: String,
+    /// Whose name it was, if a directory knew.
+    pub(super) subject: Option<Subject>,
+    /// In a sentence; nothing where the store failed and nothing can be written.
+    pub(super) reason: Option<String>,
+    pub(super) told: SignInError,
+    /// How long the answer took must not tell the reason.
+    padded: bool,
 }
 
 /// Why nobody was proved.
@@ -31,51 +45,73 @@ impl SignIn {
     /// Who somebody is, if the password is right. Counts the attempt, and records it if it is refused.
     pub(super) async fn prove(&self, credentials: Credentials<'_>) -> Result<Person, SignInError> {
         let started = Instant::now();
-        let origin = credentials.origin;
+        let Unproved { mark, subject, reason, told, padded } = match self.try_password(&credentials).await {
+            Ok(person) => return Ok(person),
+            Err(unproved) => unproved,
+        };
+        if let Some(reason) = reason {
+            let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
+            let entry = Entry::new(actor, Action::SignIn, Outcome::Refused, credentials.origin.clone());
+            self.0.trail.note_refusal(RefusalKind::SignIn, entry.about(subject.as_ref()).reason(&reason));
+        }
+        if padded {
+            pad(started).await;
+        }
+        Err(told)
+    }
+
+    /// The same, for callers who write down themselves what came of it, and keep the reason from whoever must not know it.
+    pub(super) async fn try_password(&self, credentials: &Credentials<'_>) -> Result<Person, Unproved> {
         let throttle = &self.0.throttle;
         let mark = throttle.mark(credentials.username);
+        let unproved = |subject: Option<&Subject>, reason: Option<String>, told: SignInError| Unproved {
+            mark: mark.clone(),
+            subject: subject.cloned(),
+            reason,
+            told,
+            padded: false,
+        };
+        let failed = |error: StoreError| unproved(None, None, error.into());
         let attempt = match throttle.admit(&mark, credentials.address).await {
             Ok(attempt) => attempt,
             Err(ThrottleError::TooMany { seconds }) => {
-                self.note_refusal(&mark, None, origin, TOO_MANY);
-                return Err(SignInError::TooManyAttempts { retry_after_seconds: seconds });
+                let told = SignInError::TooManyAttempts { retry_after_seconds: seconds };
+                return Err(unproved(None, Some(TOO_MANY.to_owned()), told));
             }
-            Err(ThrottleError::Store(error)) => return Err(error.into()),
+            Err(ThrottleError::Store(error)) => return Err(failed(error)),
         };
-        let failure = match self.ask(&credentials, &attempt).await {
+        let failure = match self.ask(credentials, &attempt).await {
             Ok(person) => {
-                throttle.succeeded(&attempt).await?;
+                throttle.succeeded(&attempt).await.map_err(failed)?;
                 return Ok(person);
             }
             Err(failure) => failure,
         };
         let (overdue, subject) = (attempt.overdue(), attempt.subject().cloned());
+        let unproved = |reason: String, told| unproved(subject.as_ref(), Some(reason), told);
         let reason = match failure {
             Failure::PasswordExpired => {
-                throttle.succeeded(&attempt).await?;
-                self.note_refusal(&mark, subject.as_ref(), origin, "the password has expired or must be changed");
-                return Err(SignInError::PasswordExpired);
+                throttle.succeeded(&attempt).await.map_err(failed)?;
+                return Err(unproved(EXPIRED.to_owned(), SignInError::PasswordExpired));
             }
             Failure::Unavailable(error) => {
-                throttle.undecided(&attempt).await?;
+                throttle.undecided(&attempt).await.map_err(failed)?;
                 tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
-                self.note_refusal(&mark, subject.as_ref(), origin, "a directory is unavailable");
-                return Err(error.into());
+                return Err(unproved("a directory is unavailable".to_owned(), error.into()));
             }
             Failure::Refused(_) if overdue.is_some() => TOO_MANY.to_owned(),
             Failure::Refused(reason) => reason,
             Failure::NotAdmitted => match attempt.held_back() {
-                Some(HeldBack::Store(error)) => return Err(error.into()),
+                Some(HeldBack::Store(error)) => return Err(failed(error)),
                 Some(why) => why.to_string(),
                 None => NotAdmitted.to_string(),
             },
         };
-        self.note_refusal(&mark, subject.as_ref(), origin, &reason);
-        pad(started).await;
-        Err(match overdue {
+        let told = match overdue {
             Some(seconds) => SignInError::TooManyAttempts { retry_after_seconds: seconds },
             None => SignInError::InvalidCredentials,
-        })
+        };
+        Err(Unproved { padded: true, ..unproved(reason, told) })
     }
 
     async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt) -> Result<Person, Failure> {
@@ -94,12 +130,6 @@ impl SignIn {
             }
         }
         Err(Failure::Refused("no directory knows the name".to_owned()))
-    }
-
-    fn note_refusal(&self, mark: &str, subject: Option<&Subject>, origin: &Origin, reason: &str) {
-        let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
-        let entry = Entry::new(actor, Action::SignIn, Outcome::Refused, origin.clone()).about(subject).reason(&reason);
-        self.0.trail.note_refusal(RefusalKind::SignIn, entry);
     }
 }
 
@@ -122,6 +152,7 @@ async fn pad(started: Instant) {
     tokio::time::sleep_until(started + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
 }
 
+const EXPIRED: &str = "the password has expired or must be changed";
 const TOO_MANY: &str = "too many attempts";
 const STEP: Duration = Duration::from_millis(500);
 const MARK: usize = 16;

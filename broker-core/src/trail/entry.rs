@@ -90,6 +90,10 @@ pub enum Action {
     ConnectorAdded,
     ConnectorChanged,
     ConnectorRemoved,
+    /// An administrator tried it out; nobody was given what AWS gave.
+    ConnectorTried,
+    /// An administrator asked a directory about somebody.
+    DirectoryTested,
     ServiceTokenCreated,
     ServiceTokenRevoked,
     ServiceTokenConfirmed,
@@ -171,6 +175,11 @@ impl Entry {
             changes: None,
             count: None,
         }
+    }
+
+    #[must_use]
+    pub fn ended(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
     }
 
     #[must_use]
@@ -256,6 +265,8 @@ impl Action {
             Self::ConnectorAdded => "connector_added",
             Self::ConnectorChanged => "connector_changed",
             Self::ConnectorRemoved => "connector_removed",
+            Self::ConnectorTried => "connector_tried",
+            Self::DirectoryTested => "directory_tested",
             Self::ServiceTokenCreated => "service_token_created",
             Self::ServiceTokenRevoked => "service_token_revoked",
             Self::ServiceTokenConfirmed => "service_token_confirmed",

@@ -5,6 +5,7 @@ mod loan;
 mod pace;
 mod render;
 mod reuse;
+mod trial;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,12 +16,12 @@ use tokio::time::Instant;
 
 use crate::access_key::{AccessKey, KeyHealth, NotRightful};
 use crate::arn::AccountId;
-use crate::caller::Caller;
+use crate::caller::{AdminRole, Caller, Person};
 use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::console::{ConsoleLink, Federation, LinkRequest};
 use crate::destination::{Destination, DestinationError};
-use crate::entitlement::{Entitlement, Rules};
+use crate::entitlement::{self, Entitlement, Grant, Rules};
 use crate::inventory::Inventory;
 use crate::meter;
 use crate::name::ConnectorName;
@@ -103,6 +104,15 @@ impl Broker {
     /// The connectors that a caller may use, in the order of names.
     pub fn usable_by(&self, caller: &Caller) -> Vec<Entitlement> {
         self.inventory.snapshot().usable_by(caller, self.rules)
+    }
+
+    /// What somebody might use if they were signed in, and by what, in the order of names.
+    pub fn grants_of(&self, person: &Person, role: Option<AdminRole>) -> Vec<(ConnectorName, Grant)> {
+        let snapshot = self.inventory.snapshot();
+        let granted = |connector: &Arc<Connector>| {
+            Some((connector.name.clone(), entitlement::grant_of(person, role, connector, self.rules)?))
+        };
+        snapshot.connectors().filter_map(granted).collect()
     }
 
     /// The proof that a caller may use a connector now.
@@ -259,7 +269,10 @@ impl Broker {
 
     /// What would be asked of AWS for this caller now.
     fn wish(&self, caller: &Caller, name: &ConnectorName, ask: &VendRequest) -> Result<Wish, VendError> {
-        let entitlement = self.prove(caller, name)?;
+        self.wish_of(self.prove(caller, name)?, ask)
+    }
+
+    fn wish_of(&self, entitlement: Entitlement, ask: &VendRequest) -> Result<Wish, VendError> {
         let request = render::render(&entitlement, ask)?;
         let stored = self.access_key(entitlement.connector())?;
         let key = Arc::new(OpenKey::open(&stored, &self.vault)?);

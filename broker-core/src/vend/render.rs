@@ -80,7 +80,7 @@ impl<'a> Named<'a> {
         let connector: &'a Connector = entitlement.connector();
         let granting = match entitlement.grant() {
             Grant::Groups(groups) => groups.iter().collect(),
-            Grant::Administrator | Grant::ServiceToken => Vec::new(),
+            Grant::Administrator | Grant::ServiceToken | Grant::Trial => Vec::new(),
         };
         match entitlement.caller() {
             Caller::Person(caller) => {

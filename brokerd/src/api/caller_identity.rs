@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State, rejection::QueryRejection};
 use broker_api::CallerIdentity;
+use broker_core::sts;
 use serde::Deserialize;
 
 use super::Named;
@@ -28,5 +29,9 @@ pub(crate) async fn show(
     let reason = super::reason(options.reason.as_deref())?;
     let asking = asker.asking(&app)?;
     let identity = app.broker.caller_identity(&asking, &name, reason).await?.into_value();
-    Ok(Json(CallerIdentity { account: identity.account.into(), arn: identity.arn, user_id: identity.user_id }))
+    Ok(Json(shown(identity)))
+}
+
+pub(crate) fn shown(identity: sts::CallerIdentity) -> CallerIdentity {
+    CallerIdentity { account: identity.account.into(), arn: identity.arn, user_id: identity.user_id }
 }

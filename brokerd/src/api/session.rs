@@ -62,11 +62,15 @@ pub(crate) fn identity_of(person: &Person, role: Option<AdminRole>) -> Identity 
         directory: Some(person.subject.directory.to_string()),
         groups: person.groups.iter().map(ToString::to_string).collect(),
         admin: role == Some(AdminRole::Administrator),
-        role: role.map(|role| match role {
-            AdminRole::Auditor => broker_api::AdminRole::Auditor,
-            AdminRole::Operator => broker_api::AdminRole::Operator,
-            AdminRole::Administrator => broker_api::AdminRole::Administrator,
-        }),
+        role: role.map(shown_role),
+    }
+}
+
+pub(crate) fn shown_role(role: AdminRole) -> broker_api::AdminRole {
+    match role {
+        AdminRole::Auditor => broker_api::AdminRole::Auditor,
+        AdminRole::Operator => broker_api::AdminRole::Operator,
+        AdminRole::Administrator => broker_api::AdminRole::Administrator,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who somebody is cannot be told, or is not believed, as clients meet it.
 
-use broker_core::sign_in::{AuthenticateError, SignInError};
+use broker_core::file::with_causes;
+use broker_core::sign_in::{AuthenticateError, DirectoryTestError, SignInError};
 
 use super::{Code, Problem};
 
@@ -23,6 +24,21 @@ impl From<SignInError> for Problem {
             SignInError::Store(error) => error.into(),
             SignInError::Seal(_) => Self::hidden(Code::Internal, &error),
             SignInError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<DirectoryTestError> for Problem {
+    fn from(error: DirectoryTestError) -> Self {
+        match error {
+            DirectoryTestError::Unknown(_) => Self::new(Code::NotFound, error.to_string()),
+            DirectoryTestError::Untypable => Self::field("username", error.to_string()),
+            // Whoever tests a directory is the one who mends it.
+            DirectoryTestError::Unavailable(error) => {
+                Self { detail: with_causes(&error), ..Self::hidden(Code::DirectoryUnavailable, &error) }
+            }
+            DirectoryTestError::Password(error) => error.into(),
+            DirectoryTestError::Trail(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,8 @@
 mod access_keys;
 mod audit;
 mod connectors;
+mod directories;
 mod roles;
 mod service_tokens;
 mod sessions;
+mod trying;

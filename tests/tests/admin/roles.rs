@@ -15,6 +15,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/admin/connectors", "auditor"),
     ("POST", "/v1/admin/connectors", "administrator"),
     ("PUT", "/v1/admin/connectors/none", "administrator"),
+    ("POST", "/v1/admin/connectors/none/try", "administrator"),
+    ("POST", "/v1/admin/directories/none/test", "administrator"),
     ("GET", "/v1/admin/service-tokens", "auditor"),
     ("POST", "/v1/admin/service-tokens", "operator"),
     ("DELETE", "/v1/admin/service-tokens/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d", "operator"),

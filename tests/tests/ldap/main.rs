@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test: a panic is how it says that something is wrong")]
 
 mod accounts;
+mod described;
 mod groups;
 mod hostile;
 mod names;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use broker_core::caller::{AdminGroups, Person};
 use broker_core::directory::local::{LocalDirectory, hash_password};
-use broker_core::directory::{AuthenticateError, Directory, Gate, Password, Standing, TypedName, Unavailable};
+use broker_core::directory::{AuthenticateError, Directory, Found, Gate, Password, Standing, TypedName, Unavailable};
 use broker_core::id::RequestId;
 use broker_core::name::DirectoryName;
 use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, SignedIn};
@@ -34,6 +34,10 @@ impl Directory for Aliased {
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
         let name = username.as_str().split('@').next().unwrap();
         self.0.authenticate(&TypedName::parse(name).unwrap(), gate).await
+    }
+
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
+        self.0.describe(username).await
     }
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {

@@ -60,6 +60,16 @@ impl Entry {
         self.bytes(attribute).iter().map(|value| str::from_utf8(value).map_err(|_| Unreadable::NotText)).collect()
     }
 
+    /// The attributes as people read them, and the entry's name as `dn`: what is not text, or not fit for a terminal, in hexadecimal.
+    pub(super) fn shown(&self) -> BTreeMap<String, Vec<String>> {
+        let text = |value: &Vec<u8>| match str::from_utf8(value) {
+            Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+            Ok(_) | Err(_) => hex::encode(value),
+        };
+        let of_entry = self.attributes.iter().map(|(name, values)| (name.clone(), values.iter().map(text).collect()));
+        of_entry.chain([("dn".to_owned(), vec![text(&self.dn.clone().into_bytes())])]).collect()
+    }
+
     fn decode(content: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Reader::new(content);
         let dn = fields.expect_text()?.to_owned();

@@ -35,7 +35,9 @@ use self::service::{ServerTrouble, Service};
 use self::trouble::Trouble;
 use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
-use crate::directory::{AuthenticateError, Directory, Gate, Password, Refusal, Standing, TypedName, Unavailable};
+use crate::directory::{
+    AuthenticateError, Description, Directory, Found, Gate, Password, Refusal, Standing, TypedName, Unavailable,
+};
 use crate::name::{DirectoryName, Group};
 
 pub use self::config::{
@@ -78,8 +80,7 @@ impl LdapDirectory {
 
     async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
         let settings = self.service.settings();
-        let filter = Filter::parse(&settings.users.filter.filled(typed.as_str(), ""));
-        let filter = filter.ok_or(AuthenticateError::Refused(NO_FILTER))?;
+        let filter = self.filter_for(typed).ok_or(AuthenticateError::Refused(NO_FILTER))?;
         let entries = self.people(filter).await.map_err(|failure| self.refusal(failure))?;
         let [entry] = entries.as_slice() else {
             self.pretend().await?;
@@ -110,12 +111,31 @@ impl LdapDirectory {
             Verdict::MustChange => return Err(AuthenticateError::PasswordExpired),
             Verdict::Right => {}
         }
-        match AccountState::read(entry, &settings.users) {
-            AccountState::Disabled => return Err(AuthenticateError::Refused(Refusal::Disabled)),
-            AccountState::Locked => return Err(AuthenticateError::Refused(Refusal::Locked)),
-            AccountState::InUse => {}
+        if let Some(refusal) = AccountState::read(entry, &settings.users).refusal() {
+            return Err(AuthenticateError::Refused(refusal));
         }
         self.person(entry, profile).await.map_err(|failure| self.refusal(failure))
+    }
+
+    async fn found(&self, typed: &TypedName) -> Result<Found, Failure> {
+        let Some(filter) = self.filter_for(typed) else { return Ok(Found::Nobody) };
+        let entries = self.people(filter).await?;
+        let entry = match entries.as_slice() {
+            [] => return Ok(Found::Nobody),
+            [entry] => entry,
+            [_, _, ..] => return Ok(Found::Several),
+        };
+        let users = &self.service.settings().users;
+        let person = match Profile::read(entry, users) {
+            Ok(profile) => self.person(entry, profile).await,
+            Err(unusable) => Err(unusable.into()),
+        };
+        let (person, refusal) = match person {
+            Ok(person) => (Some(person), AccountState::read(entry, users).refusal()),
+            Err(Failure::Unusable(Unusable(why))) => (None, Some(Refusal::UnusableEntry(why))),
+            Err(failure) => return Err(failure),
+        };
+        Ok(Found::One(Box::new(Description { attributes: entry.shown(), person, refusal })))
     }
 
     async fn stand(&self, id: &str) -> Result<Standing, Failure> {
@@ -148,6 +168,10 @@ impl LdapDirectory {
             [_] => Ok(()),
             _ => Err(Failure::NoBase),
         }
+    }
+
+    fn filter_for(&self, typed: &TypedName) -> Option<Filter> {
+        Filter::parse(&self.service.settings().users.filter.filled(typed.as_str(), ""))
     }
 
     async fn people(&self, filter: Filter) -> Result<Vec<Entry>, Failure> {
@@ -229,6 +253,13 @@ impl Directory for LdapDirectory {
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
         self.in_time(self.sign_in(username, gate), |late| self.unavailable(late).into()).await
+    }
+
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
+        self.in_time(async { self.found(username).await.map_err(|failure| self.unavailable(failure)) }, |late| {
+            self.unavailable(late)
+        })
+        .await
     }
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {

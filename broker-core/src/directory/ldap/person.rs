@@ -6,6 +6,7 @@ use super::answer::Entry;
 use super::dn::Dn;
 use super::filter;
 use super::settings::Users;
+use crate::directory::Refusal;
 
 /// Somebody as their entry describes them, without groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,17 @@ impl AccountState {
             (true, _) => Self::Disabled,
             (false, true) => Self::Locked,
             (false, false) => Self::InUse,
+        }
+    }
+}
+
+impl AccountState {
+    /// Why somebody with such an account is not let in.
+    pub(super) fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::InUse => None,
+            Self::Disabled => Some(Refusal::Disabled),
+            Self::Locked => Some(Refusal::Locked),
         }
     }
 }

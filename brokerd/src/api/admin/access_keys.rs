@@ -69,7 +69,7 @@ pub(crate) async fn show(
 /// `POST /v1/admin/access-keys`
 pub(crate) async fn add(
     State(app): State<App>,
-    Permitted { permission, deadline }: Permitted<Administrator>,
+    Permitted { permission, deadline, .. }: Permitted<Administrator>,
     Params(validation): Params<Validation>,
     SecretBody(asked): SecretBody<NewAccessKey>,
 ) -> Result<Response, Problem> {
@@ -82,7 +82,7 @@ pub(crate) async fn add(
 /// `PUT /v1/admin/access-keys/{name}`
 pub(crate) async fn replace(
     State(app): State<App>,
-    Permitted { permission, deadline }: Permitted<Administrator>,
+    Permitted { permission, deadline, .. }: Permitted<Administrator>,
     Named(name): Named,
     Params(validation): Params<Validation>,
     if_match: IfMatch,

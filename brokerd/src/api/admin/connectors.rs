@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use broker_api::List;
-use broker_api::admin::AdminConnector;
+use broker_api::admin::{AdminConnector, Tried, TryRequest};
 use broker_core::administration::SeenConnector;
 use broker_core::connector::Connector;
 use broker_core::permission::{Administrator, Auditor};
@@ -15,9 +15,9 @@ use broker_core::permission::{Administrator, Auditor};
 use super::etag::{ETag, IfMatch};
 use super::page::Paging;
 use super::query::{NoParams, Params};
-use crate::api::Named;
+use crate::api::{self, Named};
 use crate::app::App;
-use crate::body::Body;
+use crate::body::{Body, OptionalBody};
 use crate::caller::Permitted;
 use crate::problem::{Problem, no_such_connector};
 
@@ -100,6 +100,20 @@ pub(crate) async fn remove(
     app.administration.remove_connector(&name, seen, &permission).await?;
     app.inventory.refresh().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/admin/connectors/{name}/try`: whom its credentials act as, or AWS's refusal; never the credentials.
+pub(crate) async fn try_out(
+    State(app): State<App>,
+    Permitted { permission, asker, .. }: Permitted<Administrator>,
+    Named(name): Named,
+    Params(NoParams {}): Params<NoParams>,
+    OptionalBody(TryRequest { reason }): OptionalBody<TryRequest>,
+) -> Result<Json<Tried>, Problem> {
+    let reason = api::reason(reason.as_deref())?;
+    app.inventory.refresh().await?;
+    let identity = app.broker.try_out(&permission, &asker.asking(&app)?, &name, reason).await?.into_value();
+    Ok(Json(Tried { caller_identity: api::caller_identity::shown(identity) }))
 }
 
 fn answer(status: StatusCode, connector: &Connector) -> Result<Response, Problem> {

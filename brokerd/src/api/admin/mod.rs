@@ -3,6 +3,7 @@
 mod access_keys;
 mod audit;
 mod connectors;
+mod directories;
 mod etag;
 mod page;
 mod path;
@@ -26,6 +27,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/admin/audit", get(audit::list))
         .route("/v1/admin/connectors", get(connectors::list).post(connectors::add))
         .route("/v1/admin/connectors/{name}", get(connectors::show).put(connectors::replace).delete(connectors::remove))
+        .route("/v1/admin/connectors/{name}/try", post(connectors::try_out))
+        .route("/v1/admin/directories/{name}/test", post(directories::test))
         .route("/v1/admin/service-tokens", get(service_tokens::list).post(service_tokens::create))
         .route("/v1/admin/service-tokens/{id}", delete(service_tokens::revoke))
         .route("/v1/admin/service-tokens/{id}/confirm", post(service_tokens::confirm))
