@@ -15,8 +15,8 @@ use crate::name::{ConnectorName, ServiceTokenName};
 use crate::permission::Operator;
 use crate::session::{ServiceToken, TokenTerms};
 use crate::sign_in::SERVICE_PREFIX;
-use crate::store::StoreError;
-use crate::trail::{Action, TrailError, Vec1};
+use crate::store::{Store, StoreError};
+use crate::trail::{Action, TakenAway, TrailError, Vec1};
 use crate::vault::{Purpose, SealBroken, new_token};
 
 /// A token that somebody wants.
@@ -131,15 +131,13 @@ impl Administration {
                 (found.id, Some(found.name))
             }
         };
-        if !self.store.revoke_service_token(id).await? {
-            return Err(ServiceTokenError::Unknown);
-        }
         let changes = json!({ "service_token": name.as_ref().map(ServiceTokenName::as_str), "service_token_id": id });
         let entry = by.did(Action::ServiceTokenRevoked).changes(changes);
-        let recorded = self.trail.record(entry.clone(), ()).await.is_ok();
-        if !recorded {
-            self.trail.record_later(entry);
-        }
+        let recorded = match self.trail.take_away(Store::revoke_service_token(id), entry).await? {
+            TakenAway::Recorded => true,
+            TakenAway::Unrecorded => false,
+            TakenAway::Nothing => return Err(ServiceTokenError::Unknown),
+        };
         Ok(Revoked { id, name, recorded })
     }
 

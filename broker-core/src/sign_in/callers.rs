@@ -10,7 +10,7 @@ use crate::caller::{Caller, Person, ServiceCaller};
 use crate::clock::seconds_between;
 use crate::directory::{Standing, Unavailable};
 use crate::session::{ServiceToken, Session};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use crate::vault::{Mac, Purpose};
 
@@ -78,7 +78,7 @@ impl SignIn {
     async fn person(&self, session: Session, hash: &Mac, origin: &Origin) -> Result<Caller, AuthenticateError> {
         let now = self.0.clock.now();
         if self.is_over(&session, now) {
-            self.0.store.end_session(session.id).await?;
+            self.0.store.forget_session(session.id).await?;
             return Err(self.unknown_token(origin, "the session is over"));
         }
         let person = if self.is_stale(&session, now) {
@@ -135,9 +135,9 @@ impl SignIn {
         match standing {
             Ok(Standing::Good(person)) => Ok(person),
             Ok(Standing::Disabled | Standing::Gone) => {
-                self.0.store.end_session(session.id).await?;
                 let reason = "the account has been disabled or removed; its session is over";
-                self.0.trail.record_later(refused(Outcome::Refused).reason(&reason));
+                let entry = refused(Outcome::Refused).reason(&reason);
+                self.0.trail.take_away(Store::end_session(session.id), entry).await?;
                 Err(AuthenticateError::AccountDisabled)
             }
             Err(error) => {

@@ -109,14 +109,8 @@ impl SignIn {
 
     /// Ends a session at once, on every node, whether or not that can be recorded at this moment.
     pub async fn sign_out(&self, caller: &PersonCaller, origin: &Origin) -> Result<(), StoreError> {
-        if self.0.store.end_session(caller.session).await? {
-            let actor = Actor::person(&caller.person);
-            let entry = Entry::new(actor, Action::SignOut, Outcome::Success, origin.clone());
-            if self.0.trail.record(entry.clone(), ()).await.is_err() {
-                self.0.trail.record_later(entry);
-            }
-        }
-        Ok(())
+        let entry = Entry::new(Actor::person(&caller.person), Action::SignOut, Outcome::Success, origin.clone());
+        self.0.trail.take_away(Store::end_session(caller.session), entry).await.map(drop)
     }
 
     /// In the order in which somebody is looked for.

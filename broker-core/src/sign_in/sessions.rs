@@ -7,8 +7,8 @@ use crate::clock::Millis;
 use crate::id::SessionId;
 use crate::permission::{Auditor, Operator};
 use crate::session::Session;
-use crate::store::{Page, StoreError};
-use crate::trail::Action;
+use crate::store::{Page, Store, StoreError};
+use crate::trail::{Action, TakenAway};
 
 impl SignIn {
     /// Sessions that are not over, the newest first.
@@ -22,17 +22,11 @@ impl SignIn {
     pub async fn end_session(&self, id: SessionId, by: &Operator) -> Result<bool, StoreError> {
         // A row that is not ours has no owner that could be told, and ends all the same.
         let person = self.0.store.session(id).await?.map(|session| session.person);
-        if !self.0.store.end_session(id).await? {
-            return Ok(false);
-        }
         let owner =
             person.map(|person| (format!("{}/{}", person.subject.directory, person.username), person.subject.id));
         let (person, person_id) = owner.unzip();
         let changes = json!({ "session_id": id, "person": person, "person_id": person_id });
         let entry = by.did(Action::SessionEnded).changes(changes);
-        if self.0.trail.record(entry.clone(), ()).await.is_err() {
-            self.0.trail.record_later(entry);
-        }
-        Ok(true)
+        Ok(self.0.trail.take_away(Store::end_session(id), entry).await? != TakenAway::Nothing)
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use super::{Store, StoreError, on};
 
 /// One statement, and how many rows it must change or the whole commit fails. Made by the store's own methods, committed by the trail.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Change {
     pub(super) sql: &'static str,
     pub(super) values: Vec<Value>,
@@ -23,7 +23,7 @@ pub(super) enum Rows {
 }
 
 /// A bound value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(Option<String>),
     Int(Option<i64>),

@@ -90,10 +90,10 @@ impl Store {
         Ok(Some((confirmed, Change { sql: WRITE, values, rows: Rows::One, announces: false })))
     }
 
-    /// Takes a token's rights away, at once and for good. Says whether there was one.
-    pub async fn revoke_service_token(&self, id: ServiceTokenId) -> Result<bool, StoreError> {
+    /// Takes a token's rights away, at once and for good.
+    pub fn revoke_service_token(id: ServiceTokenId) -> Change {
         const SQL: &str = "DELETE FROM service_tokens WHERE id = $1";
-        Ok(on!(&self.pool, pool => sqlx::query(SQL).bind(id.to_string()).execute(pool).await?.rows_affected()) == 1)
+        Change { sql: SQL, values: vec![id.to_string().into()], rows: Rows::One, announces: false }
     }
 
     /// Notes that a token was used; of two nodes the later one counts.

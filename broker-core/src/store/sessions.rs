@@ -104,10 +104,19 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session at once, on every node. Says whether there was one.
-    pub async fn end_session(&self, id: SessionId) -> Result<bool, StoreError> {
+    /// Ends a session at once, on every node.
+    pub fn end_session(id: SessionId) -> Change {
         const SQL: &str = "DELETE FROM sessions WHERE id = $1";
-        Ok(on!(&self.pool, pool => sqlx::query(SQL).bind(id.to_string()).execute(pool).await?.rows_affected()) == 1)
+        Change { sql: SQL, values: vec![id.to_string().into()], rows: Rows::One, announces: false }
+    }
+
+    /// Forgets one session that is over, before it is swept.
+    pub(crate) async fn forget_session(&self, id: SessionId) -> Result<(), StoreError> {
+        const SQL: &str = "DELETE FROM sessions WHERE id = $1";
+        on!(&self.pool, pool => {
+            sqlx::query(SQL).bind(id.to_string()).execute(pool).await?;
+        });
+        Ok(())
     }
 
     /// Forgets sessions that are over. Any node may; it is the same for all.

@@ -36,6 +36,7 @@ pub use verify::{Break, Report, verify, verify_against};
 /// Writes the trail. Clones share one writer, one chain and one queue.
 #[derive(Clone, Debug)]
 pub struct Trail {
+    store: Store,
     jobs: mpsc::Sender<writer::Job>,
     refusals: Arc<refusals::Lane>,
     heads: Heads,
@@ -50,6 +51,17 @@ pub struct Recorded<T> {
     id: RecordId,
     at: Timestamp,
     value: T,
+}
+
+/// What became of something that only takes rights away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenAway {
+    /// It is gone, and the trail says so.
+    Recorded,
+    /// It is gone. The trail cannot be written at this moment; it is told again and again until it can, or the process ends.
+    Unrecorded,
+    /// There was nothing to take away.
+    Nothing,
 }
 
 /// The record could not be made durable, so what it is about must not happen.
@@ -68,9 +80,9 @@ impl Trail {
     /// Begins a chain and the task that writes it. `node` says where, in every record.
     pub fn start(store: Store, clock: Arc<dyn Clock>, node: &str) -> Self {
         let heads = Heads::default();
-        let jobs = writer::start(store, Arc::clone(&clock), node, Arc::clone(&heads));
+        let jobs = writer::start(store.clone(), Arc::clone(&clock), node, Arc::clone(&heads));
         let refusals = refusals::start(jobs.clone(), clock);
-        Self { jobs, refusals, heads }
+        Self { store, jobs, refusals, heads }
     }
 
     /// Writes an entry and hands the value over once the record is on the disk.
@@ -82,6 +94,14 @@ impl Trail {
     /// Makes changes and writes what was changed, both or neither. There is no change without a record.
     pub async fn commit(&self, changes: Vec<Change>, entries: Vec1<Entry>) -> Result<(), TrailError> {
         self.write(entries, changes).await.map(drop)
+    }
+
+    /// Takes rights away and writes that down, in one commit; and where the trail cannot be written, takes them away all the same,
+    /// to be written down later. Goes on to its end though whoever asked is gone: nothing is taken away without a record.
+    pub async fn take_away(&self, change: Change, entry: Entry) -> Result<TakenAway, StoreError> {
+        let trail = self.clone();
+        let taken = tokio::spawn(async move { trail.take_away_recorded(change, entry).await }).await;
+        taken.unwrap_or_else(|cut_off| Err(StoreError::Database(sqlx::Error::Io(cut_off.into()))))
     }
 
     /// For what only takes rights away and has happened already: written now or, when that fails, again and again until it works.
@@ -128,6 +148,24 @@ impl Trail {
         let (done, closed) = oneshot::channel();
         if self.jobs.send(writer::Job::Close { done }).await.is_ok() {
             let _ = closed.await;
+        }
+    }
+
+    async fn take_away_recorded(&self, change: Change, entry: Entry) -> Result<TakenAway, StoreError> {
+        match self.commit(vec![change.clone()], Vec1::new(entry.clone())).await {
+            Ok(()) => return Ok(TakenAway::Recorded),
+            Err(TrailError::Change(StoreError::Stale)) => return Ok(TakenAway::Nothing),
+            Err(TrailError::Change(error)) => return Err(error),
+            Err(TrailError::Unwritten(_) | TrailError::Closed) => {}
+        }
+        match self.store.commit(&[change]).await {
+            Ok(()) => {
+                self.record_later(entry);
+                Ok(TakenAway::Unrecorded)
+            }
+            // Where only the answer to the first commit was lost, the record is there with it.
+            Err(StoreError::Stale) => Ok(TakenAway::Nothing),
+            Err(error) => Err(error),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod adding;
 mod applying;
+mod hanging_up;
 mod proving;
 mod rekeying;
 mod replacing;

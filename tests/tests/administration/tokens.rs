@@ -103,7 +103,7 @@ tests::where_others_reach_in! {
 
 impl Office {
     /// With the connectors `deploy`, for people, and `nightly`, for jobs.
-    async fn with_connectors(house: &Storehouse) -> Self {
+    pub(super) async fn with_connectors(house: &Storehouse) -> Self {
         let office = Self::open(house).await;
         office.administration.add_access_key(new_key("main", MAIN, SECRET), Proof::Skipped, &by()).await.unwrap();
         office.connector("deploy", "main", "user").await;
@@ -111,7 +111,7 @@ impl Office {
         office
     }
 
-    fn sign_in(&self, house: &Storehouse) -> SignIn {
+    pub(super) fn sign_in(&self, house: &Storehouse) -> SignIn {
         let settings = Settings {
             idle_seconds: 600,
             absolute_seconds: 600,
@@ -127,7 +127,7 @@ async fn authenticate(sign_in: &SignIn, token: &SecretString) -> Result<Caller, 
     sign_in.authenticate(token, IpAddr::from([127, 0, 0, 1]), &origin).await
 }
 
-fn wanted(name: &str, connectors: &[&str]) -> NewServiceToken {
+pub(super) fn wanted(name: &str, connectors: &[&str]) -> NewServiceToken {
     NewServiceToken {
         name: name.to_owned().try_into().unwrap(),
         connectors: connectors.iter().map(|name| (*name).to_owned().try_into().unwrap()).collect(),

@@ -182,8 +182,8 @@ on_every_engine! {
         desk.commit(vec![desk.store.add_session(&session, &hash).unwrap()]).await.unwrap();
         let (token, hash) = crate::service_tokens::token(&desk.store, "ci");
         desk.commit(vec![desk.store.add_service_token(&token, &hash).unwrap()]).await.unwrap();
-        desk.store.end_session(session.id).await.unwrap();
-        desk.store.revoke_service_token(token.id).await.unwrap();
+        desk.commit(vec![Store::end_session(session.id)]).await.unwrap();
+        desk.commit(vec![Store::revoke_service_token(token.id)]).await.unwrap();
         assert!(!moved(&desk).await, "sessions and tokens are looked up each time");
     }
 

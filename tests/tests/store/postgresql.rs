@@ -85,14 +85,14 @@ async fn whole_life(house: &Storehouse) {
     desk.trail.record(entry(Action::Vend), "credentials").await.unwrap();
     let key = desk.store.access_keys().await.unwrap().remove(0);
     desk.store.note_key_health(key.id, &key.health).await.unwrap();
-    assert!(desk.store.end_session(session.id).await.unwrap());
+    desk.commit(vec![Store::end_session(session.id)]).await.unwrap();
     // A job vends, until its token is revoked.
     desk.store.touch_service_token(token.id, Millis(3)).await.unwrap();
     // A backup was restored.
     let administration = epochs::administration(&desk, house);
     administration.restored(&Losses::default(), &epochs::by()).await.unwrap();
     administration.confirm_service_tokens(&[token.id], &epochs::by()).await.unwrap();
-    assert!(desk.store.revoke_service_token(token.id).await.unwrap());
+    desk.commit(vec![Store::revoke_service_token(token.id)]).await.unwrap();
     // The sweeper, and whoever reads the trail.
     desk.store.sweep_sessions(Millis(i64::MAX), Millis(i64::MAX)).await.unwrap();
     desk.store.sweep_throttles(Millis(i64::MAX), Millis(i64::MAX)).await.unwrap();

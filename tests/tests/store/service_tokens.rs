@@ -64,9 +64,10 @@ on_every_engine! {
         let desk = Desk::open(&house).await;
         let (ci, hash) = added(&desk, "ci").await;
         let (other, _) = added(&desk, "other").await;
-        assert!(desk.store.revoke_service_token(ci.id).await.unwrap());
+        desk.commit(vec![Store::revoke_service_token(ci.id)]).await.unwrap();
         assert_eq!(desk.store.service_token(&hash).await.unwrap(), None);
-        assert!(!desk.store.revoke_service_token(ci.id).await.unwrap(), "there was none any more");
+        let again = desk.commit(vec![Store::revoke_service_token(ci.id)]).await;
+        assert!(matches!(again, Err(StoreError::Stale)), "there was none any more");
         assert_eq!(desk.store.service_tokens().await.unwrap(), [other]);
     }
 

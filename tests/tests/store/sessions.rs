@@ -84,12 +84,13 @@ on_every_engine! {
     async fn a_session_that_was_ended_is_not_brought_back_by_a_refresh(house: Storehouse) {
         let desk = Desk::open(&house).await;
         let (seen, token) = signed_in(&desk, "ada").await;
-        assert!(desk.store.end_session(seen.id).await.unwrap());
+        desk.commit(vec![Store::end_session(seen.id)]).await.unwrap();
         let refreshed = Session { checked_at: later(seen.checked_at, 60), ..seen.clone() };
         desk.store.refresh_session(&refreshed, &token, &seen).await.unwrap();
         desk.store.touch_session(seen.id, Millis::from(later(seen.last_seen_at, 60))).await.unwrap();
         assert_eq!(desk.store.session_by_token(&token).await.unwrap(), None);
-        assert!(!desk.store.end_session(seen.id).await.unwrap(), "there was none any more");
+        let again = desk.commit(vec![Store::end_session(seen.id)]).await;
+        assert!(matches!(again, Err(StoreError::Stale)), "there was none any more");
     }
 
     async fn a_session_is_touched_forwards_only(house: Storehouse) {

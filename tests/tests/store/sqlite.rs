@@ -4,15 +4,14 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use broker_core::store::{LockError, OpenError, StoreError};
-use broker_core::trail::TrailError;
+use broker_core::store::{LockError, OpenError, Store, StoreError};
+use broker_core::trail::{Action, TrailError};
 use tests::ended::{self, Ended};
 use tests::process::{Process, Signal, new_folder};
 use tests::stores::{Storehouse, entry};
 use tests::{environment, installed};
 
 use crate::Desk;
-use broker_core::trail::Action;
 
 fn storekeeper(command: &str, file: &Path) -> Command {
     let mut program = environment::command(env!("CARGO_BIN_EXE_storekeeper"));
@@ -131,7 +130,7 @@ async fn a_database_that_another_program_keeps_locked_is_an_error_and_nothing_is
     let (written, counted, ended) = tokio::join!(
         desk.trail.record(entry(Action::Vend), "credentials"),
         desk.store.count_attempt("ada", broker_core::store::Failures::default(), 1, broker_core::clock::Millis(1)),
-        desk.store.end_session(broker_core::id::SessionId::random()),
+        desk.trail.take_away(Store::end_session(broker_core::id::SessionId::random()), entry(Action::SignOut)),
     );
     assert!(matches!(&written, Err(TrailError::Unwritten(_))), "{written:?}");
     let cause = std::error::Error::source(&counted.unwrap_err()).unwrap().to_string();
