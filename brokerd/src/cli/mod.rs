@@ -129,7 +129,7 @@ impl Command {
             }
             Self::Revoke(revoke) => revoke.run(site).await,
             Self::HashPassword(hash) => hash.run(),
-            Self::Audit(audit) => audit.run(site).await,
+            Self::Audit(audit) => Box::pin(audit.run(site)).await,
             Self::Completion(completion) => completion.run(&mut Arguments::command()),
         }
     }
