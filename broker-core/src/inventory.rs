@@ -1,10 +1,12 @@
-//! The connectors and access keys in service, held in memory and read again whenever the store's revision moves.
+//! The connectors and access keys in service, held in memory and read again whenever the store's revision moves, or what it
+//! counts is not what it was.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::access_key::AccessKey;
 use crate::caller::Caller;
@@ -12,7 +14,7 @@ use crate::connector::{Audience, Connector};
 use crate::entitlement::{Entitlement, Rules};
 use crate::meter;
 use crate::name::{AccessKeyName, ConnectorName, Group};
-use crate::store::{Store, StoreError};
+use crate::store::{Fingerprint, Store, StoreError};
 
 /// What is in service on this node, at most a moment old.
 #[derive(Clone, Debug)]
@@ -27,6 +29,7 @@ pub struct Inventory {
 #[derive(Debug, Default)]
 pub struct Snapshot {
     revision: i64,
+    fingerprint: Fingerprint,
     connectors: BTreeMap<ConnectorName, Arc<Connector>>,
     by_group: HashMap<Group, Vec<Arc<Connector>>>,
     access_keys: HashMap<AccessKeyName, Arc<AccessKey>>,
@@ -51,15 +54,56 @@ impl Inventory {
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let _turn = self.reading.lock().await;
         if self.store.revision().await? != self.snapshot().revision {
-            let next = Arc::new(Snapshot::read(&self.store).await?);
-            next.measure();
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+            self.read().await?;
         }
         Ok(())
     }
 
+    /// Reads again if what is in the store is not what is in service, whatever the revision says: somebody who can write to the
+    /// database could hold it back, and keep in service what was taken out of it.
+    async fn look(&self) -> Result<(), StoreError> {
+        if self.store.fingerprint().await? == self.snapshot().fingerprint {
+            return Ok(());
+        }
+        let _turn = self.reading.lock().await;
+        let before = self.snapshot().revision;
+        if self.read().await?.revision == before {
+            tracing::error!(
+                revision = before,
+                alarm = "revision",
+                "connectors or access keys changed and their revision did not: a backup was restored, or somebody else than brokerd writes to the database"
+            );
+        }
+        Ok(())
+    }
+
+    /// By whoever has the turn.
+    async fn read(&self) -> Result<Arc<Snapshot>, StoreError> {
+        let next = Arc::new(Snapshot::read(&self.store).await?);
+        next.measure();
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&next);
+        Ok(next)
+    }
+
     /// Follows other nodes' and the command line's changes for good.
     pub async fn follow(self) {
+        tokio::join!(self.follow_revision(), self.follow_contents());
+    }
+
+    async fn follow_contents(&self) {
+        let mut wait = LOOK_EVERY;
+        loop {
+            tokio::time::sleep(wait).await;
+            let begun = Instant::now();
+            if let Err(error) = self.look().await {
+                tracing::warn!(%error, source = ?std::error::Error::source(&error), "cannot look whether what is in service still is what the store holds");
+            }
+            // However many rows there are, a small part of the time goes into this.
+            wait = LOOK_EVERY.max(begun.elapsed() * PARTS_OF_TIME);
+        }
+    }
+
+    async fn follow_revision(&self) {
         let mut failing = false;
         loop {
             tokio::time::sleep(FOLLOW_EVERY).await;
@@ -119,8 +163,8 @@ impl Snapshot {
     }
 
     async fn read(store: &Store) -> Result<Self, StoreError> {
-        // The revision first: a change in between is read twice rather than never.
-        let revision = store.revision().await?;
+        // These first: a change in between is read twice rather than never.
+        let (revision, fingerprint) = (store.revision().await?, store.fingerprint().await?);
         let connectors =
             store.connectors().await?.into_iter().map(|connector| (connector.name.clone(), Arc::new(connector)));
         let connectors: BTreeMap<_, _> = connectors.collect();
@@ -133,8 +177,10 @@ impl Snapshot {
             }
         }
         let access_keys = store.access_keys().await?.into_iter().map(|key| (key.name.clone(), Arc::new(key))).collect();
-        Ok(Self { revision, connectors, by_group, access_keys })
+        Ok(Self { revision, fingerprint, connectors, by_group, access_keys })
     }
 }
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+const PARTS_OF_TIME: u32 = 20;

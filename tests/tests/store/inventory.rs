@@ -5,7 +5,7 @@ use std::time::Duration;
 use broker_core::inventory::Inventory;
 use broker_core::name::ConnectorName;
 use broker_core::store::Store;
-use tests::stores::{Storehouse, connector};
+use tests::stores::{Storehouse, access_key, connector};
 use tests::{on_every_engine, where_others_reach_in};
 
 use crate::Desk;
@@ -90,6 +90,50 @@ mod others_changes {
             assert_eq!(names(&inventory), ["kept"]);
         }
 
+        async fn what_was_removed_leaves_service_though_the_revision_is_held_back(house: Storehouse) {
+            let (node, other) = (Desk::with_a_key(&house).await, Desk::open(&house).await);
+            let gone = node.connector("gone").await;
+            node.connector("kept").await;
+            let inventory = Inventory::open(node.store.clone()).await.unwrap();
+            hold_revision_back(&house).await;
+            let following = tokio::spawn(inventory.clone().follow());
+            other.commit(vec![Store::remove_connector(gone.id, 1)]).await.unwrap();
+            inventory.refresh().await.unwrap();
+            assert_eq!(names(&inventory).len(), 2, "the counter says nothing");
+            tokio::time::timeout(HALF_A_MINUTE_ON_A_BUSY_MACHINE, async {
+                while names(&inventory) != ["kept"] {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            })
+            .await
+            .unwrap_or_else(|_| panic!("{:?} are in service", names(&inventory)));
+            following.abort();
+        }
+
+        async fn a_fingerprint_moves_with_every_change_of_what_is_in_service_and_with_nothing_else(house: Storehouse) {
+            let desk = Desk::with_a_key(&house).await;
+            let mut seen = vec![desk.store.fingerprint().await.unwrap()];
+            let mut deploy = desk.connector("deploy").await;
+            seen.push(desk.store.fingerprint().await.unwrap());
+            deploy.revision = 2;
+            desk.commit(vec![desk.store.replace_connector(&deploy, 1).unwrap()]).await.unwrap();
+            seen.push(desk.store.fingerprint().await.unwrap());
+            let mut key = access_key(&desk.opened, "other");
+            desk.commit(vec![desk.store.add_access_key(&key).unwrap()]).await.unwrap();
+            seen.push(desk.store.fingerprint().await.unwrap());
+            key.generation = 2;
+            desk.commit(vec![desk.store.replace_access_key(&key, 1).unwrap()]).await.unwrap();
+            seen.push(desk.store.fingerprint().await.unwrap());
+            for (number, one) in seen.iter().enumerate() {
+                assert!(!seen[..number].contains(one), "{number}");
+            }
+            desk.commit(vec![Store::remove_access_key(key.id, 2)]).await.unwrap();
+            assert_eq!(desk.store.fingerprint().await.unwrap(), seen[2], "as before that key");
+            desk.store.note_key_health(key.id, &broker_core::access_key::KeyHealth::default()).await.unwrap();
+            desk.store.probe().await.unwrap();
+            assert_eq!(desk.store.fingerprint().await.unwrap(), seen[2]);
+        }
+
         async fn a_forged_row_is_out_of_service_and_the_others_are_served(house: Storehouse) {
             let desk = Desk::with_a_key(&house).await;
             desk.connector("kept").await;
@@ -104,3 +148,22 @@ mod others_changes {
 
 /// It looks four times a second; the rest is for machines that do much else meanwhile.
 const A_SECOND_ON_A_BUSY_MACHINE: Duration = Duration::from_secs(3);
+/// It looks each half a minute.
+const HALF_A_MINUTE_ON_A_BUSY_MACHINE: Duration = Duration::from_mins(3);
+
+/// As somebody does who can write to the database, and wants that other nodes hear of no change.
+async fn hold_revision_back(house: &Storehouse) {
+    let statements: &[&str] = if house.is_sqlite() {
+        &["CREATE TRIGGER held_back AFTER UPDATE OF revision ON installation
+           BEGIN UPDATE installation SET revision = old.revision WHERE singleton = 1; END"]
+    } else {
+        &[
+            "CREATE FUNCTION hold_back() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN new.revision := old.revision; RETURN new; END'",
+            "CREATE TRIGGER held_back BEFORE UPDATE ON installation FOR EACH ROW EXECUTE FUNCTION hold_back()",
+        ]
+    };
+    for statement in statements {
+        house.hands().await.run(statement).await;
+    }
+}
