@@ -26,6 +26,9 @@ pub enum NotProved {
         "this is an access key of account {account}'s root user: make an IAM user for brokerd and take a key of that one"
     )]
     Root { account: String },
+    /// Nothing was learnt about the key.
+    #[error("{0}")]
+    Skewed(String),
     #[error(
         "AWS did not answer, so nobody knows whose key this is: check the network, `aws.proxy` and `endpoint_url`, or take the key unproved with `--skip-validation`"
     )]
@@ -58,6 +61,7 @@ pub(super) async fn ask(sts: &dyn Sts, deadline: Instant, key: &OpenKey) -> Resu
         Err(StsError::KeyRefused(refusal) | StsError::PolicyRefused(refusal) | StsError::Refused(refusal)) => {
             Err(NotProved::Refused(refusal))
         }
+        Err(error @ StsError::Skewed(..)) => Err(NotProved::Skewed(error.to_string())),
         Err(StsError::Unavailable(refusal)) => Err(NotProved::Unreachable(refusal)),
         Err(StsError::Unusable(problem)) => Err(NotProved::NotSts(problem)),
     }

@@ -162,7 +162,7 @@ fn next_attempt(key: &AccessKey, before: Option<Attempt>, unproved: &Unproved) -
     }
     let first = match unproved {
         Unproved::NotProved(NotProved::Refused(_) | NotProved::Root { .. }) | Unproved::Seal(_) => FIRST_WAIT_REFUSED,
-        Unproved::NotProved(NotProved::Unreachable(_) | NotProved::NotSts(_))
+        Unproved::NotProved(NotProved::Skewed(_) | NotProved::Unreachable(_) | NotProved::NotSts(_))
         | Unproved::Store(_)
         | Unproved::Trail(_) => FIRST_WAIT,
     };

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::request::{RoleRequest, UserRequest};
+use super::witness::Witness;
 use super::{Ambient, CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Signs, Sts, StsError, StsRequest};
 use crate::arn::PolicyArn;
 use crate::clock::Clock;
@@ -47,19 +48,28 @@ pub struct AwsSts {
     clock: Arc<dyn Clock>,
     ambient: Ambient,
     clients: Mutex<HashMap<AccessKeyId, (i64, Client)>>,
+    /// When it was last said that the clocks differ.
+    told_of_skew: Mutex<Option<Instant>>,
 }
 
 impl AwsSts {
     pub fn new(outbound: &Outbound, settings: StsSettings, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
         let ambient = Ambient::new(outbound, Arc::clone(&clock))?;
-        Ok(Self { http: outbound.sdk_client()?, settings, clock, ambient, clients: Mutex::default() })
+        Ok(Self {
+            http: outbound.sdk_client()?,
+            settings,
+            clock,
+            ambient,
+            clients: Mutex::default(),
+            told_of_skew: Mutex::default(),
+        })
     }
 
     /// The client of a key, once there is something to sign with: a host without an identity asks AWS nothing.
     async fn ready(&self, key: &OpenKey, deadline: Instant) -> Result<Client, StsError> {
         if matches!(key.signs, Signs::Ambient) {
             let found = async { self.ambient.credentials().await.map_err(|_| StsError::Unavailable(None)) };
-            within(deadline, found).await?;
+            tokio::time::timeout_at(deadline, found).await.unwrap_or_else(|_| Err(Witness::default().cut_short()))?;
         }
         Ok(self.client(key))
     }
@@ -85,6 +95,43 @@ impl AwsSts {
         let client = self.new_client(key, credentials);
         clients.insert(key.id, (key.generation, client.clone()));
         client
+    }
+
+    /// Waits for a call until its deadline, and says what kept it.
+    async fn heard<T>(
+        &self,
+        witness: &Witness,
+        deadline: Instant,
+        asked: impl Future<Output = Result<T, StsError>>,
+    ) -> Result<T, StsError> {
+        let outcome = tokio::time::timeout_at(deadline, asked).await.unwrap_or_else(|_| Err(witness.cut_short()));
+        self.tell_of_skew(witness);
+        outcome.map_err(|error| witness.explain(error))
+    }
+
+    async fn identity(&self, client: &Client, deadline: Instant) -> Result<CallerIdentity, StsError> {
+        let witness = Witness::default();
+        let asked = client.get_caller_identity().customize().interceptor(witness.clone()).send();
+        let asked = async { asked.await.map_err(|error| StsError::of(&error)) };
+        let GetCallerIdentityOutput { user_id, account, arn, .. } = self.heard(&witness, deadline, asked).await?;
+        let account = account.and_then(|account| account.try_into().ok());
+        let (Some(user_id), Some(account), Some(arn)) = (user_id, account, arn) else {
+            return Err(StsError::Unusable("it does not say who the caller is"));
+        };
+        Ok(CallerIdentity { account, arn, user_id })
+    }
+
+    /// The SDK dates signatures by AWS's clock once it knows it, so that calls succeed; all else here goes by the machine's.
+    fn tell_of_skew(&self, witness: &Witness) {
+        let Some(skew) = witness.notable_skew() else { return };
+        let mut told = self.told_of_skew.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|last| last.elapsed() >= BETWEEN_WARNINGS) {
+            *told = Some(Instant::now());
+            tracing::warn!(
+                ahead_seconds = skew.ahead_seconds(),
+                "this machine's clock is {skew}: set it, for sessions, expiries and the audit trail go by it"
+            );
+        }
     }
 
     fn new_client(&self, key: &OpenKey, credentials: SharedCredentialsProvider) -> Client {
@@ -158,18 +205,20 @@ impl Sts for AwsSts {
         deadline: Instant,
     ) -> Result<Credentials, StsError> {
         let client = self.ready(key, deadline).await?;
+        let witness = Witness::default();
         let asked = async {
+            let heard = witness.clone();
             match request {
-                StsRequest::FederatedUser(user) => federation_token(&client, user).await,
-                StsRequest::AssumeRole(role) => assume_role(&client, role).await,
-                StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds).await,
+                StsRequest::FederatedUser(user) => federation_token(&client, user, heard).await,
+                StsRequest::AssumeRole(role) => assume_role(&client, role, heard).await,
+                StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds, heard).await,
             }
         };
-        self.credentials(within(deadline, asked).await?)
+        self.credentials(self.heard(&witness, deadline, asked).await?)
     }
 
     async fn prove(&self, key: &OpenKey, deadline: Instant) -> Result<CallerIdentity, StsError> {
-        identity(&self.ready(key, deadline).await?, deadline).await
+        self.identity(&self.ready(key, deadline).await?, deadline).await
     }
 
     async fn caller_identity(
@@ -185,11 +234,11 @@ impl Sts for AwsSts {
             None,
             "brokerd",
         );
-        identity(&self.new_client(key, SharedCredentialsProvider::new(temporary)), deadline).await
+        self.identity(&self.new_client(key, SharedCredentialsProvider::new(temporary)), deadline).await
     }
 }
 
-async fn federation_token(client: &Client, user: &UserRequest) -> Result<Answer, StsError> {
+async fn federation_token(client: &Client, user: &UserRequest, witness: Witness) -> Result<Answer, StsError> {
     let answer = client
         .get_federation_token()
         .name(user.name.as_str())
@@ -197,6 +246,8 @@ async fn federation_token(client: &Client, user: &UserRequest) -> Result<Answer,
         .set_policy(user.policy.as_ref().map(|policy| policy.as_str().to_owned()))
         .set_policy_arns(policy_arns(&user.policy_arns))
         .set_tags(tags(&user.tags)?)
+        .customize()
+        .interceptor(witness)
         .send()
         .await
         .map_err(|error| StsError::of(&error))?;
@@ -206,7 +257,7 @@ async fn federation_token(client: &Client, user: &UserRequest) -> Result<Answer,
     Ok(Answer { credentials: answer.credentials, arn, packed })
 }
 
-async fn assume_role(client: &Client, role: &RoleRequest) -> Result<Answer, StsError> {
+async fn assume_role(client: &Client, role: &RoleRequest, witness: Witness) -> Result<Answer, StsError> {
     let keys: Vec<String> = role.transitive_tag_keys.iter().map(|key| key.as_str().to_owned()).collect();
     let answer = client
         .assume_role()
@@ -219,6 +270,8 @@ async fn assume_role(client: &Client, role: &RoleRequest) -> Result<Answer, StsE
         .set_policy_arns(policy_arns(&role.policy_arns))
         .set_tags(tags(&role.tags)?)
         .set_transitive_tag_keys((!keys.is_empty()).then_some(keys))
+        .customize()
+        .interceptor(witness)
         .send()
         .await
         .map_err(|error| StsError::of(&error))?;
@@ -228,33 +281,16 @@ async fn assume_role(client: &Client, role: &RoleRequest) -> Result<Answer, StsE
     Ok(Answer { credentials: answer.credentials, arn, packed })
 }
 
-async fn session_token(client: &Client, duration_seconds: u32) -> Result<Answer, StsError> {
+async fn session_token(client: &Client, duration_seconds: u32, witness: Witness) -> Result<Answer, StsError> {
     let answer = client
         .get_session_token()
         .duration_seconds(seconds(duration_seconds))
+        .customize()
+        .interceptor(witness)
         .send()
         .await
         .map_err(|error| StsError::of(&error))?;
     Ok(Answer { credentials: answer.credentials, arn: None, packed: None })
-}
-
-async fn identity(client: &Client, deadline: Instant) -> Result<CallerIdentity, StsError> {
-    let asked = async { client.get_caller_identity().send().await.map_err(|error| StsError::of(&error)) };
-    let GetCallerIdentityOutput { user_id, account, arn, .. } = within(deadline, asked).await?;
-    let account = account.and_then(|account| account.try_into().ok());
-    let (Some(user_id), Some(account), Some(arn)) = (user_id, account, arn) else {
-        return Err(StsError::Unusable("it does not say who the caller is"));
-    };
-    Ok(CallerIdentity { account, arn, user_id })
-}
-
-async fn within<T>(deadline: Instant, asked: impl Future<Output = Result<T, StsError>>) -> Result<T, StsError> {
-    match tokio::time::timeout_at(deadline, asked).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(StsError::silent(
-            "the deadline came, retries included; if it keeps happening, look at the clock as well",
-        )),
-    }
 }
 
 fn policy_arns(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {
@@ -277,5 +313,6 @@ fn seconds(duration: u32) -> i32 {
 const MAX_CLIENTS: usize = 4_096;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
+const BETWEEN_WARNINGS: Duration = Duration::from_mins(10);
 const RETRY_TOKENS: usize = 500;
 const RETRY_TOKENS_PER_SECOND: f32 = 5.0;

@@ -5,6 +5,8 @@ use aws_sdk_sts::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::Skew;
+
 /// What AWS said, fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsRefusal {
@@ -17,6 +19,18 @@ impl AwsRefusal {
     /// A peer's words, made fit.
     pub(crate) fn told(code: &str, message: &str, request_id: Option<&str>) -> Self {
         Self { code: shown(code), message: shown(message), request_id: request_id.map(shown) }
+    }
+
+    /// Whether it is the date of a signature that AWS refused, and neither the key nor its secret. By the same code it refuses a wrong
+    /// secret; only its words tell.
+    pub(super) fn is_about_time(&self) -> bool {
+        match self.code.as_str() {
+            "RequestTimeTooSkewed" | "RequestExpired" => true,
+            "SignatureDoesNotMatch" | "InvalidSignatureException" => {
+                ["Signature expired", "Signature not yet current"].iter().any(|start| self.message.starts_with(start))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -31,6 +45,9 @@ pub enum StsError {
     PolicyRefused(AwsRefusal),
     #[error("AWS refused: {}", .0.code)]
     Refused(AwsRefusal),
+    /// AWS refuses what this machine signs, because of the time that its clock says.
+    #[error("AWS takes no signature of this machine{}: set its clock, and have it kept right", .1.map(|skew| format!(", whose clock is {skew}")).unwrap_or_default())]
+    Skewed(AwsRefusal, Option<Skew>),
     /// Throttled, broken or silent until the deadline came.
     #[error("AWS did not answer in time")]
     Unavailable(Option<AwsRefusal>),
@@ -102,15 +119,18 @@ impl StsError {
     /// What AWS said, where it said something.
     pub fn refusal(&self) -> Option<&AwsRefusal> {
         match self {
-            Self::KeyRefused(refusal) | Self::PolicyRefused(refusal) | Self::Refused(refusal) => Some(refusal),
+            Self::KeyRefused(refusal)
+            | Self::PolicyRefused(refusal)
+            | Self::Refused(refusal)
+            | Self::Skewed(refusal, _) => Some(refusal),
             Self::Unavailable(refusal) => refusal.as_ref(),
             Self::Unusable(_) => None,
         }
     }
 }
 
-/// Some stand-ins for AWS, moto among them, put one element more around the error than the SDK looks into.
-fn told(body: &[u8]) -> Option<AwsRefusal> {
+/// The error in an answer's body. Some stand-ins for AWS, moto among them, put one element more around it than the SDK looks into.
+pub(super) fn told(body: &[u8]) -> Option<AwsRefusal> {
     let text = std::str::from_utf8(body).ok()?;
     let within = |tag: &str| {
         let (_, rest) = text.split_once(&format!("<{tag}>"))?;
@@ -149,6 +169,24 @@ mod tests {
         assert!(matches!(code("AccessDenied", false), StsError::Refused(_)));
         assert!(matches!(code("NeverHeardOf", true), StsError::Unavailable(_)));
         assert!(matches!(code("RegionDisabledException", false), StsError::Refused(_)));
+    }
+
+    #[test]
+    fn a_refused_date_is_no_refused_key() {
+        let about_time = |code: &str, message: &str| AwsRefusal::told(code, message, None).is_about_time();
+        let expired =
+            "Signature expired: 20260102T030405Z is now earlier than 20260102T030905Z (20260102T031405Z - 5 min.)";
+        assert!(about_time("SignatureDoesNotMatch", expired));
+        assert!(about_time(
+            "SignatureDoesNotMatch",
+            "Signature not yet current: 20260102T030405Z is still later than …"
+        ));
+        assert!(about_time("RequestTimeTooSkewed", ""));
+        assert!(!about_time(
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided."
+        ));
+        assert!(!about_time("AccessDenied", expired));
     }
 
     #[test]

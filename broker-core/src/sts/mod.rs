@@ -7,6 +7,7 @@ mod errors;
 mod measured;
 mod pool;
 mod request;
+mod witness;
 
 use std::fmt::Debug;
 
@@ -29,6 +30,7 @@ pub use errors::{AwsRefusal, StsError};
 pub use measured::MeasuredSts;
 pub use pool::{Outbound, OutboundError, Proxy};
 pub use request::{RoleRequest, StsRequest, UserRequest};
+pub use witness::Skew;
 
 /// The calls that turn a long-term key into temporary credentials. Each ends by its deadline.
 #[async_trait]

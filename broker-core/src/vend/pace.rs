@@ -59,7 +59,7 @@ impl Pace {
                 Some(Known::Good) | None => Turn::None,
             },
             // Nothing was learnt, so the minute's try is still to come.
-            Err(StsError::Unavailable(_) | StsError::Unusable(_)) => {
+            Err(StsError::Skewed(..) | StsError::Unavailable(_) | StsError::Unusable(_)) => {
                 if let Some(Known::Refused(last, _)) = known.get_mut(&place) {
                     *last = now.checked_sub(BETWEEN_TRIES).unwrap_or(now);
                 }

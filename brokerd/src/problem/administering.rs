@@ -34,6 +34,7 @@ impl From<NotProved> for Problem {
                 let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
                 Self { detail: NOT_ASKED.to_owned(), aws: refusal.clone(), ..told }
             }
+            NotProved::Skewed(_) => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
             NotProved::NotSts(_) => {
                 let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
                 Self { detail: NOT_ASKED.to_owned(), ..told }

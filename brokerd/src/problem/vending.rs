@@ -63,6 +63,9 @@ impl From<StsError> for Problem {
         match &error {
             StsError::PolicyRefused(refusal) => Self::aws(Code::InvalidPolicy, refusal),
             StsError::KeyRefused(refusal) | StsError::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
+            StsError::Skewed(refusal, _) => {
+                Self { detail: error.to_string(), ..Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER) }
+            }
             StsError::Unavailable(Some(refusal)) => Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER),
             StsError::Unavailable(None) => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
             StsError::Unusable(_) => {

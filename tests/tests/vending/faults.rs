@@ -45,7 +45,8 @@ async fn a_request_may_cut_the_retries_short() {
     let asked = Instant::now();
     let hasty = ada.request(Method::POST, "/v1/connectors/deploy/credentials").header("prefer", "wait=2");
     let answer = Answer::of(hasty).await;
-    answer.problem("503 aws_unavailable");
+    let problem = answer.problem("503 aws_unavailable");
+    assert_eq!(problem["aws"]["code"], "Throttling", "what AWS said last is not lost: {problem}");
     assert!(answer.header("retry-after").is_some());
     assert!((1_500..3_500).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
     let calls = world.calls("AssumeRole").len();
@@ -93,6 +94,26 @@ async fn an_answer_that_is_none_vends_nothing() {
         assert_eq!(ada.vended(connector, &json!({})).await["reused"], false, "none of it is kept");
     }
     assert!(!world.brokerd.log().contains("SecretAccessKey"), "the log does not quote answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_that_differ_are_told_as_such_and_no_key_is_blamed() {
+    let world = World::prepare().await.configured("retries = 2", "retries = 0").serve();
+    let ada = world.person("ada").await;
+    for (minutes, said) in [(16, "16 minutes behind AWS's"), (-16, "16 minutes ahead of AWS's")] {
+        world.sim.clock().set_skew(jiff::SignedDuration::from_mins(minutes));
+        let problem = ada.vend("anew", &json!({})).await.problem("503 aws_unavailable");
+        assert!(problem["detail"].as_str().unwrap().contains(said), "{problem}");
+        assert_eq!(problem["aws"]["code"], "SignatureDoesNotMatch", "{problem}");
+        // The SDK has learnt AWS's time from that answer.
+        ada.vended("anew", &json!({})).await;
+    }
+    let record = world.trail().into_iter().rfind(|record| record["outcome"] == "failed").unwrap();
+    assert!(record["reason"].as_str().unwrap().contains("16 minutes ahead of AWS's"), "{record}");
+    let log = world.brokerd.log();
+    assert!(log.contains("AWS takes no signature of this machine, because of its clock"), "{log}");
+    assert!(log.contains("this machine's clock is 16 minutes behind AWS's: set it"), "{log}");
+    assert!(!log.contains("AWS refuses this access key"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

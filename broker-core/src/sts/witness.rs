@@ -1,0 +1,127 @@
+//! What AWS last said in one call, heard behind the SDK's retries; and how far this machine's clock is from AWS's.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
+
+use super::errors::told;
+use super::{AwsRefusal, StsError};
+
+/// Hears every answer to one call. Clones hear the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Witness(Arc<Mutex<Heard>>);
+
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    refusal: Option<AwsRefusal>,
+    skew: Option<Skew>,
+}
+
+/// How far this machine's clock is from AWS's, by the `Date` of an answer: exact to the time that the answer took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skew {
+    ahead_seconds: i64,
+}
+
+impl Witness {
+    /// Why a call failed, where the SDK's last word is not the whole of it.
+    pub(super) fn explain(&self, error: StsError) -> StsError {
+        match error.refusal() {
+            Some(refusal) if refusal.is_about_time() => {
+                let skew = self.heard().skew;
+                let ahead_seconds = skew.map(|skew| skew.ahead_seconds);
+                tracing::warn!(
+                    aws.code = refusal.code,
+                    ahead_seconds,
+                    "AWS takes no signature of this machine, because of its clock"
+                );
+                StsError::Skewed(refusal.clone(), skew)
+            }
+            Some(_) | None => error,
+        }
+    }
+
+    /// The deadline came between two attempts, or within one.
+    pub(super) fn cut_short(&self) -> StsError {
+        match self.heard().refusal {
+            Some(refusal) => StsError::Unavailable(Some(refusal)),
+            None => StsError::silent("the deadline came, retries included"),
+        }
+    }
+
+    /// How far the clocks differ, where that is more than a slow answer and a second's rounding.
+    pub(super) fn notable_skew(&self) -> Option<Skew> {
+        self.heard().skew.filter(|skew| skew.ahead_seconds.unsigned_abs() >= NOTABLE_SECONDS)
+    }
+
+    fn heard(&self) -> Heard {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Intercept for Witness {
+    fn name(&self) -> &'static str {
+        "Witness"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        let refused = !response.status().is_success();
+        let refusal = response.body().bytes().filter(|_| refused).and_then(told);
+        let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        // The clock that signatures are dated by.
+        let ours = components.time_source().map(|source| DateTime::from(source.now()));
+        let skew = ours.zip(date).map(|(ours, date)| Skew { ahead_seconds: ours.secs().saturating_sub(date.secs()) });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Heard { refusal, skew };
+        Ok(())
+    }
+}
+
+impl Skew {
+    pub(super) fn ahead_seconds(self) -> i64 {
+        self.ahead_seconds
+    }
+}
+
+/// `16 minutes behind AWS's`, to be read after "the clock is".
+impl fmt::Display for Skew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.ahead_seconds.unsigned_abs();
+        match seconds {
+            0..120 => write!(f, "{seconds} seconds")?,
+            120..7_200 => write!(f, "{} minutes", (seconds + 30) / 60)?,
+            7_200..172_800 => write!(f, "{} hours", (seconds + 1_800) / 3_600)?,
+            172_800.. => write!(f, "{} days", (seconds + 43_200) / 86_400)?,
+        }
+        f.write_str(if self.ahead_seconds < 0 { " behind AWS's" } else { " ahead of AWS's" })
+    }
+}
+
+const NOTABLE_SECONDS: u64 = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skew_says_how_far_and_which_way() {
+        let said = |ahead_seconds| Skew { ahead_seconds }.to_string();
+        assert_eq!(said(-90), "90 seconds behind AWS's");
+        assert_eq!(said(961), "16 minutes ahead of AWS's");
+        assert_eq!(said(-7_200), "2 hours behind AWS's");
+        assert_eq!(said(86_400 * 400), "400 days ahead of AWS's");
+        assert_eq!(said(i64::MIN), "106751991167301 days behind AWS's");
+    }
+}
