@@ -1,5 +1,7 @@
 //! JSON bodies: refused by name when a field is unknown, and welcome to be absent where nothing is needed.
 
+use std::borrow::Cow;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -74,6 +76,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     read_object(bytes, |path, error| {
         let message = error.to_string();
         let field = named(&message).map(str::to_owned).or(path);
+        let message = without_the_value(&message);
         match field {
             Some(field) => Problem::field(&field, message),
             None => {
@@ -81,6 +84,17 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             }
         }
     })
+}
+
+/// serde's message without the value that it quotes: it may be a password, as a number say, or one that stands in the wrong field.
+/// What was expected is the type's own word, and comes last.
+fn without_the_value(message: &str) -> Cow<'_, str> {
+    let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `"];
+    if !quotes.iter().any(|start| message.starts_with(start)) {
+        return message.into();
+    }
+    let expected = message.rfind(", expected ").and_then(|at| message.get(at + 2..));
+    format!("this is not what the field takes: {}", expected.unwrap_or("see the API's description")).into()
 }
 
 /// The same, for bodies that hold a secret: of serde's messages only what the types say, and never what somebody sent, which may be
@@ -201,5 +215,36 @@ mod tests {
     fn a_password_stands_in_no_refusal() {
         assert!(!refusal(r#"{"username":"a","password":"hunter2","x":1}"#).contains("hunter2"));
         assert!(!refusal(r#"{"username":"a","password":["hunter2"]}"#).contains("hunter2"));
+        for value in [
+            "48151623",
+            "-48151623",
+            "4815162.3",
+            "48151623e3",
+            "true",
+            "null",
+            r#"{"48151623":"48151623"}"#,
+            r#"["48151623"]"#,
+        ] {
+            for body in [
+                format!(r#"{{"username":"a","password":{value}}}"#),
+                format!(r#"{{"username":{value},"password":"b"}}"#),
+                format!(r#"{{"username":"a","password":"b","directory":[{value}]}}"#),
+            ] {
+                let said = refusal(&body);
+                assert!(!said.contains("4815162") && !said.contains("true"), "{body}: {said}");
+                assert!(said.contains("expected a string") || said.contains("null"), "{body}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_value_nothing_is_kept_but_what_was_expected() {
+        let kept = |message: &str| without_the_value(message).into_owned();
+        let expected = |what: &str| format!("this is not what the field takes: expected {what}");
+        assert_eq!(kept("invalid type: string \"a, expected b\", expected u64 at line 1"), expected("u64 at line 1"));
+        assert_eq!(kept("invalid value: integer `7`, expected x"), expected("x"));
+        assert_eq!(kept("unknown variant `hunter2`, expected `a` or `b`"), expected("`a` or `b`"));
+        assert!(!kept("invalid value: integer `7`").contains('7'));
+        assert_eq!(kept("missing field `a` at line 1"), "missing field `a` at line 1");
     }
 }

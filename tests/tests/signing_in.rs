@@ -251,6 +251,11 @@ async fn mistakes_in_the_request_are_named() {
         assert_eq!(stranger.sign_in(&body).await.problem("400 invalid_request")["field"], field);
     }
     stranger.sign_in(&json!(["ada", password_of("ada")])).await.problem("400 invalid_request");
+    for password in [json!(48_151_623), json!([48_151_623]), json!({ "48151623": "48151623" }), json!(true)] {
+        let answer = stranger.sign_in(&json!({ "username": "ada", "password": password })).await;
+        assert_eq!(answer.problem("400 invalid_request")["field"], "password");
+        assert!(!answer.text.contains("48151623") && !answer.text.contains("true"), "{}", answer.text);
+    }
     let form = stranger.request(Method::POST, "/v1/sessions").form(&[("username", "ada")]);
     Answer::of(form).await.problem("415 unsupported_media_type");
     stranger.get("/v1/sessions").await.problem("405 method_not_allowed");
