@@ -75,14 +75,14 @@ impl Folder {
 fn configuration(url: &str, endpoint: &str, federation: &str) -> anyhow::Result<String> {
     let mut table = toml::toml! {
         connectors_file = "connectors.toml"
-        admin_groups = ["demo/admins"]
+        admin_groups = ["corp/admins"]
         store = { url = "sqlite:brokerd.db" }
         [[master_key]]
         id = "demo"
         seals = true
         source = { file = "master.key" }
         [[directory]]
-        name = "demo"
+        name = "corp"
         may_grant_admin = true
         [directory.backend.local]
         people_file = "people.toml"

@@ -36,7 +36,7 @@ impl People {
                 password: password()?,
                 groups: &["developers"],
                 admin: false,
-                what: "developer: may use the connectors of group demo/developers",
+                what: "developer: may use the connectors of group corp/developers",
             },
             Person {
                 username: "mallory",
@@ -70,4 +70,4 @@ fn password() -> anyhow::Result<SecretString> {
 }
 
 /// The demo's one directory.
-pub(crate) const DIRECTORY: &str = "demo";
+pub(crate) const DIRECTORY: &str = "corp";

@@ -29,14 +29,20 @@ pub enum NotProved {
     /// Nothing was learnt about the key.
     #[error("{0}")]
     Skewed(String),
-    #[error(
-        "AWS did not answer, so nobody knows whose key this is: check the network, `aws.proxy` and `endpoint_url`, or take the key unproved with `--skip-validation`"
-    )]
+    #[error("AWS did not answer, so nobody knows whose key this is: check the network, `aws.proxy` and `endpoint_url`")]
     Unreachable(Option<AwsRefusal>),
-    #[error(
-        "what answers is not AWS's STS ({0}): correct `endpoint_url`, or take the key unproved with `--skip-validation`"
-    )]
+    #[error("what answers is not AWS's STS ({0}): correct `endpoint_url`")]
     NotSts(&'static str),
+}
+
+impl NotProved {
+    /// Whether nothing was learnt about the key, so that it may be as good as any.
+    pub fn says_nothing_of_the_key(&self) -> bool {
+        match self {
+            Self::Skewed(_) | Self::Unreachable(_) | Self::NotSts(_) => true,
+            Self::Refused(_) | Self::Root { .. } => false,
+        }
+    }
 }
 
 /// Asks with a key that is not stored yet.

@@ -1,7 +1,7 @@
 //! Moves everything that is sealed to the master key that seals now: row by row, each with its record, so that whoever is
 //! interrupted goes on where it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -16,6 +16,8 @@ use crate::vault::{Place, SealBroken};
 pub struct Survey {
     /// By place and by the master key's id; those that open.
     pub under: BTreeMap<(Place, String), usize>,
+    /// The ids of all master keys that any seal names, whether or not it opens.
+    pub named: BTreeSet<String>,
     /// Those that nobody can open or vouch for.
     pub left: Vec<Left>,
 }
@@ -55,8 +57,10 @@ pub struct Rekeyed {
     /// How many secrets have moved.
     pub moved: usize,
     pub left: Vec<Left>,
-    /// The ids of known master keys that nothing is sealed with any more.
+    /// The ids of known master keys that this has left without any use: no seal names them any more.
     pub idle_keys: Vec<String>,
+    /// The ids of known master keys that no seal named before, either: whether they sealed once, or are to seal next, is not known here.
+    pub unused_keys: Vec<String>,
 }
 
 /// Why it stopped. What has moved stays moved.
@@ -74,9 +78,12 @@ impl Administration {
         let mut survey = Survey::default();
         for place in Place::ALL {
             let rows = self.store.sealed_rows(place).await?;
-            let unproved = rows.unproved.into_iter().map(|row| Left { place, row, why: WhyLeft::Unproved });
-            survey.left.extend(unproved);
+            for row in rows.unproved {
+                survey.left.push(Left { place, row: row.id, why: WhyLeft::Unproved });
+                survey.named.extend(row.master_key);
+            }
             for row in rows.proved {
+                survey.named.extend(row.master_key().map(str::to_owned));
                 match self.why_left(&row) {
                     Some(why) => survey.left.push(Left { place, row: row.name(), why }),
                     None => *survey.under.entry((place, named(&row))).or_default() += 1,
@@ -123,7 +130,9 @@ impl Administration {
             Left { place: *place, row, why: WhyLeft::Contended }
         });
         let left = after.left.iter().cloned().chain(contended).collect();
-        Ok(Rekeyed { moved: progress.done, left, idle_keys: self.idle_keys(&after) })
+        let idle = self.vault.key_ids().filter(|id| *id != self.seals_with() && !after.named.contains(*id));
+        let (idle_keys, unused_keys) = idle.map(str::to_owned).partition(|id| before.named.contains(id));
+        Ok(Rekeyed { moved: progress.done, left, idle_keys, unused_keys })
     }
 
     async fn rekey_row(&self, row: &SealedRow, by: &Administrator) -> Result<Moved, RekeyError> {
@@ -155,12 +164,6 @@ impl Administration {
             Some(id) if !self.vault.key_ids().any(|known| known == id) => WhyLeft::UnknownKey(id.to_owned()),
             Some(_) | None => WhyLeft::Broken,
         })
-    }
-
-    /// A key that a broken seal names counts as idle: it does not open that seal either.
-    fn idle_keys(&self, survey: &Survey) -> Vec<String> {
-        let used = |id: &str| id == self.seals_with() || survey.under.keys().any(|(_, key)| key == id);
-        self.vault.key_ids().filter(|id| !used(id)).map(str::to_owned).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::FileConnector;
 use super::read::Reader;
 use crate::access_key::KeyDetails;
-use crate::connector::ConnectorSpec;
+use crate::connector::{ConnectorSpec, Scope};
 use crate::file::{group, offset_in};
 use crate::name::{ConnectorName, DirectoryName};
 use crate::principal::{Principal, PrincipalType};
@@ -25,9 +25,10 @@ pub(super) struct ReadConnector {
 )]
 pub struct NotToldApart;
 
-/// Whether session names tell people of different directories apart, where there are several.
-pub fn tell_apart(principal: &Principal, directories: &[DirectoryName]) -> Result<(), NotToldApart> {
-    let told_apart = match principal {
+/// Whether session names tell people of different directories apart, where there are several. Jobs are of none.
+pub fn tell_apart(spec: &ConnectorSpec, directories: &[DirectoryName]) -> Result<(), NotToldApart> {
+    let told_apart = match spec.principal() {
+        _ if spec.scope() == Scope::System => true,
         Principal::AssumeRole(role) => {
             let by_identity = role.source_identity.as_ref().is_some_and(SessionNameTemplate::names_directory);
             by_identity || role.session_name.names_directory()
@@ -64,16 +65,16 @@ impl Reader<'_> {
                 "it hands out the full power of the key's owner, and AWS cannot tell the people who use it apart",
             );
         }
-        self.check_names(spec.principal(), entry, &about);
+        self.check_names(&spec, entry, &about);
         let key_at = offset_in(entry, &["access_key"]);
         let line = self.source.place(at).line;
         (self.errors.len() == before).then_some(ReadConnector { connector: FileConnector { name, spec, line }, key_at })
     }
 
     /// Two directories may each have an `ada`: AWS must not take them for one.
-    fn check_names(&mut self, principal: &Principal, entry: &Spanned<DeValue<'_>>, about: &str) {
-        if let Err(refused) = tell_apart(principal, self.context.directories) {
-            let kind = principal.kind().as_str();
+    fn check_names(&mut self, spec: &ConnectorSpec, entry: &Spanned<DeValue<'_>>, about: &str) {
+        if let Err(refused) = tell_apart(spec, self.context.directories) {
+            let kind = spec.principal().kind().as_str();
             let about = format!("{about}: principal.{kind}.session_name");
             self.error(offset_in(entry, &["principal", kind]), &about, &refused.to_string());
         }

@@ -33,7 +33,7 @@ pub use lock::{DaemonLock, LockError};
 pub use marks::{Mark, MarkKind};
 pub use open::{Location, OpenError, Opened};
 pub use page::Page;
-pub use sealed::{ResealError, SealedRow, SealedRows};
+pub use sealed::{ResealError, SealedRow, SealedRows, UnprovedRow};
 pub use throttles::Failures;
 pub(crate) use trail::{NotALink, Place};
 pub use trail::{TrailFilter, TrailLink};

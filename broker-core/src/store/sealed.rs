@@ -24,8 +24,16 @@ enum Owner {
 #[derive(Clone, Debug, Default)]
 pub struct SealedRows {
     pub proved: Vec<SealedRow>,
-    /// The ids of rows that do not prove to be ours. Nobody touches those.
-    pub unproved: Vec<String>,
+    /// Rows that do not prove to be ours. Nobody touches those.
+    pub unproved: Vec<UnprovedRow>,
+}
+
+/// A row that does not prove to be ours, by its own words.
+#[derive(Clone, Debug)]
+pub struct UnprovedRow {
+    pub id: String,
+    /// The master key that its seal names: put right, the row may need it.
+    pub master_key: Option<String>,
 }
 
 /// Why a secret was not sealed anew.
@@ -42,10 +50,10 @@ impl Store {
     pub async fn sealed_rows(&self, place: Place) -> Result<SealedRows, StoreError> {
         match place {
             Place::AccessKey => {
-                let ids = self.access_key_ids().await?;
+                let all = self.access_key_seals().await?;
                 let proved = self.access_keys().await?;
                 let known: HashSet<String> = proved.iter().map(|key| key.id.to_string()).collect();
-                let unproved = ids.into_iter().filter(|id| !known.contains(id)).collect();
+                let unproved = all.into_iter().filter(|row| !known.contains(&row.id)).collect();
                 let proved = proved.into_iter().map(|key| SealedRow(Owner::AccessKey(Box::new(key)))).collect();
                 Ok(SealedRows { proved, unproved })
             }
@@ -77,12 +85,15 @@ impl Store {
         }
     }
 
-    async fn access_key_ids(&self) -> Result<Vec<String>, StoreError> {
-        const SQL: &str = "SELECT id FROM access_keys ORDER BY name";
-        let rows = on!(&self.pool, pool => {
-            readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(<(String,)>::from_row))
+    async fn access_key_seals(&self) -> Result<Vec<UnprovedRow>, StoreError> {
+        // SQLite takes any type in any column.
+        const SQL: &str = "SELECT CAST(id AS TEXT), CAST(sealed AS TEXT) FROM access_keys ORDER BY name";
+        let rows: Vec<(String, String)> = on!(&self.pool, pool => {
+            readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(FromRow::from_row))
         });
-        Ok(rows.into_iter().map(|(id,)| id).collect())
+        let row =
+            |(id, sealed)| UnprovedRow { id, master_key: Sealed::from_store(sealed).master_key().map(str::to_owned) };
+        Ok(rows.into_iter().map(row).collect())
     }
 }
 

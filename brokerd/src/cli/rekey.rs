@@ -62,6 +62,11 @@ impl Rekey {
                 "nothing is sealed with master key `{key}` any more: once `{to}` seals on every daemon it may go from the configuration"
             ))?;
         }
+        for key in &rekeyed.unused_keys {
+            output::line(&format!(
+                "nothing is sealed with master key `{key}`: keep it if it is the next that is to seal; if it sealed once, it may go as soon as `{to}` seals on every daemon"
+            ))?;
+        }
         if !rekeyed.idle_keys.is_empty() {
             say("keep a copy of it for as long as you keep backups of the store from before");
         }

@@ -47,8 +47,16 @@ where_others_reach_in! {
     async fn nothing_moves_where_one_key_seals_all(house: Storehouse) {
         let office = Office::open(&house).await;
         let rekeyed = office.administration.rekey(&by(), |_| ()).await.unwrap();
-        assert_eq!(rekeyed, Rekeyed { moved: 0, left: Vec::new(), idle_keys: Vec::new() });
+        assert_eq!(rekeyed, Rekeyed { moved: 0, left: Vec::new(), idle_keys: Vec::new(), unused_keys: Vec::new() });
         assert_eq!(office.records(Action::SecretResealed).await, Vec::<serde_json::Value>::new());
+    }
+
+    /// The order is: add the new key, let it seal, then rekey.
+    async fn a_key_that_is_not_to_seal_yet_is_not_said_to_have_had_its_day(house: Storehouse) {
+        let office = furnished(&house).await;
+        let rekeyed = office.administration.rekey(&by(), |_| ()).await.unwrap();
+        let unused_keys = vec!["k2".to_owned()];
+        assert_eq!(rekeyed, Rekeyed { moved: 0, left: Vec::new(), idle_keys: Vec::new(), unused_keys });
     }
 
     /// A column for sealed secrets that the list does not have would be forgotten by `rekey`.
@@ -73,7 +81,8 @@ where_others_reach_in! {
         assert_eq!(counts(&survey), [("access_keys", "k1", 3), ("installation", "k1", 1)]);
         let mut told = Vec::new();
         let rekeyed = office.administration.rekey(&by(), |progress| told.push((progress.done, progress.total))).await.unwrap();
-        assert_eq!(rekeyed, Rekeyed { moved: 4, left: Vec::new(), idle_keys: vec!["k1".to_owned()] });
+        let idle_keys = vec!["k1".to_owned()];
+        assert_eq!(rekeyed, Rekeyed { moved: 4, left: Vec::new(), idle_keys, unused_keys: Vec::new() });
         assert_eq!(told, [(1, 4), (2, 4), (3, 4), (4, 4)]);
         let survey = office.administration.survey_seals().await.unwrap();
         assert_eq!(counts(&survey), [("access_keys", "k2", 3), ("installation", "k2", 1)]);
@@ -98,6 +107,7 @@ where_others_reach_in! {
         assert!(matches!(refused, OpenError::WrongMasterKey), "{refused}");
         let again = office.administration.rekey(&by(), |_| ()).await.unwrap();
         assert_eq!((again.moved, again.left.len()), (0, 0));
+        assert_eq!((again.idle_keys, again.unused_keys), (Vec::new(), vec!["k1".to_owned()]), "it cannot tell it from a new one");
     }
 
     async fn what_cannot_be_opened_is_told_and_left(house: Storehouse) {
@@ -118,6 +128,7 @@ where_others_reach_in! {
             left("d", WhyLeft::UnknownKey("k3".to_owned())),
         ];
         assert_eq!((rekeyed.moved, rekeyed.left.as_slice()), (2, expected.as_slice()));
+        assert_eq!((rekeyed.idle_keys, rekeyed.unused_keys), (Vec::new(), Vec::new()), "what is left is sealed with k1");
         assert_eq!(office.key("a").await.unwrap().sealed, broken.sealed, "as it was");
         assert_eq!(office.records(Action::SecretResealed).await.len(), 2);
     }

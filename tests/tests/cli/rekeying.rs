@@ -41,6 +41,12 @@ fn it_shows_asks_moves_and_says_what_may_go() {
     add_main(&here);
     let nothing = here.run(&["rekey"], "").succeeded();
     assert!(nothing.contains("0 to move to master key `test`"), "{nothing}");
+    here.write("new.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    let early = format!("{OLD}[[master_key]]\nid = \"new\"\nsource = {{ file = \"new.key\" }}\n");
+    here.edit("brokerd.toml", OLD, &early);
+    let too_early = here.run(&["rekey"], "").succeeded();
+    assert!(too_early.contains("master key `new`: keep it if it is the next that is to seal"), "{too_early}");
+    here.edit("brokerd.toml", &early, OLD);
     with_a_new_key(&here);
 
     let dry = here.run(&["rekey", "--dry-run"], "");

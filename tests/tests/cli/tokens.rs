@@ -40,6 +40,25 @@ fn a_token_is_shown_once_and_then_never_again() {
 }
 
 #[test]
+fn a_token_whose_connectors_are_gone_is_not_called_good() {
+    let here = installation();
+    apply(&here);
+    here.run(&["token", "create", "ci", "--connector", "nightly"], "").succeeded();
+    let state = || {
+        let table = here.run(&["token", "list"], "").succeeded();
+        (
+            listed(&here)[0]["connectors_gone"].as_bool().unwrap(),
+            table.contains(" good "),
+            table.contains(" of no use "),
+        )
+    };
+    assert_eq!(state(), (false, true, false));
+    here.edit("connectors.toml", "name = \"nightly\"", "name = \"nightly-2\"");
+    here.run(&["apply", "--yes"], "").succeeded();
+    assert_eq!(state(), (true, false, true));
+}
+
+#[test]
 fn what_cannot_be_is_said_before_anything_is_made() {
     let here = installation();
     apply(&here);

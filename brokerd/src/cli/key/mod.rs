@@ -9,7 +9,7 @@ mod replace;
 use std::process::ExitCode;
 
 use broker_core::access_key::AccessKey;
-use broker_core::administration::Proof;
+use broker_core::administration::{AccessKeyError, Proof};
 use broker_core::sts::AwsSts;
 use clap::Subcommand;
 use tokio::time::Instant;
@@ -54,6 +54,16 @@ fn say_owner(key: &AccessKey) {
         )),
         (Some(owner), None) => say(&format!("AWS says: account {}, {}", owner.account.as_str(), owner.arn)),
         (None, None) => say("nobody has asked AWS whose key this is: the daemon will, and `brokerd key list` shows it"),
+    }
+}
+
+/// Where nothing was learnt about a key, somebody who is sure of it may say so.
+fn advised(error: AccessKeyError) -> anyhow::Error {
+    match error {
+        AccessKeyError::NotProved(not_proved) if not_proved.says_nothing_of_the_key() => {
+            anyhow::anyhow!("{not_proved}; or take the key unproved with `--skip-validation`")
+        }
+        other => other.into(),
     }
 }
 

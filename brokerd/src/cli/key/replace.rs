@@ -9,7 +9,7 @@ use broker_core::store::Table;
 use clap::Args;
 
 use super::details::{ServesArguments, aws_key_id, key_name, region};
-use super::{proof, say_owner};
+use super::{advised, proof, say_owner};
 use crate::cli::failure::say;
 use crate::cli::site::Opened;
 use crate::cli::{damaged, operator, terminal};
@@ -55,7 +55,9 @@ impl Replace {
         let sts = opened.sts()?;
         let new = NewAccessKey { name: self.name, details, secret };
         let (seen, by) = (Some(seen), operator::may());
-        let key = opened.administration.replace_access_key(new, seen, proof(&sts, self.skip_validation), &by).await?;
+        let replaced =
+            opened.administration.replace_access_key(new, seen, proof(&sts, self.skip_validation), &by).await;
+        let key = replaced.map_err(advised)?;
         say_owner(&key);
         say(&format!("access key `{}` is replaced; its connectors use the new one within a second", key.name));
         Ok(())

@@ -36,6 +36,8 @@ struct Shown {
     name: String,
     /// By name; one that is gone has none, and its id stands here.
     connectors: Vec<String>,
+    /// None of them is there any more: the token is good for nothing.
+    connectors_gone: bool,
     networks: Vec<String>,
     created_at: String,
     created_by: String,
@@ -83,6 +85,7 @@ impl Shown {
             id: token.id.to_string(),
             name: token.name.to_string(),
             connectors: token.terms.connectors.iter().map(name).collect(),
+            connectors_gone: token.terms.connectors.iter().all(|id| !names.contains_key(id)),
             networks: token.terms.networks.iter().map(ToString::to_string).collect(),
             created_at: time(token.created_at),
             created_by: token.terms.created_by.clone(),
@@ -95,10 +98,11 @@ impl Shown {
 
     fn row(self) -> [String; 8] {
         let networks = if self.networks.is_empty() { "anywhere".to_owned() } else { self.networks.join(",") };
-        let state = match (self.expired, self.awaits_confirmation) {
-            (true, _) => "over",
-            (false, true) => "to confirm",
-            (false, false) => "good",
+        let state = match (self.expired, self.connectors_gone, self.awaits_confirmation) {
+            (true, _, _) => "over",
+            (false, true, _) => "of no use",
+            (false, false, true) => "to confirm",
+            (false, false, false) => "good",
         };
         let last_used = self.last_used_at.unwrap_or_else(|| "never".to_owned());
         [

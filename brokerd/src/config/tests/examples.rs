@@ -47,14 +47,12 @@ fn the_example_configuration_is_good() {
 #[test]
 fn the_example_connectors_are_good_and_show_every_kind() {
     let desk = copied();
-    let directories = ["demo".to_owned().try_into().unwrap()];
-    let context = catalog::Context {
-        directories: &directories,
-        secrets_folder: None,
-        environment: &desk.environment,
-        stored_keys: Some(&[]),
-    };
-    let catalog = catalog::read(&desk.folder.path().join("connectors.toml"), &context).unwrap();
+    let both = desk.load(shipped("brokerd.example.toml")).unwrap();
+    let directories = ["corp".to_owned().try_into().unwrap()];
+    let alone = catalog::Context { directories: &directories, ..both.catalog_context(Some(&[])) };
+    let read = |context: &catalog::Context<'_>| catalog::read(both.connectors_file.as_ref().unwrap(), context);
+    read(&alone).unwrap();
+    let catalog = read(&both.catalog_context(Some(&[]))).unwrap_or_else(|errors| panic!("{:?}", desk.told(&errors)));
     let warnings = desk.told(&catalog.warnings);
     assert!(warnings.len() == 1 && warnings[0].contains("tell the people who use it apart"), "{warnings:?}");
 

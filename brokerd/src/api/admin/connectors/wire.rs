@@ -44,7 +44,7 @@ pub(super) fn spec(mut asked: AdminConnector, directories: &[DirectoryName]) -> 
     }
     let value = serde_json::to_value(&asked).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
     let spec = read(value)?;
-    if let Err(refused) = tell_apart(spec.principal(), directories) {
+    if let Err(refused) = tell_apart(&spec, directories) {
         let kind = spec.principal().kind().as_str();
         return Err(Problem::field(&format!("principal.{kind}.session_name"), refused.to_string()));
     }
