@@ -34,13 +34,18 @@ pub(crate) async fn anchor(house: House, administration: Administration) {
         }
         tokio::time::sleep(ANCHOR_EVERY).await;
         match house.anchoring.own_losses().await {
-            Ok(losses) => answer(&administration, &losses).await,
+            Ok(losses) => {
+                if answer(&administration, &losses).await {
+                    house.anchoring.know_answered(&losses);
+                }
+            }
             Err(error) => report_unanchored(&error),
         }
     }
 }
 
-async fn answer(administration: &Administration, losses: &Losses) {
+/// Whether what is missing is answered: by a new epoch, or one that has begun since it was lost.
+async fn answer(administration: &Administration, losses: &Losses) -> bool {
     for head in &losses.heads {
         tracing::error!(chain = %head.chain, sequence = head.sequence, at = %head.at, alarm = "trail", "{MISSING}");
     }
@@ -48,12 +53,15 @@ async fn answer(administration: &Administration, losses: &Losses) {
         Ok(Some(begun)) => {
             let tokens = begun.tokens_waiting;
             tracing::error!(epoch = begun.epoch.number(), tokens, alarm = "restored", "{BEGUN}");
+            true
         }
-        // Another node was faster, or it was answered before.
-        Ok(None) | Err(EpochError::Overtaken) => {}
+        Ok(None) => true,
+        // Another node was faster.
+        Err(EpochError::Overtaken) => false,
         Err(error) => {
             let source = std::error::Error::source(&error);
             tracing::error!(%error, ?source, alarm = "restored", "no new epoch could be begun");
+            false
         }
     }
 }

@@ -6,8 +6,8 @@ use super::Administration;
 use crate::clock::Millis;
 use crate::epoch::Epoch;
 use crate::permission::Administrator;
-use crate::store::{Change, Mark, MarkKind, StoreError, StoredEpoch};
-use crate::trail::{Action, Anchor, Entry, Losses, TrailError, Vec1};
+use crate::store::{Change, StoreError, StoredEpoch};
+use crate::trail::{Action, Anchor, Entry, Losses, Lost, TrailError, Vec1};
 
 /// An epoch that has just begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,24 +50,33 @@ impl Administration {
         begun.await.map(Some)
     }
 
-    /// The same by an operator's word, who says as well that what is missing is missing because a backup was restored.
+    /// What is missing, of which chains, from which record to which.
+    pub async fn lost(&self, losses: &Losses) -> Result<Vec<Lost>, StoreError> {
+        let seen = self.store.epoch_as_stored().await?;
+        // Nodes that run notice and begin an epoch; or they have not yet, and it is now.
+        let noticed = seen.proved().and_then(Epoch::began_at);
+        let restored: Vec<_> = noticed.into_iter().chain([self.clock.now()]).collect();
+        Lost::find(&self.store, &losses.heads, &restored).await
+    }
+
+    /// The same by an operator's word, who says as well that what is missing is missing because a backup was restored. What is before
+    /// it is proved as ever.
     pub async fn restored(&self, losses: &Losses, by: &Administrator) -> Result<Restored, EpochError> {
         let seen = self.store.epoch_as_stored().await?;
-        let begun = if losses.heads.is_empty() || !is_answered(seen, losses) {
+        let lost = self.lost(losses).await?;
+        let begun = if lost.is_empty() || !is_answered(seen, losses) {
             Some(self.begin(seen, losses, &"an operator says that a backup was restored", by).await?)
         } else {
             None
         };
         let at = Millis::from(self.clock.now());
-        let mark = |head: &Anchor| {
-            let (chain, sequence, hash) = (head.chain, head.sequence, head.hash);
-            self.store.add_trail_mark(&Mark { chain, kind: MarkKind::Lost, sequence, hash, at })
-        };
-        if !losses.heads.is_empty() {
-            let entry = by.did(Action::TrailLossAccepted).changes(json!({ "lost": lost(losses) }));
-            self.commit(losses.heads.iter().map(mark).collect(), entry).await?;
+        if !lost.is_empty() {
+            let told: Value = lost.iter().take(MOST_TOLD).map(Lost::told).collect();
+            let entry = by.did(Action::TrailLossAccepted).changes(json!({ "lost": told }));
+            let marks = lost.iter().map(|lost| self.store.add_trail_mark(&lost.mark(at)));
+            self.commit(marks.collect(), entry).await?;
         }
-        Ok(Restored { begun, lost_chains: losses.heads.len() })
+        Ok(Restored { begun, lost_chains: lost.len() })
     }
 
     async fn begin(
@@ -80,7 +89,7 @@ impl Administration {
         let epoch = seen.next(losses.epoch, self.clock.now());
         let changes = json!({
             "epoch": { "from": seen.proved().map(Epoch::number), "to": epoch.number() },
-            "missing": lost(losses),
+            "missing": missing(losses),
         });
         let entry = by.did(Action::EpochBegun).reason(reason).changes(changes);
         self.commit(self.store.begin_epoch(seen, epoch), entry).await?;
@@ -106,7 +115,7 @@ fn is_answered(seen: StoredEpoch, losses: &Losses) -> bool {
 }
 
 /// Where chains should go on, as far as a record has room for.
-fn lost(losses: &Losses) -> Value {
+fn missing(losses: &Losses) -> Value {
     let place = |head: &Anchor| json!({ "chain": head.chain, "sequence": head.sequence });
     losses.heads.iter().take(MOST_TOLD).map(place).collect()
 }

@@ -44,6 +44,11 @@ impl Store {
         self.last_epoch.raise(epoch);
     }
 
+    /// The last that this process knows of.
+    pub(crate) fn known_epoch(&self) -> Epoch {
+        self.last_epoch.get()
+    }
+
     /// Begins an epoch, unless somebody else just did: all sessions end, familiar networks are forgotten, service tokens wait.
     pub(crate) fn begin_epoch(&self, seen: StoredEpoch, next: Epoch) -> Vec<Change> {
         const NEXT: &str = "UPDATE installation SET epoch = $2, epoch_mac = $3 WHERE singleton = 1 AND epoch = $1";

@@ -30,7 +30,7 @@ pub use damaged::{Damage, DamagedRow, Found, Table};
 pub use epochs::StoredEpoch;
 pub use fingerprint::Fingerprint;
 pub use lock::{DaemonLock, LockError};
-pub use marks::{Mark, MarkKind};
+pub use marks::{Kept, Mark, MarkKind};
 pub use open::{Location, OpenError, Opened};
 pub use page::Page;
 pub use sealed::{ResealError, SealedRow, SealedRows, UnprovedRow};

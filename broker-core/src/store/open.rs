@@ -274,10 +274,11 @@ async fn is_current(pool: &Pool) -> bool {
 }
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "epochs", include_str!("../../migrations/0002_epochs.sql")),
     (3, "trail indexes", include_str!("../../migrations/0003_trail_indexes.sql")),
+    (4, "kept", include_str!("../../migrations/0004_kept.sql")),
 ];
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);

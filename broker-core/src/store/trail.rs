@@ -1,6 +1,8 @@
 //! Links of the audit trail: only ever inserted and read.
 
-use super::{Change, Page, Rows, Store, StoreError, on};
+use sqlx::FromRow;
+
+use super::{Change, Page, Rows, Store, StoreError, on, readable};
 use crate::clock::Millis;
 use crate::id::{ChainId, Id, RecordId};
 
@@ -40,6 +42,10 @@ impl Place {
     /// Where a page begins whose first row may be this record.
     pub(crate) fn before(chain: ChainId, sequence: i64) -> Self {
         Self { chain: chain.to_string(), sequence: sequence.saturating_sub(1) }
+    }
+
+    pub(crate) fn sequence(&self) -> i64 {
+        self.sequence
     }
 }
 
@@ -112,23 +118,87 @@ impl Store {
         Ok(rows.into_iter().map(|row| (Place { chain: row.1.clone(), sequence: row.2 }, link(row))).collect())
     }
 
-    /// One record by its place.
+    /// One record by its place; nothing as well where what is there cannot be read at all, which is reported.
     pub async fn link_at(&self, chain: ChainId, sequence: i64) -> Result<Option<TrailLink>, StoreError> {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain = $1 AND sequence = $2";
-        let row: Option<Row> = on!(&self.pool, pool => {
-            sqlx::query_as(SQL).bind(chain.to_string()).bind(sequence).fetch_optional(pool).await?
+        let rows: Vec<Row> = on!(&self.pool, pool => {
+            let query = sqlx::query(SQL).bind(chain.to_string()).bind(sequence);
+            readable("trail", query.fetch_all(pool).await?.iter().map(Row::from_row))
         });
-        Ok(row.map(link).transpose()?)
+        Ok(rows.into_iter().next().map(link).transpose()?)
     }
 
-    /// The chains that have records after this one, and how far each goes.
+    /// Whether there is anything at this place.
+    pub(crate) async fn is_link_there(&self, chain: ChainId, sequence: i64) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT count(*) FROM trail WHERE chain = $1 AND sequence = $2";
+        let there: i64 = on!(&self.pool, pool => {
+            sqlx::query_scalar(SQL).bind(chain.to_string()).bind(sequence).fetch_one(pool).await?
+        });
+        Ok(there > 0)
+    }
+
+    /// Rows of a chain up to this place, the last first.
+    pub(crate) async fn links_up_to(
+        &self,
+        chain: ChainId,
+        sequence: i64,
+        limit: i64,
+    ) -> Result<Vec<(Place, Result<TrailLink, NotALink>)>, StoreError> {
+        const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
+                           WHERE chain = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
+        let rows: Vec<Row> = on!(&self.pool, pool => {
+            let query = sqlx::query(SQL).bind(chain.to_string()).bind(sequence).bind(limit);
+            readable("trail", query.fetch_all(pool).await?.iter().map(Row::from_row))
+        });
+        Ok(rows.into_iter().map(|row| (Place { chain: row.1.clone(), sequence: row.2 }, link(row))).collect())
+    }
+
+    /// The places, among those of a chain after one and up to another, whose predecessor is not there.
+    pub(crate) async fn ends_of_gaps(&self, chain: ChainId, after: i64, upto: i64) -> Result<Vec<i64>, StoreError> {
+        const SQL: &str =
+            "SELECT sequence FROM trail AS here WHERE chain = $1 AND sequence > $2 AND sequence <= $3 AND sequence > 0
+                           AND NOT EXISTS (SELECT 1 FROM trail AS before
+                                           WHERE before.chain = here.chain AND before.sequence = here.sequence - 1)
+                           ORDER BY sequence LIMIT $4";
+        Ok(on!(&self.pool, pool => {
+            let query = sqlx::query_scalar(SQL).bind(chain.to_string()).bind(after).bind(upto);
+            query.bind(MOST_GAPS).fetch_all(pool).await?
+        }))
+    }
+
+    /// Records after this one, by id, whose predecessor in their chain is not there.
+    pub(crate) async fn ends_of_gaps_since(&self, after: RecordId) -> Result<Vec<TrailLink>, StoreError> {
+        const SQL: &str =
+            "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail AS here
+                           WHERE id > $1 AND sequence > 0
+                           AND NOT EXISTS (SELECT 1 FROM trail AS before
+                                           WHERE before.chain = here.chain AND before.sequence = here.sequence - 1)
+                           ORDER BY chain, sequence LIMIT $2";
+        let rows: Vec<Row> = on!(&self.pool, pool => {
+            let query = sqlx::query(SQL).bind(after.to_string()).bind(MOST_GAPS);
+            readable("trail", query.fetch_all(pool).await?.iter().map(Row::from_row))
+        });
+        Ok(rows.into_iter().filter_map(|row| link(row).ok()).collect())
+    }
+
+    /// The chains that have records after this one, and how far each goes. What is no chain of ours is reported and left out.
     pub async fn chains_since(&self, after: Option<RecordId>) -> Result<Vec<(ChainId, i64)>, StoreError> {
         // Ids begin with their time, so that only what is new is looked at.
         const SQL: &str = "SELECT chain, MAX(sequence) FROM trail WHERE id > $1 GROUP BY chain";
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows: Vec<(String, i64)> = on!(&self.pool, pool => sqlx::query_as(SQL).bind(after).fetch_all(pool).await?);
-        Ok(rows.into_iter().filter_map(|(chain, sequence)| Some((ours(&chain)?, sequence))).collect())
+        let rows: Vec<(String, i64)> = on!(&self.pool, pool => {
+            let rows = sqlx::query(SQL).bind(after).fetch_all(pool).await?;
+            readable("trail", rows.iter().map(<(String, i64)>::from_row))
+        });
+        let chain = |(chain, sequence): (String, i64)| {
+            let ours = ours(&chain);
+            if ours.is_none() {
+                tracing::error!(table = "trail", row = %chain, alarm = "forged_row", "rows of the trail are in no chain of ours");
+            }
+            Some((ours?, sequence))
+        };
+        Ok(rows.into_iter().filter_map(chain).collect())
     }
 
     /// Chains that begin with records from before that time: the first that is there, and the last before a younger one.
@@ -198,6 +268,9 @@ impl Store {
         }))
     }
 }
+
+/// As many gaps as are told at once; there are none where nobody laid hands on the trail.
+const MOST_GAPS: i64 = 1_000;
 
 fn link(row: Row) -> Result<TrailLink, NotALink> {
     let (id, chain, sequence, at, actor, action, outcome, connector, record, hash) = row;

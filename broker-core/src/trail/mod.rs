@@ -6,13 +6,15 @@ mod anchoring;
 mod anchors;
 mod begun;
 mod entry;
+mod head;
+mod lost;
 mod prune;
 mod refusals;
 mod verify;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -20,13 +22,15 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::id::{ChainId, RecordId};
 use crate::store::{Change, Store, StoreError};
-use crate::vault::Mac;
+
+use head::{Head, Heads};
 
 pub use anchor::{Anchor, AnchorKind, NotAnAnchor};
 pub use anchor_file::{AnchorFileError, read as read_anchors};
 pub use anchoring::{Anchoring, AnchoringError, Losses};
 pub use anchors::Anchors;
 pub use entry::{Action, Actor, Entry, Origin, Outcome, Record, VendedFacts};
+pub use lost::Lost;
 pub use prune::{Prunable, Pruned};
 pub use refusals::RefusalKind;
 pub use vec1::Vec1;
@@ -41,9 +45,6 @@ pub struct Trail {
     refusals: Arc<refusals::Lane>,
     heads: Heads,
 }
-
-/// How far each chain has come that this process has written to, by its own word.
-type Heads = Arc<Mutex<BTreeMap<ChainId, (i64, Mac)>>>;
 
 /// A value that may leave the house, because its record is durable. Only the trail makes one.
 #[derive(Debug)]
@@ -136,7 +137,7 @@ impl Trail {
     }
 
     /// How far each chain has come that this process has written to: what is in the store, if nobody has laid hands on it.
-    pub(crate) fn heads(&self) -> BTreeMap<ChainId, (i64, Mac)> {
+    pub(crate) fn heads(&self) -> BTreeMap<ChainId, Head> {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

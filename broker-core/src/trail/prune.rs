@@ -10,7 +10,7 @@ use super::verify::{Break, check, genesis};
 use super::{Trail, TrailError, Vec1};
 use crate::clock::Millis;
 use crate::id::ChainId;
-use crate::store::{Change, Mark, MarkKind, Place, Store, StoreError};
+use crate::store::{Change, Kept, Mark, MarkKind, Place, Store, StoreError};
 use crate::vault::Mac;
 
 /// What would be removed: of some chains, their first records.
@@ -95,7 +95,7 @@ impl Pruned {
             let mark = Mark { chain, kind: MarkKind::Pruned, sequence, hash, at };
             let changes = vec![Store::remove_links(chain, sequence), store.add_trail_mark(&mark)];
             commit(store, trail, changes, record.take()).await?;
-            self.records += sequence.abs_diff(from).saturating_add(1);
+            self.records += bit.records;
             (from, head, last) = (sequence.saturating_add(1), hash, Some(mark));
             tokio::time::sleep(BETWEEN_BITS).await;
         }
@@ -108,6 +108,7 @@ impl Pruned {
 #[derive(Default)]
 struct Bit {
     last: Option<(i64, Mac)>,
+    records: u64,
     broken: Option<Break>,
 }
 
@@ -120,6 +121,11 @@ async fn bit(store: &Store, prefix: &Prefix, from: i64, mut head: Mac) -> Result
         if link.chain != prefix.chain || link.sequence > prefix.upto {
             break;
         }
+        if link.sequence > expected
+            && let Some(hash) = lost_between(store, prefix.chain, expected, &head, link.sequence).await?
+        {
+            (expected, head) = (link.sequence, hash);
+        }
         if let Some(broken) = check(store.seals(), &link, expected, &head) {
             found.broken = Some(broken);
             break;
@@ -127,6 +133,7 @@ async fn bit(store: &Store, prefix: &Prefix, from: i64, mut head: Mac) -> Result
         let Ok(hash) = Mac::try_from(link.hash) else { break };
         (head, expected) = (hash, link.sequence.saturating_add(1));
         found.last = Some((link.sequence, hash));
+        found.records += 1;
     }
     Ok(found)
 }
@@ -137,8 +144,27 @@ async fn beginning(store: &Store, prefix: &Prefix) -> Result<Option<Mac>, StoreE
         return Ok(Some(genesis(store.seals(), prefix.chain)));
     }
     let before = prefix.from.saturating_sub(1);
-    let marks = store.trail_marks(prefix.chain, before).await?;
-    Ok(marks.into_iter().find(|mark| mark.sequence == before).map(|mark| mark.hash))
+    let marks = store.trail_marks(prefix.chain, 0).await?;
+    // Where those before were lost, what the loss left must have been pruned: else it was taken away, and pruning would hide it.
+    let is_pruned = |sequence| marks.iter().any(|mark| mark.kind == MarkKind::Pruned && mark.excuses(sequence));
+    let is_lawful = |mark: &&Mark| match mark.kind {
+        MarkKind::Pruned => true,
+        MarkKind::Lost { kept } => kept.is_none_or(|kept| is_pruned(kept.sequence)),
+    };
+    Ok(marks.iter().filter(|mark| mark.sequence == before).find(is_lawful).map(|mark| mark.hash))
+}
+
+/// The hash that a record follows where those between it and the last one were lost, as an operator has accepted.
+async fn lost_between(
+    store: &Store,
+    chain: ChainId,
+    expected: i64,
+    head: &Mac,
+    found: i64,
+) -> Result<Option<Mac>, StoreError> {
+    let (before, last) = (found.saturating_sub(1), Kept { sequence: expected.saturating_sub(1), hash: *head });
+    let is_it = |mark: &Mark| mark.sequence == before && mark.kind == MarkKind::Lost { kept: Some(last) };
+    Ok(store.trail_marks(chain, before).await?.into_iter().find(is_it).map(|mark| mark.hash))
 }
 
 /// Nothing is removed before the record is there that says so; the rest of it needs no other.

@@ -1,12 +1,12 @@
 //! Proves the trail: every link's keyed hash, its place, and that the columns one searches by say what the record says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::NotAnAnchor;
 use super::anchors::Anchors;
 use super::entry::Record;
 use crate::id::ChainId;
-use crate::store::{MarkKind, NotALink, Place, Store, StoreError, TrailLink};
+use crate::store::{Mark, MarkKind, NotALink, Place, Store, StoreError, TrailLink};
 use crate::vault::{Mac, Purpose, Seals};
 
 /// What a verification found.
@@ -41,6 +41,10 @@ pub enum Break {
     AnchoredMissing { chain: ChainId, sequence: i64 },
     #[error("chain {chain}: record {sequence} is another one than was anchored")]
     AnchoredOtherwise { chain: ChainId, sequence: i64 },
+    #[error(
+        "chain {chain}: record {sequence} was there when an operator accepted that those after it are lost, and is missing"
+    )]
+    KeptMissing { chain: ChainId, sequence: i64 },
     #[error("line {line} of the anchor file: {fault}")]
     Anchor { line: u64, fault: NotAnAnchor },
 }
@@ -56,6 +60,9 @@ pub async fn verify_against(store: &Store, anchors: &Anchors) -> Result<Report, 
     for (line, fault) in &anchors.faults {
         report.note(Break::Anchor { line: *line, fault: fault.clone() });
     }
+    let losses = store.accepted_losses().await?;
+    // What a loss left is held to be there as if it were anchored, whether or not somebody has a file.
+    let mut kept: BTreeMap<(ChainId, i64), Mac> = losses.iter().filter_map(kept_by).collect();
     let mut seen: BTreeSet<(ChainId, i64)> = BTreeSet::new();
     let mut anchored: BTreeSet<ChainId> = BTreeSet::new();
     let mut chain: Option<(ChainId, i64, Mac)> = None;
@@ -96,6 +103,9 @@ pub async fn verify_against(store: &Store, anchors: &Anchors) -> Result<Report, 
             if link.hash.len() == head.len() {
                 head.copy_from_slice(&link.hash);
             }
+            if kept.get(&(link.chain, link.sequence)) == Some(&head) {
+                kept.remove(&(link.chain, link.sequence));
+            }
             for anchor in anchors.at(link.chain, link.sequence) {
                 seen.insert((link.chain, link.sequence));
                 if anchor.hash == head {
@@ -111,8 +121,13 @@ pub async fn verify_against(store: &Store, anchors: &Anchors) -> Result<Report, 
     for (chain, sequence) in anchors.places().filter(|place| !seen.contains(place)) {
         report.miss(store, anchors, chain, sequence).await?;
     }
+    for (chain, sequence) in kept.into_keys() {
+        if excuse(store, anchors, chain, sequence).await?.is_none() {
+            report.note(Break::KeptMissing { chain, sequence });
+        }
+    }
     let pruned = store.pruned_chains().await?;
-    report.pruned = pruned.iter().map(|mark| mark.sequence.unsigned_abs().saturating_add(1)).sum();
+    report.pruned = pruned.iter().map(|mark| removed(mark, &losses)).sum();
     Ok(report)
 }
 
@@ -140,18 +155,45 @@ impl Report {
         chain: ChainId,
         sequence: i64,
     ) -> Result<(), StoreError> {
-        let marks = store.trail_marks(chain, sequence).await?;
-        let is_marked = |kind| marks.iter().any(|mark| mark.kind == kind);
-        if is_marked(MarkKind::Pruned) || anchors.pruned(chain).is_some_and(|pruned| pruned.sequence >= sequence) {
-            return Ok(());
-        }
-        if is_marked(MarkKind::Lost) {
-            self.lost_anchors += 1;
-        } else {
-            self.note(Break::AnchoredMissing { chain, sequence });
+        match excuse(store, anchors, chain, sequence).await? {
+            Some(Excuse::Pruned) => {}
+            Some(Excuse::Lost) => self.lost_anchors += 1,
+            None => self.note(Break::AnchoredMissing { chain, sequence }),
         }
         Ok(())
     }
+}
+
+/// Why a record need not be there.
+enum Excuse {
+    Pruned,
+    Lost,
+}
+
+async fn excuse(store: &Store, anchors: &Anchors, chain: ChainId, sequence: i64) -> Result<Option<Excuse>, StoreError> {
+    let marks = store.trail_marks(chain, sequence).await?;
+    let excuses =
+        |is_pruned| marks.iter().any(|mark| (mark.kind == MarkKind::Pruned) == is_pruned && mark.excuses(sequence));
+    if excuses(true) || anchors.pruned(chain).is_some_and(|pruned| pruned.sequence >= sequence) {
+        return Ok(Some(Excuse::Pruned));
+    }
+    Ok(excuses(false).then_some(Excuse::Lost))
+}
+
+fn kept_by(lost: &Mark) -> Option<((ChainId, i64), Mac)> {
+    let MarkKind::Lost { kept: Some(kept) } = lost.kind else { return None };
+    Some(((lost.chain, kept.sequence), kept.hash))
+}
+
+/// How many records pruning has removed from a chain: what was lost before was not there to be removed.
+fn removed(pruned: &Mark, losses: &[Mark]) -> u64 {
+    let within = |lost: &&Mark| lost.chain == pruned.chain && lost.sequence <= pruned.sequence;
+    let lost = |lost: &Mark| match lost.kind {
+        MarkKind::Lost { kept: Some(kept) } => lost.sequence.abs_diff(kept.sequence),
+        MarkKind::Lost { kept: None } | MarkKind::Pruned => lost.sequence.unsigned_abs().saturating_add(1),
+    };
+    let all = pruned.sequence.unsigned_abs().saturating_add(1);
+    losses.iter().filter(within).map(lost).fold(all, u64::saturating_sub)
 }
 
 /// Whether the link was written by us, whatever stands before it.

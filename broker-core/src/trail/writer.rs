@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use vec1::Vec1;
 
+use super::TrailError;
 use super::entry::{Entry, Record, VendedFacts, about};
+use super::head::{Head, Heads};
 use super::verify::{genesis, link_hash};
-use super::{Heads, TrailError};
 use crate::clock::{Clock, Millis};
 use crate::id::{ChainId, RecordId};
 use crate::meter;
@@ -117,8 +118,9 @@ impl Writer {
         meter::committed(begun.elapsed(), !matches!(committed, Err(StoreError::Database(_))));
         match committed {
             Ok(()) => {
-                let place = (chain.next.saturating_sub(1), chain.head);
-                self.heads.lock().unwrap_or_else(PoisonError::into_inner).insert(chain.id, place);
+                let (sequence, epoch) = (chain.next.saturating_sub(1), self.store.known_epoch());
+                let head = Head { sequence, hash: chain.head, epoch };
+                self.heads.lock().unwrap_or_else(PoisonError::into_inner).insert(chain.id, head);
                 for entry in groups.iter().flatten() {
                     meter::recorded(entry.action.as_str(), entry.outcome.as_str());
                 }

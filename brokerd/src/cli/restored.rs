@@ -18,13 +18,11 @@ pub(super) struct Restored {
 impl Restored {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let losses = opened.house.anchoring.losses().await?;
-        for head in &losses.heads {
-            say(&format!(
-                "missing since the backup was made: chain {} after some record before {}, which was there at {}",
-                head.chain,
-                head.sequence,
-                time(head.at)
-            ));
+        for lost in opened.administration.lost(&losses).await? {
+            let (chain, first, last) = (lost.chain, lost.first(), lost.sequence);
+            let at = losses.heads.iter().find(|head| head.chain == chain);
+            let at = at.map(|head| format!(", which was there at {}", time(head.at))).unwrap_or_default();
+            say(&format!("missing since the backup was made: chain {chain} from record {first} to {last}{at}"));
         }
         let question =
             "Was a backup restored? All sessions end, and every service token waits for `brokerd token confirm`.";

@@ -8,6 +8,7 @@ mod forgeries;
 mod installations;
 mod inventory;
 mod postgresql;
+mod rubbish;
 mod service_tokens;
 mod sessions;
 mod sqlite;

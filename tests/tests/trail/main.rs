@@ -7,6 +7,7 @@ mod atomic;
 mod breaks;
 mod durable;
 mod grouping;
+mod losses;
 mod outages;
 mod pruning;
 mod refusals;
