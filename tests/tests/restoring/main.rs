@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod anchored;
+mod minutes;
 mod noticed;
 mod pruned;
+mod retained;
 mod told;
