@@ -168,7 +168,7 @@ impl Directory for LocalDirectory {
         ];
         let mut attributes: BTreeMap<String, Vec<String>> =
             fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), vec![value?.clone()]))).collect();
-        attributes.insert("groups".to_owned(), person.groups.iter().map(|group| group.name.to_string()).collect());
+        attributes.insert("groups".to_owned(), person.groups.iter().map(|group| group.name.clone()).collect());
         attributes.insert("disabled".to_owned(), vec![known.disabled.to_string()]);
         let refusal = known.disabled.then_some(Refusal::Disabled);
         Ok(Found::One(Box::new(Description { attributes, person: Some(person.clone()), refusal })))

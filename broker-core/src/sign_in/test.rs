@@ -120,10 +120,7 @@ impl SignIn {
     }
 
     async fn tested_password(&self, credentials: Credentials<'_>) -> Result<PasswordTest, DirectoryTestError> {
-        let unproved = match self.try_password(&credentials).await {
-            Ok(_) => return Ok(PasswordTest::Accepted),
-            Err(unproved) => unproved,
-        };
+        let Err(unproved) = self.try_password(&credentials).await else { return Ok(PasswordTest::Accepted) };
         match (unproved.told, unproved.reason) {
             (SignInError::PasswordExpired, _) => Ok(PasswordTest::Expired),
             (SignInError::InvalidCredentials, Some(reason)) => Ok(PasswordTest::Refused(reason)),
