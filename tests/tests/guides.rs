@@ -1,0 +1,103 @@
+//! The recipes of docs/developer.md and docs/ci.md, run as they stand there: by a shell, curl and the AWS CLI.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use serde_json::Value;
+use tests::ended::{self, Ended};
+use tests::installed;
+use tests::python::Client;
+use tests::world::{World, password_of};
+
+const CI: &str = include_str!("../../docs/ci.md");
+const DEVELOPER: &str = include_str!("../../docs/developer.md");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_gets_credentials_and_is_somebody_in_aws() {
+    let world = World::open().await;
+    let recipe = recipe(CI, "credentials=$(curl").replace("ci-deploy", "ci");
+    let job = job(&world, &token(&world)).with("CI_JOB_URL", "https://ci.corp.example/jobs/4711");
+    let said = run(&job, &format!("set -e\n{recipe}")).json();
+    assert_eq!(said["Arn"], "arn:aws:sts::111111111111:assumed-role/deploy/svc.payments-ci");
+    let vend = world.trail().into_iter().find(|record| record["action"] == "vend").unwrap();
+    assert_eq!(vend["reason"], "https://ci.corp.example/jobs/4711");
+
+    let refused = job.with("BROKER_TOKEN", "bkt_nobodys");
+    let said = run(&refused, &format!("set -e\n{recipe}\necho went on")).failed();
+    assert!(said.contains("401") && !said.contains("went on"), "a refusal ends the job: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_step_of_github_actions_masks_all_and_hands_it_on() {
+    let world = World::open().await;
+    let step = recipe(CI, "- name: AWS credentials").replace("ci-deploy", "ci");
+    let (_, script) = step.split_once("run: |\n").unwrap();
+    let job = job(&world, &token(&world));
+    let handed_on = job.home().join("github.env");
+    let job = job.with("GITHUB_ENV", handed_on.to_str().unwrap());
+    let job_home = job.home().to_str().unwrap().to_owned();
+    let job = job.with("RUNNER_TEMP", &job_home);
+    let printed = run(&job, &format!("set -eo pipefail\n{script}")).succeeded();
+    let variables = std::fs::read_to_string(handed_on).unwrap();
+    let names: Vec<_> = variables.lines().map(|line| line.split_once('=').unwrap()).collect();
+    assert_eq!(
+        names.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    );
+    let masks: Vec<_> = names.iter().map(|(_, value)| format!("::add-mask::{value}")).collect();
+    assert_eq!(printed.lines().collect::<Vec<_>>(), masks, "nothing is printed but what hides it");
+    assert!(!job.home().join("aws.json").exists());
+    let next = names.iter().fold(Client::at(&world.sim.endpoint()), |next, (name, value)| next.with(name, value));
+    assert!(next.aws(&["sts", "get-caller-identity"]).json()["Arn"].as_str().unwrap().ends_with("/svc.payments-ci"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_profile_of_a_long_job_asks_by_itself() {
+    let world = World::open().await;
+    let job = job(&world, &token(&world));
+    std::fs::create_dir(job.home().join(".aws")).unwrap();
+    let profile = recipe(CI, "[profile ci-deploy]").replace("/ci-deploy/", "/ci/");
+    std::fs::write(job.home().join(".aws/config"), profile).unwrap();
+    let said = job.aws(&["sts", "get-caller-identity", "--profile", "ci-deploy"]).json();
+    assert!(said["Arn"].as_str().unwrap().ends_with("/svc.payments-ci"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_developer_signs_in_lists_and_is_somebody_in_aws() {
+    let world = World::open().await;
+    let recipe = recipe(DEVELOPER, "BROKER_URL=");
+    let (_, recipe) = recipe.split_once('\n').unwrap();
+    let ada = Client::at(&world.sim.endpoint())
+        .with("BROKER_URL", &world.brokerd.url())
+        .with("USER", "ada")
+        .with("PASSWORD", &password_of("ada"));
+    let said = run(&ada, &format!("set -e\n{recipe}")).succeeded();
+    let mut answers = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
+    let listed = answers.next().unwrap().unwrap();
+    assert!(listed["connectors"].as_array().unwrap().iter().any(|connector| connector["name"] == "deploy"), "{listed}");
+    let identity = answers.next().unwrap().unwrap();
+    assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
+}
+
+fn token(world: &World) -> String {
+    world.run(&["token", "create", "payments-ci", "--connector", "ci"], "").succeeded().trim().to_owned()
+}
+
+/// A CI system's machine.
+fn job(world: &World, token: &str) -> Client {
+    Client::at(&world.sim.endpoint()).with("BROKER_URL", &world.brokerd.url()).with("BROKER_TOKEN", token)
+}
+
+/// The block of the page that begins with this.
+fn recipe(page: &str, beginning: &str) -> String {
+    let mut blocks = page.split("```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+    let (_, block) = blocks.find(|(_, block)| block.starts_with(beginning)).unwrap();
+    block.to_owned()
+}
+
+fn run(client: &Client, script: &str) -> Ended {
+    let aws = installed::aws();
+    let mut command = client.command(&installed::program("bash"));
+    let path = format!("{}:/usr/bin:/bin", aws.parent().unwrap().display());
+    command.env("PATH", path).env("AWS_DEFAULT_OUTPUT", "json").args(["-c", script]);
+    ended::run("bash", command, "")
+}
