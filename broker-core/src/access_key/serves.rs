@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{AccessKey, KeyDetails, KeyOwner, KeySource};
-use crate::arn::RoleArn;
+use crate::arn::{AccountId, PolicyArn, RoleArn};
 use crate::connector::{Connector, ManagedBy};
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::partition::Partition;
-use crate::principal::{Principal, PrincipalType};
+use crate::principal::{FederatedRights, Principal, PrincipalType};
 
 /// Which connectors may use a key. Empty lists mean: no restriction of that sort.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,12 @@ pub enum CannotServe {
     Role(AccessKeyName),
     #[error("access key `{0}` does not serve this connector (serves.connectors)")]
     Connector(AccessKeyName),
+    #[error(
+        "access key `{key}` is of account {}, and AWS takes managed policies of that account alone: not `{}`",
+        account.as_str(),
+        arn.as_str()
+    )]
+    PolicyOfOtherAccount { key: AccessKeyName, account: AccountId, arn: PolicyArn },
     #[error("access key `{0}` belongs to the connectors file and serves only connectors of that file")]
     Owner(AccessKeyName),
     #[error(
@@ -80,6 +86,9 @@ impl KeyDetails {
         if self.is_chained() && principal.durations().1 > CHAINED_SECONDS {
             return Err(CannotServe::Chained(key.clone()));
         }
+        if let Some((account, arn)) = self.foreign_policy(principal) {
+            return Err(CannotServe::PolicyOfOtherAccount { key: key.clone(), account, arn });
+        }
         let Serves { principals, role_arns, connectors } = &self.serves;
         if !principals.is_empty() && !principals.contains(&principal.kind()) {
             return Err(CannotServe::PrincipalType(key.clone()));
@@ -95,6 +104,16 @@ impl KeyDetails {
         }
         Ok(())
     }
+
+    /// A managed policy that is neither AWS's own nor of the user's account, which is known once AWS has said whose the key is. A role's
+    /// account stands in its ARN: there the connector itself is refused.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html>
+    fn foreign_policy(&self, principal: &Principal) -> Option<(AccountId, PolicyArn)> {
+        let (Principal::FederatedUser(user), Some(owner)) = (principal, &self.owner) else { return None };
+        let FederatedRights::SessionPolicies { policy_arns, .. } = &user.rights else { return None };
+        let of_others = |arn: &&PolicyArn| arn.account().is_some_and(|account| account != owner.account);
+        policy_arns.iter().find(of_others).map(|arn| (owner.account.clone(), arn.clone()))
+    }
 }
 
 /// As long as AWS lets credentials live that a role obtained by assuming a role.
@@ -105,7 +124,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::arn::AccountId;
 
     fn details(serves: serde_json::Value) -> KeyDetails {
         serde_json::from_value(
@@ -171,5 +189,27 @@ mod tests {
         assert!(matches!(serve(other_role, &deploy), Err(CannotServe::Role(_))));
         let china = role("arn:aws-cn:iam::123456789012:role/deploy");
         assert!(matches!(serve(json!({}), &china), Err(CannotServe::Partition { .. })));
+    }
+
+    #[test]
+    fn a_federated_user_has_managed_policies_of_its_own_account_or_of_aws() {
+        let key = AccessKeyName::try_from("main".to_owned()).unwrap();
+        let connector = ConnectorName::try_from("reports".to_owned()).unwrap();
+        let user = "arn:aws:iam::123456789012:user/broker";
+        let owner = KeyOwner::of(AccountId::of_arn(user).unwrap(), user.to_owned());
+        let proved = KeyDetails { owner: Some(owner), ..details(json!({})) };
+        let with = |arn: &str| -> Principal {
+            serde_json::from_value(json!({ "federated_user": { "policy_arns": [arn] } })).unwrap()
+        };
+        let other = with("arn:aws:iam::210987654321:policy/read");
+        assert!(matches!(
+            proved.may_serve(&key, &connector, &other),
+            Err(CannotServe::PolicyOfOtherAccount { account, arn, .. })
+                if account.as_str() == "123456789012" && arn.as_str().contains("210987654321")
+        ));
+        assert_eq!(details(json!({})).may_serve(&key, &connector, &other), Ok(()), "nobody has asked AWS yet");
+        for arn in ["arn:aws:iam::123456789012:policy/read", "arn:aws:iam::aws:policy/ReadOnlyAccess"] {
+            assert_eq!(proved.may_serve(&key, &connector, &with(arn)), Ok(()), "{arn}");
+        }
     }
 }
