@@ -91,8 +91,14 @@ fn configuration(url: &str, endpoint: &str, federation: &str) -> anyhow::Result<
     let address = url.strip_prefix("http://").unwrap_or(url);
     table.insert("listen".to_owned(), toml::Table::from_iter([("address".to_owned(), address.into())]).into());
     if !endpoint.is_empty() {
-        let aws = [("endpoint_url".to_owned(), endpoint.into()), ("federation_url".to_owned(), federation.into())];
-        table.insert("aws".to_owned(), toml::Table::from_iter(aws).into());
+        // The stand-in is on this machine: a proxy that the environment names must not be asked for it.
+        let mut aws = toml::toml! {
+            proxy = { url = "http://127.0.0.1:9" }
+            no_proxy = ["127.0.0.1"]
+        };
+        aws.insert("endpoint_url".to_owned(), endpoint.into());
+        aws.insert("federation_url".to_owned(), federation.into());
+        table.insert("aws".to_owned(), aws.into());
     }
     Ok(toml::to_string(&table)?)
 }

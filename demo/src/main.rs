@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use aws_sim::Sim;
 use broker_core::administration::NewServiceToken;
 use broker_core::permission::{Operator, Permission};
@@ -58,6 +58,8 @@ async fn run(options: Options) -> anyhow::Result<()> {
     if !options.listen.ip().is_loopback() {
         bail!("the demo speaks plain HTTP and listens on loopback only: take --listen 127.0.0.1:PORT");
     }
+    // From here on the end is an orderly one, and the folder with the secrets goes.
+    let terminated = terminated()?;
     let people = People::random()?;
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
         format!("cannot listen on {}: is something else there? Try --listen 127.0.0.1:0", options.listen)
@@ -81,17 +83,24 @@ async fn run(options: Options) -> anyhow::Result<()> {
 
     introduce(&url, &sim, &people, options.once);
     let journey = Journey { url: &url, aws_endpoint: &sim.endpoint(), people: &people, service_token: &service_token };
-    let travelled = journey.travel(&store).await;
-    if travelled.is_ok() && options.print_json {
-        print_json(&url, &sim, &people, &service_token)?;
-    }
-    if travelled.is_ok() && !options.once {
-        say("\nUp and serving. End it with Ctrl-C.");
-        terminated().await?;
-    }
+    let shown = async {
+        journey.travel(&store).await?;
+        if options.print_json {
+            print_json(&url, &sim, &people, &service_token)?;
+        }
+        if !options.once {
+            say("\nUp and serving. End it with Ctrl-C.");
+            std::future::pending::<()>().await;
+        }
+        anyhow::Ok(())
+    };
+    let outcome = tokio::select! {
+        outcome = shown => outcome,
+        () = terminated => if options.once { Err(anyhow!("ended before the journey was over")) } else { Ok(()) },
+    };
     let _ = stop.send(());
     served.await?;
-    travelled
+    outcome
 }
 
 /// A token for a CI job, as `brokerd token create` makes it.
@@ -153,12 +162,14 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-async fn terminated() -> anyhow::Result<()> {
+/// Resolves at the first SIGTERM or SIGINT, of those too that came before anybody waited for it.
+fn terminated() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
-    Ok(())
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
