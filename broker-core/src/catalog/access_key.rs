@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::FileKey;
-use super::read::Reader;
+use super::read::{EntryName, Reader};
 use crate::access_key::{AwsKeyId, KeyDetails, KeySource, Serves};
 use crate::file::{SecretRef, WebUrl, offset_in, with_causes};
 use crate::name::AccessKeyName;
@@ -50,17 +50,11 @@ struct StoredFields {
 struct AmbientFields {}
 
 impl Reader<'_> {
-    pub(super) fn access_key(&mut self, name: &str, entry: &Spanned<DeValue<'_>>) -> Option<ReadKey> {
-        let about = format!("access_key {name:?}");
+    pub(super) fn access_key(&mut self, name: &EntryName, entry: &Spanned<DeValue<'_>>) -> Option<ReadKey> {
+        let about = &name.about;
         let at = entry.span().start;
-        let fields: Option<KeyFields> = self.value(entry, &about);
-        let name: Option<AccessKeyName> = match name.to_owned().try_into() {
-            Ok(name) => Some(name),
-            Err(error) => {
-                self.error(at, &about, &format!("{error}"));
-                None
-            }
-        };
+        let fields: Option<KeyFields> = self.value(entry, about);
+        let name: Option<AccessKeyName> = self.parsed(name);
         let KeyFields { region, endpoint_url, serves, source } = fields?;
         let foreign = serves.role_arns.iter().find(|arn| arn.partition() != region.partition());
         if let Some(arn) = foreign {
@@ -71,7 +65,7 @@ impl Reader<'_> {
         let (source, secret) = match source {
             SourceFields::Ambient(AmbientFields {}) => (KeySource::Ambient, SecretString::from("")),
             SourceFields::Stored(stored) => {
-                let secret = self.long_term_secret(&stored, entry, &about)?;
+                let secret = self.long_term_secret(&stored, entry, about)?;
                 (KeySource::Stored(stored.access_key_id), secret)
             }
         };

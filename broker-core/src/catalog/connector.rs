@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::FileConnector;
-use super::read::Reader;
+use super::read::{EntryName, NamedKey, Reader};
 use crate::access_key::KeyDetails;
 use crate::connector::{ConnectorSpec, Scope};
 use crate::file::{group, offset_in};
@@ -40,22 +40,20 @@ pub fn tell_apart(spec: &ConnectorSpec, directories: &[DirectoryName]) -> Result
 }
 
 impl Reader<'_> {
-    pub(super) fn connector(&mut self, name: &str, entry: &mut Spanned<DeValue<'_>>) -> Option<ReadConnector> {
-        let about = format!("connector {name:?}");
+    pub(super) fn connector(&mut self, name: &EntryName, entry: &mut Spanned<DeValue<'_>>) -> Option<ReadConnector> {
+        let about = &name.about;
         let at = entry.span().start;
         let before = self.errors.len();
+        let key_at = offset_in(entry, &["access_key"]);
         if let DeValue::Table(fields) = entry.get_mut() {
-            self.complete_groups(fields, &about);
-            self.resolve_policies(fields, &about);
-        }
-        let spec: Option<ConnectorSpec> = self.value(entry, &about);
-        let name: ConnectorName = match name.to_owned().try_into() {
-            Ok(name) => name,
-            Err(error) => {
-                self.error(at, &about, &format!("{error}"));
-                return None;
+            self.complete_groups(fields, about);
+            self.resolve_policies(fields, about);
+            if let Some(DeValue::String(key)) = fields.get("access_key").map(Spanned::get_ref) {
+                self.named_keys.push(NamedKey { connector: about.clone(), key: key.clone().into_owned(), at: key_at });
             }
-        };
+        }
+        let spec: Option<ConnectorSpec> = self.value(entry, about);
+        let name: Option<ConnectorName> = self.parsed(name);
         let spec = spec?;
         if spec.principal().kind() == PrincipalType::SessionToken {
             let at = offset_in(entry, &["principal", "session_token"]);
@@ -65,10 +63,10 @@ impl Reader<'_> {
                 "it hands out the full power of the key's owner, and AWS cannot tell the people who use it apart",
             );
         }
-        self.check_names(&spec, entry, &about);
-        let key_at = offset_in(entry, &["access_key"]);
+        self.check_names(&spec, entry, about);
         let line = self.source.place(at).line;
-        (self.errors.len() == before).then_some(ReadConnector { connector: FileConnector { name, spec, line }, key_at })
+        let connector = FileConnector { name: name?, spec, line };
+        (self.errors.len() == before).then_some(ReadConnector { connector, key_at })
     }
 
     /// Two directories may each have an `ada`: AWS must not take them for one.

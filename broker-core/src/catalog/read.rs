@@ -22,6 +22,7 @@ pub(super) struct Reader<'s> {
     pub(super) policies: Policies,
     pub(super) errors: Vec<FileError>,
     pub(super) warnings: Vec<FileWarning>,
+    pub(super) named_keys: Vec<NamedKey>,
 }
 
 impl<'s> Reader<'s> {
@@ -33,6 +34,7 @@ impl<'s> Reader<'s> {
             policies: Policies::default(),
             errors: Vec::new(),
             warnings: Vec::new(),
+            named_keys: Vec::new(),
         }
     }
 
@@ -90,13 +92,13 @@ impl<'s> Reader<'s> {
         kind: &str,
         value: Spanned<DeValue<'_>>,
         entries: &mut Entries<T>,
-        read: impl Fn(&mut Self, &str, &mut Spanned<DeValue<'_>>) -> Option<T>,
+        read: impl Fn(&mut Self, &EntryName, &mut Spanned<DeValue<'_>>) -> Option<T>,
     ) {
         let at = value.span().start;
         let DeValue::Array(array) = value.into_inner() else {
             return self.error(at, kind, &format!("begin each with [[{kind}]], in double brackets"));
         };
-        for mut entry in array {
+        for (number, mut entry) in (1..).zip(array) {
             if self.errors.len() >= MAX_ERRORS {
                 return;
             }
@@ -105,29 +107,44 @@ impl<'s> Reader<'s> {
                 self.error(at, kind, &format!("begin each with [[{kind}]], in double brackets"));
                 continue;
             };
-            let Some((name, name_at)) = self.name(kind, at, fields.remove("name").as_ref()) else { continue };
-            let about = format!("{kind} {name:?}");
-            if let Some(first) = entries.names.insert(name.clone(), name_at) {
+            let name = self.name(kind, number, at, fields.remove("name").as_ref());
+            if let Some(text) = &name.text
+                && let Some(first) = entries.names.insert(text.clone(), name.at)
+            {
                 let line = self.source.place(first).line;
-                self.error(name_at, &about, &format!("line {line} has this name already: give each its own"));
-                entries.names.insert(name.clone(), first);
+                self.error(name.at, &name.about, &format!("line {line} has this name already: give each its own"));
+                entries.names.insert(text.clone(), first);
             }
             entries.good.extend(read(self, &name, &mut entry));
         }
     }
 
-    fn name(&mut self, kind: &str, at: usize, name: Option<&Spanned<DeValue<'_>>>) -> Option<(String, usize)> {
+    /// An entry without a good name has other mistakes that are worth telling, too.
+    fn name(&mut self, kind: &str, number: usize, entry: usize, name: Option<&Spanned<DeValue<'_>>>) -> EntryName {
+        let nameless = EntryName { text: None, at: entry, about: format!("{kind}[{number}]") };
         match name.map(|name| (name.get_ref(), name.span().start)) {
-            Some((DeValue::String(text), at)) => Some((text.clone().into_owned(), at)),
+            Some((DeValue::String(text), at)) => {
+                EntryName { text: Some(text.clone().into_owned()), at, about: format!("{kind} {text:?}") }
+            }
             Some((other, at)) => {
-                self.error(at, &format!("{kind}: name"), &format!("this is a {}: write a string", other.type_str()));
-                None
+                let about = format!("{}: name", nameless.about);
+                self.error(at, &about, &format!("this is a {}: write a string", other.type_str()));
+                nameless
             }
             None => {
-                self.error(at, kind, "`name` is missing: add it");
-                None
+                self.error(entry, &nameless.about, "`name` is missing: add it");
+                nameless
             }
         }
+    }
+
+    /// The name as its type wants it.
+    pub(super) fn parsed<T: TryFrom<String>>(&mut self, name: &EntryName) -> Option<T>
+    where
+        T::Error: std::fmt::Display,
+    {
+        let parsed = T::try_from(name.text.clone()?);
+        parsed.map_err(|error| self.error(name.at, &format!("{}: name", name.about), &error.to_string())).ok()
     }
 
     fn check(&mut self, keys: &Entries<ReadKey>, connectors: &Entries<ReadConnector>) {
@@ -136,12 +153,14 @@ impl<'s> Reader<'s> {
         known.extend(stored.map(|key| (key.name.as_str(), &key.details)));
         known.extend(keys.good.iter().map(|read| (read.key.name.as_str(), &read.key.details)));
         for connector in &connectors.good {
-            let name = connector.connector.spec.access_key();
-            match known.get(name.as_str()) {
-                Some(details) => self.check_key(connector, details),
-                // Its own mistakes have been told.
-                None if keys.names.contains_key(name.as_str()) => {}
-                None => self.unknown_key(connector),
+            if let Some(details) = known.get(connector.connector.spec.access_key().as_str()) {
+                self.check_key(connector, details);
+            }
+        }
+        for NamedKey { connector, key, at } in std::mem::take(&mut self.named_keys) {
+            // One that stands in the file may have mistakes, which have been told.
+            if !known.contains_key(key.as_str()) && !keys.names.contains_key(&key) {
+                self.unknown_key(&connector, &key, at);
             }
         }
         for read in &keys.good {
@@ -154,21 +173,20 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn unknown_key(&mut self, read: &ReadConnector) {
-        let name = read.connector.spec.access_key();
-        let about = format!("connector {:?}: access_key", read.connector.name.as_str());
+    fn unknown_key(&mut self, connector: &str, key: &str, at: usize) {
+        let about = format!("{connector}: access_key");
         match self.context.stored_keys {
             Some(_) => self.error(
-                read.key_at,
+                at,
                 &about,
                 &format!(
-                    "no access key is called `{name}`: add an [[access_key]] of this name, or `brokerd key add` it"
+                    "no access key is called `{key}`: add an [[access_key]] of this name, or `brokerd key add` it"
                 ),
             ),
             None => self.warn(
-                read.key_at,
+                at,
                 &about,
-                &format!("`{name}` is not in this file, and whether the store has it was not looked up"),
+                &format!("`{key}` is not in this file, and whether the store has it was not looked up"),
             ),
         }
     }
@@ -185,6 +203,21 @@ impl<'s> Reader<'s> {
         let connectors: Vec<FileConnector> = connectors.good.into_iter().map(|read| read.connector).collect();
         Ok(Catalog { access_keys, connectors, warnings: self.warnings })
     }
+}
+
+/// What an entry calls itself, and where.
+pub(super) struct EntryName {
+    text: Option<String>,
+    at: usize,
+    /// How people find the entry: by its name, or else by its number.
+    pub(super) about: String,
+}
+
+/// The key that a connector names, whatever else is wrong with the connector.
+pub(super) struct NamedKey {
+    pub(super) connector: String,
+    pub(super) key: String,
+    pub(super) at: usize,
 }
 
 /// The entries of one kind: those without a mistake, and where every name was first seen.

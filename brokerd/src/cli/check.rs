@@ -1,5 +1,6 @@
 //! `brokerd check`: everything that is wrong with the files, at once, without asking anybody.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use broker_core::catalog;
@@ -9,7 +10,8 @@ use clap::Args;
 
 use super::output;
 use super::site::Site;
-use crate::config::Config;
+use crate::certificate::CertificateFiles;
+use crate::config::{Config, SpoiltConfig};
 
 /// Say everything that is wrong with the configuration and the connectors file; asks no server
 #[derive(Debug, Args)]
@@ -19,60 +21,80 @@ impl Check {
     pub(super) fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let Self {} = self;
         let path = site.config_path()?;
-        let config = match Config::load(&path) {
-            Ok(config) => config,
-            Err(errors) => {
-                tell("error", &errors)?;
-                output::line("the connectors file is checked as soon as the configuration is good")?;
-                return found(errors.len(), 0);
-            }
-        };
-        tell("warning", &config.warnings)?;
-        let (mut errors, mut warnings) = (0, config.warnings.len());
-        if let Some(files) = &config.listen.tls {
-            let of_tls = |text: &str| [Remark::new(&path, None, "listen.tls", text)];
-            let now = SystemClock.now();
-            match files.read(now).map(|certificate| (certificate.expires_soon(now), certificate.expires_at)) {
-                Ok((None, _)) => {}
-                Ok((Some(_), at)) => {
-                    tell("warning", &of_tls(&format!("the certificate expires soon, at {at}: renew it")))?;
-                    warnings += 1;
+        let mut found = Found::default();
+        match Config::load(&path) {
+            Ok(config) => {
+                found.warn(&config.warnings)?;
+                if let Some(files) = &config.listen.tls {
+                    found.certificate(&path, files)?;
                 }
-                Err(error) => {
-                    tell("error", &of_tls(&with_causes(&error)))?;
-                    errors += 1;
-                }
-            }
-        }
-        let Some(file) = &config.connectors_file else {
-            output::line(&format!("{}: it names no connectors_file", path.display()))?;
-            return found(errors, warnings);
-        };
-        match catalog::read(file, &config.catalog_context(None)) {
-            Ok(catalog) => {
-                tell("warning", &catalog.warnings)?;
-                let (connectors, keys) = (catalog.connectors.len(), catalog.access_keys.len());
-                if errors == 0 {
+                if found.errors == 0 {
                     output::line(&format!("{}: good", path.display()))?;
                 }
-                output::line(&format!("{}: good; connectors: {connectors}, access keys: {keys}", file.display()))?;
-                found(errors, warnings + catalog.warnings.len())
+                match &config.connectors_file {
+                    Some(file) => found.connectors(file, &config.catalog_context(None))?,
+                    None => output::line(&format!("{}: it names no connectors_file", path.display()))?,
+                }
             }
-            Err(mistakes) => {
-                tell("error", &mistakes)?;
-                found(errors + mistakes.len(), warnings)
+            Err(errors) => {
+                found.fail(&errors)?;
+                match SpoiltConfig::load(&path) {
+                    Some(spoilt) => found.connectors(&spoilt.connectors_file, &spoilt.catalog_context())?,
+                    None => output::line(
+                        "the connectors file was not checked: the configuration must name it, and its directories, first",
+                    )?,
+                }
             }
         }
+        found.sum_up()
     }
 }
 
-fn tell(kind: &str, remarks: &[Remark]) -> std::io::Result<()> {
-    remarks.iter().try_for_each(|remark| output::line(&format!("{kind}: {remark}")))
+/// How much has been told.
+#[derive(Debug, Default)]
+struct Found {
+    errors: usize,
+    warnings: usize,
 }
 
-fn found(errors: usize, warnings: usize) -> anyhow::Result<ExitCode> {
-    if errors + warnings > 0 {
-        output::line(&format!("errors: {errors}, warnings: {warnings}"))?;
+impl Found {
+    fn fail(&mut self, errors: &[Remark]) -> std::io::Result<()> {
+        self.errors += errors.len();
+        errors.iter().try_for_each(|error| output::line(&format!("error: {error}")))
     }
-    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+
+    fn warn(&mut self, warnings: &[Remark]) -> std::io::Result<()> {
+        self.warnings += warnings.len();
+        warnings.iter().try_for_each(|warning| output::line(&format!("warning: {warning}")))
+    }
+
+    fn certificate(&mut self, config: &Path, files: &CertificateFiles) -> std::io::Result<()> {
+        let now = SystemClock.now();
+        let of_tls =
+            |text: &str| [Remark::new(config, Config::place_of(config, &["listen", "tls"]), "listen.tls", text)];
+        match files.read(now).map(|certificate| (certificate.expires_soon(now), certificate.expires_at)) {
+            Ok((None, _)) => Ok(()),
+            Ok((Some(_), at)) => self.warn(&of_tls(&format!("the certificate expires soon, at {at}: renew it"))),
+            Err(error) => self.fail(&of_tls(&with_causes(&error))),
+        }
+    }
+
+    fn connectors(&mut self, file: &Path, context: &catalog::Context<'_>) -> std::io::Result<()> {
+        match catalog::read(file, context) {
+            Ok(catalog) => {
+                self.warn(&catalog.warnings)?;
+                let (connectors, keys) = (catalog.connectors.len(), catalog.access_keys.len());
+                output::line(&format!("{}: good; connectors: {connectors}, access keys: {keys}", file.display()))
+            }
+            Err(mistakes) => self.fail(&mistakes),
+        }
+    }
+
+    fn sum_up(&self) -> anyhow::Result<ExitCode> {
+        let Self { errors, warnings } = self;
+        if errors + warnings > 0 {
+            output::line(&format!("errors: {errors}, warnings: {warnings}"))?;
+        }
+        Ok(if *errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
 }

@@ -13,6 +13,7 @@ mod master_key;
 mod master_key_ref;
 mod operations;
 mod seconds;
+mod spoilt;
 mod store;
 
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ use broker_core::catalog;
 use broker_core::directory::ldap::LdapSettings;
 use broker_core::directory::local::LocalPerson;
 use broker_core::entitlement::Rules;
-use broker_core::file::{Environment, FileError, FileWarning};
+use broker_core::file::{Document, Environment, FileError, FileWarning, Place, Source};
 use broker_core::iam::IamSettings;
 use broker_core::name::DirectoryName;
 use broker_core::store::Location;
@@ -41,6 +42,7 @@ pub use self::kms::{WrappedKeyToMake, WrappedKeysToMake, wrapped_keys_to_make};
 pub use self::limits::Limits;
 pub use self::master_key::{ConfiguredMasterKey, SealingKey, sealing_key};
 pub use self::operations::OperationsSettings;
+pub use self::spoilt::SpoiltConfig;
 
 /// Why the configuration cannot be used.
 pub type ConfigError = FileError;
@@ -157,6 +159,13 @@ impl Config {
     /// The same, with the environment's secrets given.
     pub fn load_with(path: &Path, environment: Environment) -> Result<Self, Vec<ConfigError>> {
         load::load(path, environment)
+    }
+
+    /// Where a key stands in this file, for what is found out about it later.
+    pub fn place_of(path: &Path, keys: &[&str]) -> Option<Place> {
+        let source = Source::read(path, load::MAX_FILE).ok()?;
+        let document = Document::parse(&source).ok()?;
+        document.offset_of(keys).map(|offset| source.place(offset))
     }
 
     /// What the connectors file is to be read with; `stored_keys` are the store's, where somebody has asked it.

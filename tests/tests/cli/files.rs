@@ -56,7 +56,7 @@ fn check_says_every_mistake_with_its_line() {
     );
     let ended = here.run(&["check"], "");
     assert_eq!(code(&ended), 1);
-    for line in ["connectors.toml:3:", "connectors.toml:5:", "connectors.toml:7:"] {
+    for line in ["connectors.toml:3:", "connectors.toml:6:8: connector \"B\": name: ", "connectors.toml:7:"] {
         assert!(ended.stdout.contains(line), "{line}\n{}", ended.stdout);
     }
     assert!(ended.stdout.contains("\nerrors: "), "{}", ended.stdout);
@@ -65,6 +65,11 @@ fn check_says_every_mistake_with_its_line() {
     let ended = here.run(&["check"], "");
     assert_eq!(code(&ended), 1);
     assert!(ended.stdout.contains("brokerd.toml:1:1: public_ulr: "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("connectors.toml:7:"), "the mistakes of both files at once: {}", ended.stdout);
+
+    here.edit("brokerd.toml", "connectors_file = ", "connectors_fil = ");
+    let ended = here.run(&["check"], "");
+    assert!(ended.stdout.contains("the connectors file was not checked: "), "{}", ended.stdout);
 }
 
 #[test]

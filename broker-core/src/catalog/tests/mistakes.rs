@@ -39,10 +39,46 @@ principal.session_token = {}
         "connectors.toml:16:24: connector \"deploy\": principal.assume_role.max_duration_seconds: 60 seconds is too short",
         "connectors.toml:18:1: connector \"deploy\": a system connector is for service tokens: take `groups` away",
         "connectors.toml:19:8: connector \"deploy\": line 10 has this name already",
+        "connectors.toml:20:1: connector \"deploy\": access_key: no access key is called `other`",
     ];
     assert_eq!(errors.len(), starts.len(), "{errors:#?}");
     for (error, start) in errors.iter().zip(starts) {
         assert!(error.starts_with(start), "{error}\n{start}");
+    }
+}
+
+#[test]
+fn an_entry_without_a_good_name_has_its_other_mistakes_told() {
+    let errors = Desk::new()
+        .read(
+            r#"
+[[access_key]]
+region = "mars"
+
+[[connector]]
+name = "De ploy"
+access_key = "gone"
+scope = "nobody"
+
+[[connector]]
+name = 7
+wrong = 1
+"#,
+        )
+        .unwrap_err();
+    let starts = [
+        "connectors.toml:2:1: access_key[1]: `name` is missing: add it",
+        "connectors.toml:3:10: access_key[1]: region: `mars` is not",
+        "connectors.toml:5:1: connector \"De ploy\": `principal` is missing",
+        "connectors.toml:6:8: connector \"De ploy\": name: ",
+        "connectors.toml:7:1: connector \"De ploy\": access_key: no access key is called `gone`",
+        "connectors.toml:8:9: connector \"De ploy\": scope: ",
+        "connectors.toml:10:1: connector[2]: ",
+        "connectors.toml:11:8: connector[2]: name: this is a integer: write a string",
+        "connectors.toml:12:1: connector[2]: wrong: ",
+    ];
+    for start in starts {
+        assert!(errors.iter().any(|error| error.starts_with(start)), "{start}\n{errors:#?}");
     }
 }
 
@@ -54,15 +90,15 @@ fn what_is_not_toml_or_not_ours_is_refused_with_its_place() {
         ("[[connectors]]\nname = \"a\"", "connectors.toml:1:3: connectors: `connectors` is not a key"),
         ("[connector]\nname = \"a\"", "connectors.toml:1:1: connector: begin each with [[connector]]"),
         ("connector = [1]", "connectors.toml:1:14: connector: begin each with [[connector]]"),
-        ("[[connector]]\naccess_key = \"a\"", "connectors.toml:1:1: connector: `name` is missing"),
-        ("[[connector]]\nname = 7", "connectors.toml:2:8: connector: name: this is a integer"),
+        ("[[connector]]\naccess_key = \"a\"", "connectors.toml:1:1: connector[1]: `name` is missing"),
+        ("[[connector]]\nname = 7", "connectors.toml:2:8: connector[1]: name: this is a integer"),
         (
             "[[connector]]\nname = \"Deploy\"\naccess_key = \"a\"\nprincipal.session_token = {}",
-            "connectors.toml:1:1: connector \"Deploy\": `Deploy` is not a name",
+            "connectors.toml:2:8: connector \"Deploy\": name: `Deploy` is not a name",
         ),
     ] {
         let errors = desk.read(text).unwrap_err();
-        assert!(errors[0].starts_with(start), "{errors:#?}");
+        assert!(errors.iter().any(|error| error.starts_with(start)), "{errors:#?}");
     }
 }
 
