@@ -25,7 +25,7 @@ pub struct Throttle {
 #[derive(Debug)]
 pub struct Attempt {
     network: String,
-    by_address: Option<Counted>,
+    by_address: Counted,
     /// The typed name, and what it is counted in.
     name: String,
     by_name: Counted,
@@ -99,33 +99,23 @@ impl Throttle {
         let now = self.clock.now();
         let (name, network) = (format!("name:{mark}"), network_of(address));
         let pair = pair(&name, &network);
-        let attempt = |network, by_address, by_name, name_is_over| Attempt {
-            network,
-            by_address,
-            name: name.clone(),
-            by_name,
-            name_is_over,
-            known: OnceLock::new(),
+        // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own, and
+        // so has the address for all who are at home there.
+        let at_home = self.is_at_home(&name, &network, now).await?;
+        let (by_address, of_address) = if at_home {
+            (format!("home:{network}"), ADDRESS_AT_HOME)
+        } else {
+            (format!("address:{network}"), ADDRESS)
         };
-        // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own,
-        // and its owner's neighbours do not count.
-        if self.is_at_home(&name, &network, now).await? {
-            let by_pair = self.count(pair, ACCOUNT, now).await?;
-            return Ok(attempt(network, None, by_pair, None));
-        }
-        let by_address = self.count(format!("address:{network}"), ADDRESS, now).await?;
-        let counted = match self.count(name.clone(), ACCOUNT, now).await {
-            Ok(by_name) => Ok((by_name, None)),
-            // Whose name it is may be at home here under another one. Only the directory knows.
-            Err(ThrottleError::TooMany { seconds }) => match self.count(pair, ACCOUNT, now).await {
-                Ok(by_pair) => Ok((by_pair, Some(seconds))),
-                Err(ThrottleError::TooMany { .. }) => Err(ThrottleError::TooMany { seconds }),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
-        match counted {
-            Ok((by_name, name_is_over)) => Ok(attempt(network, Some(by_address), by_name, name_is_over)),
+        let counters = if at_home { vec![pair] } else { vec![name.clone(), pair] };
+        // Before anything is written: whoever asks in vain costs the store nothing.
+        self.open_counter(&counters, now).await?;
+        let by_address = self.count(by_address, of_address, now).await?;
+        match self.count_first(counters, now).await {
+            Ok((by_name, name_is_over)) => {
+                Ok(Attempt { network, by_address, name, by_name, name_is_over, known: OnceLock::new() })
+            }
+            // Somebody else was faster.
             Err(error) => {
                 self.take_back(&by_address).await?;
                 Err(error)
@@ -149,9 +139,7 @@ impl Throttle {
 
     /// The secret was right: what was counted against the account is forgotten, and the network becomes familiar.
     pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        if let Some(by_address) = &attempt.by_address {
-            self.take_back(by_address).await?;
-        }
+        self.take_back(&attempt.by_address).await?;
         let now = self.clock.now().into();
         self.store.forgive(&attempt.by_name.key).await?;
         self.store.note_familiar(&attempt.name, &attempt.network, now).await?;
@@ -165,7 +153,7 @@ impl Throttle {
     /// Nothing was proved either way: the directory did not answer.
     pub async fn undecided(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let by_subject = attempt.known.get().and_then(|known| known.counted.as_ref().ok());
-        for counted in attempt.by_address.iter().chain([&attempt.by_name]).chain(by_subject) {
+        for counted in [&attempt.by_address, &attempt.by_name].into_iter().chain(by_subject) {
             self.take_back(counted).await?;
         }
         Ok(())
@@ -198,6 +186,33 @@ impl Throttle {
 
     async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
         self.store.forgive_attempt(&counted.key, counted.now, counted.before).await
+    }
+
+    /// Whether one of these counters has room, or how long to wait for the first.
+    async fn open_counter(&self, keys: &[String], now: Timestamp) -> Result<(), ThrottleError> {
+        let mut wait = 0;
+        for key in keys {
+            match ACCOUNT.standing(self.store.failures(key).await?, now) {
+                (_, 0) => return Ok(()),
+                (_, seconds) if wait == 0 => wait = seconds,
+                _ => {}
+            }
+        }
+        Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() })
+    }
+
+    /// Counts in the first of these counters that has room. Where that is not the very first, that one is over, so many seconds from
+    /// room: whose name it is may be at home here under another one, and only the directory knows.
+    async fn count_first(&self, keys: Vec<String>, now: Timestamp) -> Result<(Counted, Option<u64>), ThrottleError> {
+        let mut first_is_over = None;
+        for key in keys {
+            match self.count(key, ACCOUNT, now).await {
+                Ok(counted) => return Ok((counted, first_is_over)),
+                Err(ThrottleError::TooMany { seconds }) => first_is_over = first_is_over.or(Some(seconds)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ThrottleError::TooMany { seconds: first_is_over.unwrap_or(1) })
     }
 
     async fn count(&self, key: String, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
@@ -286,6 +301,9 @@ fn network_of(address: IpAddr) -> String {
 const ACCOUNT: Limit = Limit { free: 5, seconds_to_forget_one: 12 * 60 };
 /// An office shares one address.
 const ADDRESS: Limit = Limit { free: 50, seconds_to_forget_one: 60 };
+/// Everybody in the office mistypes on a Monday morning. So many in vain and nobody there waits longer than 16 seconds, by what is
+/// forgotten meanwhile.
+const ADDRESS_AT_HOME: Limit = Limit { free: 250, seconds_to_forget_one: 12 };
 const LONGEST: i64 = 15 * 60;
 const FORGET_SECONDS: u32 = 4 * 60 * 60;
 const FAMILIAR_SECONDS: u32 = 30 * 24 * 60 * 60;

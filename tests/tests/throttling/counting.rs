@@ -215,6 +215,35 @@ on_every_engine! {
         desk.guess("elsewhere", network(1)).await;
     }
 
+    async fn at_home_the_address_is_counted_too_and_more_generously(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        let people: Vec<_> = (0..60).map(|number| (format!("person {number}"), subject("corp", &format!("id {number}")))).collect();
+        for (name, person) in &people {
+            for _ in 0..FREE {
+                let attempt = desk.typed(name, HOME).await;
+                desk.throttle.admit_subject(&attempt, person).await.unwrap();
+                desk.throttle.succeeded(&attempt).await.unwrap();
+            }
+        }
+        let mut guesses = 0;
+        for (name, _) in &people {
+            for _ in 0..FREE {
+                guesses += u32::from(desk.throttle.admit(&desk.throttle.mark(name), HOME).await.is_ok());
+            }
+        }
+        assert_eq!(guesses, 250, "of 300 that their names would have allowed; and who got in counts for nothing");
+        assert_eq!(desk.wait("person 59", HOME).await, 1);
+        desk.typed("somebody new", HOME).await;
+        desk.guess("person 59", network(1)).await;
+
+        for (name, _) in &people[50..59] {
+            let wait = desk.wait("person 59", HOME).await;
+            assert!(wait <= 16, "neighbours keep nobody out for long: {wait} seconds");
+            house.clock.advance(i64::try_from(wait).unwrap());
+            desk.typed(name, HOME).await;
+        }
+    }
+
     async fn an_attempt_is_about_one_person(house: Storehouse) {
         let desk = Counter::open(&house).await;
         let (attempt, admitted) = desk.on_ada("ada", HOME).await;

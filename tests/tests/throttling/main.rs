@@ -5,6 +5,7 @@
 mod clear;
 mod counting;
 mod signing_in;
+mod writes;
 
 use std::net::IpAddr;
 
