@@ -42,7 +42,7 @@ pub use verify::{Break, Report, verify, verify_against};
 pub struct Trail {
     store: Store,
     jobs: mpsc::Sender<writer::Job>,
-    refusals: Arc<refusals::Lane>,
+    refusals: Arc<refusals::Lanes>,
     heads: Heads,
 }
 
@@ -82,7 +82,7 @@ impl Trail {
     pub fn start(store: Store, clock: Arc<dyn Clock>, node: &str) -> Self {
         let heads = Heads::default();
         let jobs = writer::start(store.clone(), Arc::clone(&clock), node, Arc::clone(&heads));
-        let refusals = refusals::start(jobs.clone(), clock);
+        let refusals = Arc::new(refusals::Lanes::start(&jobs, &clock));
         Self { store, jobs, refusals, heads }
     }
 
@@ -130,10 +130,19 @@ impl Trail {
         });
     }
 
-    /// Notes a refusal of somebody unknown: the first few of a source and kind whole, then only counted, and never in the
-    /// way of vends.
+    /// Notes a refusal: the first few of a kind in a minute whole, of each known actor and each network of strangers, then only counted,
+    /// and never in the way of vends.
     pub fn note_refusal(&self, kind: RefusalKind, entry: Entry) {
         self.refusals.note(kind, entry);
+    }
+
+    /// Writes down that somebody got nothing who asked for credentials: it is on the disk when this returns, unless they were refused
+    /// often within this minute, which is only counted.
+    pub async fn record_refusal(&self, entry: Entry) -> Result<(), TrailError> {
+        match self.refusals.fold(RefusalKind::Vend, entry) {
+            Some(entry) => self.record(entry, ()).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// How far each chain has come that this process has written to: what is in the store, if nobody has laid hands on it.
@@ -144,7 +153,7 @@ impl Trail {
     /// Writes what is queued and counted, and ends the chain.
     pub async fn close(&self) {
         if tokio::time::timeout(FLUSH_WITHIN, self.refusals.flush()).await.is_err() {
-            tracing::error!("refusals of strangers were left out of the audit trail, which does not answer");
+            tracing::error!("refusals were left out of the audit trail, which does not answer");
         }
         let (done, closed) = oneshot::channel();
         if self.jobs.send(writer::Job::Close { done }).await.is_ok() {

@@ -348,7 +348,8 @@ impl Broker {
         }
     }
 
-    /// Writes the refusal down and hands it back; when that cannot be written either, that is the answer.
+    /// Writes the refusal down and hands it back; when that cannot be written either, that is the answer. Who is refused again and again
+    /// is counted, so that nobody fills the trail by asking in vain.
     async fn refuse(&self, asking: &Asking<'_>, name: &ConnectorName, action: Action, error: VendError) -> VendError {
         let Some(outcome) = error.outcome() else { return error };
         let reason = match error.aws_refusal() {
@@ -356,8 +357,8 @@ impl Broker {
             None => error.to_string(),
         };
         let entry = Entry::new(Actor::of(asking.caller), action, outcome, asking.origin.clone());
-        match self.trail.record(entry.connector(name).reason(&reason), ()).await {
-            Ok(_) => error,
+        match self.trail.record_refusal(entry.connector(name).reason(&reason)).await {
+            Ok(()) => error,
             Err(unwritten) => unwritten.into(),
         }
     }

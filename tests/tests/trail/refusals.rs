@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use broker_core::trail::{Action, Actor, Outcome, Record, RefusalKind};
+use broker_core::caller::Subject;
+use broker_core::trail::{Action, Actor, Entry, Outcome, Record, RefusalKind};
 use tests::on_every_engine;
 use tests::stores::Storehouse;
 
@@ -33,6 +34,102 @@ on_every_engine! {
         let counter = records.iter().find(|record| record.count.is_some()).unwrap();
         assert_eq!((counter.action, counter.outcome), (Action::SignIn, Outcome::Refused));
         assert_eq!(counter.reason.as_deref(), Some("number 999"), "like the last of those it stands for");
+        assert_eq!(desk.verified().await.breaks, []);
+    }
+
+    async fn neighbours_who_are_known_are_counted_apart_and_by_their_own_names(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for (name, times) in [("mallory", 11), ("bob", 1)] {
+            for _ in 0..times {
+                desk.trail.note_refusal(RefusalKind::Administration, refusal_of(name, "192.0.2.7"));
+            }
+        }
+        for number in 0..12 {
+            desk.trail.note_refusal(RefusalKind::Administration, refusal_of("roaming", &format!("192.0.2.{number}")));
+        }
+        desk.trail.close().await;
+        let records = desk.records().await;
+        let of = |name: &str| {
+            let actor = format!("person:corp/{name}");
+            let of: Vec<_> = records.iter().filter(|record| record.actor == actor).collect();
+            let counted: Vec<_> = of.iter().filter_map(|record| record.count).collect();
+            (of.len() - counted.len(), counted)
+        };
+        assert_eq!(of("mallory"), (10, vec![1]));
+        assert_eq!(of("bob"), (1, vec![]));
+        assert_eq!(of("roaming"), (10, vec![2]), "wherever they are");
+        assert_eq!(desk.verified().await.breaks, []);
+    }
+
+    async fn what_strangers_use_up_is_not_taken_from_who_is_known(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        flood(&desk);
+        for _ in 0..10 {
+            desk.trail.note_refusal(RefusalKind::Token, refusal_of("bob", "192.0.2.7"));
+        }
+        desk.trail.close().await;
+        let records = desk.records().await;
+        let of_bob: Vec<_> = records.iter().filter(|record| record.actor == "person:corp/bob").collect();
+        assert_eq!(of_bob.len(), 10);
+        assert!(of_bob.iter().all(|record| record.count.is_none() && record.client_address.is_some()), "{of_bob:?}");
+    }
+
+    async fn a_counter_says_only_what_all_that_it_stands_for_have_in_common(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let about = |id: &str| Some(Subject { directory: "corp".to_owned().try_into().unwrap(), id: id.to_owned() });
+        let on = |address: &str, id: &str, mark: &str, outcome: Outcome| {
+            let actor = Actor::Anonymous { mark: Some(mark.to_owned()) };
+            Entry { actor, outcome, about: about(id), ..refusal(address) }
+        };
+        for address in ["192.0.2.7", "192.0.2.8"] {
+            for _ in 0..10 {
+                desk.trail.note_refusal(RefusalKind::SignIn, refusal(address));
+            }
+            for _ in 0..5 {
+                desk.trail.note_refusal(RefusalKind::SignIn, on(address, "ada", "a", Outcome::Refused));
+            }
+            desk.trail.note_refusal(RefusalKind::SignIn, on(address, "ada", "a", Outcome::Failed));
+        }
+        desk.trail.note_refusal(RefusalKind::SignIn, on("192.0.2.8", "bob", "b", Outcome::Refused));
+        desk.trail.close().await;
+        let counters: Vec<_> = desk.records().await.into_iter().filter(|record| record.count.is_some()).collect();
+        let counter = |address: &str, outcome: Outcome| {
+            let here = |record: &&Record| record.outcome == outcome && record.client_address.as_deref() == Some(address);
+            let [counter] = counters.iter().filter(here).collect::<Vec<_>>()[..] else { panic!("{counters:?}") };
+            (counter.count.unwrap(), counter.about.as_deref(), counter.actor_id.as_deref())
+        };
+        let of_ada = |count| (count, Some("corp/ada"), Some("a"));
+        assert_eq!(counter("192.0.2.7", Outcome::Refused), of_ada(5));
+        assert_eq!(counter("192.0.2.7", Outcome::Failed), of_ada(1));
+        assert_eq!(counter("192.0.2.8", Outcome::Refused), (6, None, None), "no one of those who were guessed at");
+        assert_eq!(counter("192.0.2.8", Outcome::Failed), of_ada(1));
+    }
+
+    async fn who_asks_in_vain_again_and_again_is_counted_and_what_is_lent_is_whole(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let refused = |name: &str, connector: &str| {
+            let connector = Some(connector.to_owned());
+            Entry { action: Action::Vend, connector, ..refusal_of(name, "192.0.2.7") }
+        };
+        for number in 0..40 {
+            desk.trail.record_refusal(refused("mallory", "prod")).await.unwrap();
+            desk.trail.record(entry_of(number), ()).await.unwrap();
+        }
+        for connector in ["prod", "dev"] {
+            desk.trail.record_refusal(refused("mallory", connector)).await.unwrap();
+        }
+        desk.trail.record_refusal(refused("bob", "prod")).await.unwrap();
+        let on_disk = |records: &[Record], actor: &str| records.iter().filter(|record| record.actor == actor).count();
+        let records = desk.records().await;
+        assert_eq!(on_disk(&records, "person:corp/mallory"), 30, "at once, and no more");
+        assert_eq!(on_disk(&records, "person:corp/bob"), 1);
+        assert_eq!(records.len(), 40 + 30 + 1, "what is lent is always whole");
+        desk.trail.close().await;
+        let records = desk.records().await;
+        let counters: Vec<_> = records.iter().filter(|record| record.count.is_some()).collect();
+        let [counter] = counters[..] else { panic!("{counters:?}") };
+        assert_eq!((counter.actor.as_str(), counter.count, counter.outcome), ("person:corp/mallory", Some(12), Outcome::Refused));
+        assert_eq!(counter.connector, None, "it stands for more than one");
         assert_eq!(desk.verified().await.breaks, []);
     }
 
@@ -189,6 +286,12 @@ async fn of_a_flood_next_to_nothing_stands_before_a_vend_on_sqlite() {
 #[tokio::test]
 async fn of_a_flood_next_to_nothing_stands_before_a_vend_on_postgres() {
     of_a_flood_next_to_nothing_stands_before_a_vend(Storehouse::on_postgres("flood")).await;
+}
+
+/// A refusal of somebody who is known.
+fn refusal_of(username: &str, address: &str) -> Entry {
+    let subject = Subject { directory: "corp".to_owned().try_into().unwrap(), id: format!("id of {username}") };
+    Entry { actor: Actor::Person { subject, username: username.to_owned() }, ..refusal(address) }
 }
 
 /// From fifty thousand addresses, each twice.
