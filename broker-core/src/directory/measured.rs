@@ -22,7 +22,10 @@ impl Directory for MeasuredDirectory {
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
         let asked = Asked::now();
         let answer = self.0.authenticate(username, gate).await;
-        let outcome = if matches!(answer, Err(AuthenticateError::Unavailable(_))) { UNAVAILABLE } else { ANSWERED };
+        let outcome = match answer {
+            Err(AuthenticateError::Unavailable(_) | AuthenticateError::Unanswered(_)) => UNAVAILABLE,
+            _ => ANSWERED,
+        };
         asked.directory(self.name().as_str(), "authenticate", outcome);
         answer
     }

@@ -49,8 +49,8 @@ pub enum Standing {
     Gone,
 }
 
-/// Why somebody was not let in. Cut by what the caller does next; all but `PasswordExpired` and `Unavailable` look the same from
-/// outside.
+/// Why somebody was not let in. Cut by what the caller does next; all but `PasswordExpired`, `Unavailable`
+/// and `Unanswered` look the same from outside.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
     /// Definitely not here: the next directory may be asked. Nothing else lets the search go on.
@@ -67,6 +67,9 @@ pub enum AuthenticateError {
     NotAdmitted(#[from] NotAdmitted),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The password was shown, or somebody's decoy, and what the directory makes of it is not known: it may have counted it.
+    #[error(transparent)]
+    Unanswered(Unavailable),
 }
 
 /// The reason of a refusal, for the trail.

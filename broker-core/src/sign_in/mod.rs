@@ -1,6 +1,7 @@
 //! Name and password → person → session; and token → caller, with groups that are never older than the bound.
 
 mod callers;
+mod pad;
 mod prove;
 mod sessions;
 mod test;
@@ -36,6 +37,7 @@ struct Inner {
     trail: Trail,
     clock: Arc<dyn Clock>,
     throttle: Throttle,
+    pad: pad::Pad,
     settings: Settings,
 }
 
@@ -97,7 +99,7 @@ impl SignIn {
         settings: Settings,
     ) -> Self {
         let throttle = Throttle::new(store.clone(), Arc::clone(&clock));
-        Self(Arc::new(Inner { store, directories, trail, clock, throttle, settings }))
+        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad: pad::Pad::new(), settings }))
     }
 
     /// Lets somebody in. Every failure before the password is proved is one answer, after one time.

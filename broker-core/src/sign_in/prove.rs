@@ -1,7 +1,5 @@
 //! Name and password → person: counted before the password is tried, one answer and one time for every failure.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use tokio::time::Instant;
 
@@ -18,6 +16,9 @@ struct Counting<'a> {
     attempt: &'a Attempt,
     password: Password,
 }
+
+/// Lets no password out: for directories that are asked only so that it takes as long.
+struct Closed;
 
 /// Why somebody was not proved, for those who write it down and for those who are told.
 pub(super) struct Unproved {
@@ -39,6 +40,8 @@ enum Failure {
     NotAdmitted,
     PasswordExpired,
     Unavailable(Unavailable),
+    /// The password was shown: the directory may have counted it.
+    Unanswered(Unavailable),
 }
 
 impl SignIn {
@@ -51,11 +54,15 @@ impl SignIn {
         };
         if let Some(reason) = reason {
             let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
-            let entry = Entry::new(actor, Action::SignIn, Outcome::Refused, credentials.origin.clone());
+            let outcome = match told {
+                SignInError::Directory(_) => Outcome::Failed,
+                _ => Outcome::Refused,
+            };
+            let entry = Entry::new(actor, Action::SignIn, outcome, credentials.origin.clone());
             self.0.trail.note_refusal(RefusalKind::SignIn, entry.about(subject.as_ref()).reason(&reason));
         }
         if padded {
-            pad(started).await;
+            self.0.pad.fill(started).await;
         }
         Err(told)
     }
@@ -89,6 +96,10 @@ impl SignIn {
         };
         let (overdue, subject) = (attempt.overdue(), attempt.subject().cloned());
         let unproved = |reason: String, told| unproved(subject.as_ref(), Some(reason), told);
+        let outage = |error: Unavailable| {
+            tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
+            unproved("a directory is unavailable".to_owned(), error.into())
+        };
         let reason = match failure {
             Failure::PasswordExpired => {
                 throttle.succeeded(&attempt).await.map_err(failed)?;
@@ -96,8 +107,11 @@ impl SignIn {
             }
             Failure::Unavailable(error) => {
                 throttle.undecided(&attempt).await.map_err(failed)?;
-                tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
-                return Err(unproved("a directory is unavailable".to_owned(), error.into()));
+                return Err(outage(error));
+            }
+            Failure::Unanswered(error) => {
+                throttle.unanswered(&attempt).await.map_err(failed)?;
+                return Err(outage(error));
             }
             Failure::Refused(_) if overdue.is_some() => TOO_MANY.to_owned(),
             Failure::Refused(reason) => reason,
@@ -119,17 +133,26 @@ impl SignIn {
         let password = Password::parse(credentials.password.clone())?;
         let gate = Counting { throttle: &self.0.throttle, attempt, password };
         let named = |name: &str| credentials.directory.is_none_or(|asked| asked == name);
-        for directory in self.0.directories.iter().filter(|directory| named(directory.name().as_str())) {
-            match directory.authenticate(&username, &gate).await {
+        let mut directories = self.0.directories.iter().filter(|directory| named(directory.name().as_str()));
+        let mut failure = Failure::Refused("no directory knows the name".to_owned());
+        for directory in directories.by_ref() {
+            failure = match directory.authenticate(&username, &gate).await {
                 Ok(person) => return Ok(person),
-                Err(AuthenticateError::NoSuchUser) => {}
-                Err(AuthenticateError::Refused(refusal)) => return Err(Failure::Refused(refusal.to_string())),
-                Err(AuthenticateError::NotAdmitted(_)) => return Err(Failure::NotAdmitted),
+                Err(AuthenticateError::NoSuchUser) => continue,
+                Err(AuthenticateError::Refused(refusal)) => Failure::Refused(refusal.to_string()),
+                Err(AuthenticateError::NotAdmitted(_)) => Failure::NotAdmitted,
                 Err(AuthenticateError::PasswordExpired) => return Err(Failure::PasswordExpired),
                 Err(AuthenticateError::Unavailable(error)) => return Err(Failure::Unavailable(error)),
-            }
+                Err(AuthenticateError::Unanswered(error)) => return Err(Failure::Unanswered(error)),
+            };
+            break;
         }
-        Err(Failure::Refused("no directory knows the name".to_owned()))
+        // A name that no directory knows costs a question to each; one that the first knows costs the same. Nothing is made of the
+        // answers, and the password stays here.
+        for directory in directories {
+            drop(directory.authenticate(&username, &Closed).await);
+        }
+        Err(failure)
     }
 }
 
@@ -140,19 +163,19 @@ impl Gate for Counting<'_> {
     }
 }
 
+#[async_trait]
+impl Gate for Closed {
+    async fn admit(&self, _: &Subject) -> Result<&Password, NotAdmitted> {
+        Err(NotAdmitted)
+    }
+}
+
 impl From<Untypable> for Failure {
     fn from(error: Untypable) -> Self {
         Self::Refused(error.to_string())
     }
 }
 
-/// Waits until the time since `started` is a whole number of steps: how long a refusal took says nothing about its reason.
-async fn pad(started: Instant) {
-    let steps = started.elapsed().as_millis().div_ceil(STEP.as_millis()).max(1);
-    tokio::time::sleep_until(started + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
-}
-
 const EXPIRED: &str = "the password has expired or must be changed";
 const TOO_MANY: &str = "too many attempts";
-const STEP: Duration = Duration::from_millis(500);
 const MARK: usize = 16;

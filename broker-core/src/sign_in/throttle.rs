@@ -150,13 +150,19 @@ impl Throttle {
         Ok(())
     }
 
-    /// Nothing was proved either way: the directory did not answer.
+    /// Nothing was proved either way: no directory was shown the password.
     pub async fn undecided(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let by_subject = attempt.known.get().and_then(|known| known.counted.as_ref().ok());
         for counted in [&attempt.by_address, &attempt.by_name].into_iter().chain(by_subject) {
             self.take_back(counted).await?;
         }
         Ok(())
+    }
+
+    /// The directory was shown the password and did not answer. It may have counted that, and locks accounts by its count, so that it stays
+    /// counted here against the name and the person. Their network has done nothing for which its neighbours should wait.
+    pub async fn unanswered(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.take_back(&attempt.by_address).await
     }
 
     /// Forgets what no longer counts.

@@ -71,11 +71,12 @@ impl VendError {
         match self {
             Self::NoSuchConnector
             | Self::NotEntitled(_)
-            | Self::Caller(_)
+            | Self::Caller(AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled)
             | Self::Request(_)
             | Self::Destination(_)
             | Self::ConsoleNotSupported => Some(Outcome::Refused),
-            Self::Aws(_)
+            Self::Caller(AuthenticateError::Directory(_) | AuthenticateError::Store(_))
+            | Self::Aws(_)
             | Self::Console(_)
             | Self::Unsettled
             | Self::NoAccessKey
@@ -83,6 +84,24 @@ impl VendError {
             | Self::NotRightful(_)
             | Self::Seal(_) => Some(Outcome::Failed),
             Self::Trail(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::Unavailable;
+    use crate::store::StoreError;
+
+    #[test]
+    fn an_outage_is_no_refusal() {
+        let directory = "corp".to_owned().try_into().unwrap();
+        let down = AuthenticateError::Directory(Unavailable { directory, source: "it hangs up".into() });
+        assert_eq!(VendError::Caller(down).outcome(), Some(Outcome::Failed));
+        assert_eq!(VendError::Caller(AuthenticateError::Store(StoreError::Stale)).outcome(), Some(Outcome::Failed));
+        for over in [AuthenticateError::Unauthenticated, AuthenticateError::AccountDisabled] {
+            assert_eq!(VendError::Caller(over).outcome(), Some(Outcome::Refused));
         }
     }
 }

@@ -10,6 +10,7 @@ mod names;
 mod played;
 mod servers;
 mod sign_in;
+mod silence;
 mod tls;
 
 use std::error::Error;
@@ -110,7 +111,9 @@ async fn refusal(directory: &LdapDirectory, name: &str, password: &str) -> Refus
 /// The causes of an outage, as an operator reads them.
 async fn outage(directory: &LdapDirectory, name: &str, password: &str) -> String {
     match sign_in(directory, name, password).await {
-        Err(AuthenticateError::Unavailable(unavailable)) => told(&unavailable),
+        Err(AuthenticateError::Unavailable(unavailable) | AuthenticateError::Unanswered(unavailable)) => {
+            told(&unavailable)
+        }
         other => panic!("the directory should be unavailable to {name}: {other:?}"),
     }
 }

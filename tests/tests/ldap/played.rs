@@ -144,6 +144,6 @@ pub(crate) fn entry(dn: &str, attributes: &[(&str, &str)]) -> Vec<u8> {
     element(0x64, &[element(4, dn.as_bytes()), element(0x30, &attributes)].concat())
 }
 
-fn contains(bytes: &[u8], text: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
 }

@@ -1,18 +1,20 @@
 //! Signing in where people have several names: what they hear, and what the trail says.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker_core::caller::{AdminGroups, Person};
+use broker_core::caller::{AdminGroups, Person, Subject};
 use broker_core::directory::local::{LocalDirectory, hash_password};
-use broker_core::directory::{AuthenticateError, Directory, Found, Gate, Password, Standing, TypedName, Unavailable};
+use broker_core::directory::{
+    AuthenticateError, Directory, Found, Gate, NotAdmitted, Password, Standing, TypedName, Unavailable,
+};
 use broker_core::id::RequestId;
 use broker_core::name::DirectoryName;
 use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, SignedIn};
 use broker_core::store::{Store, TrailFilter};
-use broker_core::trail::{Origin, Record, Trail};
+use broker_core::trail::{Origin, Outcome, Record, Trail};
 use secrecy::SecretString;
 use serde_json::json;
 use tests::stores::Storehouse;
@@ -20,6 +22,84 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::{FREE, HOME, network};
+
+/// A directory that does not answer.
+#[derive(Debug)]
+struct Down(DirectoryName);
+
+impl Down {
+    fn says_nothing(&self) -> Unavailable {
+        Unavailable { directory: self.0.clone(), source: "it hangs up".into() }
+    }
+}
+
+#[async_trait]
+impl Directory for Down {
+    fn name(&self) -> &DirectoryName {
+        &self.0
+    }
+
+    async fn authenticate(&self, _: &TypedName, _: &dyn Gate) -> Result<Person, AuthenticateError> {
+        Err(self.says_nothing().into())
+    }
+
+    async fn describe(&self, _: &TypedName) -> Result<Found, Unavailable> {
+        Err(self.says_nothing())
+    }
+
+    async fn look_up(&self, _: &str) -> Result<Standing, Unavailable> {
+        Ok(Standing::Gone)
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+/// Writes down what a directory is asked, and whether it gets the password.
+#[derive(Debug)]
+struct Witnessed(LocalDirectory, Arc<Mutex<Vec<String>>>);
+
+struct WitnessedGate<'a>(&'a dyn Gate, &'a Witnessed);
+
+impl Witnessed {
+    fn saw(&self, what: &str) {
+        self.1.lock().unwrap().push(format!("{} {what}", self.0.name()));
+    }
+}
+
+#[async_trait]
+impl Directory for Witnessed {
+    fn name(&self) -> &DirectoryName {
+        self.0.name()
+    }
+
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+        self.saw("is asked");
+        self.0.authenticate(username, &WitnessedGate(gate, self)).await
+    }
+
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
+        self.0.describe(username).await
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
+        self.0.look_up(id).await
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        self.0.probe().await
+    }
+}
+
+#[async_trait]
+impl Gate for WitnessedGate<'_> {
+    async fn admit(&self, subject: &Subject) -> Result<&Password, NotAdmitted> {
+        let password = self.0.admit(subject).await?;
+        self.1.saw("gets the password");
+        Ok(password)
+    }
+}
 
 /// A directory in which everybody is also known by their name and anything after an `@`.
 #[derive(Debug)]
@@ -58,14 +138,18 @@ struct Desk {
 
 impl Desk {
     async fn open() -> Self {
-        let storehouse = Storehouse::in_memory("desk");
-        let opened = storehouse.open().await;
-        let trail = storehouse.trail(&opened);
         let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
         let person = json!({ "username": "ada", "id": "0b1c", "password_hash": hash });
         let corp = "corp".to_owned().try_into().unwrap();
         let people = vec![serde_json::from_value(person).unwrap()];
         let directory = Aliased(LocalDirectory::new(corp, people, Arc::new(Semaphore::new(2))).unwrap());
+        Self::before(vec![Arc::new(directory)]).await
+    }
+
+    async fn before(directories: Vec<Arc<dyn Directory>>) -> Self {
+        let storehouse = Storehouse::in_memory("desk");
+        let opened = storehouse.open().await;
+        let trail = storehouse.trail(&opened);
         let settings = Settings {
             idle_seconds: 600,
             absolute_seconds: 2_000,
@@ -74,7 +158,7 @@ impl Desk {
         };
         let store = opened.store;
         let clock = storehouse.clock.clone();
-        let sign_in = SignIn::new(store.clone(), vec![Arc::new(directory)], trail.clone(), clock, settings);
+        let sign_in = SignIn::new(store.clone(), directories, trail.clone(), clock, settings);
         Self { storehouse, store, trail, sign_in }
     }
 
@@ -151,4 +235,48 @@ async fn names_that_are_used_up_sound_alike_whosever_they_are() {
     desk.sign_in("ada@corp.example", "secret", HOME).await.unwrap();
     let stranger = desk.sign_in("nobody@corp.example", "secret", HOME).await;
     assert!(matches!(stranger, Err(SignInError::TooManyAttempts { .. })), "{stranger:?}");
+}
+
+#[tokio::test]
+async fn an_outage_is_no_guess_in_the_trail_either() {
+    let desk = Desk::before(vec![Arc::new(Down("corp".to_owned().try_into().unwrap()))]).await;
+    let refused = desk.sign_in("ada", "secret", HOME).await;
+    assert!(matches!(refused, Err(SignInError::Directory(_))), "{refused:?}");
+    let records = desk.records().await;
+    let said: Vec<_> = records.iter().map(|record| (record.outcome, record.reason.as_deref())).collect();
+    assert_eq!(said, [(Outcome::Failed, Some("a directory is unavailable"))]);
+}
+
+#[tokio::test]
+async fn whatever_the_reason_every_directory_is_asked_and_only_one_gets_the_password() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
+    let directory = |name: &str, people: &[(&str, bool)]| -> Arc<dyn Directory> {
+        let person = |(username, disabled): &(&str, bool)| {
+            serde_json::from_value(json!({ "username": username, "password_hash": hash, "disabled": disabled }))
+                .unwrap()
+        };
+        let people = people.iter().map(person).collect();
+        let directory = LocalDirectory::new(name.to_owned().try_into().unwrap(), people, Arc::new(Semaphore::new(1)));
+        Arc::new(Witnessed(directory.unwrap(), seen.clone()))
+    };
+    let corp = directory("corp", &[("ada", false), ("dora", true)]);
+    let desk = Desk::before(vec![corp, directory("branch", &[("ada", false), ("una", false)])]).await;
+    let mut work = async |username: &str, password: &str| {
+        let refused = desk.sign_in(username, password, HOME).await;
+        assert!(matches!(refused, Err(SignInError::InvalidCredentials)), "{username}: {refused:?}");
+        std::mem::take(&mut *seen.lock().unwrap())
+    };
+    let (corp, branch) = ("corp is asked", "branch is asked");
+    assert_eq!(work("nobody", "secret").await, [corp, branch]);
+    assert_eq!(work("ada", "wrong").await, [corp, "corp gets the password", branch], "though branch has an ada");
+    assert_eq!(work("dora", "secret").await, [corp, "corp gets the password", branch]);
+    assert_eq!(work("una", "wrong").await, [corp, branch, "branch gets the password"]);
+    for _ in 1..FREE {
+        work("ada", "wrong").await;
+    }
+    // Only whoever has been counted as ada stands before a closed gate: under the name itself the broker would say "wait".
+    let refused = desk.sign_in("ada", "secret", network(1)).await;
+    assert!(matches!(refused, Err(SignInError::TooManyAttempts { .. })), "{refused:?}");
+    assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), [corp, branch], "held back");
 }

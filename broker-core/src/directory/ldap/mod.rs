@@ -22,6 +22,7 @@ mod trouble;
 mod verdict;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use tokio::time::timeout;
@@ -54,6 +55,10 @@ pub struct LdapDirectory {
     service: Service,
 }
 
+/// Whether a password is on its way to a server that has not answered to it.
+#[derive(Debug, Default)]
+struct Shown(AtomicBool);
+
 /// What keeps us from an answer, in one of the ways that the trait knows.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -78,12 +83,12 @@ impl LdapDirectory {
         Self { name, service: Service::new(settings) }
     }
 
-    async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Person, AuthenticateError> {
         let settings = self.service.settings();
         let filter = self.filter_for(typed).ok_or(AuthenticateError::Refused(NO_FILTER))?;
         let entries = self.people(filter).await.map_err(|failure| self.refusal(failure))?;
         let [entry] = entries.as_slice() else {
-            self.pretend().await?;
+            self.pretend(shown).await?;
             let nobody = entries.is_empty();
             return Err(if nobody {
                 AuthenticateError::NoSuchUser
@@ -95,18 +100,18 @@ impl LdapDirectory {
         let profile = match Profile::read(entry, &settings.users) {
             Ok(profile) => profile,
             Err(unusable) => {
-                self.pretend().await?;
+                self.pretend(shown).await?;
                 return Err(self.refusal(unusable.into()));
             }
         };
         let password = match gate.admit(&self.subject(&profile)).await {
             Ok(password) => password,
             Err(not_admitted) => {
-                self.pretend().await?;
+                self.pretend(shown).await?;
                 return Err(not_admitted.into());
             }
         };
-        match self.check(&entry.dn, password).await? {
+        match self.check(&entry.dn, password, shown).await? {
             Verdict::Wrong(refusal) => return Err(AuthenticateError::Refused(refusal)),
             Verdict::MustChange => return Err(AuthenticateError::PasswordExpired),
             Verdict::Right => {}
@@ -208,20 +213,22 @@ impl LdapDirectory {
 
     /// Binds as somebody on a connection that is used for nothing else. Once the password has been sent no other server is asked:
     /// it might count twice against the account.
-    async fn check(&self, dn: &str, password: &Password) -> Result<Verdict, AuthenticateError> {
-        let unavailable = |trouble| AuthenticateError::Unavailable(self.unavailable(Failure::Trouble(trouble)));
-        let (server, mut connection) = self.service.connect().await.map_err(unavailable)?;
-        let outcome = connection.bind(dn, password.as_secret()).await;
-        let outcome = outcome.map_err(|trouble| unavailable(self.service.trouble_of(server, trouble)))?;
+    async fn check(&self, dn: &str, password: &Password, shown: &Shown) -> Result<Verdict, AuthenticateError> {
+        let outage = |trouble| self.unavailable(Failure::Trouble(trouble));
+        let (server, mut connection) = self.service.connect().await.map_err(outage)?;
+        let unanswered = |trouble| AuthenticateError::Unanswered(outage(self.service.trouble_of(server, trouble)));
+        shown.0.store(true, Ordering::Relaxed);
+        let outcome = connection.bind(dn, password.as_secret()).await.map_err(unanswered)?;
+        let verdict = Verdict::of(outcome).map_err(|outcome| unanswered(Trouble::BindRefused(outcome)))?;
+        shown.0.store(false, Ordering::Relaxed);
         connection.close().await;
-        Verdict::of(outcome)
-            .map_err(|outcome| unavailable(self.service.trouble_of(server, Trouble::BindRefused(outcome))))
+        Ok(verdict)
     }
 
     /// Does for nobody what is done for somebody, so that it takes as long.
-    async fn pretend(&self) -> Result<(), AuthenticateError> {
+    async fn pretend(&self, shown: &Shown) -> Result<(), AuthenticateError> {
         let nobody = format!("cn=brokerd-asks-for-nobody,{}", self.service.settings().users.base);
-        self.check(&nobody, &Password::decoy()).await.map(drop)
+        self.check(&nobody, &Password::decoy(), shown).await.map(drop)
     }
 
     async fn in_time<T, E>(
@@ -252,7 +259,12 @@ impl Directory for LdapDirectory {
     }
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
-        self.in_time(self.sign_in(username, gate), |late| self.unavailable(late).into()).await
+        let shown = Shown::default();
+        let late = |late| match shown.0.load(Ordering::Relaxed) {
+            true => AuthenticateError::Unanswered(self.unavailable(late)),
+            false => self.unavailable(late).into(),
+        };
+        self.in_time(self.sign_in(username, gate, &shown), late).await
     }
 
     async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {

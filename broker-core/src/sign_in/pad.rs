@@ -1,0 +1,85 @@
+//! One time for every refusal: longer than the slow ones of late took, so that how long one took says nothing about its reason.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Remembers how long refusals took, and holds each back for as long as the slowest.
+#[derive(Debug)]
+pub(super) struct Pad(Mutex<Recent>);
+
+#[derive(Debug)]
+struct Recent {
+    since: Instant,
+    slowest: Duration,
+    /// In the period before this one.
+    slowest_before: Duration,
+}
+
+impl Pad {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Recent { since: Instant::now(), slowest: Duration::ZERO, slowest_before: Duration::ZERO }))
+    }
+
+    /// Waits until as much time has gone by since `started` as every refusal takes now.
+    pub(super) async fn fill(&self, started: Instant) {
+        let now = Instant::now();
+        tokio::time::sleep_until(started + self.time_of(now.duration_since(started), now)).await;
+    }
+
+    /// How long a refusal is to take in all whose work took so long. Always whole steps: also while a slower one than ever is being learnt.
+    fn time_of(&self, took: Duration, now: Instant) -> Duration {
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = now.duration_since(recent.since);
+        if age >= PERIOD {
+            let slowest_before = if age < PERIOD * 2 { recent.slowest } else { Duration::ZERO };
+            *recent = Recent { since: now, slowest: Duration::ZERO, slowest_before };
+        }
+        recent.slowest = recent.slowest.max(took);
+        let slowest = recent.slowest.max(recent.slowest_before);
+        // A quarter more, so that the next that is a little slower still does not stand out.
+        in_steps(slowest + slowest / 4).min(LONGEST).max(in_steps(took))
+    }
+}
+
+fn in_steps(time: Duration) -> Duration {
+    let steps = time.as_millis().div_ceil(STEP.as_millis()).max(1);
+    STEP * u32::try_from(steps).unwrap_or(u32::MAX)
+}
+
+const STEP: Duration = Duration::from_millis(500);
+/// What is learnt makes nobody wait longer than this: else whoever can make the directory slow would make everybody's slips expensive.
+const LONGEST: Duration = Duration::from_secs(3);
+/// What was slow is forgotten after one or two of these.
+const PERIOD: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(number: u64) -> Duration {
+        Duration::from_millis(number)
+    }
+
+    #[test]
+    fn quick_and_slow_refusals_take_the_same_once_the_slow_ones_are_known() {
+        let (pad, now) = (Pad::new(), Instant::now());
+        assert_eq!([1, 100, 400].map(|took| pad.time_of(ms(took), now)), [ms(500); 3]);
+        assert_eq!(pad.time_of(ms(490), now), ms(1_000), "the boundary between two steps is no place to be at");
+        assert_eq!([1, 400, 490, 520, 790].map(|took| pad.time_of(ms(took), now)), [ms(1_000); 5]);
+        assert_eq!(pad.time_of(ms(1_100), now), ms(1_500));
+        assert_eq!([1, 1_200].map(|took| pad.time_of(ms(took), now)), [ms(1_500); 2]);
+    }
+
+    #[test]
+    fn what_was_slow_is_forgotten_and_costs_nobody_more_than_three_seconds() {
+        let (pad, now) = (Pad::new(), Instant::now());
+        assert_eq!(pad.time_of(ms(9_990), now), ms(10_000), "it is what it is");
+        assert_eq!(pad.time_of(ms(1), now), ms(3_000));
+        assert_eq!(pad.time_of(ms(1), now + PERIOD), ms(3_000));
+        assert_eq!(pad.time_of(ms(1), now + PERIOD * 2), ms(500));
+        assert_eq!(pad.time_of(ms(700), now + PERIOD * 2), ms(1_000));
+        assert_eq!(pad.time_of(ms(1), now + PERIOD * 5), ms(500), "nobody came meanwhile");
+    }
+}

@@ -1,0 +1,81 @@
+//! A directory that says nothing to a password may have counted it all the same, so that it stays counted here.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use broker_core::caller::AdminGroups;
+use broker_core::id::RequestId;
+use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, Throttle};
+use broker_core::trail::Origin;
+use secrecy::SecretString;
+use tests::slapd::SERVICE;
+use tests::stores::Storehouse;
+
+use crate::Config;
+use crate::played::{BIND, Played, SEARCH, ada, contains, message, result};
+
+struct Desk {
+    sign_in: SignIn,
+    throttle: Throttle,
+}
+
+impl Desk {
+    async fn before(server: &Played) -> Self {
+        let house = Storehouse::in_memory("silence");
+        let opened = house.open().await;
+        let trail = house.trail(&opened);
+        let settings = Settings {
+            idle_seconds: 600,
+            absolute_seconds: 2_000,
+            recheck_seconds: 300,
+            admin_groups: AdminGroups::default(),
+        };
+        let directory = Config::plain(&[&server.url()]).quick().open();
+        let throttle = Throttle::new(opened.store.clone(), house.clock.clone());
+        let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, house.clock.clone(), settings);
+        Self { sign_in, throttle }
+    }
+
+    async fn hears_of_an_outage(&self, username: &str, address: IpAddr) {
+        let origin = Origin { request_id: RequestId::random(), client_address: Some(address.to_string()) };
+        let password = SecretString::from("secret");
+        let credentials = Credentials { username, password, directory: None, address, origin: &origin };
+        let refused = self.sign_in.sign_in(credentials).await;
+        assert!(matches!(refused, Err(SignInError::Directory(_))), "{username}: {refused:?}");
+    }
+
+    /// Tries what is free, each from a network of its own; says how long whoever comes next has to wait.
+    async fn wait_after_outages(&self, username: &str) -> Option<u64> {
+        let guess = |number| self.hears_of_an_outage(username, network(number));
+        tokio::join!(guess(0), guess(1), guess(2), guess(3), guess(4));
+        self.throttle.admit(&self.throttle.mark(username), network(99)).await.unwrap().overdue()
+    }
+}
+
+#[tokio::test]
+async fn who_was_not_answered_has_guessed_and_an_unknown_name_sounds_alike() {
+    let desk = Desk::before(&Played::by(|id, operation, request, stream| match operation {
+        BIND if contains(request, SERVICE.as_bytes()) => stream.write_all(&message(id, &result(0x61, 0))),
+        SEARCH => {
+            if contains(request, b"ada") {
+                stream.write_all(&message(id, &ada()))?;
+            }
+            stream.write_all(&message(id, &result(0x65, 0)))
+        }
+        _ => Ok(()),
+    }))
+    .await;
+    assert_eq!(desk.wait_after_outages("ada").await, Some(1), "the directory may have counted all of them");
+    assert_eq!(desk.wait_after_outages("nobody").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_directory_that_was_not_reached_has_counted_nothing() {
+    let desk = Desk::before(&Played::by(|_, _, _, _| Err(std::io::ErrorKind::ConnectionReset.into()))).await;
+    assert_eq!(desk.wait_after_outages("ada").await, None);
+}
+
+fn network(number: u8) -> IpAddr {
+    IpAddr::from([203, 0, 113, number])
+}
