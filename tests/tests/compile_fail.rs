@@ -41,6 +41,15 @@ const RIGHT: &str = "
     pub async fn find<'a>(gate: &'a dyn Gate, subject: &Subject) -> Option<&'a Password> {
         gate.admit(subject).await.ok()
     }
+    pub async fn change(rooms: &Rooms<'_>, caller: &PersonCaller, key: &AccessKeyName, session: SessionId) -> Result<(), NotPermitted> {
+        let administrator = Administrator::prove(caller, rooms.origin, rooms.clock.now())?;
+        drop(rooms.administration.remove_access_key(key, None, &administrator).await);
+        let operator = Operator::prove(caller, rooms.origin, rooms.clock.now())?;
+        drop(rooms.sign_in.end_session(session, &operator).await);
+        let auditor = Auditor::prove(caller, rooms.origin, rooms.clock.now())?;
+        drop(rooms.administration.records(&auditor, &TrailFilter::default(), None, 1).await);
+        Ok(())
+    }
 ";
 
 #[test]
@@ -214,6 +223,118 @@ fn a_password_is_not_tried_before_it_is_known_whose_it_would_be() {
     );
 }
 
+#[test]
+fn nothing_is_administered_without_the_permission_that_it_wants() {
+    let change = |call: &str| {
+        format!(
+            "pub async fn change(rooms: &Rooms<'_>, with: Wanted<'_>, auditor: &Auditor, operator: &Operator) {{
+                let Wanted {{ key, new, connector, spec, session, token, wanted, revocation, aws, proof }} = with;
+                drop(rooms.{call}.await); }}"
+        )
+    };
+    let of_administrators = [
+        ("administration.add_access_key(new, proof", 3),
+        ("administration.replace_access_key(new, None, proof", 4),
+        ("administration.remove_access_key(key, None", 3),
+        ("administration.add_connector(connector.clone(), spec", 3),
+        ("administration.replace_connector(connector, spec, None", 4),
+        ("administration.remove_connector(connector, None", 3),
+        ("administration.revoke_sessions(revocation, aws", 3),
+    ];
+    for (call, place) in of_administrators {
+        let missing = format!("argument #{place} of type `&Administrator` is missing");
+        refused(&change(&format!("{call})")), "E0061", &missing);
+        for (less, of) in [("operator", "Operator"), ("auditor", "Auditor")] {
+            let mismatch = format!("expected `&Administrator`, found `&{of}`");
+            refused(&change(&format!("{call}, {less})")), "E0308", &mismatch);
+        }
+    }
+    let of_operators = [
+        ("administration.create_service_token(wanted", 2),
+        ("administration.revoke_service_token(token", 2),
+        ("administration.confirm_service_tokens(&[]", 2),
+        ("sign_in.end_session(session", 2),
+    ];
+    for (call, place) in of_operators {
+        let missing = format!("argument #{place} of type `&Operator` is missing");
+        refused(&change(&format!("{call})")), "E0061", &missing);
+        refused(&change(&format!("{call}, auditor)")), "E0308", "expected `&Operator`, found `&Auditor`");
+    }
+}
+
+#[test]
+fn nothing_of_the_installation_is_shown_to_somebody_who_is_not_an_auditor() {
+    let look = |call: &str| {
+        format!(
+            "pub async fn look(rooms: &Rooms<'_>, caller: &PersonCaller, filter: &TrailFilter) {{ drop(rooms.{call}.await); }}"
+        )
+    };
+    for (call, rest) in [
+        ("administration.records", "filter, None, 1"),
+        ("administration.access_keys", ""),
+        ("administration.service_tokens", ""),
+        ("sign_in.sessions", "None, 1"),
+    ] {
+        refused(&look(&format!("{call}({rest})")), "E0061", "argument #1 of type `&Auditor` is missing");
+        let with = if rest.is_empty() { "caller".to_owned() } else { format!("caller, {rest}") };
+        refused(&look(&format!("{call}({with})")), "E0308", "expected `&Auditor`, found `&PersonCaller`");
+    }
+}
+
+#[test]
+fn nobody_makes_a_permission_by_hand() {
+    for permission in ["Auditor", "Operator", "Administrator"] {
+        let make = |made: &str| {
+            format!("pub fn make(by: By, caller: &PersonCaller, auditor: Auditor) -> {permission} {{ {made} }}")
+        };
+        refused(
+            &make(&format!("{permission}(by)")),
+            "E0423",
+            "cannot initialize a tuple struct which contains private fields",
+        );
+        refused(
+            &make(&format!("{permission}::of(by)")),
+            "E0599",
+            &format!("no function or associated item named `of` found for struct `{permission}`"),
+        );
+        refused(
+            &make(&format!("<{permission} as broker_core::permission::sealed::Made>::of(by)")),
+            "E0603",
+            "module `sealed` is private",
+        );
+        refused(&make("by.into()"), "E0277", &format!("the trait `From<By>` is not implemented for `{permission}`"));
+        refused(
+            &make("Default::default()"),
+            "E0277",
+            &format!("the trait `Default` is not implemented for `{permission}`"),
+        );
+        refused(
+            &format!("pub fn change(mut mine: {permission}, by: By) -> {permission} {{ mine.0 = by; mine }}"),
+            "E0616",
+            &format!("field `0` of struct `{permission}` is private"),
+        );
+    }
+    refused(
+        "pub fn turn(auditor: Auditor) -> Administrator { auditor.into() }",
+        "E0277",
+        "the trait `From<Auditor>` is not implemented for `Administrator`",
+    );
+    refused(
+        "pub struct Mine; impl Permission for Mine { const ROLE: AdminRole = AdminRole::Auditor; const CHANGES: bool = false; }",
+        "E0277",
+        "the trait `Made` is not implemented for `Mine`",
+    );
+}
+
+#[test]
+fn who_signed_in_long_ago_cannot_be_left_out_of_the_proof() {
+    refused(
+        "pub fn prove(caller: &PersonCaller, origin: &Origin) { drop(Administrator::prove(caller, origin)); }",
+        "E0061",
+        "argument #3 of type `Timestamp` is missing",
+    );
+}
+
 /// The program does not compile, for this reason and no other.
 fn refused(program: &str, code: &str, named: &str) {
     let found = complaints(program);
@@ -304,16 +425,26 @@ fn deps() -> PathBuf {
 const PRELUDE: &str = "
     #![allow(unused_imports, dead_code)]
     use std::sync::Arc;
-    use broker_core::caller::{Caller, Person, Subject};
-    use broker_core::connector::Connector;
+    use broker_core::administration::{Administration, Aws, NewAccessKey, NewServiceToken, Proof, Revocation, TokenIdentifier};
+    use broker_core::caller::{AdminRole, Caller, Person, PersonCaller, Subject};
+    use broker_core::clock::Clock;
+    use broker_core::connector::{Connector, ConnectorSpec};
     use broker_core::console::ConsoleLink;
     use broker_core::directory::{Directory, Gate, Password, TypedName};
     use broker_core::entitlement::{Entitlement, Grant, Rules};
-    use broker_core::name::ConnectorName;
-    use broker_core::store::{Change, Store};
+    use broker_core::id::SessionId;
+    use broker_core::name::{AccessKeyName, ConnectorName};
+    use broker_core::permission::{Administrator, Auditor, By, NotPermitted, Operator, Permission};
+    use broker_core::sign_in::SignIn;
+    use broker_core::store::{Change, Store, TrailFilter};
     use broker_core::sts::{Credentials, OpenKey, Sts, StsRequest};
-    use broker_core::trail::{Entry, Recorded, Trail, TrailError, Vec1};
+    use broker_core::trail::{Entry, Origin, Recorded, Trail, TrailError, Vec1};
     use broker_core::vend::{Asking, Broker, LinkWanted, VendError, VendRequest, Vended};
     pub struct With<'a> { asking: &'a Asking<'a>, rules: Rules, key: &'a OpenKey, request: &'a StsRequest }
+    pub struct Rooms<'a> { administration: &'a Administration, sign_in: &'a SignIn, clock: &'a dyn Clock, origin: &'a Origin }
+    pub struct Wanted<'a> {
+        key: &'a AccessKeyName, new: NewAccessKey, connector: &'a ConnectorName, spec: ConnectorSpec, session: SessionId,
+        token: &'a TokenIdentifier, wanted: NewServiceToken, revocation: &'a Revocation, aws: Aws<'a>, proof: Proof<'a>,
+    }
 ";
 const CANDIDATES: usize = 6;

@@ -12,7 +12,7 @@ use crate::clock::after;
 use crate::connector::{Connector, Scope};
 use crate::id::{ConnectorId, ServiceTokenId};
 use crate::name::{ConnectorName, ServiceTokenName};
-use crate::permission::Operator;
+use crate::permission::{Auditor, Operator};
 use crate::session::{ServiceToken, TokenTerms};
 use crate::sign_in::SERVICE_PREFIX;
 use crate::store::{Store, StoreError};
@@ -166,8 +166,8 @@ impl Administration {
         }
     }
 
-    /// All tokens, in the order of names, expired ones too.
-    pub async fn service_tokens(&self) -> Result<Vec<ServiceToken>, StoreError> {
+    /// All tokens, in the order of names, expired ones too, for those who may look at them.
+    pub async fn service_tokens(&self, _: &Auditor) -> Result<Vec<ServiceToken>, StoreError> {
         self.store.service_tokens().await
     }
 }

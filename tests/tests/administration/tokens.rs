@@ -24,7 +24,7 @@ tests::where_others_reach_in! {
         let Ok(Caller::Service(caller)) = authenticate(&sign_in, &text).await else { panic!("it is good") };
         assert_eq!((caller.name.as_str(), caller.connectors.len()), ("ci", 1));
 
-        let listed = office.administration.service_tokens().await.unwrap();
+        let listed = office.administration.service_tokens(&by()).await.unwrap();
         assert_eq!(listed[0].terms, token.terms);
         let records = office.records(Action::ServiceTokenCreated).await;
         assert_eq!(records[0]["changes"]["connectors"], json!({ "to": ["nightly"] }));
@@ -52,7 +52,7 @@ tests::where_others_reach_in! {
         assert!(matches!(create(&[]).await, ServiceTokenError::NoConnector));
         assert!(matches!(create(&["nightly", "no-such"]).await, ServiceTokenError::UnknownConnector(name) if name.as_str() == "no-such"));
         assert!(matches!(create(&["nightly", "deploy"]).await, ServiceTokenError::NotSystem(name) if name.as_str() == "deploy"));
-        assert!(office.administration.service_tokens().await.unwrap().is_empty());
+        assert!(office.administration.service_tokens(&by()).await.unwrap().is_empty());
         assert!(office.records(Action::ServiceTokenCreated).await.is_empty());
     }
 

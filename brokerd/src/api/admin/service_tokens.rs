@@ -27,12 +27,13 @@ use crate::problem::{Code, Problem};
 /// `GET /v1/admin/service-tokens`
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Permitted<Auditor>,
+    Permitted { permission, .. }: Permitted<Auditor>,
     Params(paging): Params<Paging>,
 ) -> Result<Json<List<ServiceToken>>, Problem> {
     app.inventory.refresh().await?;
     let (snapshot, now) = (app.inventory.snapshot(), app.clock.now());
-    let page = paging.page(app.administration.service_tokens().await?, |token| token.name.to_string());
+    let tokens = app.administration.service_tokens(&permission).await?;
+    let page = paging.page(tokens, |token| token.name.to_string());
     let items = page.items.into_iter().map(|token| shown(token, &snapshot, now)).collect();
     Ok(Json(List { items, next: page.next }))
 }

@@ -43,7 +43,7 @@ impl Confirm {
     }
 
     async fn waiting(&self, opened: &Opened) -> anyhow::Result<Vec<ServiceToken>> {
-        let tokens = opened.administration.service_tokens().await?;
+        let tokens = opened.administration.service_tokens(&operator::may()).await?;
         if self.all {
             return Ok(tokens.into_iter().filter(|token| token.awaits_confirmation).collect());
         }

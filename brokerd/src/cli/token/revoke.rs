@@ -26,7 +26,7 @@ impl Revoke {
         if let Some(row) = damaged::find(opened, Table::ServiceTokens, &self.token).await? {
             return damaged::remove(opened, &row, self.yes).await;
         }
-        let tokens = opened.administration.service_tokens().await?;
+        let tokens = opened.administration.service_tokens(&operator::may()).await?;
         let id = named(&tokens, &self.token)?;
         let shown = match tokens.iter().find(|token| token.id == id) {
             Some(token) if token.name.as_str() == self.token => format!("`{}`", token.name),
