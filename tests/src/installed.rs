@@ -37,6 +37,13 @@ pub fn program(name: &str) -> PathBuf {
         .unwrap_or_else(|| missing(name))
 }
 
+/// A library that gives a program another time than the machine's.
+pub fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let found = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).find(|file| file.is_file());
+    found.unwrap_or_else(|| missing("libfaketime"))
+}
+
 fn cached(path: &str) -> PathBuf {
     existing(cache().join(path))
 }

@@ -29,10 +29,12 @@ pub mod secrets;
 pub mod slapd;
 pub mod stores;
 pub mod strace;
+pub mod wall_clock;
 
 pub mod certificates;
 pub mod ended;
 pub mod installed;
+pub mod patience;
 pub mod process;
 mod watchdog;
 

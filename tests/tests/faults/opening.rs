@@ -9,7 +9,7 @@ use tests::brokerd::Installation;
 use tests::postgres;
 use tests::world::World;
 
-use crate::store::{bounded, put_on_postgres};
+use crate::store::bounded;
 
 /// What is said at the end, without what was logged before it.
 pub(crate) fn refusal_of(said: &str) -> String {
@@ -110,7 +110,7 @@ async fn a_server_that_is_not_there_or_lets_nobody_in_is_told_with_what_to_do() 
             ),
         ),
     ] {
-        let installation = put_on_postgres(World::prepare().await, url.as_str()).installation;
+        let installation = World::prepare().await.on_postgres(url.as_str()).installation;
         assert_eq!(said(&installation), format!("error: the PostgreSQL database {expected}"));
     }
 }

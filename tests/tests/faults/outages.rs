@@ -16,7 +16,7 @@ use tests::stores::Hands;
 use tests::world::{Asker, Prepared, World, soon};
 use url::Url;
 
-use crate::store::{on_sqlite, outage, put_on_postgres};
+use crate::store::{on_sqlite, outage};
 
 /// What was handed over in a story.
 #[derive(Default)]
@@ -120,7 +120,7 @@ async fn a_server_that_stops_or_crashes_and_starts_again_is_served_from_again() 
     let mut hands = Hands::of_postgres(url.as_str()).await;
     let mut barrier = Barrier::before(url.port().unwrap()).await;
     url.set_port(Some(barrier.port())).unwrap();
-    let world = put_on_postgres(World::prepare().await, url.as_str()).serve();
+    let world = World::prepare().await.on_postgres(url.as_str()).serve();
     let ada = world.person("ada").await;
     let mut received = Received::default();
     received.vend(&ada).await;

@@ -9,7 +9,7 @@ use tests::postgres::{self, psql};
 use tests::world::World;
 
 use crate::opening::refusal_of;
-use crate::store::{bounded, put_on_postgres};
+use crate::store::bounded;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_nobody_may_write_to_is_noticed_at_the_start() {
@@ -31,7 +31,7 @@ async fn a_file_that_nobody_may_write_to_is_noticed_at_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_takes_no_writes_is_noticed_at_the_start() {
     let url = postgres::database("takes_no_writes");
-    let installation = used(put_on_postgres(World::prepare().await, &url).serve()).await;
+    let installation = used(World::prepare().await.on_postgres(&url).serve()).await;
     let database = url.rsplit_once('/').unwrap().1;
     let set = |to: &str| {
         let statement = format!("ALTER DATABASE \"{database}\" SET default_transaction_read_only = {to}");

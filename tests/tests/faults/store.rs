@@ -5,9 +5,8 @@ use serde_json::json;
 use tests::brokerd::Installation;
 use tests::ended::{self, Ended};
 use tests::stores::Hands;
-use tests::world::{Answer, Prepared, World, password_of};
+use tests::world::{Answer, World, password_of};
 use tests::{environment, installed, postgres};
-use url::Url;
 
 /// A world on an SQLite file, and the hands of whoever has the file.
 pub(crate) async fn on_sqlite() -> (World, Hands) {
@@ -18,17 +17,7 @@ pub(crate) async fn on_sqlite() -> (World, Hands) {
 
 /// A world on this PostgreSQL database, and the hands of its owner.
 pub(crate) async fn on_postgres(url: &str) -> (World, Hands) {
-    (put_on_postgres(World::prepare().await, url).serve(), Hands::of_postgres(url).await)
-}
-
-/// The same world with its store elsewhere, by a URL with a password.
-pub(crate) fn put_on_postgres(prepared: Prepared, url: &str) -> Prepared {
-    let mut bare: Url = url.parse().unwrap();
-    let password = bare.password().unwrap().to_owned();
-    bare.set_password(None).unwrap();
-    let store = format!("\"{bare}\", password = {{ file = \"postgres.password\" }}");
-    prepared.installation.write("postgres.password", &password);
-    prepared.configured("\"sqlite:brokerd.db\"", &store)
+    (World::prepare().await.on_postgres(url).serve(), Hands::of_postgres(url).await)
 }
 
 /// Runs `brokerd` as somebody whom file permissions stop, which they do not stop root from.
