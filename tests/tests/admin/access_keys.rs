@@ -13,10 +13,15 @@ const SPARE: &str = "/v1/admin/access-keys/spare";
 /// A world whose user `second` has two keys, and its administrator.
 async fn world() -> (World, Asker) {
     let world = World::open().await;
+    let root = furnished(&world).await;
+    (world, root)
+}
+
+/// Gives that user the keys. The administrator.
+async fn furnished(world: &World) -> Asker {
     let second = format!("arn:aws:iam::{ACCOUNT}:user/second");
     world.sim.world().add_key(&second, AccessKey::new(THIRD, THIRD_SECRET)).unwrap();
-    let root = world.person("root").await;
-    (world, root)
+    world.person("root").await
 }
 
 fn wanted(name: &str, id: &str, secret: &str) -> Value {
@@ -28,73 +33,93 @@ fn other(id: &str, secret: &str) -> Value {
     json!({ "region": "eu-central-1", "access_key_id": id, "secret_access_key": secret, "serves": {} })
 }
 
-#[tokio::test]
-async fn a_key_comes_is_used_changes_and_goes() {
-    let (world, root) = world().await;
-    let made = root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await;
-    assert_eq!(made.status, 201, "{}", made.text);
-    let shown = json!({
-        "name": "spare", "managed_by": "api", "access_key_id": SECOND, "region": "eu-central-1", "partition": "aws",
-        "serves": {}, "state": "proved", "account_id": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/second"),
-        "generation": 1, "connectors": [],
-    });
-    assert_eq!(made.json(), shown);
-    let first = made.header("etag").unwrap().to_owned();
-    let got = root.get(SPARE).await;
-    assert_eq!((got.header("etag"), got.good()), (Some(first.as_str()), shown));
-    root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await.problem("409 conflict");
+on_both_engines! {
+    async fn a_key_comes_is_used_changes_and_goes(world: World) {
+        let root = furnished(&world).await;
+        let made = root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let shown = json!({
+            "name": "spare", "managed_by": "api", "access_key_id": SECOND, "region": "eu-central-1", "partition": "aws",
+            "serves": {}, "state": "proved", "account_id": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/second"),
+            "generation": 1, "connectors": [],
+        });
+        assert_eq!(made.json(), shown);
+        let first = made.header("etag").unwrap().to_owned();
+        let got = root.get(SPARE).await;
+        assert_eq!((got.header("etag"), got.good()), (Some(first.as_str()), shown));
+        root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await.problem("409 conflict");
 
-    let connector = json!({ "name": "fresh", "access_key": "spare", "groups": ["release"],
-        "principal": { "assume_role": { "role_arn": format!("arn:aws:iam::{ACCOUNT}:role/deploy") } } });
-    assert_eq!(root.post("/v1/admin/connectors", &connector).await.status, 201);
-    let ada = world.person("ada").await;
-    ada.vended("fresh", &json!({})).await;
-    let problem = root.delete(SPARE).await.problem("409 conflict");
-    assert!(problem["detail"].as_str().unwrap().contains("`fresh`"), "{problem}");
+        let connector = json!({ "name": "fresh", "access_key": "spare", "groups": ["release"],
+            "principal": { "assume_role": { "role_arn": format!("arn:aws:iam::{ACCOUNT}:role/deploy") } } });
+        assert_eq!(root.post("/v1/admin/connectors", &connector).await.status, 201);
+        let ada = world.person("ada").await;
+        ada.vended("fresh", &json!({})).await;
+        let problem = root.delete(SPARE).await.problem("409 conflict");
+        assert!(problem["detail"].as_str().unwrap().contains("`fresh`"), "{problem}");
 
-    // Its connectors follow at once.
-    let mut change = other(THIRD, THIRD_SECRET);
-    change["serves"] = json!({ "principals": ["assume_role"], "connectors": ["fresh"] });
-    let put = conditional(&root, Method::PUT, Some(&first)).json(&change);
-    let put = Answer::of(put).await;
-    let changed = put.good();
-    assert_ne!(put.header("etag"), Some(first.as_str()));
-    assert_eq!((&changed["access_key_id"], &changed["generation"]), (&json!(THIRD), &json!(2)));
-    assert_eq!((&changed["serves"], &changed["connectors"]), (&change["serves"], &json!(["fresh"])));
-    ada.vended("fresh", &json!({ "fresh": true })).await;
-    assert_eq!(world.calls("AssumeRole").last().unwrap().access_key_id.as_deref(), Some(THIRD));
+        // Its connectors follow at once.
+        let mut change = other(THIRD, THIRD_SECRET);
+        change["serves"] = json!({ "principals": ["assume_role"], "connectors": ["fresh"] });
+        let put = conditional(&root, Method::PUT, Some(&first)).json(&change);
+        let put = Answer::of(put).await;
+        let changed = put.good();
+        assert_ne!(put.header("etag"), Some(first.as_str()));
+        assert_eq!((&changed["access_key_id"], &changed["generation"]), (&json!(THIRD), &json!(2)));
+        assert_eq!((&changed["serves"], &changed["connectors"]), (&change["serves"], &json!(["fresh"])));
+        ada.vended("fresh", &json!({ "fresh": true })).await;
+        assert_eq!(world.calls("AssumeRole").last().unwrap().access_key_id.as_deref(), Some(THIRD));
 
-    change["serves"] = json!({ "connectors": ["another"] });
-    root.put(SPARE, &change).await.problem("409 conflict");
-    assert_eq!(root.delete("/v1/admin/connectors/fresh").await.status, 204);
-    Answer::of(conditional(&root, Method::DELETE, Some(&first))).await.problem("412 precondition_failed");
-    Answer::of(conditional(&root, Method::DELETE, Some("spare"))).await.problem("400 invalid_request");
-    let tag = put.header("etag");
-    assert_eq!(Answer::of(conditional(&root, Method::DELETE, tag)).await.status, 204);
-    root.get(SPARE).await.problem("404 not_found");
-    root.put(SPARE, &other(THIRD, THIRD_SECRET)).await.problem("404 not_found");
-    root.delete(SPARE).await.problem("404 not_found");
+        change["serves"] = json!({ "connectors": ["another"] });
+        root.put(SPARE, &change).await.problem("409 conflict");
+        assert_eq!(root.delete("/v1/admin/connectors/fresh").await.status, 204);
+        Answer::of(conditional(&root, Method::DELETE, Some(&first))).await.problem("412 precondition_failed");
+        Answer::of(conditional(&root, Method::DELETE, Some("spare"))).await.problem("400 invalid_request");
+        let tag = put.header("etag");
+        assert_eq!(Answer::of(conditional(&root, Method::DELETE, tag)).await.status, 204);
+        root.get(SPARE).await.problem("404 not_found");
+        root.put(SPARE, &other(THIRD, THIRD_SECRET)).await.problem("404 not_found");
+        root.delete(SPARE).await.problem("404 not_found");
 
-    // The same name again is another key: what was seen of the old one is not good for it.
-    assert_eq!(root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await.status, 201);
-    let put = conditional(&root, Method::PUT, Some(&first)).json(&other(SECOND, SECOND_SECRET));
-    Answer::of(put).await.problem("412 precondition_failed");
+        // The same name again is another key: what was seen of the old one is not good for it.
+        assert_eq!(root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await.status, 201);
+        let put = conditional(&root, Method::PUT, Some(&first)).json(&other(SECOND, SECOND_SECRET));
+        Answer::of(put).await.problem("412 precondition_failed");
 
-    let records = records(&world);
-    let actions: Vec<&str> = records.iter().map(|it| it["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["access_key_added", "access_key_changed", "access_key_removed", "access_key_added"]);
-    assert!(records.iter().all(|it| it["actor"] == "person:corp/root" && it["outcome"] == "success"));
-    let (coming, difference) = (&records[0]["changes"], &records[1]["changes"]);
-    assert_eq!((&coming["access_key"], &coming["aws_key_id"]), (&json!("spare"), &json!({ "to": SECOND })));
-    assert_eq!(difference["aws_key_id"], json!({ "from": SECOND, "to": THIRD }));
-    assert_eq!(
-        (&coming["secret_access_key"], &difference["secret_access_key"]),
-        (&json!("changed"), &json!("changed"))
-    );
-    assert_eq!(difference["serves.connectors"], json!({ "to": ["fresh"] }));
-    assert_eq!(records[2]["changes"]["aws_key_id"], json!({ "from": THIRD }));
-    for secret in [SECOND_SECRET, THIRD_SECRET] {
-        assert!(!world.brokerd.log().contains(secret) && !format!("{records:?}").contains(secret));
+        let records = records(&world);
+        let actions: Vec<&str> = records.iter().map(|it| it["action"].as_str().unwrap()).collect();
+        assert_eq!(actions, ["access_key_added", "access_key_changed", "access_key_removed", "access_key_added"]);
+        assert!(records.iter().all(|it| it["actor"] == "person:corp/root" && it["outcome"] == "success"));
+        let (coming, difference) = (&records[0]["changes"], &records[1]["changes"]);
+        assert_eq!((&coming["access_key"], &coming["aws_key_id"]), (&json!("spare"), &json!({ "to": SECOND })));
+        assert_eq!(difference["aws_key_id"], json!({ "from": SECOND, "to": THIRD }));
+        assert_eq!(
+            (&coming["secret_access_key"], &difference["secret_access_key"]),
+            (&json!("changed"), &json!("changed"))
+        );
+        assert_eq!(difference["serves.connectors"], json!({ "to": ["fresh"] }));
+        assert_eq!(records[2]["changes"]["aws_key_id"], json!({ "from": THIRD }));
+        for secret in [SECOND_SECRET, THIRD_SECRET] {
+            assert!(!world.brokerd.log().contains(secret) && !format!("{records:?}").contains(secret));
+        }
+    }
+
+    async fn of_many_who_saw_the_same_one_wins(world: World) {
+        let root = furnished(&world).await;
+        let made = root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await;
+        let tag = made.header("etag").unwrap().to_owned();
+        let mut puts = Vec::new();
+        for _ in 0..6 {
+            let request = conditional(&root, Method::PUT, Some(&tag)).json(&other(THIRD, THIRD_SECRET));
+            puts.push(tokio::spawn(Answer::of(request)));
+        }
+        puts.push(tokio::spawn(Answer::of(conditional(&root, Method::DELETE, Some(&tag)))));
+        let mut statuses = Vec::new();
+        for put in puts {
+            statuses.push(put.await.unwrap().status);
+        }
+        let won = statuses.iter().filter(|status| [200, 204].contains(*status)).count();
+        // Where the removal won, the others may find nothing there at all.
+        assert!(won == 1 && statuses.iter().all(|status| [200, 204, 412, 404].contains(status)), "{statuses:?}");
     }
 }
 
@@ -173,26 +198,6 @@ async fn a_key_may_come_in_unproved_and_the_list_says_what_becomes_of_it() {
     for bad in ["skip_validation=yes", "skip_validation=", "skip=true", "skip_validation=true&skip_validation=true"] {
         root.post(&format!("{KEYS}?{bad}"), &wanted("third", THIRD, SECRET)).await.problem("400 invalid_request");
     }
-}
-
-#[tokio::test]
-async fn of_many_who_saw_the_same_one_wins() {
-    let (_world, root) = world().await;
-    let made = root.post(KEYS, &wanted("spare", SECOND, SECOND_SECRET)).await;
-    let tag = made.header("etag").unwrap().to_owned();
-    let mut puts = Vec::new();
-    for _ in 0..6 {
-        let request = conditional(&root, Method::PUT, Some(&tag)).json(&other(THIRD, THIRD_SECRET));
-        puts.push(tokio::spawn(Answer::of(request)));
-    }
-    puts.push(tokio::spawn(Answer::of(conditional(&root, Method::DELETE, Some(&tag)))));
-    let mut statuses = Vec::new();
-    for put in puts {
-        statuses.push(put.await.unwrap().status);
-    }
-    let won = statuses.iter().filter(|status| [200, 204].contains(*status)).count();
-    // Where the removal won, the others may find nothing there at all.
-    assert!(won == 1 && statuses.iter().all(|status| [200, 204, 412, 404].contains(status)), "{statuses:?}");
 }
 
 #[tokio::test]

@@ -6,35 +6,35 @@ use tests::world::{World, now};
 /// Something that is changed in a good body.
 type Change = fn(&mut Value);
 
-#[tokio::test]
-async fn a_token_is_shown_once_works_and_names_its_maker() {
-    let world = World::open().await;
-    let otto = world.person("otto").await;
-    let wanted = json!({ "name": "nightly", "connectors": ["ci"], "networks": ["127.0.0.0/8", "::1"] });
-    let answer = otto.post("/v1/admin/service-tokens", &wanted).await;
-    assert_eq!((answer.status, answer.header("cache-control")), (201, Some("no-store")), "{}", answer.text);
-    let made = answer.json();
-    let token = made["token"].as_str().unwrap();
-    assert!(token.starts_with("bkt_"));
-    assert_eq!((&made["created_by"], &made["connectors"]), (&json!("person:corp/otto"), &json!(["ci"])));
-    assert_eq!(made["networks"], json!(["127.0.0.0/8", "::1/128"]));
-    let job = world.stranger().with_token(token);
-    job.vended("ci", &json!({})).await;
-    job.vend("ci-other", &json!({})).await.problem("404 not_found");
+on_both_engines! {
+    async fn a_token_is_shown_once_works_and_names_its_maker(world: World) {
+        let otto = world.person("otto").await;
+        let wanted = json!({ "name": "nightly", "connectors": ["ci"], "networks": ["127.0.0.0/8", "::1"] });
+        let answer = otto.post("/v1/admin/service-tokens", &wanted).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (201, Some("no-store")), "{}", answer.text);
+        let made = answer.json();
+        let token = made["token"].as_str().unwrap();
+        assert!(token.starts_with("bkt_"));
+        assert_eq!((&made["created_by"], &made["connectors"]), (&json!("person:corp/otto"), &json!(["ci"])));
+        assert_eq!(made["networks"], json!(["127.0.0.0/8", "::1/128"]));
+        let job = world.stranger().with_token(token);
+        job.vended("ci", &json!({})).await;
+        job.vend("ci-other", &json!({})).await.problem("404 not_found");
 
-    let list = world.person("vera").await.get("/v1/admin/service-tokens").await;
-    assert!(!list.text.contains(token) && !list.text.contains("bkt_"), "{}", list.text);
-    let listed = &list.good()["items"][0];
-    assert_eq!((&listed["id"], &listed["created_by"]), (&made["id"], &json!("person:corp/otto")));
+        let list = world.person("vera").await.get("/v1/admin/service-tokens").await;
+        assert!(!list.text.contains(token) && !list.text.contains("bkt_"), "{}", list.text);
+        let listed = &list.good()["items"][0];
+        assert_eq!((&listed["id"], &listed["created_by"]), (&made["id"], &json!("person:corp/otto")));
 
-    let path = format!("/v1/admin/service-tokens/{}", made["id"].as_str().unwrap());
-    assert_eq!(otto.post(&format!("{path}/confirm"), &json!({})).await.status, 204, "nothing waits");
-    assert_eq!(otto.delete(&path).await.status, 204);
-    job.get("/v1/session").await.problem("401 unauthenticated");
-    otto.delete(&path).await.problem("404 not_found");
-    let actions: Vec<Value> = world.trail().into_iter().filter(|it| it["actor"] == "person:corp/otto").collect();
-    let actions: Vec<&str> = actions.iter().map(|it| it["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["sign_in", "service_token_created", "service_token_revoked"]);
+        let path = format!("/v1/admin/service-tokens/{}", made["id"].as_str().unwrap());
+        assert_eq!(otto.post(&format!("{path}/confirm"), &json!({})).await.status, 204, "nothing waits");
+        assert_eq!(otto.delete(&path).await.status, 204);
+        job.get("/v1/session").await.problem("401 unauthenticated");
+        otto.delete(&path).await.problem("404 not_found");
+        let actions: Vec<Value> = world.trail().into_iter().filter(|it| it["actor"] == "person:corp/otto").collect();
+        let actions: Vec<&str> = actions.iter().map(|it| it["action"].as_str().unwrap()).collect();
+        assert_eq!(actions, ["sign_in", "service_token_created", "service_token_revoked"]);
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod adding;
 mod applying;
 mod hanging_up;
+mod connectors;
 mod proving;
 mod rekeying;
 mod replacing;

@@ -1,0 +1,99 @@
+//! Whoever signed in a quarter of an hour ago changes nothing until they have signed in again, and may look all the while.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::wall_clock::WallClock;
+use tests::world::{ACCOUNT, Answer, Asker, SECOND, SECOND_SECRET, World};
+
+/// A world whose clock can be set.
+async fn world() -> (World, WallClock) {
+    let clock = WallClock::new();
+    (World::prepare().await.serve_by(&clock), clock)
+}
+
+/// Every change that there is, each of which would be made by somebody who may: what it names is there, or is no wonder.
+async fn changes(asker: &Asker) -> Vec<(&'static str, Answer)> {
+    let key =
+        json!({ "region": "eu-central-1", "access_key_id": SECOND, "secret_access_key": SECOND_SECRET, "serves": {} });
+    let with = |name: &str| {
+        let mut named = key.clone();
+        named["name"] = json!(name);
+        named
+    };
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/deploy");
+    let connector = json!({
+        "name": "fresh", "access_key": "spare", "groups": ["release"], "principal": { "assume_role": { "role_arn": role } },
+    });
+    let none = "0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d";
+    vec![
+        ("POST access-keys", asker.post("/v1/admin/access-keys?skip_validation=true", &with("spare")).await),
+        ("PUT access-keys", asker.put("/v1/admin/access-keys/spare?skip_validation=true", &key).await),
+        ("POST connectors", asker.post("/v1/admin/connectors", &connector).await),
+        ("PUT connectors", asker.put("/v1/admin/connectors/fresh", &connector).await),
+        ("DELETE connectors", asker.delete("/v1/admin/connectors/fresh").await),
+        ("DELETE access-keys", asker.delete("/v1/admin/access-keys/spare").await),
+        (
+            "POST service-tokens",
+            asker.post("/v1/admin/service-tokens", &json!({ "name": "job", "connectors": ["ci"] })).await,
+        ),
+        ("confirm service-tokens", asker.post(&format!("/v1/admin/service-tokens/{none}/confirm"), &json!({})).await),
+        ("DELETE service-tokens", asker.delete(&format!("/v1/admin/service-tokens/{none}")).await),
+        ("DELETE sessions", asker.delete(&format!("/v1/admin/sessions/{none}")).await),
+    ]
+}
+
+fn changed(world: &World) -> Vec<Value> {
+    let actions = ["access_key_", "connector_", "service_token_", "session_ended"];
+    let by_root = |it: &Value| it["actor"] == "person:corp/root" && it["outcome"] == "success";
+    let is_change = |it: &Value| actions.iter().any(|action| it["action"].as_str().unwrap().starts_with(action));
+    world.trail().into_iter().filter(|it| by_root(it) && is_change(it)).collect()
+}
+
+#[tokio::test]
+async fn an_old_sign_in_changes_nothing_until_it_is_made_anew() {
+    let (world, clock) = world().await;
+    let root = world.person("root").await;
+    clock.set(SignedDuration::from_secs(15 * 60));
+    for (change, answer) in changes(&root).await {
+        let problem = answer.problem("403 forbidden");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("15 minutes") && detail.contains("sign in again"), "{change}: {detail}");
+    }
+    assert_eq!(changed(&world), Vec::<Value>::new());
+    // They are who they were all the while: they look, and they vend.
+    for path in ["access-keys", "connectors", "service-tokens", "sessions", "audit"] {
+        root.get(&format!("/v1/admin/{path}")).await.good();
+    }
+    assert_eq!(root.get("/v1/session").await.good()["identity"]["admin"], true);
+
+    let again = root.signed_in("root").await;
+    for (change, answer) in changes(&again).await {
+        let named_nobody = ["confirm service-tokens", "DELETE service-tokens", "DELETE sessions"].contains(&change);
+        let expected = if named_nobody { [404, 404, 404] } else { [200, 201, 204] };
+        assert!(expected.contains(&answer.status), "{change}: {}", answer.text);
+    }
+    assert_eq!(changed(&world).len(), 7);
+    let refused = tests::world::soon("the refusals in the trail", async || {
+        let mut records = world.trail();
+        records.retain(|it| it["action"] == "administration_refused");
+        (!records.is_empty()).then_some(records)
+    })
+    .await;
+    assert_eq!((&refused[0]["actor"], &refused[0]["outcome"]), (&json!("person:corp/root"), &json!("refused")));
+    assert!(refused[0]["reason"].as_str().unwrap().contains("15 minutes"), "{refused:?}");
+    // The session of before stays as old as it is.
+    root.delete("/v1/admin/connectors/fresh").await.problem("403 forbidden");
+}
+
+#[tokio::test]
+async fn a_sign_in_of_almost_fifteen_minutes_ago_is_young_and_one_of_the_future_is_not() {
+    let (world, clock) = world().await;
+    let root = world.person("root").await;
+    let nobody = "/v1/admin/sessions/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d";
+    clock.set(SignedDuration::from_secs(14 * 60));
+    root.delete(nobody).await.problem("404 not_found");
+    // How long ago it was is not known when the clock went back.
+    clock.set(SignedDuration::from_hours(-1));
+    root.delete(nobody).await.problem("403 forbidden");
+    root.signed_in("root").await.delete(nobody).await.problem("404 not_found");
+}
