@@ -190,3 +190,25 @@ const MAX_HEAD: usize = 64 * 1024;
 const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 const TELL_EVERY: Duration = Duration::from_mins(1);
 const FINISH_WITHIN: Duration = Duration::from_secs(65);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whom a listener at this address speaks to, of this machine, a trusted proxy, and anybody else.
+    async fn admitted(address: &str, open: bool) -> [bool; 3] {
+        let socket = TcpListener::bind(address).await.unwrap();
+        let limits = Limits::default();
+        let proxies = vec!["192.0.2.0/24".parse().unwrap()];
+        let listener = Listener { socket, tls: None, open, trusted_proxies: proxies, limits };
+        let front = Front::of(&listener, Router::new());
+        ["127.0.0.1", "192.0.2.7", "203.0.113.9"].map(|peer| front.admits(peer.parse().unwrap()))
+    }
+
+    #[tokio::test]
+    async fn plain_http_goes_no_further_than_to_a_trusted_proxy() {
+        assert_eq!(admitted("0.0.0.0:0", false).await, [true, true, false]);
+        assert_eq!(admitted("127.0.0.1:0", false).await, [true, true, true], "nobody else gets there");
+        assert_eq!(admitted("0.0.0.0:0", true).await, [true, true, true], "what is asked has a guard of its own");
+    }
+}

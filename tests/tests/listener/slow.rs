@@ -1,7 +1,7 @@
 //! Too slow, or silent: each loses its connection to somebody who speaks, and a byte now and then does not help.
 
 use std::io::{Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::installation;
 use crate::line::{Line, host};
@@ -69,6 +69,31 @@ fn a_slow_body_takes_no_room_that_others_wait_for() {
         line.send("} ");
         line.answer().expect("an answer").problem(400, "invalid_request");
     }
+}
+
+#[tokio::test]
+async fn whoever_does_not_take_what_is_sent_loses_the_place_to_somebody_who_does() {
+    let broker = installation("connections = 6, connections_per_address = 1").serve();
+    let (url, host) = (broker.url(), host(&broker.url()));
+    let mut greedy = Line::from("127.0.0.2", &url).await;
+    assert_eq!(greedy.get("/healthz", &host).status, 200);
+    // Asks and asks and reads nothing, until the daemon cannot send any more and so does not read on either.
+    greedy.stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+    let questions = format!("GET /sign-in HTTP/1.1\r\nHost: {host}\r\n\r\n").repeat(1_000);
+    let sent = (0..1_000).take_while(|_| greedy.try_send(&questions)).count();
+    assert!(sent < 1_000, "a daemon that is stuck takes no more");
+    Line::from("127.0.0.2", &url).await.is_hung_up_on();
+    let begun = Instant::now();
+    let served = loop {
+        let mut other = Line::from("127.0.0.2", &url).await;
+        other.try_send(format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        match other.answer() {
+            Some(answer) => break answer,
+            None => tokio::time::sleep(PAUSE).await,
+        }
+        assert!(begun.elapsed() < Duration::from_mins(2), "whoever takes nothing keeps the place");
+    };
+    assert_eq!(served.status, 200);
 }
 
 /// Goes on until the daemon hangs up, which the test's own time limits.
