@@ -23,7 +23,7 @@ use super::request::{RoleRequest, UserRequest};
 use super::witness::Witness;
 use super::{Ambient, CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Signs, Sts, StsError, StsRequest};
 use crate::arn::PolicyArn;
-use crate::clock::Clock;
+use crate::clock::{Clock, seconds_between};
 use crate::entitlement::Entitlement;
 use crate::id::AccessKeyId;
 use crate::tag::{TagKey, TagValue};
@@ -162,21 +162,28 @@ impl AwsSts {
         Client::from_conf(config.build())
     }
 
-    fn credentials(&self, answer: Answer) -> Result<Credentials, StsError> {
+    fn credentials(&self, answer: Answer, asked_seconds: u32) -> Result<Credentials, StsError> {
         let Answer { credentials, arn, packed } = answer;
         let Some(given) = credentials else { return Err(StsError::Unusable("it holds no credentials")) };
         let issued_at = self.clock.now();
         let expires_at =
             Timestamp::from_second(given.expiration.secs()).map_err(|_| StsError::Unusable("its expiry is no time"))?;
         // The SDK fills what is missing with emptiness: an answer that was cut off can pass for a good one.
-        let whole = !given.access_key_id.is_empty()
-            && !given.secret_access_key.is_empty()
-            && !given.session_token.is_empty()
-            && expires_at > issued_at;
+        let whole =
+            !given.access_key_id.is_empty() && !given.secret_access_key.is_empty() && !given.session_token.is_empty();
         if !whole {
-            return Err(StsError::Unusable("a part of the credentials is missing, or they have expired"));
+            return Err(StsError::Unusable("a part of the credentials is missing"));
         }
+        if expires_at <= issued_at {
+            // The SDK asks once more, by AWS's own time, when AWS finds ours wrong: so this may be our clock's doing.
+            tracing::error!(alarm = "clock", "what AWS has just issued has expired by this machine's clock");
+            return Err(StsError::Unusable(
+                "the credentials have expired by this machine's clock: if that is wrong, set it",
+            ));
+        }
+        let life = u64::try_from(seconds_between(issued_at, expires_at)).unwrap_or_default();
         Ok(Credentials {
+            life: Duration::from_secs(life.min(asked_seconds.into())),
             access_key_id: given.access_key_id,
             secret_access_key: SecretString::from(given.secret_access_key),
             session_token: SecretString::from(given.session_token),
@@ -214,7 +221,7 @@ impl Sts for AwsSts {
                 StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds, heard).await,
             }
         };
-        self.credentials(self.heard(&witness, deadline, asked).await?)
+        self.credentials(self.heard(&witness, deadline, asked).await?, request.duration_seconds())
     }
 
     async fn prove(&self, key: &OpenKey, deadline: Instant) -> Result<CallerIdentity, StsError> {

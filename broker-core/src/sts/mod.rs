@@ -10,6 +10,7 @@ mod request;
 mod witness;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -85,6 +86,8 @@ pub struct Credentials {
     pub(crate) session_token: SecretString,
     pub issued_at: Timestamp,
     pub expires_at: Timestamp,
+    /// From one to the other, and never more than was asked for: our clock may be slow, and AWS alone says when they end.
+    pub life: Duration,
     /// Who they act as, where the call's answer said so: GetSessionToken's does not.
     pub arn: Option<String>,
     /// How full the packed policies and tags are, in percent.

@@ -117,8 +117,7 @@ impl Reusable {
 
 impl Held {
     fn of(credentials: Arc<Credentials>, minimum_share: f64) -> Self {
-        let life = u64::try_from(seconds_between(credentials.issued_at, credentials.expires_at)).unwrap_or_default();
-        let usable = Duration::from_secs(life).mul_f64((1.0 - minimum_share).clamp(0.0, 1.0));
+        let usable = credentials.life.mul_f64((1.0 - minimum_share).clamp(0.0, 1.0));
         Self { credentials, usable }
     }
 }

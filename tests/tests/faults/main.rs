@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod clock;
 mod directory;
+mod ending;
 mod opening;
 mod outages;
 mod read_only;

@@ -1,0 +1,56 @@
+//! Sessions end while the trail cannot be written: at once, for that takes rights away; and the trail says so when it can be written again.
+
+use serde_json::Value;
+use tests::postgres;
+use tests::stores::Hands;
+use tests::world::{Asker, World, soon};
+
+use crate::store::{on_postgres, on_sqlite};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_on_sqlite_though_nothing_can_be_recorded() {
+    let (world, hands) = on_sqlite().await;
+    a_session_ends(world, hands).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_on_postgresql_though_nothing_can_be_recorded() {
+    let (world, hands) = on_postgres(&postgres::database("ending")).await;
+    a_session_ends(world, hands).await;
+}
+
+async fn a_session_ends(world: World, mut hands: Hands) {
+    let (ada, eve, otto) = (world.person("ada").await, world.person("eve").await, world.person("otto").await);
+    let of_eve = id_of_the_session(&otto, "eve").await;
+    hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
+    assert_eq!(ada.delete("/v1/session").await.status, 204, "somebody signs out");
+    ada.get("/v1/session").await.problem("401 unauthenticated");
+    assert_eq!(otto.delete(&format!("/v1/admin/sessions/{of_eve}")).await.status, 204, "an operator ends a session");
+    eve.get("/v1/session").await.problem("401 unauthenticated");
+    eve.vend("deploy", &Value::Null).await.problem("401 unauthenticated");
+
+    hands.run("ALTER TABLE elsewhere RENAME TO trail").await;
+    let ended = soon("both in the trail", async || {
+        let mut records = world.trail();
+        records.retain(|it| ["sign_out", "session_ended"].contains(&it["action"].as_str().unwrap()));
+        (records.len() >= 2).then_some(records)
+    })
+    .await;
+    let mut said: Vec<String> =
+        ended.iter().map(|it| format!("{} {}", it["actor"], it["action"]).replace('"', "")).collect();
+    said.sort();
+    assert_eq!(said, ["person:corp/ada sign_out", "person:corp/otto session_ended"], "each once");
+    let by_otto = ended.iter().find(|it| it["action"] == "session_ended").unwrap();
+    assert_eq!(
+        (&by_otto["changes"]["session_id"], &by_otto["changes"]["person"]),
+        (&of_eve.into(), &"corp/eve".into())
+    );
+    assert!(world.run(&["audit", "verify"], "").succeeded().contains("result: whole"));
+}
+
+async fn id_of_the_session(operator: &Asker, username: &str) -> String {
+    let list = operator.get("/v1/admin/sessions").await.good();
+    let items = list["items"].as_array().unwrap();
+    let found = items.iter().find(|session| session["identity"]["name"] == username).unwrap();
+    found["id"].as_str().unwrap().to_owned()
+}
