@@ -43,8 +43,9 @@ impl Export {
         let after = self.after.as_deref().map_or(Ok(After::Beginning), After::parse)?;
         let store = &opened.house.store;
         // Ids sort by time, and pages go from the newest back. So it is noted first where they begin, and then they are written from the
-        // last one on: the order is that of time, and only one page is held at once.
-        let mut begins = vec![RecordId::random()];
+        // last one on: the order is that of time, and only one page is held at once. The newest may be of a clock that is ahead of ours.
+        let newest = store.newest_links(&TrailFilter::default(), None, 1).await?;
+        let mut begins: Vec<RecordId> = newest.iter().map(|link| link.id).collect();
         while let Some(oldest) = page(store, after, begins.last().copied()).await?.last() {
             begins.push(oldest.id);
         }
@@ -53,6 +54,9 @@ impl Export {
             for link in page(store, after, Some(before)).await?.iter().rev() {
                 writeln!(out, "{}", json_line(link))?;
             }
+        }
+        for link in newest.iter().filter(|link| after.admits(link)) {
+            writeln!(out, "{}", json_line(link))?;
         }
         out.flush()?;
         Ok(ExitCode::SUCCESS)
