@@ -27,6 +27,8 @@ pub enum Kind {
     DirectoryPassword,
     StorePassword,
     ProxyPassword,
+    /// What opens the metrics.
+    OperationsToken,
 }
 
 /// All secrets of a run.

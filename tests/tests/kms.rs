@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tests::brokerd::Installation;
 use tests::ended::{self, Ended};
 use tests::moto::Moto;
 use tests::python::Client;
+use tests::secrets::{Kind, Register};
 
 const DIRECTORY: &str = "[aws]\nretries = 0\n[[directory]]\nname = \"local\"\nbackend.local.people = []\n";
 const PLAIN: &str = "[[master_key]]\nid = \"test\"\nseals = true\nsource = { file = \"master.key\" }\n";
@@ -99,6 +102,49 @@ fn a_wrapped_key_is_made_unwrapped_and_good_for_its_installation_alone() {
     stranger.write("test.wrapped", &wrapped);
     let refused = Cloud::run(&stranger, &["key", "list"]);
     assert!(refused.stderr.contains(&format!("wrapped for installation {own}, and this store is of")), "{refused:?}");
+}
+
+#[test]
+fn the_key_that_kms_wraps_lies_about_nowhere() {
+    let cloud = Cloud::start();
+    let here = Installation::new(&format!("log = {{ level = \"trace\" }}\n{DIRECTORY}"), "");
+    here.edit("brokerd.toml", PLAIN, &cloud.master_key("test", "seals = true\n"));
+    let mut seen = vec![Cloud::run(&here, &["init", "--kms", &cloud.arn])];
+    let wrapped: Value = serde_json::from_str(&here.read("test.wrapped")).unwrap();
+    let unwrap = format!(
+        "import base64\n\
+         context = {{'brokerd:installation': {}, 'brokerd:master-key': 'test'}}\n\
+         plain = kms.decrypt(CiphertextBlob=base64.b64decode({}), EncryptionContext=context)['Plaintext']\n\
+         print(json.dumps(base64.b64encode(plain).decode()))",
+        wrapped["installation"], wrapped["ciphertext"],
+    );
+    let text = kms(&cloud.moto, &unwrap).as_str().unwrap().to_owned();
+    let mut secrets = Register::default();
+    secrets.note_bytes(Kind::MasterKey, &STANDARD.decode(&text).unwrap());
+    secrets.note(Kind::MasterKey, text);
+    secrets.assert_enough(&[(Kind::MasterKey, 2)]);
+
+    let add = ["key", "add", "main", "--access-key-id", "AKIAMAINMAINMAIN0001", "--region", "eu-central-1"];
+    let mut command = here.command(&[&add[..], &["--skip-validation"]].concat());
+    command.env("AWS_ACCESS_KEY_ID", "anybody").env("AWS_SECRET_ACCESS_KEY", "anything");
+    seen.push(ended::run("brokerd", command, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
+    let broker = here.serve_with(&[("AWS_ACCESS_KEY_ID", "anybody"), ("AWS_SECRET_ACCESS_KEY", "anything")]);
+    let scanner = secrets.scanner(&[]);
+    for ended in &seen {
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(scanner.search("a subcommand", format!("{}{}", ended.stdout, ended.stderr).as_bytes()), []);
+    }
+    let folder = broker.installation().path("");
+    let (files, leaks) = scanner.search_folder(&folder, &[]);
+    assert!(files >= 4 && leaks.is_empty(), "{files} files: {leaks:?}");
+    assert_eq!(scanner.search("the log", broker.log().as_bytes()), []);
+    for file in ["cmdline", "environ"] {
+        let bytes = std::fs::read(format!("/proc/{}/{file}", broker.id())).unwrap();
+        assert_eq!(scanner.search(file, &bytes), []);
+    }
+    // It would have been found.
+    broker.installation().write("planted", &secrets.one_of(Kind::MasterKey));
+    assert!(!scanner.search_folder(&folder, &[]).1.is_empty());
 }
 
 #[test]

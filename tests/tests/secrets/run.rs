@@ -69,7 +69,8 @@ impl Run {
             slapd::SERVICE,
             slapd::USERS,
         );
-        let stage = Stage::set().await.configured("log = { level = \"trace\" }\n", &directory);
+        let keys = "log = { level = \"trace\" }\noperations = { token = { file = \"operations.token\" } }\n";
+        let stage = Stage::set().await.configured(keys, &directory);
         let installation = install(&stage);
         installation.write("connectors.toml", &told_apart(&installation.read("connectors.toml")));
         installation.write(
@@ -79,9 +80,11 @@ impl Run {
         installation.write("ca.pem", slapd.ca_pem());
         installation.write("ldap.password", &secrets.note(Kind::DirectoryPassword, slapd::SERVICE_PASSWORD));
         installation.write("proxy.password", &secrets.note(Kind::ProxyPassword, Uuid::new_v4()));
+        let operator = secrets.note(Kind::OperationsToken, Uuid::new_v4().simple().to_string());
+        installation.write("operations.token", &operator);
         let master_key = secrets.note(Kind::MasterKey, installation.read("master.key").trim_end());
         secrets.note_bytes(Kind::MasterKey, &STANDARD.decode(master_key).unwrap());
-        for key in [&stage.main, &stage.spare, &stage.second] {
+        for key in [&stage.main, &stage.spare, &stage.second, &stage.third] {
             secrets.note(Kind::AccessKeySecret, key.secret());
         }
         if let Engine::Postgres(url) = &engine {
@@ -146,9 +149,69 @@ impl Run {
             let answer = self.door.ask(Method::GET, path, None, None).await;
             self.see(path, answer.whole, &[]);
         }
+        let operator = self.secrets.one_of(Kind::OperationsToken);
+        let mistaken = self.secrets.note(Kind::Mistyped, Uuid::new_v4().simple().to_string());
+        for (token, status) in [(&operator, 200), (&mistaken, 401)] {
+            self.ask(Method::GET, "/metrics", Some(token), None, status).await;
+        }
+        self.ask(Method::GET, "/readyz", Some(&operator), None, 200).await;
+        self.administration(root).await;
         self.browser().await;
         self.ask(Method::DELETE, "/v1/session", Some(bob), None, 204).await;
         self.ask(Method::GET, "/v1/session", Some(bob), None, 401).await;
+    }
+
+    /// Makes, replaces and shows keys and tokens by the API, and errs with a secret in hand.
+    async fn administration(&mut self, root: &str) {
+        const KEYS: &str = "/v1/admin/access-keys";
+        let [second, third] = [self.stage.second.clone(), self.stage.third.clone()];
+        let key = |name: Option<&str>, id: &str, secret: &str| {
+            let mut key = json!({
+                "region": "eu-central-1", "access_key_id": id, "secret_access_key": secret, "serves": {},
+            });
+            if let Some(name) = name {
+                key["name"] = json!(name);
+            }
+            Some(key)
+        };
+        self.ask(Method::POST, KEYS, Some(root), key(Some("api"), second.id(), second.secret()), 201).await;
+        self.ask(Method::POST, KEYS, Some(root), key(Some("api"), third.id(), third.secret()), 409).await;
+        self.ask(Method::PUT, &format!("{KEYS}/api"), Some(root), key(None, third.id(), third.secret()), 200).await;
+        let skipped = format!("{KEYS}/api?skip_validation=true");
+        self.ask(Method::PUT, &skipped, Some(root), key(None, second.id(), second.secret()), 200).await;
+        // AWS refuses this one, and nobody repeats it.
+        let astray = self.secrets.note(Kind::Mistyped, format!("wJalrXUtnFEMI/{}", Uuid::new_v4()));
+        self.ask(Method::POST, KEYS, Some(root), key(Some("astray"), second.id(), &astray), 502).await;
+        for field in ["name", "region", "access_key_id", "serves"] {
+            let mut wrong = key(Some("astray"), second.id(), second.secret());
+            wrong.as_mut().unwrap()[field] = json!(astray);
+            self.ask(Method::POST, KEYS, Some(root), wrong, 400).await;
+        }
+        let wanted = json!({ "name": "api-job", "connectors": ["ci"] });
+        let answer = self.ask(Method::POST, "/v1/admin/service-tokens", Some(root), Some(wanted.clone()), 201).await;
+        let (job, id) = (self.meant(&answer, "token", Kind::ServiceToken), answer.text("id"));
+        self.vend(&job, "/v1/connectors/ci/credentials", "").await;
+        self.ask(Method::GET, "/v1/admin/audit", Some(&job), None, 403).await;
+        self.ask(Method::POST, "/v1/admin/service-tokens", Some(root), Some(wanted), 409).await;
+        self.ask(Method::DELETE, &format!("/v1/admin/service-tokens/{id}"), Some(root), None, 204).await;
+        self.ask(Method::GET, "/v1/session", Some(&job), None, 401).await;
+        for list in ["access-keys", "connectors", "service-tokens", "sessions", "audit?limit=200"] {
+            self.ask(Method::GET, &format!("/v1/admin/{list}"), Some(root), None, 200).await;
+        }
+        self.ask(Method::DELETE, &format!("{KEYS}/api"), Some(root), None, 204).await;
+    }
+
+    /// Moves everything sealed to another master key, beside the daemon.
+    fn rekey(&mut self) {
+        let bytes = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat();
+        self.secrets.note_bytes(Kind::MasterKey, &bytes);
+        let next = self.secrets.note(Kind::MasterKey, STANDARD.encode(bytes));
+        self.installation().write("next.key", &next);
+        let old = "[[master_key]]\nid = \"test\"\nseals = true\nsource = { file = \"master.key\" }\n";
+        let new = "[[master_key]]\nid = \"next\"\nseals = true\nsource = { file = \"next.key\" }\n";
+        self.installation().edit("brokerd.toml", old, &format!("{}{new}", old.replace("seals = true\n", "")));
+        self.run(&["rekey", "--dry-run"], "");
+        self.run(&["rekey", "--yes"], "");
     }
 
     /// Signs in by the page, looks around, opens the console, signs out.
@@ -224,6 +287,7 @@ impl Run {
             assert!(!ended.status.success());
             self.see("wrong arguments", ended.stdout + &ended.stderr, &[]);
         }
+        self.rekey();
         self.run(&["audit", "tail", "--limit", "1000"], "");
         self.run(&["audit", "export", "--format", "jsonl"], "");
         self.run(&["audit", "verify"], "");
@@ -232,18 +296,19 @@ impl Run {
     /// Whatever this run must at least have made, or the search proves nothing.
     pub(crate) fn assert_enough(&self, more: &[(Kind, usize)]) {
         let minimum = [
-            (Kind::MasterKey, 2),
-            (Kind::AccessKeySecret, 3),
+            (Kind::MasterKey, 4),
+            (Kind::AccessKeySecret, 4),
             (Kind::Password, 4),
-            (Kind::Mistyped, 4),
+            (Kind::Mistyped, 6),
             (Kind::SessionToken, 4),
-            (Kind::ServiceToken, 2),
+            (Kind::ServiceToken, 3),
             (Kind::VendedSecretKey, 6),
             (Kind::VendedSessionToken, 6),
             (Kind::SigninToken, 3),
             (Kind::Browser, 2),
             (Kind::DirectoryPassword, 1),
             (Kind::ProxyPassword, 1),
+            (Kind::OperationsToken, 1),
         ];
         self.secrets.assert_enough(&minimum);
         self.secrets.assert_enough(more);
@@ -252,7 +317,15 @@ impl Run {
     /// Every secret that is anywhere where it does not belong.
     pub(crate) fn leaks(&self) -> Vec<Leak> {
         let scanner = self.secrets.scanner(&[]);
-        let own = ["keys/main", "master.key", "ldap.password", "proxy.password", "postgres.password"];
+        let own = [
+            "keys/main",
+            "master.key",
+            "next.key",
+            "operations.token",
+            "ldap.password",
+            "proxy.password",
+            "postgres.password",
+        ];
         let (files, mut leaks) = scanner.search_folder(self.installation().path("").as_path(), &own);
         let at_least = if matches!((&self.engine, &self.state), (Engine::Sqlite, State::Served(_))) { 6 } else { 3 };
         assert!(files >= at_least, "{files} files: the database is not among them");
