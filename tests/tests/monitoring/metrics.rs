@@ -117,11 +117,17 @@ async fn metrics_and_causes_are_for_operators() {
     let own = Asker::at(&format!("http://127.0.0.1:{port}"));
     for listener in [&world.stranger(), &own] {
         listener.get("/metrics").await.problem("401 unauthenticated");
-        listener.with_token(&TOKEN.replace('1', "2")).get("/metrics").await.problem("401 unauthenticated");
+        for wrong in [&TOKEN.replace('1', "2"), &TOKEN[..TOKEN.len() - 1], &format!("{TOKEN}0"), "0"] {
+            listener.with_token(wrong).get("/metrics").await.problem("401 unauthenticated");
+        }
         assert!(listener.with_token(TOKEN).get("/metrics").await.text.contains("brokerd_build_info"));
         assert_eq!(listener.get("/healthz").await.text, "ok\n");
         assert_eq!(listener.get("/readyz").await.json().get("causes"), None);
         assert!(listener.with_token(TOKEN).get("/readyz").await.json()["causes"].is_object());
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            let answer = listener.with_token(TOKEN).get(path).await;
+            assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")), "{path}");
+        }
     }
     own.with_token(TOKEN).get("/v1/connectors").await.problem("404 not_found");
 }

@@ -1,5 +1,7 @@
 //! Readiness names the part that fails, tells the cause to operators alone, and comes back by itself.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -7,6 +9,7 @@ use tests::brokerd::Installation;
 use tests::process::Signal;
 use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
 use tests::world::{Answer, Asker, World, soon};
+use tokio::task::JoinSet;
 
 /// Waits until readiness has this status.
 async fn ready(asker: &Asker, status: u16) -> Value {
@@ -40,6 +43,29 @@ async fn a_store_that_takes_no_writes_is_not_ready_until_it_does_again() {
     other.execute("UPDATE installation SET sealed_secret = 'v1.forged'").await.unwrap();
     assert_eq!(ready(&asker, 503).await["checks"]["seal"], "failed");
     other.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_often_makes_the_parts_answer_no_oftener() {
+    let world = World::open().await;
+    let asker = world.stranger();
+    let begun = Instant::now();
+    let mut asked = JoinSet::new();
+    for _ in 0..200 {
+        let asker = asker.clone();
+        asked.spawn(async move { asker.get("/readyz").await.status });
+    }
+    assert!(asked.join_all().await.iter().all(|status| *status == 200));
+    let metrics = asker.get("/metrics").await.text;
+    let probes = "brokerd_directory_calls_total{directory=\"corp\",call=\"probe\",outcome=\"answered\"} ";
+    let probes: u64 = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(probes))
+        .unwrap_or_else(|| panic!("{metrics}"))
+        .parse()
+        .unwrap();
+    // An answer is good for five seconds.
+    assert!((1..=1 + begun.elapsed().as_secs() / 5).contains(&probes), "{probes} within {:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -144,6 +144,59 @@ fn tests_own_policy() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_vended_in_the_very_second_of_it_is_not_lent_on_when_aws_refuses_it() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    // Of the second that AWS names nobody can know whether it was before or after: whoever asks all the while gets some of it.
+    for _ in 0..3 {
+        let before = ada.vended("deploy", &json!({})).await;
+        let command = world.brokerd.installation().command(&["revoke", "deploy", "--yes"]);
+        let revoking = std::thread::spawn(move || tests::ended::run("brokerd revoke", command, ""));
+        let new = tests::world::soon("new credentials", async || {
+            let vended = ada.vended("deploy", &json!({})).await;
+            (vended["access_key_id"] != before["access_key_id"]).then_some(vended)
+        })
+        .await;
+        revoking.join().unwrap().succeeded();
+        assert_eq!(ada.vended("deploy", &json!({})).await["access_key_id"], new["access_key_id"]);
+        assert_eq!(world.read(&new, &["monthly"]), ["profits"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_puts_there_meanwhile_is_not_lost_unseen() {
+    let world = World::open().await;
+    world.sim.faults().latency(Duration::from_millis(700));
+    let command = world.brokerd.installation().command(&["revoke", "deploy", "--yes"]);
+    let revoking = std::thread::spawn(move || tests::ended::run("brokerd revoke", command, ""));
+    // It has looked at the role, and has its last look before it.
+    tests::world::soon("the first look", async || (world.calls("GetRolePolicy").len() == 1).then_some(())).await;
+    world.sim.world().put_policy(ROLE, "AWSRevokeOlderSessions", tests_own_policy()).unwrap();
+    let said = nothing_done(&world, revoking.join().unwrap());
+    assert!(said.contains("someone else changed the role's policy AWSRevokeOlderSessions"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_owner_than_the_one_whose_place_it_took_signs_nothing() {
+    let world = World::open().await;
+    let listed = async || {
+        let keys = world.run(&["key", "list", "--json"], "").succeeded();
+        let keys: Value = serde_json::from_str(&keys).unwrap();
+        let keys = keys.as_array().or_else(|| keys["items"].as_array()).unwrap().clone();
+        keys.into_iter().find(|key| key["name"] == "main").unwrap().to_string()
+    };
+    tests::world::soon("AWS to say whose key it is", async || listed().await.contains("user/broker").then_some(()))
+        .await;
+    let installation = world.brokerd.installation();
+    installation.edit("connectors.toml", "AKIAIOSFODNN7EXAMPLE", SECOND);
+    installation.write("keys/main", tests::world::SECOND_SECRET);
+    world.run(&["apply", "--yes"], "").succeeded();
+    let said = nothing_done(&world, world.run(&["revoke", "deploy", "--yes"], ""));
+    assert!(said.contains("user/broker"), "{said}");
+    assert!(world.calls("GetRolePolicy").is_empty(), "it is not even asked for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_it_cannot_help_it_says_what_does() {
     let world = World::prepare().await.connectors(MORE).serve();
     let revoke = |connector: &str| nothing_done(&world, world.run(&["revoke", connector, "--yes"], ""));
