@@ -101,6 +101,23 @@ async fn a_stalled_account_holds_up_nobody_who_uses_another() {
     assert!(hanging.try_join_next().is_none());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_that_one_account_has_used_up_are_there_for_another() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    world.sim.faults().always(Calls::of("AssumeRole").by(KEY), Fault::Throttle);
+    let mut throttled = JoinSet::new();
+    for n in 0..HANGING {
+        let ada = ada.clone();
+        throttled.spawn(async move { ada.vend("deploy", &json!({ "duration_seconds": 900 + n })).await.status });
+    }
+    assert!(throttled.join_all().await.iter().all(|status| *status == 503));
+    let asked = world.sim.faults().happened();
+    assert!(asked < 3 * HANGING, "{asked} calls: an account that is throttled is not asked on and on");
+    world.sim.faults().times(2, Calls::of("AssumeRole").by(SECOND), Fault::Throttle);
+    ada.vended("other-key", &json!({ "fresh": true })).await;
+}
+
 /// The most memory that a process has held so far, as the kernel tells it.
 fn peak_memory_kib(process: u32) -> i64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
