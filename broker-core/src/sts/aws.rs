@@ -176,7 +176,7 @@ impl AwsSts {
         }
         if expires_at <= issued_at {
             // The SDK asks once more, by AWS's own time, when AWS finds ours wrong: so this may be our clock's doing.
-            tracing::error!(alarm = "clock", "what AWS has just issued has expired by this machine's clock");
+            tracing::error!("what AWS has just issued has expired by this machine's clock");
             return Err(StsError::Unusable(
                 "the credentials have expired by this machine's clock: if that is wrong, set it",
             ));
