@@ -159,3 +159,21 @@ impl std::fmt::Display for ConsoleLink {
 
 const LINK_SECONDS: u32 = 15 * 60;
 const MAX_ANSWER: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_region_is_signed_in_to_at_its_own_host() {
+        for (region, endpoint) in [
+            ("us-east-1", "https://signin.aws.amazon.com/federation"),
+            ("eu-central-1", "https://eu-central-1.signin.aws.amazon.com/federation"),
+            ("us-gov-west-1", "https://signin.amazonaws-us-gov.com/federation"),
+            ("cn-north-1", "https://signin.amazonaws.cn/federation"),
+        ] {
+            let region = Region::try_from(region.to_owned()).unwrap();
+            assert_eq!(endpoint_of(&region).unwrap().as_str(), endpoint);
+        }
+    }
+}

@@ -98,6 +98,33 @@ async fn an_instances_identity_vends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_aws_calls_expired_is_asked_for_anew_and_a_long_term_key_is_not_tried_again() {
+    let (stage, [first, second]) = stage_and_identities().await;
+    let host = HostIdentity::start();
+    host.becomes(&first, 3_600);
+    let here = stage.on_sqlite();
+    here.write("connectors.toml", &(stage.connectors() + AMBIENT + &role_connector("deep", "host")));
+    let mut served = serve(here, &host.container());
+    let door = Door::of(&served.url());
+    let ada = door.sign_in("ada", stage.password_of("ada")).await;
+    served.process().wait_for_line("AWS says whose access key this is");
+    assert_eq!(door.vend(&ada, "deep").await.status, 200);
+
+    host.becomes(&second, 3_600);
+    let expired = || aws_sim::Fault::Refusal { status: 403, code: "ExpiredToken", message: "it is over".to_owned() };
+    stage.sim.faults().once(aws_sim::Calls::of("AssumeRole"), expired());
+    let vended = door.vend(&ada, "deep").await;
+    assert_eq!(vended.status, 200, "{vended:?}\n{}", served.log());
+    assert_eq!(last_signer(&stage), second["access_key_id"].as_str().unwrap(), "with what is new");
+
+    stage.sim.forget_calls();
+    stage.sim.faults().once(aws_sim::Calls::of("AssumeRole"), expired());
+    let refused = door.vend(&ada, "deploy").await;
+    assert!(refused.status == 502 && refused.body.contains("ExpiredToken"), "{refused:?}");
+    assert_eq!(stage.sim.calls().iter().filter(|call| call.action == "AssumeRole").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_without_an_identity_is_told_and_nothing_is_vended() {
     let (stage, [first, _]) = stage_and_identities().await;
     stage.sim.forget_calls();

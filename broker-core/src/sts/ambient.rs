@@ -73,6 +73,11 @@ impl Ambient {
         SharedCredentialsProvider::new(self.clone())
     }
 
+    /// Asks anew the next time: AWS does not take what was found, whatever its end was said to be.
+    pub async fn forget(&self) {
+        self.0.found.lock().await.credentials = None;
+    }
+
     /// What the host is at present, asked for again when it is about to expire.
     pub async fn credentials(&self) -> Result<Credentials, NoAmbient> {
         let mut found = self.0.found.lock().await;

@@ -21,7 +21,10 @@ use url::Url;
 
 use super::request::{RoleRequest, UserRequest};
 use super::witness::Witness;
-use super::{Ambient, CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Signs, Sts, StsError, StsRequest};
+use super::{
+    Ambient, AwsRefusal, CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Signs, Sts, StsError,
+    StsRequest,
+};
 use crate::arn::PolicyArn;
 use crate::clock::{Clock, seconds_between};
 use crate::entitlement::Entitlement;
@@ -107,6 +110,35 @@ impl AwsSts {
         let outcome = tokio::time::timeout_at(deadline, asked).await.unwrap_or_else(|_| Err(witness.cut_short()));
         self.tell_of_skew(witness);
         outcome.map_err(|error| witness.explain(error))
+    }
+
+    async fn issue_once(
+        &self,
+        key: &OpenKey,
+        request: &StsRequest,
+        deadline: Instant,
+    ) -> Result<Credentials, StsError> {
+        let client = self.ready(key, deadline).await?;
+        let witness = Witness::default();
+        let asked = async {
+            let heard = witness.clone();
+            match request {
+                StsRequest::FederatedUser(user) => federation_token(&client, user, heard).await,
+                StsRequest::AssumeRole(role) => assume_role(&client, role, heard).await,
+                StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds, heard).await,
+            }
+        };
+        self.credentials(self.heard(&witness, deadline, asked).await?, request.duration_seconds())
+    }
+
+    /// Whether AWS calls expired what the host signs with, so that the host is to be asked who it is anew, and then AWS once more. A
+    /// long-term key does not expire.
+    async fn begins_anew(&self, key: &OpenKey, error: &StsError) -> bool {
+        let expired = matches!(key.signs, Signs::Ambient) && error.refusal().is_some_and(AwsRefusal::is_about_expiry);
+        if expired {
+            self.ambient.forget().await;
+        }
+        expired
     }
 
     async fn identity(&self, client: &Client, deadline: Instant) -> Result<CallerIdentity, StsError> {
@@ -211,17 +243,10 @@ impl Sts for AwsSts {
         request: &StsRequest,
         deadline: Instant,
     ) -> Result<Credentials, StsError> {
-        let client = self.ready(key, deadline).await?;
-        let witness = Witness::default();
-        let asked = async {
-            let heard = witness.clone();
-            match request {
-                StsRequest::FederatedUser(user) => federation_token(&client, user, heard).await,
-                StsRequest::AssumeRole(role) => assume_role(&client, role, heard).await,
-                StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds, heard).await,
-            }
-        };
-        self.credentials(self.heard(&witness, deadline, asked).await?, request.duration_seconds())
+        match self.issue_once(key, request, deadline).await {
+            Err(error) if self.begins_anew(key, &error).await => self.issue_once(key, request, deadline).await,
+            outcome => outcome,
+        }
     }
 
     async fn prove(&self, key: &OpenKey, deadline: Instant) -> Result<CallerIdentity, StsError> {

@@ -21,6 +21,11 @@ impl AwsRefusal {
         Self { code: shown(code), message: shown(message), request_id: request_id.map(shown) }
     }
 
+    /// Whether the temporary credentials that signed are over.
+    pub(super) fn is_about_expiry(&self) -> bool {
+        matches!(self.code.as_str(), "ExpiredToken" | "ExpiredTokenException")
+    }
+
     /// Whether it is the date of a signature that AWS refused, and neither the key nor its secret. By the same code it refuses a wrong
     /// secret; only its words tell.
     pub(super) fn is_about_time(&self) -> bool {
@@ -165,7 +170,12 @@ mod tests {
     fn codes_are_cut_by_what_to_do() {
         assert!(matches!(code("SignatureDoesNotMatch", false), StsError::KeyRefused(_)));
         assert!(matches!(code("PackedPolicyTooLarge", false), StsError::PolicyRefused(_)));
-        assert!(matches!(code("Throttling", false), StsError::Unavailable(_)), "AWS throttles with HTTP 400");
+        for throttled in ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"] {
+            assert!(
+                matches!(code(throttled, false), StsError::Unavailable(_)),
+                "AWS throttles with HTTP 400: {throttled}"
+            );
+        }
         assert!(matches!(code("AccessDenied", false), StsError::Refused(_)));
         assert!(matches!(code("NeverHeardOf", true), StsError::Unavailable(_)));
         assert!(matches!(code("RegionDisabledException", false), StsError::Refused(_)));
