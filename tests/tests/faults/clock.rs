@@ -20,9 +20,9 @@ async fn lent(asker: &Asker) -> Value {
 
 /// The same as soon as AWS takes our time again. The SDK goes by how far off the clock was when it asked last: whoever asks first may be
 /// told so, and nobody has to wait.
-async fn lent_again(asker: &Asker, body: &Value) -> Value {
+async fn lent_again(asker: &Asker, connector: &str, body: &Value) -> Value {
     soon("AWS to take our time", async || {
-        let answer = asker.vend("deploy", body).await;
+        let answer = asker.vend(connector, body).await;
         if answer.status == 200 {
             return Some(answer.good());
         }
@@ -70,7 +70,7 @@ async fn a_clock_that_is_set_by_hours_holds_up_vends_while_it_is_wrong_and_nothi
         }
 
         clock.set(SignedDuration::ZERO);
-        let again = lent_again(&ada, &json!({})).await;
+        let again = lent_again(&ada, "deploy", &json!({})).await;
         assert_ne!(
             again["access_key_id"], before["access_key_id"],
             "what had a life of unknown length is not lent again"
@@ -120,7 +120,7 @@ async fn a_time_that_aws_refuses_is_said_and_not_held_against_the_access_key() {
         assert_eq!(problem["aws"]["code"], "SignatureDoesNotMatch", "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains("set its clock"), "{problem}");
         clock.set(SignedDuration::ZERO);
-        lent_again(&ada, &json!({ "fresh": true })).await;
+        lent_again(&ada, "deploy", &json!({ "fresh": true })).await;
     }
     let vera = world.person("vera").await;
     soon("the key to be proved", async || {
@@ -169,7 +169,7 @@ default_duration_seconds = 900
     world.sim.clock().advance(Duration::from_mins(16));
     clock.set(SignedDuration::from_mins(2));
     assert_eq!(world.read(&first, &["monthly"]), ["ExpiredToken"]);
-    let next = ada.vended("short", &json!({})).await;
+    let next = lent_again(&ada, "short", &json!({})).await;
     assert_eq!((&next["reused"], world.read(&next, &["monthly"])), (&json!(false), vec!["profits".to_owned()]));
 }
 
