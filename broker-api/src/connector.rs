@@ -1,15 +1,16 @@
 //! Connectors as those see them who may use them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `GET /v1/connectors`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Connectors {
     pub connectors: Vec<Connector>,
 }
 
 /// `GET /v1/connectors/{name}`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Connector {
     pub name: String,
     pub description: String,
@@ -31,7 +32,7 @@ pub struct Connector {
 }
 
 /// Which of AWS's three calls is behind a connector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PrincipalType {
     FederatedUser,
@@ -40,7 +41,7 @@ pub enum PrincipalType {
 }
 
 /// Whom a connector is for: people, or service tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     User,

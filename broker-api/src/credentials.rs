@@ -4,15 +4,18 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// `POST /v1/connectors/{name}/credentials`; an empty body is fine.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "duration_seconds": 1800, "reason": "ticket 4711" }))]
 #[serde(deny_unknown_fields)]
 pub struct CredentialsRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u32>,
     /// A policy as a JSON object, or a string that holds one, to the letter: errors name its lines. Can only narrow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = crate::schema::policy, required = false)]
     pub policy: Option<Box<RawValue>>,
     /// Why, in the caller's words, for the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,12 +26,14 @@ pub struct CredentialsRequest {
 }
 
 /// Temporary credentials.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Credentials {
     pub access_key_id: String,
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub secret_access_key: SecretString,
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub session_token: SecretString,
     pub expiration: Timestamp,
     pub connector: String,
@@ -45,16 +50,18 @@ pub struct Credentials {
     pub reused: bool,
 }
 
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 /// What an AWS `credential_process` prints.
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct CredentialProcess {
     pub version: u8,
     pub access_key_id: String,
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub secret_access_key: SecretString,
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub session_token: SecretString,
     pub expiration: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,7 +69,7 @@ pub struct CredentialProcess {
 }
 
 /// `GET /v1/connectors/{name}/caller-identity`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CallerIdentity {
     pub account: String,
     pub arn: String,
@@ -70,7 +77,7 @@ pub struct CallerIdentity {
 }
 
 /// `POST /v1/connectors/{name}/console-url`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsoleUrlRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,9 +91,10 @@ pub struct ConsoleUrlRequest {
 }
 
 /// A link that opens AWS's console signed in: a bearer secret.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConsoleUrl {
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub url: SecretString,
     /// When the link dies unused.
     pub expires_at: Timestamp,

@@ -5,6 +5,8 @@ mod connector;
 mod list;
 mod credentials;
 mod problem;
+mod readiness;
+mod schema;
 mod secret;
 mod session;
 
@@ -14,4 +16,5 @@ pub use credentials::{
 };
 pub use list::List;
 pub use problem::{AwsRefusal, Problem};
+pub use readiness::{CheckStatus, Ready, ReadyStatus};
 pub use session::{AdminRole, Identity, IdentityKind, Session, SignInRequest, SignedIn};

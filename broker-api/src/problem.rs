@@ -1,9 +1,10 @@
 //! Errors as clients meet them: RFC 9457, with a code that stays.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `application/problem+json`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `/problems/{code}`: a page that says what to do.
     pub r#type: String,
@@ -31,7 +32,7 @@ pub struct Problem {
 }
 
 /// AWS's own words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AwsRefusal {
     pub code: String,
     pub message: String,

@@ -27,8 +27,15 @@ pub(crate) enum Cookie {
 
 /// What a route takes; nothing where the table is silent.
 pub(crate) fn takes(method: &Method, route: &str) -> Takes {
+    // HEAD is GET without the body (RFC 9110, 9.3.2).
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
     let line = TABLE.iter().find(|(of, path, _)| *of == method.as_str() && *path == route);
     line.map_or(NONE, |(_, _, takes)| *takes)
+}
+
+#[cfg(test)]
+pub(crate) fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.iter().map(|(method, path, _)| (*method, *path))
 }
 
 const NONE: Takes = Takes { session: false, cookie: Cookie::Never, service: false };
@@ -89,6 +96,8 @@ mod tests {
     fn what_is_not_in_the_table_takes_nothing() {
         assert_eq!(takes(&Method::PUT, "/v1/session"), NONE);
         assert_eq!(takes(&Method::PATCH, "/v1/admin/access-keys"), NONE);
+        assert_eq!(takes(&Method::HEAD, "/v1/session"), takes(&Method::GET, "/v1/session"));
+        assert_eq!(takes(&Method::HEAD, "/v1/sessions"), NONE);
     }
 
     #[test]

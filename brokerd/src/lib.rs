@@ -10,6 +10,7 @@ mod supervisor;
 pub mod routes;
 mod api;
 mod web;
+mod openapi;
 mod operations;
 mod access;
 mod body;

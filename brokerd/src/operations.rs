@@ -6,16 +6,19 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
+use broker_api::Ready;
 use secrecy::{ExposeSecret, SecretString};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::metrics;
+use crate::openapi;
 use crate::problem::{Code, Problem};
 use crate::request::{self, host};
 use crate::routes::hardened;
-use crate::web::problems;
+use crate::web::{self, problems};
 
 /// By which listener a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) fn public() -> Router<App> {
 /// name mean this machine learns nothing, only addresses are answered where no token is asked for.
 pub(crate) fn own(app: App) -> Router {
     routes()
+        .merge(Router::from(openapi::described()))
+        .merge(web::reference())
         .fallback(problems::nothing_here)
         .layer(Extension(Reached::Own))
         .layer(from_fn_with_state(app.clone(), addressed_by_number))
@@ -41,11 +46,13 @@ pub(crate) fn own(app: App) -> Router {
         .with_state(app)
 }
 
+/// The routes, and what the document says of them.
+pub(crate) fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(tell_metrics))
+}
+
 fn routes() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(tell_metrics))
+    Router::from(described())
         .method_not_allowed_fallback(|| async { Problem::new(Code::MethodNotAllowed, "this route is only read") })
         .layer(from_fn(never_stored))
 }
@@ -66,12 +73,50 @@ async fn addressed_by_number(State(app): State<App>, request: axum::extract::Req
     Problem::new(Code::WrongHost, "this listener is asked by address, or as localhost").into_response()
 }
 
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "Operations",
+    operation_id = "show_health",
+    summary = "Whether the process lives",
+    description = "",
+    responses(
+        (status = 200, description = "It does", body = String, content_type = "text/plain"),
+    ),
+)]
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "Operations",
+    operation_id = "show_readiness",
+    summary = "Whether the daemon can do its work",
+    description = "",
+    responses(
+        (status = 200, description = "It can", body = Ready),
+        (status = 503, description = "A part fails; which one is said, and why to those who may know", body = Ready),
+    ),
+)]
 async fn readyz(State(app): State<App>, Extension(reached): Extension<Reached>, headers: HeaderMap) -> Response {
     let report = app.operations.readiness.report().await;
     let with_causes = permitted(&app, reached, &headers) == Permitted::Yes;
-    (report.status(), Json(report.to_json(with_causes))).into_response()
+    (report.status(), Json(report.shown(with_causes))).into_response()
 }
 
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Operations",
+    operation_id = "show_metrics",
+    summary = "What the daemon has been doing",
+    description = "",
+    responses(
+        (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
+    ),
+)]
 async fn tell_metrics(
     State(app): State<App>,
     Extension(reached): Extension<Reached>,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use ::metrics::gauge;
 use axum::http::StatusCode;
+use broker_api::{CheckStatus, Ready, ReadyStatus};
 use broker_core::file::with_causes;
 use broker_core::sign_in::SignIn;
 use broker_core::store::Store;
 use broker_core::vault::Vault;
-use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -93,16 +93,15 @@ impl Report {
     }
 
     /// The names of parts for everybody; what is the matter with them for operators.
-    pub(crate) fn to_json(&self, with_causes: bool) -> Value {
-        let word = |trouble: &Option<String>| if trouble.is_none() { "ok" } else { "failed" };
-        let checks: BTreeMap<_, _> = self.troubles.iter().map(|(part, trouble)| (*part, word(trouble))).collect();
-        let mut body = json!({ "status": if self.is_ready() { "ready" } else { "not_ready" }, "checks": checks });
-        if with_causes {
-            let causes =
-                self.troubles.iter().filter_map(|(part, trouble)| Some(((*part).to_owned(), trouble.clone()?.into())));
-            body["causes"] = Value::Object(causes.collect());
+    pub(crate) fn shown(&self, with_causes: bool) -> Ready {
+        let word = |trouble: &Option<String>| if trouble.is_none() { CheckStatus::Ok } else { CheckStatus::Failed };
+        let checks = self.troubles.iter().map(|(part, trouble)| ((*part).to_owned(), word(trouble)));
+        let causes = self.troubles.iter().filter_map(|(part, trouble)| Some(((*part).to_owned(), trouble.clone()?)));
+        Ready {
+            status: if self.is_ready() { ReadyStatus::Ready } else { ReadyStatus::NotReady },
+            checks: checks.collect(),
+            causes: with_causes.then(|| causes.collect()),
         }
-        body
     }
 
     fn is_ready(&self) -> bool {

@@ -6,12 +6,12 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
 use axum::{Router, middleware};
 
-use crate::api::{admin, caller_identity, connectors, console_url, credentials, session};
+use crate::api;
 use crate::app::App;
 use crate::intake;
+use crate::openapi;
 use crate::operations;
 use crate::problem::{Code, Problem};
 use crate::request;
@@ -19,15 +19,8 @@ use crate::web::{self, problems};
 
 /// Everything the daemon answers to.
 pub fn routes(app: App) -> Router {
-    Router::new()
-        .route("/v1/sessions", post(session::sign_in))
-        .route("/v1/session", get(session::show).delete(session::sign_out))
-        .route("/v1/connectors", get(connectors::list))
-        .route("/v1/connectors/{name}", get(connectors::show))
-        .route("/v1/connectors/{name}/credentials", post(credentials::vend))
-        .route("/v1/connectors/{name}/caller-identity", get(caller_identity::show))
-        .route("/v1/connectors/{name}/console-url", post(console_url::make))
-        .merge(admin::routes())
+    Router::from(api::described())
+        .merge(Router::from(openapi::described()))
         .fallback(problems::nothing_here)
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this route does not take that method")
@@ -48,7 +41,7 @@ pub fn routes(app: App) -> Router {
 async fn within_time(request: axum::extract::Request, next: middleware::Next) -> Result<Response, Problem> {
     tokio::time::timeout(LONGEST, next.run(request))
         .await
-        .map_err(|_| Problem::new(Code::Overloaded, "the request took longer than any may"))
+        .map_err(|_| Problem::new(Code::Overloaded, "the request took longer than any may").retry(1))
 }
 
 /// What every answer says to browsers: nothing here is to be guessed at, framed or leaked by a referrer.

@@ -4,6 +4,7 @@
 //! `bob` (in none) and `root` (an administrator). A second directory knows `late`, whose password has expired, and does not
 //! answer when asked for `lost`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub struct House {
     trail: Trail,
     http: Client,
     server: JoinHandle<()>,
+    /// All that the router serves, as patterns.
+    pub paths: BTreeSet<String>,
 }
 
 impl House {
@@ -171,9 +174,14 @@ impl House {
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
         };
-        let server = tokio::spawn(serve(front, routes(app), std::future::pending()));
+        let router = routes(app);
+        // There is no other way to ask a router which paths it has.
+        let said = format!("{router:?}");
+        let patterns = said.split('"').filter(|text| text.starts_with('/') && !text.contains("__private__"));
+        let paths = patterns.map(str::to_owned).collect();
+        let server = tokio::spawn(serve(front, router, std::future::pending()));
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let house = Self { sim, store, public_url, address, inventory, trail, http, server };
+        let house = Self { sim, store, public_url, address, inventory, trail, http, server, paths };
         house.furnish(&vault).await;
         house
     }

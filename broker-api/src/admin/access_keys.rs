@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ManagedBy;
 use crate::PrincipalType;
 
 /// `POST /v1/admin/access-keys`
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccessKey {
     /// What connectors call it.
@@ -18,6 +19,7 @@ pub struct NewAccessKey {
     /// AWS's id of the key, such as `AKIAIOSFODNN7EXAMPLE`.
     pub access_key_id: String,
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub secret_access_key: SecretString,
     /// All connectors, where nothing is said.
     #[serde(default)]
@@ -25,19 +27,20 @@ pub struct NewAccessKey {
 }
 
 /// `PUT /v1/admin/access-keys/{name}`
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplacedAccessKey {
     pub region: String,
     pub access_key_id: String,
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub secret_access_key: SecretString,
     /// Always to be said, so that no restriction goes because somebody forgot it; `{}` for none.
     pub serves: Serves,
 }
 
 /// Which connectors may use a key. Empty lists mean: no restriction of that sort.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Serves {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -49,7 +52,7 @@ pub struct Serves {
 }
 
 /// A row of the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum ListedAccessKey {
     Stored(Box<AccessKey>),
@@ -57,7 +60,7 @@ pub enum ListedAccessKey {
 }
 
 /// A key, but for its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccessKey {
     pub name: String,
     pub managed_by: ManagedBy,
@@ -87,7 +90,7 @@ pub struct AccessKey {
 }
 
 /// What is known of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessKeyState {
     /// AWS said whose it is.
@@ -100,7 +103,7 @@ pub enum AccessKeyState {
     OtherOwner,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedAccessKey {
     pub at: Timestamp,
     /// AWS's own word, such as `InvalidClientTokenId`.
@@ -108,7 +111,7 @@ pub struct RefusedAccessKey {
 }
 
 /// A row that is out of service, by its own words, which anybody may have written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DamagedAccessKey {
     pub name: String,
     pub id: String,
@@ -117,7 +120,7 @@ pub struct DamagedAccessKey {
     pub detail: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DamagedState {
     Damaged,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// What GET shows; POST and PUT take the same.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminConnector {
     /// Always there in an answer. PUT may leave it out: the path has it.
@@ -26,6 +27,7 @@ pub struct AdminConnector {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_reason: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = crate::schema::reuse, required = false)]
     pub reuse: Option<Reuse>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<Console>,
@@ -33,7 +35,7 @@ pub struct AdminConnector {
 }
 
 /// Who may change something: the connectors file, or the API and the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ManagedBy {
     File,
@@ -56,14 +58,14 @@ pub struct ReuseShare {
 }
 
 /// Where a console link leads when nobody says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Console {
     pub destination: String,
 }
 
 /// As whom the credentials act, with what is legal for that: `{"assume_role": {…}}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Principal {
     FederatedUser(FederatedUser),
@@ -72,11 +74,12 @@ pub enum Principal {
 }
 
 /// GetFederationToken.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FederatedUser {
     /// A JSON object, or a string that holds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = crate::schema::policy, required = false)]
     pub policy: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_arns: Option<Vec<String>>,
@@ -93,7 +96,7 @@ pub struct FederatedUser {
 }
 
 /// AssumeRole.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssumeRole {
     pub role_arn: String,
@@ -101,6 +104,7 @@ pub struct AssumeRole {
     pub external_id: Option<String>,
     /// A JSON object, or a string that holds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = crate::schema::policy, required = false)]
     pub policy: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_arns: Option<Vec<String>>,
@@ -117,7 +121,7 @@ pub struct AssumeRole {
 }
 
 /// GetSessionToken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,7 +131,7 @@ pub struct SessionToken {
 }
 
 /// A session tag: one of `value` and `from`. Only a role's can be `transitive`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tag {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +143,7 @@ pub struct Tag {
 }
 
 /// `POST /v1/admin/connectors/{name}/try`; an empty body is fine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TryRequest {
     /// Why, in the administrator's words, for the audit trail; a connector with `require_reason` wants it here as well.
@@ -148,7 +152,7 @@ pub struct TryRequest {
 }
 
 /// Whom a connector's credentials act as, by AWS's own word. The credentials themselves are given to nobody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tried {
     pub caller_identity: crate::CallerIdentity,
 }

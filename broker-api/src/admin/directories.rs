@@ -4,22 +4,24 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::AdminRole;
 
 /// `POST /v1/admin/directories/{name}/test`
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DirectoryTestRequest {
     /// As somebody would type it at the sign-in page.
     pub username: String,
     /// Tried where it is given, and counted as at a sign-in.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::secret::expose_some")]
+    #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<SecretString>,
 }
 
 /// What the directory returned, and what the broker makes of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DirectoryTest {
     pub found: Found,
     /// Those that the broker reads, and no others. What is not text is in hexadecimal.
@@ -49,7 +51,7 @@ pub struct DirectoryTest {
 }
 
 /// How many entries answer to the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     None,
@@ -59,7 +61,7 @@ pub enum Found {
 }
 
 /// A connector, and by which groups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Grant {
     pub connector: String,
     /// Empty where nothing but being an administrator permits it.
@@ -67,7 +69,7 @@ pub struct Grant {
 }
 
 /// What came of a password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PasswordTest {
     pub outcome: PasswordOutcome,
     /// With `refused`: why, as the trail says it of a refused sign-in.
@@ -75,7 +77,7 @@ pub struct PasswordTest {
     pub reason: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordOutcome {
     /// It lets them in.

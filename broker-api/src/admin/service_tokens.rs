@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `POST /v1/admin/service-tokens`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewServiceToken {
     pub name: String,
@@ -20,7 +21,7 @@ pub struct NewServiceToken {
 }
 
 /// A token for a job, but not the token itself: that is kept nowhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceToken {
     pub id: String,
     pub name: String,
@@ -39,9 +40,10 @@ pub struct ServiceToken {
 }
 
 /// The answer to POST: the one that has the token.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct CreatedServiceToken {
     #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
     pub token: SecretString,
     #[serde(flatten)]
     pub service_token: ServiceToken,

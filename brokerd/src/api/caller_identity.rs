@@ -1,15 +1,16 @@
 //! `GET /v1/connectors/{name}/caller-identity?reason=`: who AWS says the vended credentials act as.
 
 use axum::Json;
-use axum::extract::{Query, State, rejection::QueryRejection};
+use axum::extract::State;
 use broker_api::CallerIdentity;
 use broker_core::sts;
 use serde::Deserialize;
 
 use super::Named;
+use super::query::Params;
 use crate::app::App;
 use crate::caller::Asker;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,13 +20,27 @@ pub(crate) struct Options {
     reason: Option<String>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/connectors/{name}/caller-identity",
+    tag = "Vending",
+    operation_id = "show_caller_identity",
+    summary = "Whom the credentials act as, by AWS's own word",
+    description = "",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+        ("reason" = Option<String>, Query, description = "Why, in the caller's words, for the audit trail"),
+    ),
+    responses(
+        (status = 200, description = "What GetCallerIdentity says of credentials that are vended for it", body = CallerIdentity),
+    ),
+)]
 pub(crate) async fn show(
     State(app): State<App>,
     Named(name): Named,
     asker: Asker,
-    options: Result<Query<Options>, QueryRejection>,
+    Params(options): Params<Options>,
 ) -> Result<Json<CallerIdentity>, Problem> {
-    let Query(options) = options.map_err(|error| Problem::new(Code::InvalidRequest, error.body_text()))?;
     let reason = super::reason(options.reason.as_deref())?;
     let asking = asker.asking(&app)?;
     let identity = app.broker.caller_identity(&asking, &name, reason).await?.into_value();

@@ -8,18 +8,53 @@ use broker_core::principal::Principal;
 use broker_core::{connector, principal};
 
 use super::Named;
+use super::query::{NoParams, Params};
 use crate::app::App;
 use crate::caller::Asker;
 use crate::problem::Problem;
 
 /// `GET /v1/connectors`
-pub(crate) async fn list(State(app): State<App>, asker: Asker) -> Json<Connectors> {
+#[utoipa::path(
+    get,
+    path = "/v1/connectors",
+    tag = "Vending",
+    operation_id = "list_connectors",
+    summary = "The connectors that one may use",
+    description = "",
+    responses(
+        (status = 200, description = "Those, and no others", body = Connectors),
+    ),
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    asker: Asker,
+    Params(NoParams {}): Params<NoParams>,
+) -> Json<Connectors> {
     let usable = app.broker.usable_by(&asker.caller);
     Json(Connectors { connectors: usable.iter().map(|entitlement| shown(&app, entitlement)).collect() })
 }
 
 /// `GET /v1/connectors/{name}`
-pub(crate) async fn show(State(app): State<App>, Named(name): Named, asker: Asker) -> Result<Json<Connector>, Problem> {
+#[utoipa::path(
+    get,
+    path = "/v1/connectors/{name}",
+    tag = "Vending",
+    operation_id = "show_connector",
+    summary = "One connector",
+    description = "",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+    ),
+    responses(
+        (status = 200, description = "The connector; 404 whether it is missing or not granted", body = Connector),
+    ),
+)]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Named(name): Named,
+    asker: Asker,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Json<Connector>, Problem> {
     Ok(Json(shown(&app, &app.broker.prove(&asker.caller, &name)?)))
 }
 

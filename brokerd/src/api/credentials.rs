@@ -1,16 +1,18 @@
 //! `POST /v1/connectors/{name}/credentials`: the main job, in three formats.
 
 use axum::Json;
-use axum::extract::{Query, State, rejection::QueryRejection};
+use axum::extract::State;
 use axum::http::header;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use broker_api::{CredentialProcess, Credentials, CredentialsRequest};
 use broker_core::trail::Recorded;
 use broker_core::vend::{VendRequest, Vended};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::policy::parse_policy;
+use super::query::Params;
 use super::{Named, secret};
 use crate::app::App;
 use crate::body::OptionalBody;
@@ -18,7 +20,7 @@ use crate::caller::Asker;
 use crate::problem::Problem;
 
 /// How the credentials are wanted.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     #[default]
@@ -29,6 +31,14 @@ pub(crate) enum Format {
     Env,
 }
 
+/// The credentials, by the format.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    InFull(Credentials),
+    ForProcess(CredentialProcess),
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Options {
@@ -36,25 +46,37 @@ pub(crate) struct Options {
     format: Format,
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/connectors/{name}/credentials",
+    tag = "Vending",
+    operation_id = "vend_credentials",
+    summary = "Temporary credentials",
+    description = "The main job. Nothing is vended that is not recorded first. A policy in the request can only narrow what the connector gives.",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+        ("format" = inline(Option<Format>), Query, description = "`json` where nothing is said; `process` is what an AWS `credential_process` prints; `env` is shell exports"),
+        ("Prefer" = Option<String>, Header, description = "`wait=5`: not to wait longer than that many seconds for AWS"),
+    ),
+    request_body(content = Option<CredentialsRequest>, description = "An empty body is fine"),
+    responses(
+        (status = 200, description = "The credentials, in the wanted format", content((Answer = "application/json"), (String = "text/plain"))),
+    ),
+)]
 pub(crate) async fn vend(
     State(app): State<App>,
     Named(name): Named,
     asker: Asker,
-    options: Result<Query<Options>, QueryRejection>,
+    Params(options): Params<Options>,
     OptionalBody(request): OptionalBody<CredentialsRequest>,
 ) -> Result<Response, Problem> {
-    let Query(options) = options.map_err(|error| Problem::field("format", error.body_text()))?;
     let asking = asker.asking(&app)?;
     let vended = app.broker.vend(&asking, &name, &asked(request)?).await?;
     Ok(secret(match options.format {
-        Format::Json => answer(Json(in_full(&vended))),
-        Format::Process => answer(Json(for_process(&vended))),
-        Format::Env => answer(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], exports(&vended))),
+        Format::Json => Json(Answer::InFull(in_full(&vended))).into_response(),
+        Format::Process => Json(Answer::ForProcess(for_process(&vended))).into_response(),
+        Format::Env => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], exports(&vended)).into_response(),
     }))
-}
-
-fn answer(answer: impl axum::response::IntoResponse) -> Response {
-    answer.into_response()
 }
 
 fn asked(request: CredentialsRequest) -> Result<VendRequest, Problem> {

@@ -6,6 +6,7 @@ pub(crate) mod connectors;
 pub(crate) mod console_url;
 pub(crate) mod credentials;
 mod policy;
+pub(crate) mod query;
 pub(crate) mod session;
 
 use axum::extract::FromRequestParts;
@@ -14,9 +15,24 @@ use axum::http::{HeaderValue, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use broker_core::name::ConnectorName;
 use broker_core::reason::Reason;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{Problem, no_such_connector};
+
+/// The routes, and what the document says of them.
+pub(crate) fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(session::sign_in))
+        .routes(routes!(session::show, session::sign_out))
+        .routes(routes!(connectors::list))
+        .routes(routes!(connectors::show))
+        .routes(routes!(credentials::vend))
+        .routes(routes!(caller_identity::show))
+        .routes(routes!(console_url::make))
+        .merge(admin::described())
+}
 
 /// The connector that a path names. What cannot be a name is not there.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use broker_api::{Identity, IdentityKind, Session, SignInRequest, SignedIn};
 use broker_core::caller::{AdminRole, Caller, Person, PersonCaller, ServiceCaller};
 use broker_core::sign_in::Credentials;
 
+use super::query::{NoParams, Params};
 use super::secret;
 use crate::app::App;
 use crate::body::Body;
@@ -16,9 +17,22 @@ use crate::problem::Problem;
 use crate::request::Meta;
 
 /// `POST /v1/sessions`
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    tag = "Signing in",
+    operation_id = "sign_in",
+    summary = "Sign in with name and password",
+    description = "Every failure before the password is proved right is one answer, after one time. Attempts are counted by person, by name and by address.",
+    request_body(content = SignInRequest),
+    responses(
+        (status = 201, description = "Signed in; the token is shown here and nowhere else", body = SignedIn),
+    ),
+)]
 pub(crate) async fn sign_in(
     State(app): State<App>,
     Extension(meta): Extension<Meta>,
+    Params(NoParams {}): Params<NoParams>,
     Body(SignInRequest { username, password, directory }): Body<SignInRequest>,
 ) -> Result<Response, Problem> {
     let credentials = Credentials {
@@ -35,7 +49,18 @@ pub(crate) async fn sign_in(
 }
 
 /// `GET /v1/session`
-pub(crate) async fn show(asker: Asker) -> Json<Session> {
+#[utoipa::path(
+    get,
+    path = "/v1/session",
+    tag = "Signing in",
+    operation_id = "show_session",
+    summary = "Who one is",
+    description = "",
+    responses(
+        (status = 200, description = "Who the token belongs to", body = Session),
+    ),
+)]
+pub(crate) async fn show(asker: Asker, Params(NoParams {}): Params<NoParams>) -> Json<Session> {
     Json(match &asker.caller {
         Caller::Person(caller) => Session { identity: person(caller), expires_at: caller.expires_at },
         Caller::Service(caller) => Session { identity: workload(caller), expires_at: caller.expires_at },
@@ -43,7 +68,22 @@ pub(crate) async fn show(asker: Asker) -> Json<Session> {
 }
 
 /// `DELETE /v1/session`
-pub(crate) async fn sign_out(State(app): State<App>, asker: AskingPerson) -> Result<StatusCode, Problem> {
+#[utoipa::path(
+    delete,
+    path = "/v1/session",
+    tag = "Signing in",
+    operation_id = "sign_out",
+    summary = "Sign out",
+    description = "",
+    responses(
+        (status = 204, description = "The token is dead, on every node"),
+    ),
+)]
+pub(crate) async fn sign_out(
+    State(app): State<App>,
+    asker: AskingPerson,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<StatusCode, Problem> {
     app.sign_in.sign_out(&asker.person, &asker.origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -81,7 +81,7 @@ impl Problem {
         Self::new(code, code.title())
     }
 
-    fn retry(self, seconds: u64) -> Self {
+    pub(crate) fn retry(self, seconds: u64) -> Self {
         Self { retry_after_seconds: Some(seconds), ..self }
     }
 

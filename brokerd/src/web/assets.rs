@@ -25,6 +25,20 @@ pub(crate) static MARK: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("mark", "svg", "image/svg+xml", include_str!("assets/mark.svg")));
 
 /// `GET /assets/{file}`
+#[utoipa::path(
+    get,
+    path = "/assets/{file}",
+    tag = "Pages",
+    operation_id = "asset",
+    summary = "The style sheet and the mark of the pages",
+    description = "",
+    params(
+        ("file" = String, Path, description = "Its name, which changes with its contents"),
+    ),
+    responses(
+        (status = 200, description = "The file", content((String = "text/css"), (String = "image/svg+xml"))),
+    ),
+)]
 pub(crate) async fn serve(Path(file): Path<String>) -> Result<Response, Problem> {
     let asked = |asset: &&Asset| asset.path.strip_prefix(FOLDER) == Some(file.as_str());
     let asset = [&*STYLE, &*MARK].into_iter().find(asked);

@@ -38,6 +38,22 @@ struct ConsolePage<'a> {
 }
 
 /// `GET /console/{name}?destination=`
+#[utoipa::path(
+    get,
+    path = "/console/{name}",
+    tag = "Vending",
+    operation_id = "open_console",
+    summary = "AWS's console, in this browser",
+    description = "",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+        ("destination" = Option<String>, Query, description = "A page of AWS's console"),
+    ),
+    responses(
+        (status = 200, description = "A page that asks first, where another site led here", body = String, content_type = "text/html"),
+        (status = 303, description = "On to AWS, or to the sign-in page"),
+    ),
+)]
 pub(crate) async fn open(
     State(app): State<App>,
     Named(name): Named,
@@ -65,6 +81,20 @@ pub(crate) async fn open(
 }
 
 /// `POST /console/{name}`
+#[utoipa::path(
+    post,
+    path = "/console/{name}",
+    tag = "Vending",
+    operation_id = "confirm_console",
+    summary = "What that page sends",
+    description = "A form of the page's own, with its token.",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+    ),
+    responses(
+        (status = 303, description = "On to AWS"),
+    ),
+)]
 pub(crate) async fn confirmed(
     State(app): State<App>,
     Extension(meta): Extension<Meta>,

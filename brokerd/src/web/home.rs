@@ -37,6 +37,18 @@ pub(crate) struct Shown {
     pub(crate) require_reason: bool,
 }
 
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "Pages",
+    operation_id = "home_page",
+    summary = "The connectors that one may use, as a page",
+    description = "",
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 303, description = "To the sign-in page"),
+    ),
+)]
 pub(crate) async fn show(State(app): State<App>, visitor: Option<Visitor>) -> Result<Response, Problem> {
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Home)) };
     let usable = app.broker.usable_by(&visitor.caller());

@@ -3,6 +3,7 @@
 pub(crate) mod assets;
 pub(crate) mod console;
 pub(crate) mod cookie;
+pub(crate) mod docs;
 mod form;
 pub(crate) mod home;
 mod next;
@@ -15,21 +16,35 @@ mod visitor;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::intake;
 use crate::problem::{Code, Problem};
 
+/// The routes, and what the document says of them.
+pub(crate) fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(home::show))
+        .routes(routes!(sign_in::show, sign_in::submit))
+        .routes(routes!(sign_out::submit))
+        .routes(routes!(console::open, console::confirmed))
+        .routes(routes!(docs::show))
+        .routes(routes!(problems::show))
+        .routes(routes!(assets::serve))
+}
+
+/// The reference of the API alone, and what its page needs.
+pub(crate) fn reference() -> Router<App> {
+    let pages =
+        OpenApiRouter::new().routes(routes!(docs::show)).routes(routes!(problems::show)).routes(routes!(assets::serve));
+    Router::from(pages).layer(from_fn(problems::told_as_page))
+}
+
 /// The routes of the pages. Whatever goes wrong on them is told as a page.
 pub(crate) fn routes(app: App) -> Router<App> {
-    Router::new()
-        .route("/", get(home::show))
-        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
-        .route("/sign-out", post(sign_out::submit))
-        .route("/console/{name}", get(console::open).post(console::confirmed))
-        .route("/problems/{code}", get(problems::show))
-        .route("/assets/{file}", get(assets::serve))
+    Router::from(described())
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this page does not take that method")
         })

@@ -23,6 +23,20 @@ struct ProblemPage<'a> {
 }
 
 /// `GET /problems/{code}`
+#[utoipa::path(
+    get,
+    path = "/problems/{code}",
+    tag = "Pages",
+    operation_id = "problem_page",
+    summary = "What to do about a problem",
+    description = "",
+    params(
+        ("code" = String, Path, description = "Of the problem"),
+    ),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+    ),
+)]
 pub(crate) async fn show(Path(word): Path<String>) -> Result<Response, Problem> {
     let code = Code::ALL.into_iter().find(|code| code.word() == word);
     let code = code.ok_or_else(|| Problem::new(Code::NotFound, "there is no problem of that name"))?;

@@ -44,6 +44,21 @@ struct Refused {
 }
 
 /// `GET /sign-in?next=`
+#[utoipa::path(
+    get,
+    path = "/sign-in",
+    tag = "Pages",
+    operation_id = "sign_in_page",
+    summary = "The sign-in page",
+    description = "",
+    params(
+        ("next" = Option<String>, Query, description = "Where to go on afterwards, on this host"),
+    ),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 303, description = "Signed in already"),
+    ),
+)]
 pub(crate) async fn show(
     State(app): State<App>,
     visitor: Result<Option<Visitor>, Problem>,
@@ -60,6 +75,17 @@ pub(crate) async fn show(
 }
 
 /// `POST /sign-in`
+#[utoipa::path(
+    post,
+    path = "/sign-in",
+    tag = "Pages",
+    operation_id = "submit_sign_in",
+    summary = "What the sign-in page sends",
+    description = "A form of the page's own, with its token.",
+    responses(
+        (status = 303, description = "Signed in"),
+    ),
+)]
 pub(crate) async fn submit(
     State(app): State<App>,
     Extension(meta): Extension<Meta>,

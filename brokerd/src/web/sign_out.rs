@@ -9,6 +9,17 @@ use super::page::see_other;
 use crate::app::App;
 use crate::problem::Problem;
 
+#[utoipa::path(
+    post,
+    path = "/sign-out",
+    tag = "Pages",
+    operation_id = "submit_sign_out",
+    summary = "What the sign-out button sends",
+    description = "A form of the page's own, with its token.",
+    responses(
+        (status = 303, description = "Signed out"),
+    ),
+)]
 pub(crate) async fn submit(
     State(app): State<App>,
     SessionForm { visitor, fields }: SessionForm,

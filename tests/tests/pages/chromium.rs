@@ -112,6 +112,42 @@ async fn what_a_browser_fetches_ahead_of_time_makes_no_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_reference_of_the_api_is_read_without_a_script() {
+    let (house, browser) = (House::build().await, Browser::open().await);
+    browser.tools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    browser.go(&house.url("/docs")).await;
+    browser.tools("Emulation.setScriptExecutionDisabled", json!({ "value": false })).await;
+    let document: Value =
+        house.request(reqwest::Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap();
+    let shown = browser.text().await;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        assert!(shown.contains(path), "{path}");
+        for operation in item.as_object().unwrap().values() {
+            assert!(shown.contains(operation["summary"].as_str().unwrap()), "{path}");
+        }
+    }
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        let there = format!("return document.getElementById('type-{name}') !== null");
+        assert_eq!(browser.script(&there, &[]).await, true, "{name}");
+    }
+    // Every way within the page leads somewhere.
+    let dead = "return [...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.hash.slice(1)).filter(id => !document.getElementById(id))";
+    assert_eq!(browser.script(dead, &[]).await, json!([]));
+    browser.click("a[href='#vend_credentials']").await;
+    assert!(browser.url().await.ends_with("/docs#vend_credentials"));
+    browser.click("#vend_credentials a[href='#type-CredentialsRequest']").await;
+    assert!(browser.url().await.ends_with("#type-CredentialsRequest"));
+    let narrow = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
+    browser.tools("Emulation.setDeviceMetricsOverride", narrow).await;
+    for scheme in ["light", "dark"] {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        browser.tools("Emulation.setEmulatedMedia", features).await;
+        looks_right(&browser, scheme, "docs").await;
+    }
+    quiet(&browser, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_fit_a_narrow_window_in_the_light_and_in_the_dark() {
     let (house, browser) = (House::build().await, Browser::open().await);
     let narrow = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });

@@ -20,6 +20,7 @@ async fn pages_let_nothing_in_and_are_kept_nowhere() {
         (true, "/", "'self'"),
         (true, "/console/raw", "'self'"),
         (false, "/problems/internal", "'self'"),
+        (false, "/docs", "'self'"),
     ] {
         let tab = if signed_in { &mut ada } else { &mut stranger };
         let page = tab.go(path).await;

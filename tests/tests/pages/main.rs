@@ -1,10 +1,12 @@
-//! The pages: what any client can be told to send, and what a real browser does with them.
+//! The pages and the document of the API: what any client can be told to send, and what a real browser does with them.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod chromium;
 mod console;
+mod contract;
 mod forms;
 mod headers;
+mod reference;
 mod signing_in;
 mod tab;

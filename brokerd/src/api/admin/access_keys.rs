@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::etag::{ETag, IfMatch};
 use super::page::Paging;
-use super::query::{NoParams, Params};
+use crate::api::query::{NoParams, Params};
 use crate::app::App;
 use crate::body::SecretBody;
 use crate::caller::Permitted;
@@ -36,6 +36,21 @@ pub(crate) struct Validation {
 }
 
 /// `GET /v1/admin/access-keys`: also those that are out of service.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/access-keys",
+    tag = "Administration",
+    operation_id = "list_access_keys",
+    summary = "The stored long-term keys",
+    description = "",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
+    ),
+    responses(
+        (status = 200, description = "A page, also of those that are out of service", body = List<ListedAccessKey>),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Auditor>,
@@ -51,6 +66,20 @@ pub(crate) async fn list(
 }
 
 /// `GET /v1/admin/access-keys/{name}`: also of one that is out of service, which has no tag: nobody can have seen its version.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/access-keys/{name}",
+    tag = "Administration",
+    operation_id = "show_access_key",
+    summary = "One access key",
+    description = "",
+    params(
+        ("name" = String, Path, description = "Of the access key"),
+    ),
+    responses(
+        (status = 200, description = "The key, but for its secret", body = ListedAccessKey, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn show(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Auditor>,
@@ -67,6 +96,21 @@ pub(crate) async fn show(
 }
 
 /// `POST /v1/admin/access-keys`
+#[utoipa::path(
+    post,
+    path = "/v1/admin/access-keys",
+    tag = "Administration",
+    operation_id = "add_access_key",
+    summary = "Store an access key",
+    description = "Role administrator; a sign-in less than 15 minutes old.",
+    params(
+        ("skip_validation" = Option<bool>, Query, description = "Stores the key without asking AWS whose it is"),
+    ),
+    request_body(content = NewAccessKey),
+    responses(
+        (status = 201, description = "Stored; AWS said whose it is", body = broker_api::admin::AccessKey, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn add(
     State(app): State<App>,
     Permitted { permission, deadline, .. }: Permitted<Administrator>,
@@ -80,6 +124,23 @@ pub(crate) async fn add(
 }
 
 /// `PUT /v1/admin/access-keys/{name}`
+#[utoipa::path(
+    put,
+    path = "/v1/admin/access-keys/{name}",
+    tag = "Administration",
+    operation_id = "replace_access_key",
+    summary = "Put another key of the same owner in its place",
+    description = "Role administrator; a sign-in less than 15 minutes old. A key of another account or user is a conflict.",
+    params(
+        ("name" = String, Path, description = "Of the access key"),
+        ("skip_validation" = Option<bool>, Query, description = "Stores the key without asking AWS whose it is"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+    ),
+    request_body(content = ReplacedAccessKey),
+    responses(
+        (status = 200, description = "Replaced", body = broker_api::admin::AccessKey, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn replace(
     State(app): State<App>,
     Permitted { permission, deadline, .. }: Permitted<Administrator>,
@@ -97,6 +158,21 @@ pub(crate) async fn replace(
 }
 
 /// `DELETE /v1/admin/access-keys/{name}`: of one that no connector uses. AWS still knows it.
+#[utoipa::path(
+    delete,
+    path = "/v1/admin/access-keys/{name}",
+    tag = "Administration",
+    operation_id = "remove_access_key",
+    summary = "Remove an access key that no connector uses",
+    description = "Role administrator; a sign-in less than 15 minutes old.",
+    params(
+        ("name" = String, Path, description = "Of the access key"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+    ),
+    responses(
+        (status = 204, description = "Removed; AWS still knows it"),
+    ),
+)]
 pub(crate) async fn remove(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Administrator>,

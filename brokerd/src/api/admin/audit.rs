@@ -12,7 +12,7 @@ use broker_core::trail::{Action, Outcome};
 use serde::Deserialize;
 
 use super::page::{Cursor, Limit};
-use super::query::Params;
+use crate::api::query::Params;
 use crate::app::App;
 use crate::caller::Permitted;
 use crate::problem::Problem;
@@ -36,6 +36,25 @@ pub(crate) struct Wanted {
     outcome: Option<Outcome>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/admin/audit",
+    tag = "Administration",
+    operation_id = "list_audit_records",
+    summary = "The audit trail, newest first",
+    description = "Role auditor.",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
+        ("actor" = Option<String>, Query, description = "As records have it, such as `person:corp/ada`"),
+        ("connector" = Option<String>, Query, description = "By name"),
+        ("action" = Option<String>, Query, description = "One of the words of docs/audit.md, such as `vend`"),
+        ("outcome" = Option<String>, Query, description = "`success`, `refused` or `failed`"),
+    ),
+    responses(
+        (status = 200, description = "A page of records that prove to be ours", body = List<AuditRecord>),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Auditor>,

@@ -14,7 +14,7 @@ use broker_core::permission::{Administrator, Auditor};
 
 use super::etag::{ETag, IfMatch};
 use super::page::Paging;
-use super::query::{NoParams, Params};
+use crate::api::query::{NoParams, Params};
 use crate::api::{self, Named};
 use crate::app::App;
 use crate::body::{Body, OptionalBody};
@@ -22,6 +22,21 @@ use crate::caller::Permitted;
 use crate::problem::{Problem, no_such_connector};
 
 /// `GET /v1/admin/connectors`
+#[utoipa::path(
+    get,
+    path = "/v1/admin/connectors",
+    tag = "Administration",
+    operation_id = "list_all_connectors",
+    summary = "Every connector in service",
+    description = "Role auditor.",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = List<AdminConnector>),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     _: Permitted<Auditor>,
@@ -35,6 +50,20 @@ pub(crate) async fn list(
 }
 
 /// `GET /v1/admin/connectors/{name}`
+#[utoipa::path(
+    get,
+    path = "/v1/admin/connectors/{name}",
+    tag = "Administration",
+    operation_id = "show_any_connector",
+    summary = "One connector as it is configured",
+    description = "Role auditor.",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+    ),
+    responses(
+        (status = 200, description = "What PUT takes", body = AdminConnector, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn show(
     State(app): State<App>,
     _: Permitted<Auditor>,
@@ -47,6 +76,18 @@ pub(crate) async fn show(
 }
 
 /// `POST /v1/admin/connectors`
+#[utoipa::path(
+    post,
+    path = "/v1/admin/connectors",
+    tag = "Administration",
+    operation_id = "add_connector",
+    summary = "Put a connector into service",
+    description = "Role administrator; a sign-in less than 15 minutes old.",
+    request_body(content = AdminConnector),
+    responses(
+        (status = 201, description = "In service", body = AdminConnector, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn add(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Administrator>,
@@ -62,6 +103,22 @@ pub(crate) async fn add(
 }
 
 /// `PUT /v1/admin/connectors/{name}`
+#[utoipa::path(
+    put,
+    path = "/v1/admin/connectors/{name}",
+    tag = "Administration",
+    operation_id = "replace_connector",
+    summary = "Put another form in a connector's place",
+    description = "Role administrator; a sign-in less than 15 minutes old. What the connectors file owns is `read_only`.",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+    ),
+    request_body(content = AdminConnector),
+    responses(
+        (status = 200, description = "Replaced", body = AdminConnector, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
+    ),
+)]
 pub(crate) async fn replace(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Administrator>,
@@ -85,6 +142,21 @@ pub(crate) async fn replace(
 }
 
 /// `DELETE /v1/admin/connectors/{name}`
+#[utoipa::path(
+    delete,
+    path = "/v1/admin/connectors/{name}",
+    tag = "Administration",
+    operation_id = "remove_connector",
+    summary = "Take a connector out of service",
+    description = "Role administrator; a sign-in less than 15 minutes old.",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+    ),
+    responses(
+        (status = 204, description = "Out of service"),
+    ),
+)]
 pub(crate) async fn remove(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Administrator>,
@@ -103,6 +175,21 @@ pub(crate) async fn remove(
 }
 
 /// `POST /v1/admin/connectors/{name}/try`: whom its credentials act as, or AWS's refusal; never the credentials.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/connectors/{name}/try",
+    tag = "Administration",
+    operation_id = "try_connector",
+    summary = "Try a connector out",
+    description = "Role administrator; a sign-in less than 15 minutes old. AWS is asked as for a vend; the credentials are given to nobody.",
+    params(
+        ("name" = String, Path, description = "Of the connector"),
+    ),
+    request_body(content = Option<TryRequest>, description = "An empty body is fine"),
+    responses(
+        (status = 200, description = "Whom its credentials act as", body = Tried),
+    ),
+)]
 pub(crate) async fn try_out(
     State(app): State<App>,
     Permitted { permission, asker, .. }: Permitted<Administrator>,

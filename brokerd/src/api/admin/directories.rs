@@ -12,7 +12,7 @@ use broker_core::name::DirectoryName;
 use broker_core::permission::Administrator;
 use broker_core::sign_in::{self, Question, Tested};
 
-use super::query::{NoParams, Params};
+use crate::api::query::{NoParams, Params};
 use crate::api::{secret, session};
 use crate::app::App;
 use crate::body::SecretBody;
@@ -25,6 +25,21 @@ use crate::request::Meta;
 pub(crate) struct Named(DirectoryName);
 
 /// `POST /v1/admin/directories/{name}/test`
+#[utoipa::path(
+    post,
+    path = "/v1/admin/directories/{name}/test",
+    tag = "Administration",
+    operation_id = "test_directory",
+    summary = "Ask a directory about somebody",
+    description = "Role administrator; a sign-in less than 15 minutes old. A password is counted as at a sign-in.",
+    params(
+        ("name" = String, Path, description = "Of the directory"),
+    ),
+    request_body(content = DirectoryTestRequest),
+    responses(
+        (status = 200, description = "What the directory returned, and what that is good for", body = DirectoryTest),
+    ),
+)]
 pub(crate) async fn test(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Administrator>,

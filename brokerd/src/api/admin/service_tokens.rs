@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::page::Paging;
 use super::path::ById;
-use super::query::{NoParams, Params};
+use crate::api::query::{NoParams, Params};
 use crate::api::secret;
 use crate::app::App;
 use crate::body::Body;
@@ -25,6 +25,21 @@ use crate::caller::Permitted;
 use crate::problem::{Code, Problem};
 
 /// `GET /v1/admin/service-tokens`
+#[utoipa::path(
+    get,
+    path = "/v1/admin/service-tokens",
+    tag = "Administration",
+    operation_id = "list_service_tokens",
+    summary = "The tokens of jobs",
+    description = "Role auditor.",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
+    ),
+    responses(
+        (status = 200, description = "A page; the tokens themselves are kept nowhere", body = List<ServiceToken>),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Auditor>,
@@ -39,6 +54,18 @@ pub(crate) async fn list(
 }
 
 /// `POST /v1/admin/service-tokens`
+#[utoipa::path(
+    post,
+    path = "/v1/admin/service-tokens",
+    tag = "Administration",
+    operation_id = "create_service_token",
+    summary = "Make a token for a job",
+    description = "Role operator; a sign-in less than 15 minutes old.",
+    request_body(content = NewServiceToken),
+    responses(
+        (status = 201, description = "Made; `token` is in this answer alone", body = CreatedServiceToken),
+    ),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Operator>,
@@ -52,6 +79,20 @@ pub(crate) async fn create(
 }
 
 /// `DELETE /v1/admin/service-tokens/{id}`
+#[utoipa::path(
+    delete,
+    path = "/v1/admin/service-tokens/{id}",
+    tag = "Administration",
+    operation_id = "revoke_service_token",
+    summary = "Revoke a token",
+    description = "Role operator; a sign-in less than 15 minutes old.",
+    params(
+        ("id" = String, Path, description = "Of the service token"),
+    ),
+    responses(
+        (status = 204, description = "Good for nothing, on every node"),
+    ),
+)]
 pub(crate) async fn revoke(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Operator>,
@@ -64,6 +105,20 @@ pub(crate) async fn revoke(
 }
 
 /// `POST /v1/admin/service-tokens/{id}/confirm`: it counts again after a backup was restored. Nothing happens to one that counts.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/service-tokens/{id}/confirm",
+    tag = "Administration",
+    operation_id = "confirm_service_token",
+    summary = "Let a token count again after a backup was restored",
+    description = "Role operator; a sign-in less than 15 minutes old.",
+    params(
+        ("id" = String, Path, description = "Of the service token"),
+    ),
+    responses(
+        (status = 204, description = "It counts"),
+    ),
+)]
 pub(crate) async fn confirm(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Operator>,

@@ -10,13 +10,28 @@ use broker_core::session::Session;
 
 use super::page::{Cursor, Paging};
 use super::path::ById;
-use super::query::Params;
+use crate::api::query::{NoParams, Params};
 use crate::api::session::identity_of;
 use crate::app::App;
 use crate::caller::Permitted;
 use crate::problem::{Code, Problem};
 
 /// `GET /v1/admin/sessions`
+#[utoipa::path(
+    get,
+    path = "/v1/admin/sessions",
+    tag = "Administration",
+    operation_id = "list_sessions",
+    summary = "Who is signed in",
+    description = "Role auditor.",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
+    ),
+    responses(
+        (status = 200, description = "A page, newest first", body = List<SignedInSession>),
+    ),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Auditor>,
@@ -28,10 +43,25 @@ pub(crate) async fn list(
 }
 
 /// `DELETE /v1/admin/sessions/{id}`
+#[utoipa::path(
+    delete,
+    path = "/v1/admin/sessions/{id}",
+    tag = "Administration",
+    operation_id = "end_session",
+    summary = "End somebody's session",
+    description = "Role operator; a sign-in less than 15 minutes old.",
+    params(
+        ("id" = String, Path, description = "Of the session"),
+    ),
+    responses(
+        (status = 204, description = "Over, on every node"),
+    ),
+)]
 pub(crate) async fn end(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Operator>,
     ById(id): ById,
+    Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
     let there = match id.parse() {
         Ok(id) => app.sign_in.end_session(id, &permission).await?,

@@ -40,8 +40,8 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::page::Limit;
     use super::*;
+    use crate::api::admin::page::Limit;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

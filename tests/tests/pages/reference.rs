@@ -1,0 +1,194 @@
+//! The document of the API: it has every route that is served and no other, and what it says is what is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::house::House;
+use tests::python::Client;
+use tests::world::{Answer, Asker, SECOND, SECOND_SECRET, World, password_of};
+
+/// Calls, each noted as the document would have it.
+struct Noted {
+    answers: Vec<Value>,
+    good: BTreeSet<(String, String)>,
+}
+
+impl Noted {
+    /// Asks for `path`, which is `pattern` filled in.
+    async fn ask(&mut self, asker: &Asker, method: &str, pattern: &str, path: &str, body: Option<Value>) -> Answer {
+        let request = asker.request(method.to_uppercase().parse().unwrap(), path);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        let answer = Answer::of(request).await;
+        let kind = answer.header("content-type").map(|kind| kind.split(';').next().unwrap().to_owned());
+        let shown = match kind.as_deref() {
+            Some("application/json" | "application/problem+json") => answer.json(),
+            _ => json!(answer.text),
+        };
+        if answer.status < 300 {
+            self.good.insert((method.to_owned(), pattern.to_owned()));
+        }
+        self.answers
+            .push(json!({ "method": method, "path": pattern, "status": answer.status, "type": kind, "body": shown }));
+        answer
+    }
+}
+
+/// Each operation of the document: its path, its methods, and which tag it has.
+fn operations(document: &Value) -> BTreeMap<String, BTreeMap<String, String>> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths
+        .map(|(path, item)| {
+            let methods = item.as_object().unwrap().iter();
+            let tag = |it: &Value| it["tags"][0].as_str().unwrap().to_owned();
+            (path.clone(), methods.map(|(method, it)| (method.clone(), tag(it))).collect())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_document_has_every_route_that_is_served_and_no_other() {
+    let house = House::build().await;
+    assert!(house.paths.contains("/v1/connectors/{name}/credentials"), "{:?}", house.paths);
+    let answer = house.request(Method::GET, "/openapi.json").send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let document: Value = answer.json().await.unwrap();
+    let documented = operations(&document);
+    assert_eq!(house.paths, documented.keys().cloned().collect());
+    // The methods, too, as a route itself says them to whoever takes another one.
+    for (path, methods) in documented {
+        let path =
+            path.replace("{name}", "x").replace("{id}", "x").replace("{code}", "internal").replace("{file}", "x");
+        let other = Method::from_bytes(b"OTHER").unwrap();
+        let refused = house.request(other, &path).send().await.unwrap();
+        assert_eq!(refused.status(), 405, "{path}");
+        let allowed = refused.headers()["allow"].to_str().unwrap().to_lowercase();
+        let allowed: BTreeSet<String> =
+            allowed.split(',').map(|it| it.trim().to_owned()).filter(|it| it != "head").collect();
+        assert_eq!(allowed, methods.into_keys().collect(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_is_what_the_document_says() {
+    let world = World::open().await;
+    let document = world.stranger().get("/openapi.json").await.good();
+    let mut noted = Noted { answers: Vec::new(), good: BTreeSet::new() };
+    let (ada, root) = (world.person("ada").await, world.person("root").await);
+    vending(&mut noted, &world, &ada).await;
+    administering(&mut noted, &world, &root).await;
+    for (path, asker) in [("/healthz", &ada), ("/readyz", &ada), ("/metrics", &ada), ("/openapi.json", &ada)] {
+        noted.ask(asker, "get", path, path, None).await;
+    }
+    noted.ask(&ada, "delete", "/v1/session", "/v1/session", None).await;
+
+    // Whatever has no page of its own has been asked for, and has answered well.
+    let mut missing = Vec::new();
+    for (path, methods) in operations(&document) {
+        let programs = methods.into_iter().filter(|(_, tag)| tag != "Pages");
+        missing.extend(programs.map(|(method, _)| (method, path.clone())));
+    }
+    missing.retain(|operation| !noted.good.contains(operation) && !BROWSERS.contains(&operation.1.as_str()));
+    assert_eq!(missing, []);
+
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages/validate.py");
+    let given = json!({ "document": document, "answers": noted.answers });
+    Client::new().python(&program, &given.to_string()).succeeded();
+}
+
+async fn vending(noted: &mut Noted, world: &World, ada: &Asker) {
+    let sign_in = json!({ "username": "ada", "password": password_of("ada") });
+    noted.ask(&world.stranger(), "post", "/v1/sessions", "/v1/sessions", Some(sign_in)).await;
+    let wrong = json!({ "username": "ada", "password": "wrong" });
+    noted
+        .ask(&world.stranger(), "post", "/v1/sessions", "/v1/sessions", Some(wrong))
+        .await
+        .problem("401 invalid_credentials");
+    noted.ask(ada, "get", "/v1/session", "/v1/session", None).await;
+    noted.ask(&world.stranger(), "get", "/v1/session", "/v1/session", None).await.problem("401 unauthenticated");
+    noted.ask(ada, "get", "/v1/connectors", "/v1/connectors", None).await;
+    for name in ["deploy", "reports", "raw", "none"] {
+        noted.ask(ada, "get", "/v1/connectors/{name}", &format!("/v1/connectors/{name}"), None).await;
+        let pattern = "/v1/connectors/{name}/credentials";
+        for format in ["json", "process", "env"] {
+            let path = format!("/v1/connectors/{name}/credentials?format={format}");
+            noted.ask(ada, "post", pattern, &path, Some(json!({ "reason": "ticket 4711" }))).await;
+        }
+        for bad in [json!({ "duration_seconds": 1 }), json!({ "policy": { "Version": 1 } }), json!({ "x": 1 })] {
+            noted.ask(ada, "post", pattern, &format!("/v1/connectors/{name}/credentials"), Some(bad)).await;
+        }
+        let who = "/v1/connectors/{name}/caller-identity";
+        noted.ask(ada, "get", who, &who.replace("{name}", name), None).await;
+        let link = "/v1/connectors/{name}/console-url";
+        noted.ask(ada, "post", link, &link.replace("{name}", name), Some(json!({}))).await;
+    }
+    let refused = "/v1/connectors/closed/credentials";
+    noted.ask(ada, "post", "/v1/connectors/{name}/credentials", refused, None).await.problem("502 aws_refused");
+}
+
+async fn administering(noted: &mut Noted, world: &World, root: &Asker) {
+    let keys = "/v1/admin/access-keys";
+    let key = "/v1/admin/access-keys/{name}";
+    let secret =
+        json!({ "region": "eu-central-1", "access_key_id": SECOND, "secret_access_key": SECOND_SECRET, "serves": {} });
+    let mut new = secret.clone();
+    new["name"] = json!("spare");
+    noted.ask(root, "post", keys, keys, Some(new.clone())).await;
+    noted.ask(root, "post", keys, keys, Some(new)).await.problem("409 conflict");
+    noted.ask(root, "put", key, "/v1/admin/access-keys/spare", Some(secret)).await;
+    for path in ["/v1/admin/access-keys/spare", "/v1/admin/access-keys/main", "/v1/admin/access-keys/none"] {
+        noted.ask(root, "get", key, path, None).await;
+    }
+    noted.ask(root, "get", keys, "/v1/admin/access-keys?limit=1", None).await;
+
+    let (connectors, connector) = ("/v1/admin/connectors", "/v1/admin/connectors/{name}");
+    let role = json!({ "role_arn": "arn:aws:iam::111111111111:role/deploy", "tags": { "team": { "value": "x", "transitive": true } } });
+    let wanted = json!({ "name": "fresh", "access_key": "spare", "groups": ["release"], "reuse": { "minimum_share": 0.5 },
+        "principal": { "assume_role": role } });
+    noted.ask(root, "post", connectors, connectors, Some(wanted.clone())).await;
+    noted.ask(root, "put", connector, "/v1/admin/connectors/fresh", Some(wanted)).await;
+    noted.ask(root, "get", connectors, "/v1/admin/connectors?limit=200", None).await;
+    for name in ["fresh", "deploy", "reports", "raw", "anew", "limited", "none"] {
+        noted.ask(root, "get", connector, &format!("/v1/admin/connectors/{name}"), None).await;
+    }
+    let trial = "/v1/admin/connectors/{name}/try";
+    noted.ask(root, "post", trial, "/v1/admin/connectors/fresh/try", None).await;
+    noted.ask(root, "post", trial, "/v1/admin/connectors/closed/try", None).await;
+    noted.ask(root, "delete", connector, "/v1/admin/connectors/deploy", None).await.problem("409 read_only");
+    noted.ask(root, "delete", connector, "/v1/admin/connectors/fresh", None).await;
+    noted.ask(root, "delete", key, "/v1/admin/access-keys/spare", None).await;
+
+    let test = "/v1/admin/directories/{name}/test";
+    for who in ["ada", "root", "dora", "nobody"] {
+        let body = json!({ "username": who, "password": password_of(who) });
+        noted.ask(root, "post", test, "/v1/admin/directories/corp/test", Some(body)).await;
+    }
+
+    let tokens = "/v1/admin/service-tokens";
+    let new = json!({ "name": "nightly", "connectors": ["ci"], "networks": ["203.0.113.0/24"] });
+    let made = noted.ask(root, "post", tokens, tokens, Some(new)).await;
+    noted.ask(root, "get", tokens, tokens, None).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let confirm = "/v1/admin/service-tokens/{id}/confirm";
+    noted.ask(root, "post", confirm, &confirm.replace("{id}", &id), None).await;
+    let token = "/v1/admin/service-tokens/{id}";
+    noted.ask(root, "delete", token, &token.replace("{id}", &id), None).await;
+
+    let (sessions, session) = ("/v1/admin/sessions", "/v1/admin/sessions/{id}");
+    world.person("bob").await;
+    let list = noted.ask(root, "get", sessions, sessions, None).await.good();
+    let id = list["items"][0]["id"].as_str().unwrap();
+    noted.ask(root, "delete", session, &session.replace("{id}", id), None).await;
+    noted.ask(root, "get", "/v1/admin/audit", "/v1/admin/audit?limit=200", None).await;
+    noted
+        .ask(root, "get", "/v1/admin/audit", "/v1/admin/audit?action=nothing", None)
+        .await
+        .problem("400 invalid_request");
+}
+
+/// For browsers, though the tag is another one.
+const BROWSERS: [&str; 2] = ["/console/{name}", "/docs"];
