@@ -152,9 +152,7 @@ impl Daemon {
         let connectors = Connectors { file, config: Arc::new(config), administration, inventory };
         match connectors.apply().await {
             // What was in service stays in service; somebody must look at the file.
-            Err(error) if matches!(error.downcast_ref(), Some(ApplyError::RemovesMost)) => {
-                tracing::error!("{error:#}");
-            }
+            Err(error) if matches!(error.downcast_ref(), Some(ApplyError::RemovesMost)) => tell_not_applied(&error),
             outcome => outcome?,
         }
         Ok(Self { app, house, connectors, tls, background, operations: operations_socket, _lock: lock })
@@ -182,10 +180,7 @@ impl Daemon {
                 }
                 match connectors.apply().await {
                     Ok(()) => tracing::info!("the connectors file has been read again"),
-                    Err(error) => tracing::error!(
-                        error = format!("{error:#}"),
-                        "the connectors file is not applied; what was in service stays"
-                    ),
+                    Err(error) => tell_not_applied(&error),
                 }
                 supervisor::ready();
             }
@@ -218,11 +213,15 @@ impl Connectors {
         let read = tokio::task::spawn_blocking(move || catalog::read(&path, &config.catalog_context(Some(&keys))));
         let catalog = read.await?.map_err(|errors| listed(file, &errors))?;
         for warning in &catalog.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(%warning, "the connectors file is taken, but may not be what is meant");
         }
         self.administration.apply_unattended(&catalog, &Administrator::of_the_daemon()).await?;
         self.inventory.refresh().await.context("cannot read what has been applied")
     }
+}
+
+fn tell_not_applied(error: &anyhow::Error) {
+    tracing::error!(error = format!("{error:#}"), "the connectors file is not applied; what was in service stays");
 }
 
 fn listed(file: &Path, errors: &[impl ToString]) -> anyhow::Error {

@@ -47,12 +47,17 @@ pub(crate) async fn anchor(house: House, administration: Administration) {
 /// Whether what is missing is answered: by a new epoch, or one that has begun since it was lost.
 async fn answer(administration: &Administration, losses: &Losses) -> bool {
     for head in &losses.heads {
-        tracing::error!(chain = %head.chain, sequence = head.sequence, at = %head.at, alarm = "trail", "{MISSING}");
+        tracing::error!(chain = %head.chain, sequence = head.sequence, at = %head.at, alarm = "trail", "records are missing that were anchored: if a backup was restored, say so with `brokerd restored`; if not, somebody took them away");
     }
     match administration.answer_losses(losses, &Administrator::of_the_daemon()).await {
         Ok(Some(begun)) => {
             let tokens = begun.tokens_waiting;
-            tracing::error!(epoch = begun.epoch.number(), tokens, alarm = "restored", "{BEGUN}");
+            tracing::error!(
+                epoch = begun.epoch.number(),
+                tokens,
+                alarm = "restored",
+                "a new epoch has begun, because the store lacks what it once had: all sessions are over, and service tokens wait for `brokerd token confirm`"
+            );
             true
         }
         Ok(None) => true,
@@ -105,5 +110,3 @@ async fn prune(house: &House, administration: &Administration, days: u32) -> any
 
 const ANCHOR_EVERY: Duration = Duration::from_mins(1);
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
-const MISSING: &str = "records are missing that were anchored: if a backup was restored, say so with `brokerd restored`; if not, somebody took them away";
-const BEGUN: &str = "a new epoch has begun, because the store lacks what it once had: all sessions are over, and service tokens wait for `brokerd token confirm`";

@@ -81,7 +81,13 @@ impl Store {
         let is_over = epoch < asked.0;
         if is_over {
             let last = asked.0.number();
-            tracing::error!(table = TABLE, epoch = number, last, alarm = "forged_row", "{OVER}");
+            tracing::error!(
+                table = TABLE,
+                epoch = number,
+                last,
+                alarm = "forged_row",
+                "the store says an epoch that is over: it was put back, or somebody set it"
+            );
         }
         if !is_proved || is_over {
             return Err(StoreError::Forged { table: TABLE, id: EPOCH.to_owned() });
@@ -138,4 +144,3 @@ impl StoredEpoch {
 
 const TABLE: &str = "installation";
 const EPOCH: &str = "epoch";
-const OVER: &str = "the store says an epoch that is over: it was put back, or somebody set it";

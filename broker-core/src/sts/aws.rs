@@ -161,7 +161,8 @@ impl AwsSts {
             *told = Some(Instant::now());
             tracing::warn!(
                 ahead_seconds = skew.ahead_seconds(),
-                "this machine's clock is {skew}: set it, for sessions, expiries and the audit trail go by it"
+                %skew,
+                "this machine's clock is wrong: set it, for sessions, expiries and the audit trail go by it"
             );
         }
     }

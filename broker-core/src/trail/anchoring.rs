@@ -99,7 +99,7 @@ impl Anchoring {
             if proved.as_ref().is_none_or(|link| link.sequence != sequence)
                 && self.0.store.is_link_there(chain, sequence).await?
             {
-                tracing::error!(%chain, sequence, alarm = "trail", "{FORGED}");
+                tracing::error!(%chain, sequence, alarm = "trail", "a record at the end of a chain does not prove to be ours and is not anchored: run `brokerd audit verify`");
             }
             let hash = |link: TrailLink| Some((link.sequence, Mac::try_from(link.hash).ok()?));
             let head = proved.and_then(hash).map(|(sequence, hash)| (chain, Head { sequence, hash, epoch }));
@@ -307,5 +307,3 @@ fn earliest_id(since: Timestamp) -> RecordId {
 }
 
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
-const FORGED: &str =
-    "a record at the end of a chain does not prove to be ours and is not anchored: run `brokerd audit verify`";

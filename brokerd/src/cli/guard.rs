@@ -48,8 +48,9 @@ pub(super) fn within_open_files(limits: Limits) -> Limits {
     let open = current.unwrap_or(wanted);
     let left = usize::try_from(open.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).max(FEWEST);
     tracing::warn!(
+        open_files = open,
         connections = left,
-        "the process may open {open} files, too few for limits.connections: fewer are taken (LimitNOFILE allows more)"
+        "the process may open too few files for limits.connections: fewer are taken (LimitNOFILE allows more)"
     );
     Limits { connections: left, connections_per_address: limits.connections_per_address.min(left), ..limits }
 }

@@ -24,7 +24,7 @@ impl Serve {
         let mut config = site.config()?;
         telemetry::begin(config.log);
         for warning in &config.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(%warning, "the configuration is taken, but may not be what is meant");
         }
         guard::keep_memory_out_of_swap();
         config.limits = guard::within_open_files(config.limits);
