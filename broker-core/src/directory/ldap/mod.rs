@@ -260,9 +260,9 @@ impl Directory for LdapDirectory {
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
         let shown = Shown::default();
-        let late = |late| match shown.0.load(Ordering::Relaxed) {
-            true => AuthenticateError::Unanswered(self.unavailable(late)),
-            false => self.unavailable(late).into(),
+        let late = |late| {
+            let late = self.unavailable(late);
+            if shown.0.load(Ordering::Relaxed) { AuthenticateError::Unanswered(late) } else { late.into() }
         };
         self.in_time(self.sign_in(username, gate, &shown), late).await
     }
