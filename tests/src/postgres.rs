@@ -1,7 +1,7 @@
 //! A throw-away PostgreSQL: one server for each test process, a fresh database for each test.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use url::Url;
 use uuid::Uuid;
 
+use crate::certificates::Signed;
 use crate::ended::{self, Ended};
 use crate::process::{Process, Signal, new_folder};
 use crate::{environment, installed};
@@ -51,17 +52,33 @@ impl Postgres {
 
     /// Starts a server of its own on a free port of the loopback address, durable as in production; gone when dropped.
     pub fn start() -> Self {
-        // Between finding a free port and using it somebody else may have taken it.
-        (0..PORTS_TRIED).find_map(|_| Self::start_on(free_port())).expect("PostgreSQL finds no free port")
+        Self::start_with(None)
     }
 
-    fn start_on(port: u16) -> Option<Self> {
+    /// The same, speaking TLS with whoever asks for it.
+    pub fn start_with_tls(certificate: &Signed) -> Self {
+        Self::start_with(Some(certificate))
+    }
+
+    fn start_with(certificate: Option<&Signed>) -> Self {
+        // Between finding a free port and using it somebody else may have taken it.
+        (0..PORTS_TRIED).find_map(|_| Self::start_on(free_port(), certificate)).expect("PostgreSQL finds no free port")
+    }
+
+    fn start_on(port: u16, certificate: Option<&Signed>) -> Option<Self> {
         let folder = new_folder();
         let password = Uuid::new_v4().to_string();
         make_cluster(folder.path(), &password);
         let mut command = as_postgres("postgres");
         command.arg("-D").arg(folder.path().join("data")).arg("-k").arg(folder.path());
         command.args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"]);
+        if let Some(Signed { certificate, key }) = certificate {
+            for (setting, name, pem) in [("ssl_cert_file", "tls.pem", certificate), ("ssl_key_file", "tls.key", key)] {
+                write_for_postgres(&folder.path().join("data").join(name), pem);
+                command.args(["-c", &format!("{setting}={name}")]);
+            }
+            command.args(["-c", "ssl=on"]);
+        }
         // INT: end at once, and in good order. TERM would wait for every connection to be closed.
         let process = Process::start_in(folder, "postgres", command, Signal::INT);
         process.line_before_end("database system is ready to accept connections").or_else(|| {
@@ -126,6 +143,16 @@ fn make_cluster(folder: &Path, password: &str) {
     command.arg("--pwfile").arg(&password_file).arg("--pgdata").arg(&data);
     ended::run("initdb", command, "").succeeded();
     std::fs::remove_file(password_file).unwrap();
+}
+
+/// A file that it alone can read, as it demands of its key.
+fn write_for_postgres(path: &Path, contents: &str) {
+    std::fs::write(path, contents).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    if is_root() {
+        let (user, group) = postgres_user();
+        chown(path, Some(user), Some(group)).unwrap();
+    }
 }
 
 /// One of its programs, which refuse to be run by root.

@@ -12,6 +12,7 @@ mod marks;
 mod open;
 mod page;
 mod sealed;
+mod server;
 mod service_tokens;
 mod sessions;
 mod throttles;

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 
 use super::lock::{self, DaemonLock, LockError};
 use super::unusable::Unusable;
-use super::{Pool, Store, StoreError, on};
+use super::{Pool, Store, StoreError, on, server};
 use crate::clock::Clock;
 use crate::id::InstallationId;
 use crate::vault::{MasterKey, MasterKeyError, SealBroken, Vault};
@@ -46,6 +46,10 @@ pub enum OpenError {
     PasswordInUrl,
     #[error("the store's URL cannot be read")]
     Url(#[source] sqlx::Error),
+    #[error(
+        "`{0}` is another machine, and this sslmode does not prove who answers there: write sslmode=verify-full, or leave it out, which is the same (and sslrootcert=FILE where the CA is your own)"
+    )]
+    Unproved(String),
     #[error(transparent)]
     Unusable(#[from] Unusable),
     #[error(transparent)]
@@ -93,6 +97,7 @@ impl FromStr for Location {
         if parsed.password().is_some() || parsed.query_pairs().any(|(key, _)| key == "password") {
             return Err(OpenError::PasswordInUrl);
         }
+        server::options(url)?;
         Ok(Self::Postgres { url: url.to_owned(), password: None })
     }
 }
@@ -173,7 +178,7 @@ async fn connect(location: &Location) -> Result<Pool, OpenError> {
         }
         Location::Memory => Pool::Sqlite(sqlite(None).await.map_err(unusable)?),
         Location::Postgres { url, password } => {
-            let options: PgConnectOptions = url.parse().map_err(OpenError::Url)?;
+            let options = server::options(url)?;
             let options = match password {
                 Some(password) => options.password(password.expose_secret()),
                 None => options,

@@ -82,10 +82,11 @@ fn of_sqlite(path: &Path, error: &sqlx::Error) -> &'static str {
 fn of_postgres(error: &sqlx::Error) -> &'static str {
     let code = match error {
         sqlx::Error::Database(error) => error.code(),
+        sqlx::Error::Io(error) if error.get_ref().is_some_and(|it| it.is::<rustls::Error>()) => return TLS,
+        sqlx::Error::Tls(_) => return TLS,
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => {
             return "See whether PostgreSQL runs there, and whether anything keeps brokerd from reaching it";
         }
-        sqlx::Error::Tls(_) => return "See sslmode and sslrootcert in store.url, and the server's certificate",
         _ => None,
     };
     // https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -106,6 +107,7 @@ fn of_postgres(error: &sqlx::Error) -> &'static str {
     }
 }
 
+const TLS: &str = "See whether the server speaks TLS, whether its certificate is for the very host in store.url, and whether a CA of the system's signed it, or the one that sslrootcert in store.url names";
 const BUSY: i32 = 5;
 const READ_ONLY: i32 = 8;
 const INPUT_OUTPUT: i32 = 10;

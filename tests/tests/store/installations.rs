@@ -157,6 +157,11 @@ fn a_location_is_read_from_a_url_that_holds_no_password() {
         let error = parse(url).unwrap_err();
         assert!(matches!(error, OpenError::PasswordInUrl) && !format!("{error:?}{error}").contains("secret"), "{url}");
     }
+    for url in
+        ["postgres://brokerd@db.example/brokerd?sslmode=require", "postgres://brokerd@192.0.2.7/x?sslmode=prefer"]
+    {
+        assert!(matches!(parse(url), Err(OpenError::Unproved(_))), "{url}");
+    }
     for url in ["mysql://db.example/brokerd", "/var/lib/brokerd/broker.db", "", "sqlite3:broker.db"] {
         assert!(matches!(parse(url), Err(OpenError::UnknownEngine)), "{url}");
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod changes;
+mod encrypted;
 mod epochs;
 mod forgeries;
 mod installations;
