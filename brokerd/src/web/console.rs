@@ -14,6 +14,7 @@ use super::home::Shown;
 use super::next::{ASK, Next};
 use super::page::{FormsLead, instead_of, page, see_other, sign_in_first};
 use super::visitor::Visitor;
+use super::{cookie, pre_session};
 use crate::api::Named;
 use crate::app::App;
 use crate::caller::csrf_token;
@@ -65,10 +66,11 @@ pub(crate) async fn open(
     let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
     let asks = fields.take_given(ASK).is_some();
     let destination = destination(fields)?;
+    let meant = !asks && goes_on_by_itself(&method, &headers);
     match visitor {
+        None if meant => sign_in_once_asked(&app, &headers, &Next::Console { name, destination }),
         None => Ok(sign_in_first(&Next::Console { name, destination })),
         Some(visitor) => {
-            let meant = !asks && goes_on_by_itself(&method, &headers);
             let must_say_why =
                 app.broker.prove(&visitor.caller(), &name).is_ok_and(|it| it.connector().spec.require_reason());
             if meant && !must_say_why {
@@ -116,6 +118,14 @@ pub(crate) async fn confirmed(
         }
         opened => opened,
     }
+}
+
+/// To the sign-in page, which remembers that the person asked for this: what shows it now is gone by then.
+fn sign_in_once_asked(app: &App, headers: &HeaderMap, next: &Next) -> Result<Response, Problem> {
+    let pre_session = pre_session::begin(app, headers)?;
+    let mut response = see_other(&next.sign_in_page_once_asked(&pre_session.asked_for(app, next)));
+    cookie::attach(response.headers_mut(), pre_session.cookie);
+    Ok(response)
 }
 
 /// The one field that a link may have.

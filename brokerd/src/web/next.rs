@@ -26,7 +26,7 @@ impl Next {
     }
 
     /// The page itself, reached through the sign-in page. Whoever was led there by another site has not seen yet where it goes,
-    /// so the way to the console stops once and asks.
+    /// so the way to the console stops once and asks; a page that is known to have been asked for need not.
     pub(crate) fn after_sign_in(&self) -> String {
         match self {
             Self::Home => self.to_string(),
@@ -38,6 +38,11 @@ impl Next {
     /// The sign-in page that leads on to this one.
     pub(crate) fn sign_in_page(&self) -> String {
         format!("/sign-in?next={}", utf8_percent_encode(&self.to_string(), IN_QUERY))
+    }
+
+    /// The same, with the proof that the person asked for this one.
+    pub(crate) fn sign_in_page_once_asked(&self, proof: &str) -> String {
+        format!("{}&{ASKED}={proof}", self.sign_in_page())
     }
 
     fn console(text: &str) -> Option<Self> {
@@ -69,6 +74,8 @@ const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b
 const MAX: usize = 2_048;
 /// In a query: show where it goes first.
 pub(crate) const ASK: &str = "ask";
+/// In the sign-in page's query and form: the proof that the person asked for the next page.
+pub(crate) const ASKED: &str = "asked";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,5 @@
-//! The sign-in form's own proof that it is ours, from before there is a session: a random cookie, and its keyed hash in the form.
+//! What a browser is known by before there is a session: a random cookie. Keyed hashes of it prove that the sign-in form is ours, and
+//! that the person had asked for a page before being led to that form.
 
 use axum::http::{HeaderMap, HeaderValue};
 use axum_extra::extract::cookie::CookieJar;
@@ -7,6 +8,7 @@ use broker_core::vault::{Purpose, new_token};
 use secrecy::ExposeSecret;
 
 use super::cookie;
+use super::next::Next;
 use crate::app::{App, PublicUrl};
 use crate::problem::Problem;
 
@@ -15,6 +17,7 @@ use crate::problem::Problem;
 pub(crate) struct PreSession {
     /// For the form.
     pub(crate) token: String,
+    value: String,
     /// To be set, unless the browser has it already.
     pub(crate) cookie: Option<HeaderValue>,
 }
@@ -23,11 +26,27 @@ pub(crate) struct PreSession {
 pub(crate) fn begin(app: &App, headers: &HeaderMap) -> Result<PreSession, Problem> {
     let public = &app.settings.public_url;
     if let Some(value) = value_of(headers, public) {
-        return Ok(PreSession { token: token_for(app, &value), cookie: None });
+        return Ok(PreSession { token: token_for(app, &value), value, cookie: None });
     }
-    let value = new_token("").map_err(SignInError::from)?;
-    let value = value.expose_secret();
-    Ok(PreSession { token: token_for(app, value), cookie: cookie::set(name(public), value.to_owned(), public) })
+    let value = new_token("").map_err(SignInError::from)?.expose_secret().to_owned();
+    Ok(PreSession { token: token_for(app, &value), cookie: cookie::set(name(public), value.clone(), public), value })
+}
+
+impl PreSession {
+    /// That this browser's person asked for a page. In another browser, and for another page, it proves nothing.
+    pub(crate) fn asked_for(&self, app: &App, page: &Next) -> String {
+        let page = page.to_string();
+        hex::encode(app.store.seals().mac(Purpose::Form, &[ASKED, self.value.as_bytes(), page.as_bytes()]))
+    }
+}
+
+/// Whether it is proved that the person had asked for a page.
+pub(crate) fn has_asked_for(app: &App, headers: &HeaderMap, page: &Next, proof: &str) -> bool {
+    let (page, proof) = (page.to_string(), hex::decode(proof).unwrap_or_default());
+    let value = value_of(headers, &app.settings.public_url);
+    value.is_some_and(|value| {
+        app.store.seals().verify(Purpose::Form, &[ASKED, value.as_bytes(), page.as_bytes()], &proof)
+    })
 }
 
 /// Whether the form's token belongs to the browser's cookie.
@@ -58,5 +77,6 @@ fn name(public: &PublicUrl) -> &'static str {
 
 /// Keeps these hashes apart from those of sessions.
 const LABEL: &[u8] = b"sign-in";
+const ASKED: &[u8] = b"asked for a page";
 /// 256 bits in base64.
 const LENGTH: usize = 43;

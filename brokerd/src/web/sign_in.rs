@@ -10,7 +10,7 @@ use broker_core::sign_in::{Credentials, SignInError};
 use secrecy::SecretString;
 
 use super::form::{Fields, OwnForm};
-use super::next::Next;
+use super::next::{ASKED, Next};
 use super::page::{FormsLead, instead_of, page, see_other};
 use super::visitor::Visitor;
 use super::{cookie, pre_session};
@@ -24,6 +24,8 @@ struct SignInPage<'a> {
     trouble: Option<String>,
     csrf: &'a str,
     next: &'a Next,
+    /// The proof that the person asked for it, if they did.
+    asked: &'a str,
     /// Typed names are sensitive: it goes back into its field and nowhere else.
     username: &'a str,
 }
@@ -32,8 +34,16 @@ struct SignInPage<'a> {
 struct Typed {
     username: String,
     password: SecretString,
-    next: Next,
+    way: Way,
     csrf: String,
+}
+
+/// Where the sign-in page leads on to.
+#[derive(Default)]
+struct Way {
+    next: Next,
+    /// What may prove that the person asked for it.
+    asked: String,
 }
 
 /// Nobody was let in.
@@ -65,12 +75,12 @@ pub(crate) async fn show(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let next = Fields::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut it| it.take_given("next"));
-    let next = next.as_deref().map(Next::parse).unwrap_or_default();
+    let way = Fields::parse(query.unwrap_or_default().as_bytes()).map(|mut fields| Way::take(&mut fields));
+    let way = way.unwrap_or_default();
     match visitor {
-        Ok(Some(_)) => Ok(see_other(&next.after_sign_in())),
+        Ok(Some(_)) => Ok(see_other(&way.next.after_sign_in())),
         // A directory that is down must not keep people of another one from signing in.
-        Ok(None) | Err(_) => ask(&app, &headers, &next, "", None),
+        Ok(None) | Err(_) => ask(&app, &headers, &way, "", None),
     }
 }
 
@@ -95,10 +105,10 @@ pub(crate) async fn submit(
 ) -> Result<Response, Problem> {
     let typed = Typed::read(fields)?;
     match let_in(&app, &meta, &headers, &typed).await {
-        Ok(token) => welcome(&app, &token, visitor.ok().flatten(), &typed.next).await,
+        Ok(token) => welcome(&app, &token, visitor.ok().flatten(), &typed.way.leads(&app, &headers)).await,
         Err(Refused { trouble: None, problem }) => Err(problem),
         Err(Refused { trouble, problem }) => {
-            let form = ask(&app, &headers, &typed.next, &typed.username, trouble)?;
+            let form = ask(&app, &headers, &typed.way, &typed.username, trouble)?;
             Ok(instead_of(problem, form, meta.origin.request_id))
         }
     }
@@ -127,7 +137,7 @@ impl Typed {
         let typed = Self {
             username: fields.take("username")?.to_string(),
             password: SecretString::from(fields.take("password")?.as_str()),
-            next: Next::parse(&fields.take_given("next").unwrap_or_default()),
+            way: Way::take(&mut fields),
             csrf: fields.take_given("csrf").unwrap_or_default(),
         };
         fields.nothing_left()?;
@@ -135,27 +145,45 @@ impl Typed {
     }
 }
 
+impl Way {
+    fn take(fields: &mut Fields) -> Self {
+        Self {
+            next: Next::parse(&fields.take_given("next").unwrap_or_default()),
+            asked: fields.take_given(ASKED).unwrap_or_default(),
+        }
+    }
+
+    /// Past the page that asks only where the person is known to have asked for this very page, in this very browser.
+    fn leads(&self, app: &App, headers: &HeaderMap) -> String {
+        if pre_session::has_asked_for(app, headers, &self.next, &self.asked) {
+            self.next.to_string()
+        } else {
+            self.next.after_sign_in()
+        }
+    }
+}
+
 fn ask(
     app: &App,
     headers: &HeaderMap,
-    next: &Next,
+    way: &Way,
     username: &str,
     trouble: Option<String>,
 ) -> Result<Response, Problem> {
     let pre_session = pre_session::begin(app, headers)?;
-    let template = SignInPage { trouble, csrf: &pre_session.token, next, username };
-    let mut response = page(&template, &forms_lead(app, next))?;
+    let template = SignInPage { trouble, csrf: &pre_session.token, next: &way.next, asked: &way.asked, username };
+    let mut response = page(&template, &forms_lead(app, &way.next))?;
     cookie::attach(response.headers_mut(), pre_session.cookie);
     Ok(response)
 }
 
 /// A new session for this browser, in the place of whichever it had.
-async fn welcome(app: &App, token: &SecretString, before: Option<Visitor>, next: &Next) -> Result<Response, Problem> {
+async fn welcome(app: &App, token: &SecretString, before: Option<Visitor>, leads: &str) -> Result<Response, Problem> {
     if let Some(before) = before {
         app.sign_in.sign_out(&before.person, &before.origin).await?;
     }
     let public = &app.settings.public_url;
-    let mut response = see_other(&next.to_string());
+    let mut response = see_other(leads);
     let cookies = [cookie::begin_session(token, public), pre_session::end(public)];
     cookie::attach(response.headers_mut(), cookies.into_iter().flatten());
     Ok(response)

@@ -67,6 +67,23 @@ async fn another_sites_link_is_asked_about_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_sites_link_is_asked_about_after_signing_in_as_well() {
+    let (house, browser) = (House::build().await, Browser::open().await);
+    let link = house.url("/console/deploy?destination=https://console.aws.amazon.com/iam");
+    browser.go(&site(format!("<a href='{link}'>free money</a>")).await).await;
+    browser.click("a").await;
+    browser.wait_for("Password").await;
+    sign_in(&browser, "ada", &password_of("ada")).await;
+    browser.wait_for("Open the AWS console?").await;
+    let shown = browser.text().await;
+    assert!(shown.contains("111111111111") && shown.contains("https://console.aws.amazon.com/iam"), "{shown}");
+    assert_eq!(house.sim.count("AssumeRole"), 0);
+    browser.click("form[action='/console/deploy'] button").await;
+    browser.wait_for("Signed in to the simulated AWS console").await;
+    quiet(&browser, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_sites_forms_and_frames_get_nowhere() {
     let (house, browser) = (House::build().await, Browser::open().await);
     signed_in(&browser, &house).await;

@@ -11,15 +11,74 @@ use crate::tab::Tab;
 async fn signed_out_it_leads_by_way_of_the_sign_in_page() {
     let house = House::build().await;
     let mut tab = Tab::new(&house);
-    assert_eq!(tab.go("/console/deploy").await.leads(), (303, "/sign-in?next=/console/deploy"));
-    let nowhere = tab.go("/console/no-such-thing").await;
-    assert_eq!(nowhere.leads(), (303, "/sign-in?next=/console/no-such-thing"), "strangers learn of no connector");
+    for name in ["deploy", "no-such-thing"] {
+        let path = format!("/console/{name}");
+        let led = tab.request(Method::GET, &path).header("sec-fetch-site", "cross-site");
+        let sign_in = format!("/sign-in?next={path}");
+        assert_eq!(tab.send(led).await.leads(), (303, sign_in.as_str()), "strangers learn of no connector");
+        let asked = tab.go(&path).await;
+        assert!(asked.status == 303 && asked.header("location").starts_with(&format!("{sign_in}&asked=")));
+    }
     let page = tab.go("/console/deploy?destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fecs%3Fa%3Db%26c").await;
     let sign_in = page.header("location").to_owned();
     assert_eq!(
         tab.go(&sign_in).await.field("next"),
         "/console/deploy?destination=https%3A//console.aws.amazon.com/ecs%3Fa%3Db%26c"
     );
+}
+
+#[tokio::test]
+async fn whoever_was_led_there_signed_out_sees_where_it_goes_before_it_goes() {
+    let house = House::build().await;
+    for headers in
+        [&[][..], &[("sec-fetch-site", "cross-site")], &[("sec-fetch-site", "none"), ("sec-purpose", "prefetch")]]
+    {
+        let mut ada = Tab::new(&house);
+        let request = ada.request(Method::GET, "/console/deploy?destination=https://console.aws.amazon.com/iam");
+        let led = ada.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await;
+        let welcome = ada.sign_in_at(led.header("location"), "ada").await;
+        let (status, next) = welcome.leads();
+        assert_eq!((status, next), (303, "/console/deploy?destination=https%3A//console.aws.amazon.com/iam&ask=yes"));
+        let page = ada.go(next).await;
+        assert_eq!(page.status, 200, "{headers:?}");
+        for shown in ["deploy", "111111111111", "https://console.aws.amazon.com/iam"] {
+            assert!(page.body.contains(shown), "{shown}: {}", page.body);
+        }
+        assert_eq!(house.sim.count("getSigninToken"), 0, "{headers:?}");
+        let fields = [("csrf", page.field("csrf")), ("destination", page.field("destination"))];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let opened = ada.post("/console/deploy", &fields).await;
+        assert!(opened.status == 303 && opened.header("location").contains("SigninToken="));
+        house.sim.forget_calls();
+    }
+}
+
+#[tokio::test]
+async fn whoever_typed_it_signed_out_goes_on_but_only_there_and_only_in_that_browser() {
+    let house = House::build().await;
+    let mut ada = Tab::new(&house);
+    let sign_in = ada.go("/console/deploy").await.header("location").to_owned();
+    let mut other = Tab::new(&house);
+    other.go("/sign-in").await;
+    let elsewhere = sign_in.replace("/console/deploy", "/console/reports");
+    assert_eq!(ada.sign_in_at(&elsewhere, "ada").await.leads(), (303, "/console/reports?ask=yes"), "for another page");
+    assert_eq!(other.sign_in_at(&sign_in, "ada").await.leads(), (303, "/console/deploy?ask=yes"), "of another browser");
+
+    let mut ada = Tab::new(&house);
+    let sign_in = ada.go("/console/deploy").await.header("location").to_owned();
+    let csrf = ada.go(&sign_in).await.field("csrf");
+    let proof = sign_in.split_once("asked=").unwrap().1;
+    let wrong = [
+        ("csrf", csrf.as_str()),
+        ("next", "/console/deploy"),
+        ("asked", proof),
+        ("username", "ada"),
+        ("password", "no"),
+    ];
+    assert_eq!(ada.post("/sign-in", &wrong).await.field("asked"), proof, "a wrong password forgets nothing");
+    assert_eq!(ada.sign_in_at(&sign_in, "ada").await.leads(), (303, "/console/deploy"));
+    let link = ada.go("/console/deploy").await;
+    assert!(link.status == 303 && link.header("location").contains("SigninToken="));
 }
 
 #[tokio::test]

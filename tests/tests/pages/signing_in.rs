@@ -16,7 +16,7 @@ async fn over_https_the_cookie_is_for_this_host_alone_and_out_of_reach_of_script
     let fields =
         [("csrf", csrf.as_str()), ("next", "/console/deploy"), ("username", "ada"), ("password", &password_of("ada"))];
     let welcome = tab.post("/sign-in", &fields).await;
-    assert_eq!(welcome.leads(), (303, "/console/deploy"));
+    assert_eq!(welcome.leads(), (303, "/console/deploy?ask=yes"), "nothing shows that ada asked for it");
     assert_eq!(welcome.header("cache-control"), "no-store");
     let session = welcome.cookies().into_iter().find(|cookie| cookie.starts_with("__Host-brokerd=bks_")).unwrap();
     for cookie in [session, before.as_str()] {

@@ -59,6 +59,18 @@ impl<'a> Tab<'a> {
         self.post("/sign-in", &[("csrf", &csrf), ("next", next), ("username", username), ("password", password)]).await
     }
 
+    /// Opens a sign-in page that leads on, and sends its form with all its fields.
+    pub(crate) async fn sign_in_at(&mut self, path: &str, username: &str) -> Page {
+        let page = self.go(path).await;
+        let password = password_of(username);
+        let mut fields = vec![("username", username.to_owned()), ("password", password)];
+        let hidden =
+            ["csrf", "next", "asked"].into_iter().filter(|name| page.body.contains(&format!("name=\"{name}\"")));
+        fields.extend(hidden.map(|name| (name, page.field(name))));
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.post("/sign-in", &fields).await
+    }
+
     pub(crate) async fn sign_in_well(&mut self, username: &str) {
         assert_eq!(self.sign_in(username, &password_of(username), "/").await.status, 303);
     }
