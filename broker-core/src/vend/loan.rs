@@ -26,6 +26,8 @@ pub(super) struct Loan {
     pub(super) entitlement: Entitlement,
     pub(super) key: Arc<OpenKey>,
     pub(super) request: StsRequest,
+    /// Of the wish that they were obtained for.
+    pub(super) identity: [u8; 32],
     pub(super) vended: Vended,
 }
 

@@ -166,6 +166,7 @@ impl Broker {
         let asked = async {
             let loan = self.lend(asking, name, &ask).await?;
             let identity = self.sts.caller_identity(&loan.key, &loan.vended.credentials, asking.deadline).await?;
+            self.must_stand(asking, name, &ask, &loan).await?;
             Ok((loan, identity))
         };
         match asked.await {
@@ -200,6 +201,7 @@ impl Broker {
                 deadline: asking.deadline,
             };
             let link = self.federation.link(&request, self.clock.now()).await?;
+            self.must_stand(asking, name, &ask, &loan).await?;
             Ok((loan, link))
         };
         match linked.await {
@@ -238,14 +240,38 @@ impl Broker {
             let call = self.call(&wish, asking.deadline);
             let reuse = wish.entitlement.connector().spec.reuse();
             let obtained = self.reusable.obtain(wish.identity, reuse, ask.fresh, asking.deadline, call).await?;
-            let caller = self.sign_in.again(asking.caller, asking.origin).await?;
-            let now = self.wish(&caller, name, ask)?;
+            // Whatever waits for AWS stands before the proof.
+            let arn = self.arn(&wish, &obtained.credentials, asking.deadline).await;
+            let now = self.wish_again(asking, name, ask).await?;
             if now.identity == wish.identity {
-                return Ok(self.loan(wish, obtained, asking.deadline).await);
+                return Ok(Self::loan(wish, obtained, arn));
             }
             wish = now;
         }
         Err(VendError::Unsettled)
+    }
+
+    /// Proves once more, after another wait, what [`Self::lend`] has proved after its own.
+    async fn must_stand(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        ask: &VendRequest,
+        loan: &Loan,
+    ) -> Result<(), VendError> {
+        let now = self.wish_again(asking, name, ask).await?;
+        if now.identity == loan.identity { Ok(()) } else { Err(VendError::Unsettled) }
+    }
+
+    /// What would be asked of AWS now, for whoever the caller is by now.
+    async fn wish_again(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        ask: &VendRequest,
+    ) -> Result<Wish, VendError> {
+        let caller = self.sign_in.again(asking.caller, asking.origin).await?;
+        self.wish(&caller, name, ask)
     }
 
     /// What would be asked of AWS for this caller now, or when AWS has said whose the key is that took another one's place: a matter of
@@ -281,20 +307,24 @@ impl Broker {
         Ok(Wish { entitlement, key, owner, marked, request, identity })
     }
 
-    async fn loan(&self, wish: Wish, obtained: reuse::Obtained, deadline: Instant) -> Loan {
-        let arn = match (&obtained.credentials.arn, &wish.owner) {
+    /// Who the credentials act as; AWS is asked only where nothing else says it.
+    async fn arn(&self, wish: &Wish, credentials: &Credentials, deadline: Instant) -> Option<String> {
+        match (&credentials.arn, &wish.owner) {
             (Some(arn), _) => Some(arn.clone()),
             (None, Some(owner)) => Some(owner.arn.clone()),
             (None, None) => {
-                let asked = self.sts.caller_identity(&wish.key, &obtained.credentials, deadline).await;
+                let asked = self.sts.caller_identity(&wish.key, credentials, deadline).await;
                 asked.ok().map(|identity| identity.arn)
             }
-        };
+        }
+    }
+
+    fn loan(wish: Wish, obtained: reuse::Obtained, arn: Option<String>) -> Loan {
         meter::vended(wish.request.action(), obtained.reused);
         let connector = Arc::clone(wish.entitlement.connector());
         let account = arn.as_deref().and_then(AccountId::of_arn).or_else(|| connector.spec.account());
         let vended = Vended { connector, credentials: obtained.credentials, arn, account, reused: obtained.reused };
-        Loan { entitlement: wish.entitlement, key: wish.key, request: wish.request, vended }
+        Loan { entitlement: wish.entitlement, key: wish.key, request: wish.request, identity: wish.identity, vended }
     }
 
     fn access_key(&self, connector: &Connector) -> Result<Arc<AccessKey>, VendError> {

@@ -108,6 +108,40 @@ async fn who_loses_the_connector_while_aws_is_asked_gets_nothing() {
     assert_eq!(world.calls("AssumeRole").len(), 1);
 }
 
+/// The proof is made again after whichever call to AWS was the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_out_or_loses_the_grant_while_aws_makes_a_link_gets_none() {
+    for signs_out in [true, false] {
+        for (method, path, action, last) in [
+            (Method::POST, "console-url", "console_url", "getSigninToken"),
+            (Method::GET, "caller-identity", "caller_identity", "GetCallerIdentity"),
+        ] {
+            let world = World::open().await;
+            let ada = world.person("ada").await;
+            let fault = Fault::Stall(Duration::from_secs(if signs_out { 2 } else { 6 }));
+            soon("the key's owner", async || (!world.calls("GetCallerIdentity").is_empty()).then_some(())).await;
+            world.sim.faults().once(Calls::of(last), fault);
+            let request = ada.request(method, &format!("/v1/connectors/deploy/{path}"));
+            let waiting = tokio::spawn(async move { Answer::of(request.json(&json!({}))).await.json() });
+            under_way(&world).await;
+            let code = if signs_out {
+                ada.delete("/v1/session").await;
+                "unauthenticated"
+            } else {
+                world.brokerd.installation().edit("connectors.toml", "corp/release", "corp/finance");
+                world.run(&["apply", "--yes"], "").succeeded();
+                "not_found"
+            };
+            let answer = waiting.await.unwrap();
+            assert_eq!(answer["code"], code, "{answer}");
+            assert!(
+                !world.trail_of("deploy").contains(&format!("person:corp/ada {action} success")),
+                "{code} {action}"
+            );
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_for_a_removed_connector_is_not_given_for_its_namesake() {
     let world = World::open().await;
