@@ -12,7 +12,7 @@ use crate::clock::after;
 use crate::connector::{Connector, Scope};
 use crate::id::{ConnectorId, ServiceTokenId};
 use crate::name::{ConnectorName, ServiceTokenName};
-use crate::permission::{Auditor, Operator};
+use crate::permission::{Administrator, Auditor, Operator};
 use crate::session::{ServiceToken, TokenTerms};
 use crate::sign_in::SERVICE_PREFIX;
 use crate::store::{Store, StoreError};
@@ -145,7 +145,7 @@ impl Administration {
     pub async fn confirm_service_tokens(
         &self,
         ids: &[ServiceTokenId],
-        by: &Operator,
+        by: &Administrator,
     ) -> Result<Vec<ServiceToken>, ServiceTokenError> {
         let (mut confirmed, mut changes, mut entries) = (Vec::new(), Vec::new(), Vec::new());
         for id in ids {

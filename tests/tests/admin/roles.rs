@@ -20,7 +20,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/admin/service-tokens", "auditor"),
     ("POST", "/v1/admin/service-tokens", "operator"),
     ("DELETE", "/v1/admin/service-tokens/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d", "operator"),
-    ("POST", "/v1/admin/service-tokens/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d/confirm", "operator"),
+    ("POST", "/v1/admin/service-tokens/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d/confirm", "administrator"),
     ("GET", "/v1/admin/connectors/none", "auditor"),
     ("DELETE", "/v1/admin/connectors/none", "administrator"),
     ("GET", "/v1/admin/sessions", "auditor"),

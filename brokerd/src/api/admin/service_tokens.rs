@@ -10,7 +10,7 @@ use broker_api::List;
 use broker_api::admin::{CreatedServiceToken, NewServiceToken, ServiceToken};
 use broker_core::administration::{self, TokenIdentifier};
 use broker_core::inventory::Snapshot;
-use broker_core::permission::{Auditor, Operator};
+use broker_core::permission::{Administrator, Auditor, Operator};
 use broker_core::session;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -121,7 +121,7 @@ pub(crate) async fn revoke(
 )]
 pub(crate) async fn confirm(
     State(app): State<App>,
-    Permitted { permission, .. }: Permitted<Operator>,
+    Permitted { permission, .. }: Permitted<Administrator>,
     ById(id): ById,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
