@@ -188,7 +188,10 @@ impl Daemon {
         let settings = &self.app.settings;
         let (trusted_proxies, limits) = (settings.trusted_proxies.clone(), settings.limits);
         if let Some(socket) = self.operations {
-            let listener = Listener { socket, tls: None, open: true, trusted_proxies: Vec::new(), limits };
+            // On this machine nobody listens in; beyond it the configuration has made sure that there is a certificate.
+            let here = socket.local_addr().is_ok_and(|at| at.ip().is_loopback());
+            let tls = self.tls.clone().filter(|_| !here);
+            let listener = Listener { socket, tls, open: true, trusted_proxies: Vec::new(), limits };
             self.background.spawn(serve(listener, operations::own(self.app.clone()), std::future::pending()));
         }
         serve(Listener { socket, tls: self.tls, open: false, trusted_proxies, limits }, routes(self.app), stop).await;

@@ -70,7 +70,7 @@ impl Loader<'_> {
             operators: granting("operator_groups", &fields.operator_groups),
             auditors: granting("auditor_groups", &fields.auditor_groups),
         };
-        let operations = self.operations(&fields.operations);
+        let operations = self.operations(&fields.operations, listen.tls.is_some());
         let LogFields { format, level } = fields.log;
         if let Some(folder) = fields.secrets_folder.as_ref().filter(|folder| !self.folders.locate(folder).is_dir()) {
             self.error(&["secrets_folder"], &format!("`{}` is not a folder: make it", folder.display()));

@@ -16,7 +16,7 @@ pub struct OperationsSettings {
 }
 
 impl Loader<'_> {
-    pub(super) fn operations(&mut self, fields: &OperationsFields) -> OperationsSettings {
+    pub(super) fn operations(&mut self, fields: &OperationsFields, has_certificate: bool) -> OperationsSettings {
         let token = match fields.token.as_ref().map(|reference| self.folders.secret(reference)) {
             None => None,
             Some(Ok(token)) if is_long_enough(&token) => Some(token),
@@ -31,12 +31,14 @@ impl Loader<'_> {
                 None
             }
         };
-        if let Some(address) = fields.address
-            && !address.ip().is_loopback()
-            && token.is_none()
-            && !self.is_spoilt("operations")
-        {
+        let leaves_the_machine = fields.address.is_some_and(|address| !address.ip().is_loopback());
+        if leaves_the_machine && token.is_none() && !self.is_spoilt("operations") {
             let text = "beyond this machine, metrics want a token: set operations.token, or listen on 127.0.0.1";
+            self.error(&["operations", "address"], text);
+        }
+        if leaves_the_machine && !has_certificate && !self.is_spoilt("listen") {
+            let text = "plain HTTP does not leave the machine, the token would be read on its way: give listen a certificate (tls), which \
+                        counts here too, or listen on 127.0.0.1";
             self.error(&["operations", "address"], text);
         }
         OperationsSettings { address: fields.address, token }

@@ -1,7 +1,7 @@
 //! TLS by the daemon itself: whom it serves, which certificates it refuses, and how one is replaced while it serves.
 
 use std::fs::Permissions;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,6 +82,30 @@ fn the_daemon_speaks_tls_and_nothing_else() {
     let mut said = Vec::new();
     let _ = std::io::Read::read_to_end(&mut plain.stream, &mut said);
     assert!(!String::from_utf8_lossy(&said).contains("HTTP/1.1"), "{said:?}");
+}
+
+#[test]
+fn beyond_this_machine_operators_are_spoken_to_by_tls_as_well() {
+    let authority = Authority::new();
+    for (operations, by_tls) in [("0.0.0.0", true), ("127.0.0.1", false)] {
+        let here = with(&authority.sign("127.0.0.1"), "head_seconds = 2");
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let own =
+            format!("operations = {{ address = \"{operations}:{port}\", token = {{ file = \"metrics.token\" }} }}");
+        here.write("metrics.token", "0123456789abcdef0123456789abcdef");
+        here.edit("brokerd.toml", "listen = { ", &format!("{own}\nlisten = {{ "));
+        let _broker = here.serve();
+        let url = format!("https://127.0.0.1:{port}");
+        let mut plain = Line::to(&url);
+        plain.send(format!("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"));
+        let mut said = Vec::new();
+        let _ = std::io::Read::read_to_end(&mut plain.stream, &mut said);
+        assert_eq!(String::from_utf8_lossy(&said).contains("HTTP/1.1"), !by_tls, "{operations}: {said:?}");
+        if by_tls {
+            let answer = connect(&url, &authority, &version::TLS13).get("/healthz", &host(&url));
+            assert_eq!(answer.status, 200);
+        }
+    }
 }
 
 #[test]

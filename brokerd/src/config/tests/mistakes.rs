@@ -83,6 +83,34 @@ fn plain_http_stays_on_the_machine_and_not_everybody_is_a_proxy() {
 }
 
 #[test]
+fn what_operators_are_told_stays_on_the_machine_or_goes_by_tls() {
+    let desk = Desk::new();
+    let at = |address: &str| format!("operations = {{ address = \"{address}\", token = {{ file = \"token\" }} }}");
+    desk.write("token", "0123456789abcdef0123456789abcdef", 0o600);
+    for beyond in ["0.0.0.0:9464", "192.0.2.7:9464", "[::]:9464"] {
+        let told = desk.mistake(&at(beyond));
+        assert!(
+            told.starts_with("brokerd.toml:1:16: operations.address: plain HTTP does not leave the machine"),
+            "{told}"
+        );
+        let proxied = format!("listen.trusted_proxies = [\"10.0.0.1\"]\n{}", at(beyond));
+        assert!(
+            desk.mistake(&proxied).contains("plain HTTP does not leave the machine"),
+            "a proxy is for the other listener"
+        );
+        let secured = format!("listen.tls = {{ certificate = \"c.pem\", key = \"c.key\" }}\n{}\n{GOOD}", at(beyond));
+        assert!(desk.load(secured).is_ok());
+        assert!(
+            desk.mistake(&format!(
+                "operations.address = \"{beyond}\"\nlisten.tls = {{ certificate = \"c\", key = \"k\" }}"
+            ))
+            .contains("want a token")
+        );
+    }
+    assert!(desk.load(format!("{}\n{GOOD}", at("127.0.0.1:9464"))).is_ok());
+}
+
+#[test]
 fn the_store_has_its_password_elsewhere() {
     let desk = Desk::new();
     for (store, why) in [
@@ -90,6 +118,11 @@ fn the_store_has_its_password_elsewhere() {
         ("url = \"sqlite:\"", "followed by the path of a file"),
         ("url = \"sqlite:../x.db\"", "stays in this file's folder"),
         ("url = \"sqlite:x.db\", password = { file = \"password\" }", "SQLite has no password"),
+        ("url = \"postgres://h/d?sslmode=require\"", "`h` is another machine"),
+        ("url = \"postgres://h/d?sslrootcert=none.pem\"", "sslrootcert: `none.pem` cannot be used"),
+        ("url = \"postgres://h/d?sslrootcert=password\"", "sslrootcert: `password` holds no certificates"),
+        ("url = \"postgres://h/d?sslrootcert=/etc/ssl/certs/ca-certificates.crt\"", "leads out of"),
+        ("url = \"postgres://h/d?sslkey=none.key\"", "sslkey: `none.key` cannot be used"),
         ("url = \"postgres://h/d\", password = \"pw7\"", "the secret itself never stands here"),
         ("url = \"postgres://h/d\", password = { env = \"BROKERD_SECRET_NONE\" }", "not set"),
     ] {
