@@ -29,6 +29,8 @@ pub enum Fault {
     SlowBytes(Duration),
     /// 200 and a document that begins well and goes on for so many bytes.
     Huge(u64),
+    /// 307, to this origin: to somebody who would like to have what was sent.
+    Redirect(String),
     /// Any other refusal, before anything is done.
     Refusal {
         /// The HTTP status.

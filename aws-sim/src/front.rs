@@ -164,7 +164,8 @@ pub(crate) fn before(fault: &Fault) -> Option<Refusal> {
         | Fault::DroppedConnection
         | Fault::CutConnection
         | Fault::SlowBytes(_)
-        | Fault::Huge(_) => None,
+        | Fault::Huge(_)
+        | Fault::Redirect(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 
 use crate::faults::{CredentialField, Fault};
@@ -52,6 +52,14 @@ pub(crate) async fn spoil(mut response: Response, fault: Option<&Fault>) -> Resp
             let rest = stream::iter(std::iter::repeat_n(Bytes::from(vec![b' '; CHUNK]), chunks));
             let all = stream::iter([half]).chain(rest).map(Ok::<_, std::io::Error>);
             *response.body_mut() = Body::from_stream(all);
+            response
+        }
+        Some(Fault::Redirect(origin)) => {
+            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+            *response.body_mut() = Body::empty();
+            if let Ok(location) = HeaderValue::try_from(format!("{origin}/")) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
             response
         }
         Some(

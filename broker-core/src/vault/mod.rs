@@ -275,6 +275,23 @@ mod tests {
         }
     }
 
+    /// Whoever changes this makes every seal that there is unreadable.
+    #[test]
+    fn a_seal_is_bound_to_its_format_and_all_that_it_belongs_to() {
+        let installation = InstallationId::random();
+        let vault = Vault::new(installation, vec![key("k1", 1)], "k1").unwrap();
+        let parts: [&[u8]; 7] =
+            [b"v1", installation.as_bytes(), b"access_keys", b"row", b"secret access key", b"AKIA", b"aws"];
+        assert_eq!(vault.bind(binding(b"row", &["AKIA", "aws"])), framed(parts.into_iter()));
+
+        let sealed = vault.seal(binding(b"r", &[]), &SecretString::from("s")).unwrap();
+        for format in ["v2:", "v01:", "V1:", ":", ""] {
+            let other = Sealed(sealed.as_str().replacen("v1:", format, 1));
+            assert_eq!(vault.open(binding(b"r", &[]), &other).unwrap_err(), SealBroken, "{format}");
+            assert_eq!(other.master_key(), None, "{format}");
+        }
+    }
+
     #[test]
     fn a_master_key_is_thirty_two_bytes_with_a_plain_id() {
         let parse = |id: &str, text: &str| MasterKey::parse(id, &SecretString::from(text.to_owned()));

@@ -1,6 +1,8 @@
 //! STS throttles, stalls, breaks, drops connections or trickles: tried again within the deadline, told at the deadline, and nobody
 //! else's business.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use aws_sim::{Calls, Fault};
@@ -70,9 +72,40 @@ async fn an_answer_without_end_is_not_read_to_the_end() {
         world.sim.faults().once(Calls::of(action), Fault::Huge(512 << 20));
         ada.vend(connector, &json!({ "fresh": true })).await.problem("503 aws_unavailable");
     }
+    world.sim.faults().once(Calls::of("getSigninToken"), Fault::Huge(512 << 20));
+    ada.post("/v1/connectors/deploy/console-url", &json!({})).await.problem("503 aws_unavailable");
     let more = peak_memory_kib(world.brokerd.id()) - before;
     assert!(more < 64 * 1_024, "{more} KiB more for answers of 512 MiB");
     ada.vended("deploy", &json!({ "fresh": true })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_meant_for_aws_follows_no_redirect() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    ada.vended("deploy", &json!({})).await;
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let origin = format!("http://{}", elsewhere.local_addr().unwrap());
+    world.sim.faults().always(Calls::any(), Fault::Redirect(origin));
+    for (connector, path, body) in [
+        ("deploy", "credentials", json!({ "fresh": true })),
+        ("reports", "credentials", json!({ "fresh": true })),
+        ("raw", "credentials", json!({ "fresh": true })),
+        ("deploy", "console-url", json!({})),
+    ] {
+        let answer = ada.post(&format!("/v1/connectors/{connector}/{path}"), &body).await;
+        assert!(answer.status >= 500, "{connector} {path}: {}", answer.text);
+    }
+    assert!(ada.get("/v1/connectors/deploy/caller-identity").await.status >= 500);
+    world.run(&["revoke", "deploy", "--yes"], "").failed();
+    for action in
+        ["AssumeRole", "GetFederationToken", "GetSessionToken", "getSigninToken", "GetCallerIdentity", "GetRolePolicy"]
+    {
+        assert!(!world.calls(action).is_empty(), "{action} was redirected");
+    }
+    let came = elsewhere.accept().map(|(_, from)| from);
+    assert!(came.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "somebody came: {came:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! What every page says to browsers, and the pages that explain problems.
 
+use std::collections::BTreeSet;
+
 use reqwest::{Method, header};
 use tests::house::House;
 
@@ -51,6 +53,32 @@ async fn another_host_gets_nothing() {
         let foreign = reqwest::Client::builder().no_proxy().build().unwrap().get(house.url(path)).send().await.unwrap();
         assert_eq!(foreign.status(), 421, "{path}");
         assert!(foreign.headers().get(header::SET_COOKIE).is_none(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn no_route_lets_another_sites_scripts_read_its_answers() {
+    let house = House::build().await;
+    let token = house.sign_in("root").await;
+    // The table of what each route takes; beside it those that take nothing.
+    let table = include_str!("../../../brokerd/src/access.rs");
+    let listed = table.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split("\"").nth(2));
+    let paths: BTreeSet<&str> = listed.filter(|path| path.starts_with('/')).collect();
+    assert!(paths.len() > 15, "{paths:?}");
+    let beside = ["/v1/sessions", "/healthz", "/readyz", "/metrics", "/problems/internal", "/assets/x.css", "/nowhere"];
+    for path in paths.into_iter().chain(beside) {
+        let path = path.replace("{name}", "deploy").replace("{id}", "0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d");
+        for method in [Method::OPTIONS, Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+            for origin in ["https://evil.example", "null", house.origin()] {
+                let request = house.request(method.clone(), &path).header(header::ORIGIN, origin);
+                let request = request.header("access-control-request-method", "GET");
+                let request = request.header("access-control-request-headers", "authorization");
+                let request = if method == Method::GET { request.bearer_auth(&token) } else { request };
+                let answer = request.send().await.unwrap();
+                let cors = answer.headers().keys().find(|name| name.as_str().starts_with("access-control-"));
+                assert_eq!(cors, None, "{method} {path} for {origin}");
+            }
+        }
     }
 }
 

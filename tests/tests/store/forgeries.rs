@@ -1,8 +1,10 @@
 //! Somebody who has the database and nothing else can put rows out of service, and cannot put any in.
 
+use broker_core::access_key::AccessKey;
 use broker_core::store::{Damage, Store, StoreError};
 use broker_core::vault::Purpose;
 use secrecy::ExposeSecret;
+use serde_json::json;
 use tests::stores::{Hands, Storehouse, access_key, connector};
 use tests::where_others_reach_in;
 
@@ -83,6 +85,31 @@ where_others_reach_in! {
         let mut swapped = other.clone();
         swapped.sealed = main.sealed.clone();
         swapped.open(&desk.opened.vault).unwrap_err();
+    }
+
+    /// Whoever could make the row's keyed hash as well still could not have the secret signed for an STS of theirs.
+    async fn a_secret_does_not_open_for_another_key_id_partition_or_endpoint(house: Storehouse) {
+        let desk = Desk::with_a_key(&house).await;
+        let stored = desk.store.access_keys().await.unwrap().remove(0);
+        let changes: [&dyn Fn(&mut AccessKey); 4] = [
+            &|key| key.details.endpoint_url = Some("https://sts.evil.example/".parse().unwrap()),
+            &|key| key.details.region = "cn-north-1".to_owned().try_into().unwrap(),
+            // Another region's STS is another endpoint, though the partition is the same.
+            &|key| key.details.region = "us-east-1".to_owned().try_into().unwrap(),
+            &|key| key.details.source = serde_json::from_value(json!("AKIAIOSFODNN7EXAMPLF")).unwrap(),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut moved = stored.clone();
+            change(&mut moved);
+            moved.generation += 1;
+            desk.commit(vec![desk.store.replace_access_key(&moved, moved.generation - 1).unwrap()]).await.unwrap();
+            let found = desk.store.access_keys().await.unwrap().remove(0);
+            assert_eq!(found.details, moved.details, "the row proves to be ours");
+            found.open(&desk.opened.vault).expect_err(&format!("change {number}"));
+            let mut back = stored.clone();
+            back.generation = moved.generation + 1;
+            desk.commit(vec![desk.store.replace_access_key(&back, moved.generation).unwrap()]).await.unwrap();
+        }
     }
 
     async fn a_forged_session_ends_nobody_elses(house: Storehouse) {
