@@ -1,5 +1,6 @@
 //! What the daemon and every subcommand stand on: the store, the vault, the trail, and the clock.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use broker_core::clock::{Clock, SystemClock};
@@ -27,6 +28,10 @@ pub struct House {
 pub enum HouseError {
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(
+        "{store} cannot be used: no installation is in it, but the anchor file {anchors} has lines of one. Put a backup of the store back and run `brokerd restored`; or, if a new installation is to begin, move the anchor file away", anchors = .anchors.display()
+    )]
+    Emptied { store: String, anchors: PathBuf },
     #[error(transparent)]
     Kms(#[from] KmsError),
     #[error(transparent)]
@@ -39,8 +44,7 @@ impl House {
     pub async fn open(config: &mut Config) -> Result<Self, HouseError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let master_keys = Box::pin(unwrapped(config, &clock)).await?;
-        let Opened { store, vault } =
-            Store::open(&config.store, master_keys, &config.seals_with, clock.as_ref()).await?;
+        let Opened { store, vault } = opened(config, master_keys, clock.as_ref()).await?;
         let trail = Trail::start(store.clone(), Arc::clone(&clock), &node());
         let file = config.audit.anchor_file.clone();
         let anchoring = Anchoring::new(store.clone(), trail.clone(), Arc::clone(&clock), &node(), file);
@@ -55,6 +59,22 @@ impl House {
         }
         self.store.close().await;
     }
+}
+
+/// The store; or a new one, unless there are anchors of one that was there.
+async fn opened(config: &Config, master_keys: Vec<MasterKey>, clock: &dyn Clock) -> Result<Opened, HouseError> {
+    let anchors = config.audit.anchor_file.as_ref().filter(|path| is_written(path));
+    let Some(anchors) = anchors else {
+        return Ok(Store::open(&config.store, master_keys, &config.seals_with, clock).await?);
+    };
+    Store::open_used(&config.store, master_keys, &config.seals_with).await.map_err(|error| match error {
+        OpenError::Empty => HouseError::Emptied { store: config.store.to_string(), anchors: anchors.clone() },
+        other => other.into(),
+    })
+}
+
+fn is_written(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.len() > 0)
 }
 
 /// Says loudly that the end of the trail could be cut now without anybody seeing it. Vends go on.

@@ -7,6 +7,15 @@ use crate::clock::{Clock, Millis};
 use crate::id::InstallationId;
 use crate::vault::{Binding, Place, Purpose, Sealed, Seals, Vault};
 
+/// What an empty store is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum New<'c> {
+    /// A new installation.
+    Begins(&'c dyn Clock),
+    /// One that was emptied.
+    IsLost,
+}
+
 impl Store {
     /// Counts every change of connectors and keys; nodes that hold copies look here.
     pub async fn revision(&self) -> Result<i64, StoreError> {
@@ -39,16 +48,17 @@ impl Store {
     }
 }
 
-/// Opens the installation's secret, or makes one where the store is new.
+/// Opens the installation's secret, or makes one where the store is new and may be.
 pub(super) async fn open(
     pool: &Pool,
     vault: Vault,
     bound: Option<InstallationId>,
-    clock: &dyn Clock,
+    new: New<'_>,
 ) -> Result<(Vault, Seals), OpenError> {
     if let Some((id, sealed)) = read(pool).await? {
         return reopen(vault, id, bound, &sealed);
     }
+    let New::Begins(clock) = new else { return Err(OpenError::Empty) };
     // Where a key was wrapped for an installation that is not there yet, this is it.
     let id = bound.unwrap_or_else(InstallationId::random);
     let vault = vault.for_installation(id);

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 
+use super::installation::New;
 use super::lock::{self, DaemonLock, LockError};
 use super::unusable::Unusable;
 use super::{Pool, Store, StoreError, on, server};
@@ -70,6 +71,9 @@ pub enum OpenError {
         "the master key was wrapped for installation {wrapped}, and this store is of installation {store}: point `store` at the other one's, or [[master_key]] at a key that was wrapped for this"
     )]
     OtherInstallation { wrapped: InstallationId, store: InstallationId },
+    /// It was to have one.
+    #[error("the store is empty: no installation is in it")]
+    Empty,
     #[error("the master keys were wrapped for several installations: each has its own")]
     SeveralInstallations,
     #[error(transparent)]
@@ -143,11 +147,29 @@ impl Store {
         seals_with: &str,
         clock: &dyn Clock,
     ) -> Result<Opened, OpenError> {
+        Self::open_as(location, master_keys, seals_with, New::Begins(clock)).await
+    }
+
+    /// The same where something outside the store says that it was in use: an empty one is [`OpenError::Empty`].
+    pub async fn open_used(
+        location: &Location,
+        master_keys: Vec<MasterKey>,
+        seals_with: &str,
+    ) -> Result<Opened, OpenError> {
+        Self::open_as(location, master_keys, seals_with, New::IsLost).await
+    }
+
+    async fn open_as(
+        location: &Location,
+        master_keys: Vec<MasterKey>,
+        seals_with: &str,
+        new: New<'_>,
+    ) -> Result<Opened, OpenError> {
         // Before anything is touched: a key that is none is the configuration's fault.
         let bound = bound_to(&master_keys)?;
         let vault = Vault::new(InstallationId::random(), master_keys, seals_with)?;
         let pool = connect(location).await?;
-        let opening = super::installation::open(&pool, vault, bound, clock).await;
+        let opening = super::installation::open(&pool, vault, bound, new).await;
         let (vault, seals) = opening.map_err(|error| match error {
             OpenError::Store(error) => location.failed(error),
             other => other,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod anchored;
+mod emptied;
 mod minutes;
 mod noticed;
 mod pruned;
