@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::AccountId;
+use crate::character::is_hidden;
 use crate::destination::{Destination, DestinationError};
 use crate::id::ConnectorId;
 use crate::name::{AccessKeyName, ConnectorName, Group};
@@ -192,7 +193,7 @@ impl TryFrom<ConnectorFields> for ConnectorSpec {
     type Error = ConnectorError;
 
     fn try_from(fields: ConnectorFields) -> Result<Self, ConnectorError> {
-        if fields.description.chars().count() > MAX_DESCRIPTION || fields.description.chars().any(char::is_control) {
+        if fields.description.chars().count() > MAX_DESCRIPTION || fields.description.chars().any(is_hidden) {
             return Err(ConnectorError::Description);
         }
         let audience = match (fields.scope, fields.groups) {

@@ -36,3 +36,4 @@ pub mod id;
 pub mod epoch;
 pub mod clock;
 pub mod meter;
+pub mod character;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::character;
+
 /// The name of a connector: part of URLs, of AWS profile names and of the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -190,7 +192,7 @@ fn name(text: String) -> Result<String, NameError> {
 
 /// What somebody typed, short enough and harmless enough for an error message.
 fn shown(text: &str) -> String {
-    text.chars().take(80).map(|char| if char.is_control() { '\u{FFFD}' } else { char }).collect()
+    character::shown(&text.chars().take(80).collect::<String>())
 }
 
 /// Longer than any directory's own limit for a group's name.

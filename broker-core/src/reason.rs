@@ -2,19 +2,21 @@
 
 use std::fmt;
 
-/// A reason that says something: at most 500 characters, one of them at least a letter or a digit, and none a control character.
+use crate::character::is_hidden;
+
+/// A reason that says something: at most 500 characters, one of them at least a letter or a digit, and none that is hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason(String);
 
 /// A text that the trail does not take as a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a reason has at most {MAX_CHARACTERS} characters and no control characters")]
+#[error("a reason has at most {MAX_CHARACTERS} characters and no control characters, nor others that nobody sees")]
 pub struct ReasonError;
 
 impl Reason {
     /// Reads what a caller gave. A text without a letter or digit says nothing, which is as good as none.
     pub fn parse(text: &str) -> Result<Option<Self>, ReasonError> {
-        if text.chars().count() > MAX_CHARACTERS || text.chars().any(char::is_control) {
+        if text.chars().count() > MAX_CHARACTERS || text.chars().any(is_hidden) {
             return Err(ReasonError);
         }
         let says_something = text.chars().any(char::is_alphanumeric);
@@ -43,7 +45,7 @@ mod tests {
         let read = |text: &str| Reason::parse(text).unwrap().map(|reason| reason.to_string());
         assert_eq!(read(" ticket 4711 ").as_deref(), Some("ticket 4711"));
         assert_eq!(read("障害").as_deref(), Some("障害"));
-        for blank in ["", " ", "\u{a0}\u{2003}", "\u{200b}", "...", "-", "\"\""] {
+        for blank in ["", " ", "\u{a0}\u{2003}", "...", "-", "\"\""] {
             assert_eq!(read(blank), None, "{blank:?}");
         }
     }
@@ -55,6 +57,9 @@ mod tests {
             ["x".repeat(501), " ".repeat(501), "two\nlines".to_owned(), "\u{0}".to_owned(), "\u{9b}2J".to_owned()]
         {
             assert_eq!(Reason::parse(&bad), Err(ReasonError), "{bad:?}");
+        }
+        for hidden in ["\u{200b}", "ticket \u{202e}1174", "ticket\u{2066} 4711", "ticket\u{2028}4711"] {
+            assert_eq!(Reason::parse(hidden), Err(ReasonError), "{hidden:?}");
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use self::password_hash::NotChecked;
 use crate::caller::{Person, Subject};
+use crate::character::is_hidden;
 use crate::directory::{
     AuthenticateError, Description, Directory, Found, Gate, Password, Refusal, Standing, TypedName, Unavailable,
 };
@@ -226,7 +227,7 @@ fn fold(username: &str) -> String {
 fn is_email(text: &str) -> bool {
     let at = text.split_once('@');
     let halves = at.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    halves && text.len() <= 320 && !text.chars().any(|char| char.is_control() || char.is_whitespace())
+    halves && text.len() <= 320 && !text.chars().any(|char| is_hidden(char) || char.is_whitespace())
 }
 
 const MAX_ID: usize = 128;

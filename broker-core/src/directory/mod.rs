@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::caller::Person;
+use crate::character::is_hidden;
 use crate::name::DirectoryName;
 
 pub use self::description::{Description, Found};
@@ -114,7 +115,7 @@ pub struct Untypable;
 impl TypedName {
     pub fn parse(text: &str) -> Result<Self, Untypable> {
         let name = text.trim();
-        let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+        let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(is_hidden);
         if fits { Ok(Self(name.to_owned())) } else { Err(Untypable) }
     }
 

@@ -1,5 +1,6 @@
 //! Groups as people write them: with their directory, or bare where there is but one.
 
+use crate::character::is_hidden;
 use crate::name::{DirectoryName, Group, NameError};
 
 /// The text does not name a group of a configured directory.
@@ -19,6 +20,10 @@ pub fn group(text: &str, directories: &[DirectoryName]) -> Result<Group, GroupEr
         [] => "none, for none is configured".to_owned(),
         names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
     };
+    // A directory may have such a group; nobody who reads this file would know which one it is.
+    if text.chars().any(is_hidden) {
+        return Err(NameError::NotAGroup(text.to_owned()).into());
+    }
     match (text.split_once('/'), directories) {
         (Some((directory, name)), _) => match directories.iter().find(|known| known.as_str() == directory) {
             Some(directory) => Ok(Group::new(directory.clone(), name)?),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::character;
+
 /// A mistake, or something worth a second look. Holds no control characters, so it may go to a terminal or a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
@@ -76,7 +78,7 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// Harmless on a terminal and not endless, whatever somebody wrote.
 fn tame(text: &str) -> String {
-    text.chars().take(MAX_TEXT).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    character::shown(&text.chars().take(MAX_TEXT).collect::<String>())
 }
 
 const MAX_TEXT: usize = 1_000;

@@ -2,6 +2,7 @@
 
 use super::MAX_TEXT;
 use super::compact::{MAX_CHARS, MAX_DEPTH};
+use crate::character;
 
 /// The first mistake of a policy. The text says what and what to do; the place is in the fields, for whoever knows
 /// which file or form the text came from.
@@ -101,8 +102,7 @@ impl Fault {
 /// What somebody wrote, short enough and harmless enough for an error message.
 pub(super) fn shown(text: &str) -> String {
     let mut chars = text.chars();
-    let mut shown: String =
-        chars.by_ref().take(MAX_SHOWN).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let mut shown: String = character::shown(&chars.by_ref().take(MAX_SHOWN).collect::<String>());
     if chars.next().is_some() {
         shown.push('…');
     }

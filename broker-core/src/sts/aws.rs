@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
+use super::identity::{is_access_key_id, is_arn, is_secret, is_user_id};
 use super::request::{RoleRequest, UserRequest};
 use super::witness::Witness;
 use super::{
@@ -150,6 +151,9 @@ impl AwsSts {
         let (Some(user_id), Some(account), Some(arn)) = (user_id, account, arn) else {
             return Err(StsError::Unusable("it does not say who the caller is"));
         };
+        if !is_arn(&arn) || !is_user_id(&user_id) {
+            return Err(NOT_AN_IDENTITY);
+        }
         Ok(CallerIdentity { account, arn, user_id })
     }
 
@@ -202,10 +206,14 @@ impl AwsSts {
         let expires_at =
             Timestamp::from_second(given.expiration.secs()).map_err(|_| StsError::Unusable("its expiry is no time"))?;
         // The SDK fills what is missing with emptiness: an answer that was cut off can pass for a good one.
-        let whole =
-            !given.access_key_id.is_empty() && !given.secret_access_key.is_empty() && !given.session_token.is_empty();
+        let whole = is_access_key_id(&given.access_key_id)
+            && is_secret(&given.secret_access_key)
+            && is_secret(&given.session_token);
         if !whole {
-            return Err(StsError::Unusable("a part of the credentials is missing"));
+            return Err(StsError::Unusable("a part of the credentials is missing, or not AWS's"));
+        }
+        if arn.as_deref().is_some_and(|arn| !is_arn(arn)) {
+            return Err(NOT_AN_IDENTITY);
         }
         if expires_at <= issued_at {
             // The SDK asks once more, by AWS's own time, when AWS finds ours wrong: so this may be our clock's doing.
@@ -343,6 +351,7 @@ fn seconds(duration: u32) -> i32 {
     i32::try_from(duration).unwrap_or(i32::MAX)
 }
 
+const NOT_AN_IDENTITY: StsError = StsError::Unusable("who it says the caller is cannot be read");
 const MAX_CLIENTS: usize = 4_096;
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(20);

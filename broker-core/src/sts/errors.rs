@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::Skew;
+use crate::character::is_hidden;
 
 /// What AWS said, fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,9 +151,9 @@ pub(super) fn told(body: &[u8]) -> Option<AwsRefusal> {
     })
 }
 
-/// A peer's text, short and without control characters.
+/// A peer's text, short and without characters that nobody sees.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars().filter(|char| !char.is_control()).take(MAX_SHOWN).collect()
+    text.chars().filter(|char| !is_hidden(*char)).take(MAX_SHOWN).collect()
 }
 
 const MAX_SHOWN: usize = 512;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::caller::{Caller, Person, Subject};
+use crate::character::is_hidden;
 use crate::id::{ChainId, RecordId, RequestId};
 use crate::name::ConnectorName;
 
@@ -227,6 +228,11 @@ impl Actor {
         self.written().0
     }
 
+    /// The id that stays when names change, where there is one.
+    pub fn id(&self) -> Option<String> {
+        self.written().1
+    }
+
     /// That word, and the id that stays when names change.
     pub(super) fn written(&self) -> (String, Option<String>) {
         let (word, id) = match self {
@@ -294,9 +300,9 @@ pub(super) fn about(subject: &Subject) -> String {
     clean(&subject.to_string(), MAX_WORD)
 }
 
-/// Fit to be read on a terminal: cut, and without control characters.
+/// Fit to be read on a terminal: cut, and without characters that nobody sees.
 fn clean(text: &str, most: usize) -> String {
-    text.chars().take(most).map(|char| if char.is_control() { ' ' } else { char }).collect()
+    text.chars().take(most).map(|char| if is_hidden(char) { ' ' } else { char }).collect()
 }
 
 const MAX_REASON: usize = 512;

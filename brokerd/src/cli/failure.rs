@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use broker_core::character::is_hidden;
 use broker_core::file::Remark;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -80,9 +81,7 @@ fn is_closed_pipe(cause: &(dyn Error + 'static)) -> bool {
 
 /// Harmless on a terminal: a line break may stand in it, nothing else that is not text.
 fn output_fit(text: &str) -> String {
-    text.chars()
-        .map(|char| if char.is_control() && char != '\n' { char::REPLACEMENT_CHARACTER } else { char })
-        .collect()
+    text.chars().map(|char| if is_hidden(char) && char != '\n' { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
 /// Wrong arguments, or nobody to be asked.

@@ -1,5 +1,6 @@
 //! Who runs a subcommand: a name for the audit trail, as the operating system or `sudo` tells it.
 
+use broker_core::character::is_hidden;
 use broker_core::permission::Permission;
 
 /// Whoever runs this process may do what `P` is for: they have the files.
@@ -15,7 +16,7 @@ fn name() -> String {
 }
 
 fn fit(name: &str) -> String {
-    name.chars().filter(|char| !char.is_control() && !char.is_whitespace()).take(MAX_NAME).collect()
+    name.chars().filter(|char| !is_hidden(*char) && !char.is_whitespace()).take(MAX_NAME).collect()
 }
 
 const MAX_NAME: usize = 64;

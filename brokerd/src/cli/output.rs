@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use broker_core::character;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -47,5 +48,5 @@ pub(super) fn fit_lines(text: &str) -> String {
 
 /// One line of text that cannot drive a terminal.
 pub(super) fn fit(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+    character::shown(text)
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::difference::{Difference, SECRET};
 use super::{Plan, Steps};
+use crate::character;
 use crate::connector::{Audience, Connector};
 use crate::store::Damage;
 
@@ -98,5 +99,5 @@ fn shown(value: Option<&Value>) -> String {
 
 /// Harmless on a terminal, and one line.
 fn tame(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+    character::shown(text)
 }

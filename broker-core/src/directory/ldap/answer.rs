@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::ber::{BOOLEAN, ENUMERATED, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET, unsigned};
 use super::password_policy::{self, PolicyAnswer};
 use super::request::{CONTROLS, PAGED_RESULTS};
+use crate::character::is_hidden;
 
 /// An entry of the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl Entry {
     /// The attributes as people read them, and the entry's name as `dn`: what is not text, or not fit for a terminal, in hexadecimal.
     pub(super) fn shown(&self) -> BTreeMap<String, Vec<String>> {
         let text = |value: &Vec<u8>| match str::from_utf8(value) {
-            Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+            Ok(text) if !text.chars().any(is_hidden) => text.to_owned(),
             Ok(_) | Err(_) => hex::encode(value),
         };
         let of_entry = self.attributes.iter().map(|(name, values)| (name.clone(), values.iter().map(text).collect()));
@@ -153,7 +154,7 @@ pub(super) fn decode(content: &[u8]) -> Result<Option<(u32, Answer)>, Malformed>
 /// What a peer says, fit for a log: 512 characters, none of control. Some servers end with a NUL.
 fn harmless(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    text.chars().filter(|char| !char.is_control()).take(512).collect::<String>().trim().to_owned()
+    text.chars().filter(|char| !is_hidden(*char)).take(512).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::answer::Entry;
 use super::dn::Dn;
 use super::filter;
 use super::settings::Users;
+use crate::character::is_hidden;
 use crate::directory::Refusal;
 
 /// Somebody as their entry describes them, without groups.
@@ -117,7 +118,7 @@ fn first(entry: &Entry, attribute: &str, most: usize) -> Option<String> {
 }
 
 fn is_shown(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+    !text.is_empty() && text.chars().count() <= most && !text.chars().any(is_hidden)
 }
 
 fn is_email(text: &str) -> bool {
