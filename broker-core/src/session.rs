@@ -54,4 +54,7 @@ pub struct TokenTerms {
     pub networks: Vec<IpNet>,
     /// Who made it, for the trail's readers.
     pub created_by: String,
+    /// What stays of them when names change, where they have such an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by_id: Option<String>,
 }

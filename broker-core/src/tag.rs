@@ -28,6 +28,8 @@ pub enum TagSource {
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
     Username,
+    /// The name of the directory that knows the person.
+    Directory,
     /// Only where the directory's `trusted_attributes` has it.
     Email,
     /// The person's groups that grant the connector, sorted, joined with `:`.
@@ -69,12 +71,19 @@ impl TagValue {
 }
 
 impl TagSource {
-    /// The value for one caller, `email` being an address that may be trusted and `granting` those of the connector's
+    /// The value for one caller, who is `username` in `directory`, `email` being an address that may be trusted and `granting` those of the connector's
     /// groups that the caller is in. What does not fit is refused, never cut.
-    pub fn value_for(&self, username: &str, email: Option<&str>, granting: &[&Group]) -> Result<TagValue, TagError> {
+    pub fn value_for(
+        &self,
+        directory: &str,
+        username: &str,
+        email: Option<&str>,
+        granting: &[&Group],
+    ) -> Result<TagValue, TagError> {
         match self {
             Self::Value(value) => Ok(value.clone()),
             Self::From(Attribute::Username) => username.to_owned().try_into(),
+            Self::From(Attribute::Directory) => directory.to_owned().try_into(),
             Self::From(Attribute::Email) => email.ok_or(TagError::NoEmail)?.to_owned().try_into(),
             Self::From(Attribute::Groups) => {
                 if let Some(group) = granting.iter().find(|group| group.name.contains(SEPARATOR)) {
@@ -162,8 +171,8 @@ mod tests {
     #[test]
     fn an_address_that_people_may_edit_never_becomes_a_tag() {
         let mail = TagSource::From(Attribute::Email);
-        assert_eq!(mail.value_for("ada", Some("ada@corp.example"), &[]).unwrap().as_str(), "ada@corp.example");
-        assert_eq!(mail.value_for("ada", None, &[]), Err(TagError::NoEmail));
+        assert_eq!(mail.value_for("corp", "ada", Some("ada@corp.example"), &[]).unwrap().as_str(), "ada@corp.example");
+        assert_eq!(mail.value_for("corp", "ada", None, &[]), Err(TagError::NoEmail));
     }
 
     #[test]
@@ -171,10 +180,10 @@ mod tests {
         let groups = TagSource::From(Attribute::Groups);
         let group = |name: &str| Group::new("corp".to_owned().try_into().unwrap(), name).unwrap();
         let (b, a, forged) = (group("b"), group("a"), group("a:corp/b"));
-        assert_eq!(groups.value_for("ada", None, &[&b, &a]).unwrap().as_str(), "corp/a:corp/b");
-        assert!(matches!(groups.value_for("ada", None, &[&forged]), Err(TagError::Separator(_))));
+        assert_eq!(groups.value_for("corp", "ada", None, &[&b, &a]).unwrap().as_str(), "corp/a:corp/b");
+        assert!(matches!(groups.value_for("corp", "ada", None, &[&forged]), Err(TagError::Separator(_))));
         let many: Vec<Group> = (0..60).map(|n| group(&format!("group-{n}"))).collect();
         let many: Vec<&Group> = many.iter().collect();
-        assert_eq!(groups.value_for("ada", None, &many), Err(TagError::ValueLength), "refused, not cut");
+        assert_eq!(groups.value_for("corp", "ada", None, &many), Err(TagError::ValueLength), "refused, not cut");
     }
 }

@@ -218,6 +218,7 @@ async fn service_token(desk: &Desk) -> SecretString {
             connectors: [ConnectorId::random()].into(),
             networks: Vec::new(),
             created_by: "a test".to_owned(),
+            created_by_id: None,
         },
         created_at: now,
         expires_at: now + SignedDuration::from_hours(24),

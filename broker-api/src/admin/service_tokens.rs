@@ -31,6 +31,9 @@ pub struct ServiceToken {
     pub created_at: Timestamp,
     /// As the trail names actors.
     pub created_by: String,
+    /// Their directory's own id, which stays when names change; nothing where it was made on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by_id: Option<String>,
     pub expires_at: Timestamp,
     pub expired: bool,
     /// Since a backup was restored: good for nothing until somebody confirms it.

@@ -84,7 +84,8 @@ impl Administration {
             return Err(ServiceTokenError::Expiry);
         }
         let ids = ids_of(&connectors, &self.store.connectors().await?)?;
-        let terms = TokenTerms { connectors: ids, networks, created_by: by.actor.word() };
+        let (created_by, created_by_id) = (by.actor.word(), by.actor.id());
+        let terms = TokenTerms { connectors: ids, networks, created_by, created_by_id };
         let id = ServiceTokenId::random();
         let epoch = self.store.epoch().await?;
         let token = ServiceToken {

@@ -10,7 +10,7 @@ use crate::connector::{ConnectorSpec, Scope};
 use crate::file::{group, offset_in};
 use crate::name::{ConnectorName, DirectoryName};
 use crate::principal::{Principal, PrincipalType};
-use crate::session_name::SessionNameTemplate;
+use crate::tag::{Attribute, TagSource};
 
 /// A connector, and where it names its key.
 pub(super) struct ReadConnector {
@@ -18,25 +18,57 @@ pub(super) struct ReadConnector {
     pub(super) key_at: usize,
 }
 
-/// Session names that AWS would take for one, although they are two people's.
+/// What AWS would take for one person's, although it is two people's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "with several directories it must have {{directory}}, such as \"{{directory}}.{{username}}\": each may have somebody of the same name"
-)]
-pub struct NotToldApart;
+pub enum NotToldApart {
+    #[error(
+        "with several directories it must have {{directory}}, such as \"{{directory}}.{{username}}\": each may have somebody of the same name"
+    )]
+    SessionName,
+    #[error(
+        "with several directories it must have {{directory}}, such as \"{{directory}}.{{username}}\": each may have somebody of the same name"
+    )]
+    SourceIdentity,
+    #[error(
+        "with several directories a tag from = \"username\" needs another one from = \"directory\" beside it: each may have somebody of the same name"
+    )]
+    Tags,
+}
 
-/// Whether session names tell people of different directories apart, where there are several. Jobs are of none.
-pub fn tell_apart(spec: &ConnectorSpec, directories: &[DirectoryName]) -> Result<(), NotToldApart> {
-    let told_apart = match spec.principal() {
-        _ if spec.scope() == Scope::System => true,
-        Principal::AssumeRole(role) => {
-            let by_identity = role.source_identity.as_ref().is_some_and(SessionNameTemplate::names_directory);
-            by_identity || role.session_name.names_directory()
+impl NotToldApart {
+    /// The key of the principal that it is about.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::SessionName => "session_name",
+            Self::SourceIdentity => "source_identity",
+            Self::Tags => "tags",
         }
-        Principal::FederatedUser(user) => user.session_name.names_directory(),
-        Principal::SessionToken(_) => true,
-    };
-    if told_apart || directories.len() < 2 { Ok(()) } else { Err(NotToldApart) }
+    }
+}
+
+/// Whether what AWS is told of people tells those of different directories apart, where there are several. Jobs are of none.
+pub fn tell_apart(spec: &ConnectorSpec, directories: &[DirectoryName]) -> Result<(), NotToldApart> {
+    if directories.len() < 2 || spec.scope() == Scope::System {
+        return Ok(());
+    }
+    match spec.principal() {
+        Principal::AssumeRole(role) => {
+            match &role.source_identity {
+                Some(identity) if !identity.names_directory() => return Err(NotToldApart::SourceIdentity),
+                None if !role.session_name.names_directory() => return Err(NotToldApart::SessionName),
+                Some(_) | None => {}
+            }
+            tags_tell_apart(role.tags.values().map(|tag| &tag.source))
+        }
+        Principal::FederatedUser(user) if !user.session_name.names_directory() => Err(NotToldApart::SessionName),
+        Principal::FederatedUser(user) => tags_tell_apart(user.tags.values()),
+        Principal::SessionToken(_) => Ok(()),
+    }
+}
+
+fn tags_tell_apart<'a>(tags: impl Iterator<Item = &'a TagSource> + Clone) -> Result<(), NotToldApart> {
+    let has = |attribute| tags.clone().any(|source| *source == TagSource::From(attribute));
+    if has(Attribute::Username) && !has(Attribute::Directory) { Err(NotToldApart::Tags) } else { Ok(()) }
 }
 
 impl Reader<'_> {
@@ -73,7 +105,7 @@ impl Reader<'_> {
     fn check_names(&mut self, spec: &ConnectorSpec, entry: &Spanned<DeValue<'_>>, about: &str) {
         if let Err(refused) = tell_apart(spec, self.context.directories) {
             let kind = spec.principal().kind().as_str();
-            let about = format!("{about}: principal.{kind}.session_name");
+            let about = format!("{about}: principal.{kind}.{}", refused.key());
             self.error(offset_in(entry, &["principal", kind]), &about, &refused.to_string());
         }
     }

@@ -89,11 +89,13 @@ impl SessionNameTemplate {
     ///
     /// A name carries the fingerprint when anything was done to it: a character that AWS refuses became `-`, it was cut
     /// to fit or too short, a value was empty, two values ran into each other, or a person's would have begun like a
-    /// service's (it gets a `_` in front). So does a name that only looks as if it had one. Hence:
+    /// service's (it gets a `_` in front). So does a name that only looks as if it had one, and one that names the person by `{email}` alone,
+    /// since two people may have one address. Hence:
     /// of one connector's names, two equal ones without a fingerprint have equal `{username}`, `{email}` and `{directory}` wherever the template
     /// names them, and two with one are the same subject, but for a chance of 1 in 2⁶⁴.
     pub fn render(&self, subject: &Subject<'_>, maximum: NameLimit) -> Result<SessionName, SessionNameError> {
         let Filled { text, mut exact } = fill(self.parts(), subject)?;
+        exact &= !self.names_by_email_alone();
         let mut name: String = text.chars().map(|char| if is_allowed(char) { char } else { MAPPED }).collect();
         exact &= name == text;
         match subject.kind {

@@ -52,6 +52,11 @@ impl SessionNameTemplate {
         self.holds(Placeholder::Username) || self.holds(Placeholder::Email)
     }
 
+    /// Whether it names somebody by an address that somebody else may have as well.
+    pub(super) fn names_by_email_alone(&self) -> bool {
+        self.holds(Placeholder::Email) && !self.holds(Placeholder::Username)
+    }
+
     /// Whether it holds `{directory}`: without, two directories' users of the same name share a session name.
     pub fn names_directory(&self) -> bool {
         self.holds(Placeholder::Directory)

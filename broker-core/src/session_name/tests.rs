@@ -42,8 +42,18 @@ fn a_name_that_aws_takes_stays_as_it_is() {
     {
         assert_eq!(role_name(username), username);
     }
-    assert_eq!(name("{email}", &ADA, NameLimit::Federated), "ada@corp.example");
+    assert_eq!(name("{username}={email}", &ADA, NameLimit::Federated), "ada=ada@corp.example");
     assert_eq!(name("{directory}.{username}_{connector}", &ADA, NameLimit::Role), "corp.ada_deploy");
+}
+
+#[test]
+fn two_people_with_one_address_have_two_names() {
+    let namesake = Subject { id: "2", username: "ada2", ..ADA };
+    for text in ["{email}", "{directory}.{email}"] {
+        let names = [ADA, namesake].map(|subject| name(text, &subject, NameLimit::Role));
+        assert_ne!(names[0], names[1]);
+        assert!(visible(&names[0], &ADA).ends_with("ada@corp.example"), "{names:?}");
+    }
 }
 
 #[test]

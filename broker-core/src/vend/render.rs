@@ -49,7 +49,8 @@ pub(super) fn render(entitlement: &Entitlement, ask: &VendRequest) -> Result<Sts
         return Err(RenderError::ReasonRequired);
     }
     let duration_seconds = duration(connector.spec.principal(), ask.duration_seconds)?;
-    let subject = Named::of(entitlement);
+    let id = id_of(entitlement.caller());
+    let subject = Named::of(entitlement, &id);
     match connector.spec.principal() {
         Principal::FederatedUser(user) => subject.federated_user(user, duration_seconds, ask.policy.as_ref()),
         Principal::AssumeRole(role) => subject.assume_role(role, duration_seconds, ask.policy.as_ref()),
@@ -67,16 +68,26 @@ fn duration(principal: &Principal, asked: Option<u32>) -> Result<u32, RenderErro
     }
 }
 
+/// What is never given to anybody else: a token that is made anew under the same name is another one.
+fn id_of(caller: &Caller) -> String {
+    match caller {
+        Caller::Person(caller) => caller.person.subject.id.clone(),
+        Caller::Service(caller) => caller.token.to_string(),
+    }
+}
+
 /// The caller, as templates and tags name them.
 struct Named<'a> {
     subject: Subject<'a>,
+    directory: &'a str,
     username: String,
     email: Option<&'a str>,
     granting: Vec<&'a Group>,
 }
 
 impl<'a> Named<'a> {
-    fn of(entitlement: &'a Entitlement) -> Self {
+    /// `id` is the one of [`id_of`].
+    fn of(entitlement: &'a Entitlement, id: &'a str) -> Self {
         let connector: &'a Connector = entitlement.connector();
         let granting = match entitlement.grant() {
             Grant::Groups(groups) => groups.iter().collect(),
@@ -88,26 +99,31 @@ impl<'a> Named<'a> {
                 let subject = Subject {
                     kind: SubjectKind::Person,
                     directory: person.subject.directory.as_str(),
-                    id: &person.subject.id,
+                    id,
                     username: &person.username,
                     email: person.trusted_email(),
                     connector: connector.name.as_str(),
                 };
-                let jobs_own = person.username.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(SERVICE_PREFIX));
-                let username = if jobs_own { format!("_{}", person.username) } else { person.username.clone() };
-                Self { subject, username, email: person.trusted_email(), granting }
+                Self {
+                    subject,
+                    directory: person.subject.directory.as_str(),
+                    username: no_jobs_name(&person.username),
+                    email: person.trusted_email(),
+                    granting,
+                }
             }
             Caller::Service(caller) => {
                 let subject = Subject {
                     kind: SubjectKind::Service,
                     directory: SERVICE_DIRECTORY,
-                    id: caller.name.as_str(),
+                    id,
                     username: caller.name.as_str(),
                     email: None,
                     connector: connector.name.as_str(),
                 };
                 // The same prefix as in session names: no person's tag can pass for a job's.
-                Self { subject, username: format!("{SERVICE_PREFIX}{}", caller.name), email: None, granting }
+                let username = format!("{SERVICE_PREFIX}{}", caller.name);
+                Self { subject, directory: SERVICE_TAG, username, email: None, granting }
             }
         }
     }
@@ -163,7 +179,7 @@ impl<'a> Named<'a> {
     }
 
     fn value(&self, source: &TagSource) -> Result<TagValue, TagError> {
-        source.value_for(&self.username, self.email, &self.granting)
+        source.value_for(self.directory, &self.username, self.email, &self.granting)
     }
 }
 
@@ -179,8 +195,19 @@ fn narrowed(
     }
 }
 
+/// A person's name as a tag says it: marked where it would look like a job's, and where it looks like one that was marked.
+fn no_jobs_name(username: &str) -> String {
+    let unmarked = username.trim_start_matches(MARK);
+    let like_a_jobs = unmarked.get(..SERVICE_PREFIX.len()).is_some_and(|it| it.eq_ignore_ascii_case(SERVICE_PREFIX));
+    if like_a_jobs { format!("{MARK}{username}") } else { username.to_owned() }
+}
+
 /// The place of a directory's name for those whom no directory knows; no directory can be called so.
 const SERVICE_DIRECTORY: &str = "(service)";
+/// The same in a tag, whose characters are fewer.
+const SERVICE_TAG: &str = ":service";
+/// In front of a person's name that would look like a job's.
+const MARK: char = '_';
 
 /// In front of every job's name, and of no person's.
 const SERVICE_PREFIX: &str = "svc.";
@@ -313,15 +340,24 @@ mod tests {
 
     #[test]
     fn tags_name_the_granting_groups_and_no_others() {
-        let tagged = role(
-            json!({ "tags": { "groups": { "from": "groups", "transitive": true }, "who": { "from": "username" } } }),
-        );
+        let tagged = role(json!({ "tags": {
+                "groups": { "from": "groups", "transitive": true }, "who": { "from": "username" }, "where": { "from": "directory" },
+            } }));
         let StsRequest::AssumeRole(request) = render(&entitled(tagged), &VendRequest::default()).unwrap() else {
             panic!("a role")
         };
         let tags: Vec<(&str, &str)> = request.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        assert_eq!(tags, [("groups", "corp/a:corp/b"), ("who", "ada")]);
+        assert_eq!(tags, [("groups", "corp/a:corp/b"), ("where", "corp"), ("who", "ada")]);
         assert_eq!(request.transitive_tag_keys.iter().map(crate::tag::TagKey::as_str).collect::<Vec<_>>(), ["groups"]);
+    }
+
+    #[test]
+    fn no_two_names_become_the_same_tag() {
+        let names = ["svc.x", "_svc.x", "__svc.x", "SVC.x", "_SVC.x", "svcx", "_x", "x", "sv\u{e9}.x"];
+        let tags: BTreeSet<String> = names.into_iter().map(no_jobs_name).collect();
+        assert_eq!(tags.len(), names.len(), "{tags:?}");
+        assert!(tags.iter().all(|tag| !tag.to_lowercase().starts_with(SERVICE_PREFIX)), "{tags:?}");
+        assert_eq!(no_jobs_name("ada_svc.x"), "ada_svc.x");
     }
 
     #[test]

@@ -25,6 +25,10 @@ on_both_engines! {
         assert!(!list.text.contains(token) && !list.text.contains("bkt_"), "{}", list.text);
         let listed = &list.good()["items"][0];
         assert_eq!((&listed["id"], &listed["created_by"]), (&made["id"], &json!("person:corp/otto")));
+        let records = world.trail();
+        let of_otto = &records.iter().find(|record| record["action"] == "service_token_created").unwrap()["actor_id"];
+        assert!(of_otto.is_string());
+        assert_eq!((&made["created_by_id"], &listed["created_by_id"]), (of_otto, of_otto), "whoever is called otto later");
 
         let path = format!("/v1/admin/service-tokens/{}", made["id"].as_str().unwrap());
         assert_eq!(otto.post(&format!("{path}/confirm"), &json!({})).await.status, 204, "nothing waits");

@@ -21,6 +21,7 @@ pub(crate) fn token(store: &Store, name: &str) -> (ServiceToken, Mac) {
         connectors: BTreeSet::from([ConnectorId::random()]),
         networks: vec!["10.0.0.0/8".parse().unwrap()],
         created_by: "corp/ada".to_owned(),
+        created_by_id: Some("1".to_owned()),
     };
     let token = ServiceToken {
         id: ServiceTokenId::random(),

@@ -314,7 +314,24 @@ fn with_several_directories_names_must_tell_them_apart() {
         told.contains("connector \"deploy\": principal.assume_role.session_name: with several directories"),
         "{told}"
     );
-    for good in ["session_name = \"{directory}.{username}\"", "source_identity = \"{directory}.{username}\""] {
+    let apart = "session_name = \"{directory}.{username}\"\n";
+    for (bad, about) in [
+        ("source_identity = \"{username}\"", "source_identity: with several directories it must have {directory}"),
+        ("tags.who = { from = \"username\" }", "tags: with several directories a tag from"),
+    ] {
+        let told = desk.mistake(&connector(&format!("{apart}{bad}")));
+        assert!(told.contains(&format!("principal.assume_role.{about}")), "{told}");
+    }
+    let federated = "[[connector]]\nname = \"f\"\naccess_key = \"main\"\ngroups = [\"corp/a\"]\n\
+                     [connector.principal.federated_user]\nresource_policies_grant_access = true\n\
+                     session_name = \"{directory}.{username}\"\ntags.who = { from = \"username\" }\n";
+    assert!(desk.mistake(federated).contains("principal.federated_user.tags: with several directories"));
+    for good in [
+        "session_name = \"{directory}.{username}\"",
+        "source_identity = \"{directory}.{username}\"",
+        &format!("{apart}tags.who = {{ from = \"username\" }}\ntags.where = {{ from = \"directory\" }}"),
+        &format!("{apart}tags.mail = {{ from = \"email\" }}"),
+    ] {
         assert!(desk.read(format!("{KEY}{}", connector(good))).is_ok(), "{good}");
     }
 }

@@ -162,6 +162,7 @@ fn shown(token: session::ServiceToken, snapshot: &Snapshot, now: Timestamp) -> S
         networks: token.terms.networks.iter().map(ToString::to_string).collect(),
         created_at: token.created_at,
         created_by: token.terms.created_by,
+        created_by_id: token.terms.created_by_id,
         expires_at: token.expires_at,
         expired: token.expires_at <= now,
         awaits_confirmation: token.awaits_confirmation,

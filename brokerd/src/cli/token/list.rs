@@ -41,6 +41,7 @@ struct Shown {
     networks: Vec<String>,
     created_at: String,
     created_by: String,
+    created_by_id: Option<String>,
     expires_at: String,
     expired: bool,
     /// Since a backup was restored: good for nothing until then.
@@ -89,6 +90,7 @@ impl Shown {
             networks: token.terms.networks.iter().map(ToString::to_string).collect(),
             created_at: time(token.created_at),
             created_by: token.terms.created_by.clone(),
+            created_by_id: token.terms.created_by_id.clone(),
             expires_at: time(token.expires_at),
             expired: token.expires_at <= now,
             awaits_confirmation: token.awaits_confirmation,

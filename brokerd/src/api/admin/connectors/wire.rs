@@ -46,7 +46,7 @@ pub(super) fn spec(mut asked: AdminConnector, directories: &[DirectoryName]) -> 
     let spec = read(value)?;
     if let Err(refused) = tell_apart(&spec, directories) {
         let kind = spec.principal().kind().as_str();
-        return Err(Problem::field(&format!("principal.{kind}.session_name"), refused.to_string()));
+        return Err(Problem::field(&format!("principal.{kind}.{}", refused.key()), refused.to_string()));
     }
     Ok(spec)
 }
