@@ -87,7 +87,7 @@ async fn what_is_meant_for_aws_follows_no_redirect() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let origin = format!("http://{}", elsewhere.local_addr().unwrap());
-    world.sim.faults().always(Calls::any(), Fault::Redirect(origin));
+    world.sim.faults().always(Calls::any(), Fault::Redirect(origin.clone()));
     for (connector, path, body) in [
         ("deploy", "credentials", json!({ "fresh": true })),
         ("reports", "credentials", json!({ "fresh": true })),
@@ -98,6 +98,9 @@ async fn what_is_meant_for_aws_follows_no_redirect() {
         assert!(answer.status >= 500, "{connector} {path}: {}", answer.text);
     }
     assert!(ada.get("/v1/connectors/deploy/caller-identity").await.status >= 500);
+    // IAM's turn comes only after STS has said whose the key is.
+    world.sim.faults().clear();
+    world.sim.faults().always(Calls::of("GetRolePolicy"), Fault::Redirect(origin));
     world.run(&["revoke", "deploy", "--yes"], "").failed();
     for action in
         ["AssumeRole", "GetFederationToken", "GetSessionToken", "getSigninToken", "GetCallerIdentity", "GetRolePolicy"]

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sim::{Calls, Fault};
+use reqwest::Method;
 use serde_json::{Value, json};
-use tests::world::{Asker, World, soon};
+use tests::world::{Answer, Asker, World, soon};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
