@@ -63,6 +63,7 @@ struct Refused {
     description = "",
     params(
         ("next" = Option<String>, Query, description = "Where to go on afterwards, on this host"),
+        ("asked" = Option<String>, Query, description = "The proof that the person had asked for that page, in this very browser"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),

@@ -151,7 +151,8 @@ impl Prepared {
             .fold(text.replace("session_name = \"{connector}-{username}\"\n", ""), |text, table| {
                 text.replace(table, &format!("{table}session_name = \"{{directory}}.{{username}}\"\n"))
             })
-            .replace("source_identity = \"{username}\"", "source_identity = \"{directory}.{username}\"");
+            .replace("source_identity = \"{username}\"", "source_identity = \"{directory}.{username}\"")
+            .replace("tags.who = ", "tags.where = { from = \"directory\" }\ntags.who = ");
         self.installation.write("connectors.toml", &text);
         self
     }

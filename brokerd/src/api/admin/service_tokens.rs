@@ -111,7 +111,7 @@ pub(crate) async fn revoke(
     tag = "Administration",
     operation_id = "confirm_service_token",
     summary = "Let a token count again after a backup was restored",
-    description = "Role operator; a sign-in less than 15 minutes old.",
+    description = "Role administrator; a sign-in less than 15 minutes old.",
     params(
         ("id" = String, Path, description = "Of the service token"),
     ),
