@@ -50,12 +50,12 @@ async fn whoever_asks_often_makes_the_parts_answer_no_oftener() {
     let world = World::open().await;
     let asker = world.stranger();
     let begun = Instant::now();
-    let mut asked = JoinSet::new();
+    let mut probes = JoinSet::new();
     for _ in 0..200 {
         let asker = asker.clone();
-        asked.spawn(async move { asker.get("/readyz").await.status });
+        probes.spawn(async move { asker.get("/readyz").await.status });
     }
-    assert!(asked.join_all().await.iter().all(|status| *status == 200));
+    assert!(probes.join_all().await.iter().all(|status| *status == 200));
     let metrics = asker.get("/metrics").await.text;
     let probes = "brokerd_directory_calls_total{directory=\"corp\",call=\"probe\",outcome=\"answered\"} ";
     let probes: u64 = metrics

@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
+use argon2::password_hash::phc::Output;
 use argon2::password_hash::phc::PasswordHash as Phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -49,13 +50,34 @@ impl PasswordHash {
     }
 
     pub(super) fn is_of(&self, password: &SecretString) -> Result<bool, NotChecked> {
-        use argon2::password_hash::Error;
-        match Argon2::default().verify_password(password.expose_secret().as_bytes(), &self.phc) {
-            Ok(()) => Ok(true),
-            Err(Error::PasswordInvalid) => Ok(false),
-            Err(_) => Err(NotChecked::Failed),
-        }
+        self.check(password).ok_or(NotChecked::Failed)
     }
+
+    /// Nothing where the machine has no memory for it.
+    fn check(&self, password: &SecretString) -> Option<bool> {
+        let (salt, expected) = (self.phc.salt.as_ref()?, self.phc.hash.as_ref()?);
+        let params = Params::try_from(&self.phc).ok()?;
+        let mut memory = room_for(params.block_count())?;
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = output.get_mut(..expected.len())?;
+        let password = password.expose_secret().as_bytes();
+        hasher.hash_password_into_with_memory(password, salt.as_ref(), output, &mut memory).ok()?;
+        // Both are of one length; their comparison takes the same time wherever they differ.
+        Some(Output::new(output).ok()? == *expected)
+    }
+}
+
+/// Memory for one hash, which the system has back when it is dropped.
+///
+/// The C library keeps what was freed for whoever asks next, for each thread apart: some 20 MiB of every thread that has ever hashed.
+/// What is larger than 32 MiB it never keeps (`M_MMAP_THRESHOLD` of mallopt(3)), so that much is asked for. What of it is not written
+/// to is no memory yet.
+fn room_for(blocks: usize) -> Option<Vec<Block>> {
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(blocks.max(NEVER_KEPT / Block::SIZE)).ok()?;
+    memory.resize(blocks, Block::default());
+    Some(memory)
 }
 
 impl TryFrom<String> for PasswordHash {
@@ -101,6 +123,8 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const MIN_MEMORY_KIB: u32 = 7_168;
 const MIN_COST: u64 = 7_168 * 5;
+
+const NEVER_KEPT: usize = 33 << 20;
 
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 20;
