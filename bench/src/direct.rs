@@ -101,7 +101,7 @@ fn entitlement() -> anyhow::Result<Entitlement> {
         groups: BTreeSet::from([group]),
     };
     let (session, signed_in_at, expires_at) = (SessionId::random(), jiff::Timestamp::MIN, jiff::Timestamp::MAX);
-    let caller = PersonCaller { session, signed_in_at, expires_at, person, role: None };
+    let caller = PersonCaller { session, signed_in_at, expires_at, person: person.into(), role: None };
     let rules = Rules { administrators_use_every_connector: false };
     Ok(Entitlement::prove(&Caller::Person(caller), &connector, rules)?)
 }

@@ -25,6 +25,7 @@ use clap::Parser;
 
 use crate::part::Part;
 use crate::plan::Plan;
+use crate::work::Work;
 
 /// Measures brokerd against direct calls to a stand-in for AWS, each in a process of its own. Prints the figures as Markdown.
 #[derive(Debug, Parser)]
@@ -42,6 +43,9 @@ struct Options {
     /// See whether everything works, in a few seconds: the figures mean nothing
     #[arg(long, conflicts_with_all = ["seconds", "connectors"])]
     quick: bool,
+    /// Measure this alone, to look at it with a profiler meanwhile, and nothing that grows
+    #[arg(long, value_enum, value_name = "WORK", conflicts_with_all = ["quick", "connectors", "json"])]
+    only: Option<Work>,
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -83,14 +87,16 @@ fn measured(options: &Options) -> anyhow::Result<()> {
 }
 
 fn plan(options: &Options) -> Plan {
-    let Options { seconds, concurrency, connectors, quick, json: _, brokerd, folder, part: _ } = options;
+    let Options { seconds, concurrency, connectors, quick, only, json: _, brokerd, folder, part: _ } = options;
     let (measured, rounds, starts, connectors, rest) = if *quick {
         (Duration::from_millis(200), 1, 1, vec![10, 100], Duration::from_millis(100))
     } else {
         (Duration::from_secs(u64::from(*seconds)), 5, 7, connectors.clone(), Duration::from_secs(3))
     };
-    let concurrency = *concurrency as usize;
-    Plan { measured, rounds, starts, connectors, rest, concurrency, brokerd: brokerd.clone(), folder: folder.clone() }
+    let works = only.map_or_else(|| Work::ALL.to_vec(), |only| vec![only]);
+    let connectors = if only.is_some() { Vec::new() } else { connectors };
+    let (concurrency, brokerd, folder) = (*concurrency as usize, brokerd.clone(), folder.clone());
+    Plan { measured, rounds, starts, works, connectors, rest, concurrency, brokerd, folder }
 }
 
 /// What is going on, for whoever waits. Standard output is for the figures.

@@ -25,6 +25,7 @@ pub(crate) struct Plan {
     pub(crate) rounds: u32,
     /// How often a start is timed.
     pub(crate) starts: u32,
+    pub(crate) works: Vec<Work>,
     pub(crate) connectors: Vec<u32>,
     /// Before brokerd counts as idle.
     pub(crate) rest: Duration,
@@ -109,7 +110,7 @@ impl Plan {
         let mut compared: Vec<Compared> = Vec::new();
         for round in 1..=self.rounds {
             say(&format!("STS answers after {} ms: round {round} of {}", latency.as_millis(), self.rounds));
-            for work in Work::ALL {
+            for work in self.works.iter().copied() {
                 let turn = self.measured / self.rounds;
                 let alone = load::run(work.workers(site, 1).await?, watched, turn).await?;
                 let crowd = work.workers(site, work.crowd(self.concurrency)).await?;

@@ -9,7 +9,7 @@ use crate::house::{self, House};
 use crate::world;
 
 /// The four things that a run compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Work {
     Direct,
     VendUncached,

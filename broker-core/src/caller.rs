@@ -1,6 +1,7 @@
 //! Who asks: a person whom a directory vouches for, or a job with a service token.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,8 @@ pub struct PersonCaller {
     pub expires_at: Timestamp,
     /// When the person proved who they are.
     pub signed_in_at: Timestamp,
-    pub person: Person,
+    /// Shared: somebody may be in a thousand groups.
+    pub person: Arc<Person>,
     /// By a group of a directory that may grant it.
     pub role: Option<AdminRole>,
 }

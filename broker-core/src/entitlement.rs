@@ -150,7 +150,7 @@ mod tests {
         };
         let role = admin.then_some(AdminRole::Administrator);
         let (session, signed_in_at) = (SessionId::random(), Timestamp::UNIX_EPOCH);
-        Caller::Person(PersonCaller { session, signed_in_at, expires_at: Timestamp::MAX, person, role })
+        Caller::Person(PersonCaller { session, signed_in_at, expires_at: Timestamp::MAX, person: person.into(), role })
     }
 
     fn service(connectors: &[&Arc<Connector>]) -> Caller {

@@ -134,7 +134,13 @@ mod tests {
         let (username, groups) = ("ada".to_owned(), BTreeSet::new());
         let person = Person { subject, username, display_name: None, email: None, email_trusted: false, groups };
         let signed_in_at = Timestamp::from_second(signed_in_at).unwrap();
-        PersonCaller { session: SessionId::random(), signed_in_at, expires_at: Timestamp::MAX, person, role }
+        PersonCaller {
+            session: SessionId::random(),
+            signed_in_at,
+            expires_at: Timestamp::MAX,
+            person: person.into(),
+            role,
+        }
     }
 
     fn prove<P: Permission>(role: Option<AdminRole>, age: i64) -> Result<(), NotPermitted> {

@@ -180,7 +180,7 @@ fn nobody_but_the_trail_makes_a_recorded_value() {
 #[test]
 fn a_connector_is_not_written_without_the_trail() {
     let change = "pub async fn write(store: &Store, connector: &Connector) { let change = store.add_connector(connector).unwrap();";
-    refused(&format!("{change} drop(store.commit(&[change]).await); }}"), "E0624", "method `commit` is private");
+    refused(&format!("{change} drop(store.commit(vec![change]).await); }}"), "E0624", "method `commit` is private");
     refused(&format!("{change} drop(change.values); }}"), "E0616", "field `values` of struct `Change` is private");
     refused("pub fn make(other: Change) -> Change { Change { sql: \"\", ..other } }", "E0451", "of struct `Change`");
     refused(

@@ -58,13 +58,15 @@ impl SignIn {
         let now = self.0.clock.now();
         match caller {
             Caller::Person(caller) => {
-                let session = self.0.store.session(caller.session).await?.ok_or(AuthenticateError::Unauthenticated)?;
+                let mut session =
+                    self.0.store.session(caller.session).await?.ok_or(AuthenticateError::Unauthenticated)?;
                 if self.is_over(&session, now) {
                     return Err(AuthenticateError::Unauthenticated);
                 }
-                let stale = self.is_stale(&session, now);
-                let person = if stale { self.look_up(&session, origin).await? } else { session.person.clone() };
-                Ok(Caller::Person(self.caller(&session, person)))
+                if self.is_stale(&session, now) {
+                    session.person = self.look_up(&session, origin).await?;
+                }
+                Ok(Caller::Person(self.caller(session)))
             }
             Caller::Service(caller) => {
                 let token = self.0.store.service_token_by_id(caller.token).await?;
@@ -75,24 +77,22 @@ impl SignIn {
         }
     }
 
-    async fn person(&self, session: Session, hash: &Mac, origin: &Origin) -> Result<Caller, AuthenticateError> {
+    async fn person(&self, mut session: Session, hash: &Mac, origin: &Origin) -> Result<Caller, AuthenticateError> {
         let now = self.0.clock.now();
         if self.is_over(&session, now) {
             self.0.store.forget_session(session.id).await?;
             return Err(self.unknown_token(origin, "the session is over"));
         }
-        let person = if self.is_stale(&session, now) {
+        if self.is_stale(&session, now) {
             let person = self.look_up(&session, origin).await?;
-            let refreshed = Session { person: person.clone(), checked_at: now, ..session.clone() };
+            let refreshed = Session { person, checked_at: now, ..session.clone() };
             self.0.store.refresh_session(&refreshed, hash, &session).await?;
-            person
-        } else {
-            session.person.clone()
-        };
+            session = refreshed;
+        }
         if seconds_between(session.last_seen_at, now) >= TOUCH_SECONDS {
             note_use(self.0.store.touch_session(session.id, now.into()).await);
         }
-        Ok(Caller::Person(self.caller(&session, person)))
+        Ok(Caller::Person(self.caller(session)))
     }
 
     async fn service(

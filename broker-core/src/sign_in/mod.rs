@@ -160,14 +160,14 @@ impl SignIn {
         };
         let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
         self.0.trail.commit(vec![self.0.store.add_session(&session, &hash)?], Vec1::new(entry)).await?;
-        Ok(SignedIn { token, caller: self.caller(&session, session.person.clone()) })
+        Ok(SignedIn { token, caller: self.caller(session) })
     }
 
     /// The owner of a session, as the directory describes them now.
-    fn caller(&self, session: &Session, person: Person) -> PersonCaller {
-        let role = self.role_of(&person);
-        let Session { id, created_at, expires_at, .. } = *session;
-        PersonCaller { session: id, signed_in_at: created_at, expires_at, person, role }
+    fn caller(&self, session: Session) -> PersonCaller {
+        let role = self.role_of(&session.person);
+        let Session { id, person, created_at, expires_at, .. } = session;
+        PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role }
     }
 }
 

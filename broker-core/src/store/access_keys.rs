@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::damaged::found;
 use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::clock::Millis;
@@ -19,9 +20,7 @@ impl Store {
     pub async fn all_access_keys(&self) -> Result<Found<AccessKey>, StoreError> {
         const SQL: &str = "SELECT id, name, generation, managed_by, details, sealed, mac, refused_at, refused_code
                            FROM access_keys ORDER BY name";
-        let rows: Found<Row> =
-            on!(&self.pool, pool => Found::of(Table::AccessKeys, &sqlx::query(SQL).fetch_all(pool).await?));
-        Ok(rows.proved(|row| self.access_key(row)))
+        Ok(found!(&self.pool, Table::AccessKeys, SQL, |row: Row| self.access_key(row)))
     }
 
     /// Adds a key under a name that is free.
@@ -147,5 +146,5 @@ type Row = (String, String, i64, String, String, String, Vec<u8>, Option<i64>, O
 
 /// JSON for a column. Our own types always have one; an error is a fault of ours that must not pass for data.
 pub(super) fn encode<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()).into())
 }

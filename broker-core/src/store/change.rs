@@ -1,8 +1,9 @@
 //! Changes as values: what is to be written, so that it can be committed together with its audit record or not at all.
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Database, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
-use super::{Store, StoreError, on};
+use super::at_hand::{AtHand, on_hand};
+use super::{Store, StoreError};
 
 /// One statement, and how many rows it must change or the whole commit fails. Made by the store's own methods, committed by the trail.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
     One,
+    /// Those that it inserts, which no other statement can have touched.
+    Inserted(u64),
     /// What there is, if anything.
     Any,
 }
@@ -30,33 +33,86 @@ pub(super) enum Value {
     Bytes(Option<Vec<u8>>),
 }
 
+/// Runs one change on a connection of either engine.
+macro_rules! run {
+    ($change:expr, $connection:expr) => {{
+        let Change { sql, values, rows, .. } = $change;
+        let mut query = sqlx::query(sql);
+        for value in values {
+            query = match value {
+                Value::Text(text) => query.bind(text),
+                Value::Int(number) => query.bind(number),
+                Value::Bytes(bytes) => query.bind(bytes),
+            };
+        }
+        let touched = query.execute($connection).await?.rows_affected();
+        let as_meant = match rows {
+            Rows::One => touched == 1,
+            Rows::Inserted(rows) => touched == rows,
+            Rows::Any => true,
+        };
+        if !as_meant {
+            return Err(StoreError::Stale);
+        }
+    }};
+}
+
+/// Commits again and again, by a connection that it keeps in between.
+#[derive(Debug)]
+pub(crate) struct Committer(AtHand);
+
 impl Store {
     /// Runs all changes in one transaction, or none.
-    pub(crate) async fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.committer().commit(changes).await
+    }
+
+    /// For whoever commits often.
+    pub(crate) fn committer(&self) -> Committer {
+        Committer(AtHand::of(&self.pool))
+    }
+}
+
+impl Committer {
+    /// Runs all changes in one transaction, or none.
+    pub(crate) async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         const ANNOUNCE: &str = "UPDATE installation SET revision = revision + 1 WHERE singleton = 1";
-        on!(&self.pool, pool => {
-            let mut transaction = pool.begin_write().await?;
-            // First, so that whoever else means to change something waits here and never for each other.
-            if changes.iter().any(|change| change.announces) {
-                sqlx::query(ANNOUNCE).execute(&mut *transaction).await?;
-            }
-            for change in changes {
-                let mut query = sqlx::query(change.sql);
-                for value in &change.values {
-                    query = match value {
-                        Value::Text(text) => query.bind(text),
-                        Value::Int(number) => query.bind(number),
-                        Value::Bytes(bytes) => query.bind(bytes),
-                    };
+        let was_kept = self.0.is_kept();
+        on_hand!(&mut self.0, kept => {
+            let mut taken = kept.take().await?;
+            match &changes[..] {
+                [Change { rows: Rows::Inserted(_), announces: false, .. }] if taken.connection.commits_a_statement() => {
+                    for change in changes {
+                        run!(change, &mut *taken.connection);
+                    }
                 }
-                let touched = query.execute(&mut *transaction).await?.rows_affected();
-                if change.rows == Rows::One && touched != 1 {
-                    return Err(StoreError::Stale);
+                _ => {
+                    let mut begun = taken.connection.begin_write().await;
+                    // Nobody had asked whether it was still there; the pool does ask. Nothing has been done yet.
+                    if begun.is_err() && was_kept {
+                        drop(begun);
+                        taken = kept.take().await?;
+                        begun = taken.connection.begin_write().await;
+                    }
+                    let mut transaction = begun?;
+                    // First, so that whoever else means to change something waits here and never for each other.
+                    if changes.iter().any(|change| change.announces) {
+                        sqlx::query(ANNOUNCE).execute(&mut *transaction).await?;
+                    }
+                    for change in changes {
+                        run!(change, &mut *transaction);
+                    }
+                    transaction.commit().await?;
                 }
             }
-            transaction.commit().await?;
+            kept.keep(taken);
         });
         Ok(())
+    }
+
+    /// Lets the connection go where nothing has been committed for a while.
+    pub(crate) fn rest(&mut self) {
+        self.0.give_back_idle();
     }
 }
 
@@ -105,20 +161,32 @@ impl From<Option<Vec<u8>>> for Value {
 /// A transaction that means to write says so at once: SQLite refuses one that only turns out to. What it commits is on the disk
 /// before it is answered, whatever a server or a role was told to do by default.
 pub(super) trait BeginWrite {
-    type Engine: sqlx::Database;
-    async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Self::Engine>>;
+    type Engine: Database;
+    async fn begin_write(&mut self) -> sqlx::Result<Transaction<'_, Self::Engine>>;
+
+    /// Whether a statement outside a transaction is one by itself, and as durable: it saves two journeys to SQLite's thread.
+    fn commits_a_statement(&self) -> bool;
 }
 
-impl BeginWrite for SqlitePool {
+impl BeginWrite for SqliteConnection {
     type Engine = Sqlite;
-    async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+    async fn begin_write(&mut self) -> sqlx::Result<Transaction<'_, Sqlite>> {
         self.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    fn commits_a_statement(&self) -> bool {
+        true
     }
 }
 
-impl BeginWrite for PgPool {
+impl BeginWrite for PgConnection {
     type Engine = Postgres;
-    async fn begin_write(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
+    async fn begin_write(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
         self.begin_with("BEGIN; SET LOCAL synchronous_commit = on").await
+    }
+
+    /// It would be as durable as the server or the role has it by default.
+    fn commits_a_statement(&self) -> bool {
+        false
     }
 }

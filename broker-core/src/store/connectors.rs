@@ -1,7 +1,8 @@
 //! Rows of connectors.
 
 use super::access_keys::encode;
-use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
+use super::damaged::found;
+use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, proves};
 use crate::connector::Connector;
 use crate::id::ConnectorId;
 use crate::vault::{Mac, Purpose};
@@ -15,9 +16,7 @@ impl Store {
     /// The same, and the rows that are out of service.
     pub async fn all_connectors(&self) -> Result<Found<Connector>, StoreError> {
         const SQL: &str = "SELECT id, name, revision, managed_by, spec, mac FROM connectors ORDER BY name";
-        let rows: Found<Row> =
-            on!(&self.pool, pool => Found::of(Table::Connectors, &sqlx::query(SQL).fetch_all(pool).await?));
-        Ok(rows.proved(|row| self.connector(row)))
+        Ok(found!(&self.pool, Table::Connectors, SQL, |row: Row| self.connector(row)))
     }
 
     /// Adds a connector under a name that is free.

@@ -103,40 +103,53 @@ impl Store {
 }
 
 impl<T> Found<T> {
-    /// All rows of a table that can be read at all. One that cannot is reported, and takes no other with it.
-    pub(super) fn of<'r, R>(table: Table, rows: &'r [R]) -> Self
+    pub(super) fn nothing() -> Self {
+        Self { good: Vec::new(), damaged: Vec::new() }
+    }
+
+    /// Takes a row in, as what it means where it proves to be ours. One that cannot be read at all is reported, and takes no other with
+    /// it.
+    pub(super) fn add<'r, R, U>(&mut self, table: Table, row: &'r R, prove: impl Fn(U) -> Result<T, DamagedRow>)
     where
         R: Row,
-        T: FromRow<'r, R>,
+        U: FromRow<'r, R>,
         String: Decode<'r, R::Database> + Type<R::Database>,
         &'static str: ColumnIndex<R>,
     {
-        let mut found = Self { good: Vec::new(), damaged: Vec::new() };
-        for row in rows {
-            match T::from_row(row) {
-                Ok(row) => found.good.push(row),
-                Err(error) => {
-                    tracing::error!(table = table.as_str(), %error, alarm = "forged_row", "a row cannot be read and is out of service");
-                    let text = |column: &'static str| row.try_get_unchecked::<String, _>(column).unwrap_or_default();
-                    found.damaged.push(DamagedRow::new(table, Damage::NotOurs, &text("id"), &text("name")));
-                }
-            }
+        let proved = U::from_row(row).map_err(|error| {
+            tracing::error!(table = table.as_str(), %error, alarm = "forged_row", "a row cannot be read and is out of service");
+            let text = |column: &'static str| row.try_get_unchecked::<String, _>(column).unwrap_or_default();
+            DamagedRow::new(table, Damage::NotOurs, &text("id"), &text("name"))
+        });
+        match proved.and_then(prove) {
+            Ok(good) => self.good.push(good),
+            Err(damaged) => self.damaged.push(damaged),
         }
-        found
-    }
-
-    /// The same, with those that prove to be ours as what they mean.
-    pub(super) fn proved<U>(self, prove: impl Fn(T) -> Result<U, DamagedRow>) -> Found<U> {
-        let mut proved = Found { good: Vec::with_capacity(self.good.len()), damaged: self.damaged };
-        for row in self.good {
-            match prove(row) {
-                Ok(row) => proved.good.push(row),
-                Err(damaged) => proved.damaged.push(damaged),
-            }
-        }
-        proved
     }
 }
+
+/// All rows of a table, each proved as it comes: there may be a hundred thousand, and those who answer requests are not kept waiting.
+macro_rules! found {
+    ($pool:expr, $table:expr, $sql:expr, $prove:expr) => {{
+        let mut found = $crate::store::Found::nothing();
+        $crate::store::on!($pool, pool => {
+            let mut rows = sqlx::query($sql).fetch(pool);
+            let mut count = 0_usize;
+            while let Some(row) = futures_util::TryStreamExt::try_next(&mut rows).await? {
+                found.add($table, &row, $prove);
+                count += 1;
+                if count.is_multiple_of($crate::store::damaged::AT_ONCE) {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        found
+    }};
+}
+pub(super) use found;
+
+/// A fraction of a millisecond's work.
+pub(super) const AT_ONCE: usize = 16;
 
 /// Our names and ids are plain ASCII; whatever else somebody wrote must not reach a terminal.
 fn shown(text: &str) -> String {

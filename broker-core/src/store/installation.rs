@@ -27,7 +27,8 @@ impl Store {
     pub async fn probe(&self) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE installation SET revision = revision WHERE singleton = 1";
         on!(&self.pool, pool => {
-            let mut transaction = pool.begin_write().await?;
+            let mut connection = pool.acquire().await?;
+            let mut transaction = connection.begin_write().await?;
             sqlx::query(SQL).execute(&mut *transaction).await?;
             transaction.rollback().await?;
         });

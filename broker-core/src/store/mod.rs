@@ -1,11 +1,13 @@
 //! Everything we remember. Each statement is written once and runs on SQLite and on PostgreSQL.
 
 mod access_keys;
+mod at_hand;
 mod change;
 mod connectors;
 mod damaged;
 mod epochs;
 mod fingerprint;
+mod gathered;
 mod installation;
 mod lock;
 mod marks;
@@ -26,10 +28,12 @@ use sqlx::{PgPool, SqlitePool};
 use crate::vault::{Mac, Seals};
 
 pub use change::Change;
+pub(crate) use change::Committer;
 use change::Rows;
 pub use damaged::{Damage, DamagedRow, Found, Table};
 pub use epochs::StoredEpoch;
 pub use fingerprint::Fingerprint;
+use gathered::{Gathered, Readers};
 pub use lock::{DaemonLock, LockError};
 pub use marks::{Kept, Mark, MarkKind};
 pub use open::{Location, OpenError, Opened};
@@ -46,6 +50,16 @@ pub struct Store {
     pool: Pool,
     seals: Arc<Seals>,
     last_epoch: Arc<epochs::LastEpoch>,
+    reads: Arc<Reads>,
+}
+
+/// What every request looks up.
+#[derive(Debug)]
+struct Reads {
+    session_by_token: Gathered<sessions::Row>,
+    session_by_id: Gathered<sessions::Row>,
+    service_token_by_token: Gathered<service_tokens::RowAndEpoch>,
+    service_token_by_id: Gathered<service_tokens::RowAndEpoch>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +80,7 @@ macro_rules! on {
 pub(crate) use on;
 
 /// Why the store did not do it. Cut by what the caller does next.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("that name is taken")]
     Taken,
@@ -78,7 +92,7 @@ pub enum StoreError {
     #[error("a row of table {table} does not prove to be ours: {id}")]
     Forged { table: &'static str, id: String },
     #[error("the database failed")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] Arc<sqlx::Error>),
 }
 
 impl StoreError {
@@ -95,7 +109,7 @@ impl From<sqlx::Error> for StoreError {
         match error.as_database_error() {
             Some(cause) if cause.is_unique_violation() => Self::Taken,
             Some(cause) if cause.is_foreign_key_violation() => Self::InUse,
-            Some(_) | None => Self::Database(error),
+            Some(_) | None => Self::Database(Arc::new(error)),
         }
     }
 }
@@ -113,6 +127,18 @@ fn proves(table: &'static str, id: &str, expected: &Mac, found: &[u8]) -> bool {
         tracing::error!(table, row = id, alarm = "forged_row", "a row does not prove to be ours and is out of service");
     }
     proved
+}
+
+impl Reads {
+    fn of(pool: &Pool) -> Self {
+        let readers = Readers::of(pool);
+        Self {
+            session_by_token: Gathered::start(&readers, sessions::BY_TOKEN),
+            session_by_id: Gathered::start(&readers, sessions::BY_ID),
+            service_token_by_token: Gathered::start(&readers, service_tokens::BY_TOKEN),
+            service_token_by_id: Gathered::start(&readers, service_tokens::BY_ID),
+        }
+    }
 }
 
 impl Store {

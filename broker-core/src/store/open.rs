@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 use super::installation::New;
 use super::lock::{self, DaemonLock, LockError};
 use super::unusable::Unusable;
-use super::{Pool, Store, StoreError, on, server};
+use super::{Pool, Reads, Store, StoreError, on, server};
 use crate::clock::Clock;
 use crate::id::InstallationId;
 use crate::vault::{MasterKey, MasterKeyError, SealBroken, Vault};
@@ -174,7 +174,9 @@ impl Store {
             OpenError::Store(error) => location.failed(error),
             other => other,
         })?;
-        Ok(Opened { store: Self { pool, seals: Arc::new(seals), last_epoch: Arc::default() }, vault: Arc::new(vault) })
+        let reads = Arc::new(Reads::of(&pool));
+        let store = Self { pool, seals: Arc::new(seals), last_epoch: Arc::default(), reads };
+        Ok(Opened { store, vault: Arc::new(vault) })
     }
 }
 

@@ -1,7 +1,11 @@
 //! Rows of service tokens. Revoking deletes the row: nobody can make one like it without the installation's secret.
 
+use std::sync::Arc;
+
 use super::access_keys::encode;
+use super::damaged::found;
 use super::epochs::EpochWhenAsked;
+use super::gathered::{Key, Query};
 use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
 use crate::clock::Millis;
 use crate::epoch::Epoch;
@@ -12,26 +16,14 @@ use crate::vault::Mac;
 impl Store {
     /// The service token with this keyed hash.
     pub async fn service_token(&self, token: &Mac) -> Result<Option<ServiceToken>, StoreError> {
-        const SQL: &str =
-            "SELECT service_tokens.id, name, token, terms, service_tokens.created_at, expires_at, last_used_at, mac,
-                           service_tokens.epoch, installation.epoch, epoch_mac
-                           FROM service_tokens, installation WHERE token = $1 AND singleton = 1";
         let asked = self.ask_epoch();
-        let row: Option<RowAndEpoch> =
-            on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
-        self.in_present_epoch(row, asked)
+        self.in_present_epoch(self.reads.service_token_by_token.find(Key::Bytes(token.to_vec())).await?, asked)
     }
 
     /// A service token by its id, to see whether it still lives.
     pub async fn service_token_by_id(&self, id: ServiceTokenId) -> Result<Option<ServiceToken>, StoreError> {
-        const SQL: &str =
-            "SELECT service_tokens.id, name, token, terms, service_tokens.created_at, expires_at, last_used_at, mac,
-                           service_tokens.epoch, installation.epoch, epoch_mac
-                           FROM service_tokens, installation WHERE service_tokens.id = $1 AND singleton = 1";
         let asked = self.ask_epoch();
-        let row: Option<RowAndEpoch> =
-            on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
-        self.in_present_epoch(row, asked)
+        self.in_present_epoch(self.reads.service_token_by_id.find(Key::Text(id.to_string())).await?, asked)
     }
 
     /// All of them, in the order of names.
@@ -44,9 +36,7 @@ impl Store {
         const SQL: &str = "SELECT id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch
                            FROM service_tokens ORDER BY name";
         let present = self.epoch().await?;
-        let rows: Found<Row> =
-            on!(&self.pool, pool => Found::of(Table::ServiceTokens, &sqlx::query(SQL).fetch_all(pool).await?));
-        Ok(rows.proved(|row| self.read_service_token(row, present)))
+        Ok(found!(&self.pool, Table::ServiceTokens, SQL, |row: Row| self.read_service_token(row, present)))
     }
 
     /// Adds a token under a name that is free.
@@ -108,11 +98,12 @@ impl Store {
 
     fn in_present_epoch(
         &self,
-        row: Option<RowAndEpoch>,
+        row: Option<Arc<RowAndEpoch>>,
         asked: EpochWhenAsked,
     ) -> Result<Option<ServiceToken>, StoreError> {
         let Some(row) = row else { return Ok(None) };
-        let (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch, present, epoch_mac) = row;
+        let (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch, present, epoch_mac) =
+            Arc::unwrap_or_clone(row);
         let present = self.proved_epoch(present, epoch_mac.as_deref(), asked)?;
         let row = (id, name, token, terms, created_at, expires_at, last_used_at, mac, epoch);
         Ok(self.read_service_token(row, present).ok())
@@ -151,5 +142,25 @@ impl Store {
     }
 }
 
+/// A service token and the present epoch.
+macro_rules! read {
+    ($column:literal) => {
+        Query {
+            sql: concat!(
+                "SELECT service_tokens.id, name, token, terms, service_tokens.created_at, expires_at, last_used_at, mac,
+                        service_tokens.epoch, installation.epoch, epoch_mac
+                 FROM service_tokens, installation WHERE singleton = 1 AND service_tokens.",
+                $column,
+                " IN"
+            ),
+            column: $column,
+        }
+    };
+}
+
+pub(super) const BY_TOKEN: Query = read!("token");
+pub(super) const BY_ID: Query = read!("id");
+
 type Row = (String, String, Vec<u8>, String, i64, i64, Option<i64>, Vec<u8>, i64);
-type RowAndEpoch = (String, String, Vec<u8>, String, i64, i64, Option<i64>, Vec<u8>, i64, i64, Option<Vec<u8>>);
+pub(super) type RowAndEpoch =
+    (String, String, Vec<u8>, String, i64, i64, Option<i64>, Vec<u8>, i64, i64, Option<Vec<u8>>);

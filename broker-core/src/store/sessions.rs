@@ -2,6 +2,7 @@
 
 use super::access_keys::encode;
 use super::epochs::EpochWhenAsked;
+use super::gathered::{Key, Query};
 use super::{Change, Page, Rows, Store, StoreError, on, proves};
 use crate::clock::Millis;
 use crate::epoch::Epoch;
@@ -9,29 +10,28 @@ use crate::id::SessionId;
 use crate::session::Session;
 use crate::vault::Mac;
 
+/// A session and the present epoch.
+macro_rules! read {
+    () => {
+        "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
+                sessions.epoch, installation.epoch, epoch_mac
+         FROM sessions, installation WHERE singleton = 1"
+    };
+}
+
 impl Store {
     /// The session that a token belongs to, by the token's keyed hash. None where it began before a backup was restored: it is over.
     pub async fn session_by_token(&self, token: &Mac) -> Result<Option<Session>, StoreError> {
-        const SQL: &str =
-            "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
-                           sessions.epoch, installation.epoch, epoch_mac
-                           FROM sessions, installation WHERE token = $1 AND singleton = 1";
         let asked = self.ask_epoch();
-        let row: Option<Row> =
-            on!(&self.pool, pool => sqlx::query_as(SQL).bind(token.as_slice()).fetch_optional(pool).await)?;
-        row.map_or(Ok(None), |row| self.read_session(row, asked))
+        let row = self.reads.session_by_token.find(Key::Bytes(token.to_vec())).await?;
+        row.map_or(Ok(None), |row| self.read_session(&row, asked))
     }
 
     /// A session by its id, to see whether it still lives; the same.
     pub async fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        const SQL: &str =
-            "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
-                           sessions.epoch, installation.epoch, epoch_mac
-                           FROM sessions, installation WHERE sessions.id = $1 AND singleton = 1";
         let asked = self.ask_epoch();
-        let row: Option<Row> =
-            on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await)?;
-        row.map_or(Ok(None), |row| self.read_session(row, asked))
+        let row = self.reads.session_by_id.find(Key::Text(id.to_string())).await?;
+        row.map_or(Ok(None), |row| self.read_session(&row, asked))
     }
 
     /// One page of the sessions that end after `now` and were used since, the newest first.
@@ -43,17 +43,17 @@ impl Store {
         idle_since: Millis,
     ) -> Result<Page<Session>, StoreError> {
         // Ids begin with their time; the highest text there is comes after all of them.
-        const SQL: &str =
-            "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
-                           sessions.epoch, installation.epoch, epoch_mac
-                           FROM sessions, installation WHERE sessions.id < $1 AND expires_at > $2 AND last_seen_at > $3
-                           AND sessions.epoch = installation.epoch AND singleton = 1 ORDER BY sessions.id DESC LIMIT $4";
+        const SQL: &str = concat!(
+            read!(),
+            " AND sessions.id < $1 AND expires_at > $2 AND last_seen_at > $3 AND sessions.epoch = installation.epoch
+             ORDER BY sessions.id DESC LIMIT $4"
+        );
         let asked = self.ask_epoch();
         let rows: Vec<Row> = on!(&self.pool, pool => {
             let query = sqlx::query_as(SQL).bind(after.unwrap_or("g")).bind(now.0).bind(idle_since.0);
             query.bind(Page::<Row>::to_read(limit)).fetch_all(pool).await?
         });
-        Page::of(rows, limit, |row| row.0.clone()).filter_map(|row| self.read_session(row, asked))
+        Page::of(rows, limit, |row| row.0.clone()).filter_map(|row| self.read_session(&row, asked))
     }
 
     /// Begins a session.
@@ -127,23 +127,23 @@ impl Store {
         }))
     }
 
-    fn read_session(&self, row: Row, asked: EpochWhenAsked) -> Result<Option<Session>, StoreError> {
+    fn read_session(&self, row: &Row, asked: EpochWhenAsked) -> Result<Option<Session>, StoreError> {
         let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, present, epoch_mac) = row;
-        let epoch = Epoch::from_number(epoch);
-        let expected = self.session_mac(&id, &token, &person, [created_at, expires_at, checked_at], epoch);
-        if !proves("sessions", &id, &expected, &mac)
-            || epoch != self.proved_epoch(present, epoch_mac.as_deref(), asked)?
+        let epoch = Epoch::from_number(*epoch);
+        let expected = self.session_mac(id, token, person, [*created_at, *expires_at, *checked_at], epoch);
+        if !proves("sessions", id, &expected, mac)
+            || epoch != self.proved_epoch(*present, epoch_mac.as_deref(), asked)?
         {
             return Ok(None);
         }
         let parsed = || -> Option<Session> {
             Some(Session {
                 id: id.parse().ok()?,
-                person: serde_json::from_str(&person).ok()?,
-                created_at: Millis(created_at).into(),
-                expires_at: Millis(expires_at).into(),
-                checked_at: Millis(checked_at).into(),
-                last_seen_at: Millis(last_seen_at).into(),
+                person: serde_json::from_str(person).ok()?,
+                created_at: Millis(*created_at).into(),
+                expires_at: Millis(*expires_at).into(),
+                checked_at: Millis(*checked_at).into(),
+                last_seen_at: Millis(*last_seen_at).into(),
                 epoch,
             })
         };
@@ -162,4 +162,9 @@ impl Store {
     }
 }
 
-type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>, i64, i64, Option<Vec<u8>>);
+/// By the keyed hash of a token.
+pub(super) const BY_TOKEN: Query = Query { sql: concat!(read!(), " AND token IN"), column: "token" };
+/// By the session's id.
+pub(super) const BY_ID: Query = Query { sql: concat!(read!(), " AND sessions.id IN"), column: "id" };
+
+pub(super) type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>, i64, i64, Option<Vec<u8>>);

@@ -1,7 +1,10 @@
 //! Links of the audit trail: only ever inserted and read.
 
+use std::sync::LazyLock;
+
 use sqlx::FromRow;
 
+use super::change::Value;
 use super::{Change, Page, Rows, Store, StoreError, on, readable};
 use crate::clock::Millis;
 use crate::id::{ChainId, Id, RecordId};
@@ -68,23 +71,20 @@ macro_rules! newest {
 }
 
 impl Store {
-    /// Appends a link; the pair of chain and sequence is there once or never.
-    pub(crate) fn append_link(link: &TrailLink) -> Change {
-        const SQL: &str = "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, connector, record, hash)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        let values = vec![
-            link.id.to_string().into(),
-            link.chain.to_string().into(),
-            link.sequence.into(),
-            link.at.0.into(),
-            link.actor.as_str().into(),
-            link.action.as_str().into(),
-            link.outcome.as_str().into(),
-            link.connector.clone().into(),
-            link.record.as_str().into(),
-            link.hash.as_slice().into(),
-        ];
-        Change { sql: SQL, values, rows: Rows::One, announces: false }
+    /// Appends links; each pair of chain and sequence is there once or never. As many as can be share a statement: each statement is a
+    /// journey, to SQLite's own thread or to a server.
+    pub(crate) fn append_links(links: Vec<TrailLink>) -> Vec<Change> {
+        let mut changes = Vec::with_capacity(links.len().div_ceil(MOST));
+        let mut links = links.into_iter().peekable();
+        while links.peek().is_some() {
+            let values: Vec<Value> = links.by_ref().take(MOST).flat_map(values).collect();
+            let rows = values.len() / COLUMNS;
+            // There is one for each number of rows up to the most.
+            if let Some(sql) = rows.checked_sub(1).and_then(|index| INSERTS.get(index)) {
+                changes.push(Change { sql, values, rows: Rows::Inserted(rows as u64), announces: false });
+            }
+        }
+        changes
     }
 
     /// Links in the order of chains and, within each, of sequence: the order in which they prove each other.
@@ -272,6 +272,37 @@ impl Store {
 /// As many gaps as are told at once; there are none where nobody laid hands on the trail.
 const MOST_GAPS: i64 = 1_000;
 
+/// The statements that insert one row, two rows, and so on: whatever comes together stays prepared.
+static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| (1..=MOST).map(insert).collect());
+
+fn insert(rows: usize) -> String {
+    let row = |row: usize| {
+        let numbers: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+        format!("({})", numbers.join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, connector, record, hash) VALUES {}",
+        rows.join(", ")
+    )
+}
+
+fn values(link: TrailLink) -> [Value; COLUMNS] {
+    let TrailLink { id, chain, sequence, at, actor, action, outcome, connector, record, hash } = link;
+    [
+        id.to_string().into(),
+        chain.to_string().into(),
+        sequence.into(),
+        at.0.into(),
+        actor.into(),
+        action.into(),
+        outcome.into(),
+        connector.into(),
+        record.into(),
+        hash.as_slice().into(),
+    ]
+}
+
 fn link(row: Row) -> Result<TrailLink, NotALink> {
     let (id, chain, sequence, at, actor, action, outcome, connector, record, hash) = row;
     let (Some(parsed), Some(chain)) = (ours(&id), ours(&chain)) else { return Err(NotALink { id }) };
@@ -288,5 +319,9 @@ impl From<NotALink> for StoreError {
         Self::Forged { table: "trail", id }
     }
 }
+
+const COLUMNS: usize = 10;
+/// 640 values, of 32,766 that SQLite binds and 65,535 of PostgreSQL. Of each number of rows a statement stays prepared.
+const MOST: usize = 64;
 
 type Row = (String, String, i64, i64, String, String, String, Option<String>, String, Vec<u8>);

@@ -102,7 +102,7 @@ impl Trail {
     pub async fn take_away(&self, change: Change, entry: Entry) -> Result<TakenAway, StoreError> {
         let trail = self.clone();
         let taken = tokio::spawn(async move { trail.take_away_recorded(change, entry).await }).await;
-        taken.unwrap_or_else(|cut_off| Err(StoreError::Database(sqlx::Error::Io(cut_off.into()))))
+        taken.unwrap_or_else(|cut_off| Err(sqlx::Error::Io(cut_off.into()).into()))
     }
 
     /// For what only takes rights away and has happened already: written now or, when that fails, again and again until it works.
@@ -168,7 +168,7 @@ impl Trail {
             Err(TrailError::Change(error)) => return Err(error),
             Err(TrailError::Unwritten(_) | TrailError::Closed) => {}
         }
-        match self.store.commit(&[change]).await {
+        match self.store.commit(vec![change]).await {
             Ok(()) => {
                 self.record_later(entry);
                 Ok(TakenAway::Unrecorded)

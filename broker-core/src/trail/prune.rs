@@ -171,7 +171,7 @@ async fn lost_between(
 async fn commit(store: &Store, trail: &Trail, changes: Vec<Change>, record: Option<Entry>) -> Result<(), TrailError> {
     match record {
         Some(entry) => trail.commit(changes, Vec1::new(entry)).await,
-        None => store.commit(&changes).await.map_err(TrailError::Change),
+        None => store.commit(changes).await.map_err(TrailError::Change),
     }
 }
 

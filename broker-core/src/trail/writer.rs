@@ -14,7 +14,7 @@ use super::verify::{genesis, link_hash};
 use crate::clock::{Clock, Millis};
 use crate::id::{ChainId, RecordId};
 use crate::meter;
-use crate::store::{Change, Store, StoreError, TrailLink};
+use crate::store::{Change, Committer, Store, StoreError, TrailLink};
 use crate::vault::Mac;
 
 /// What the writer is asked to do.
@@ -29,6 +29,7 @@ type Done = oneshot::Sender<Result<Written, TrailError>>;
 
 struct Writer {
     store: Store,
+    committer: Committer,
     clock: Arc<dyn Clock>,
     node: String,
     chain: Chain,
@@ -46,7 +47,8 @@ struct Chain {
 pub(super) fn start(store: Store, clock: Arc<dyn Clock>, node: &str, heads: Heads) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE);
     let chain = Chain::begin(&store);
-    let writer = Writer { store, clock, node: node.to_owned(), chain, heads };
+    let committer = store.committer();
+    let writer = Writer { store, committer, clock, node: node.to_owned(), chain, heads };
     tokio::spawn(writer.run(waiting));
     jobs
 }
@@ -54,7 +56,7 @@ pub(super) fn start(store: Store, clock: Arc<dyn Clock>, node: &str, heads: Head
 impl Writer {
     async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        while self.wait(&mut waiting, &mut batch).await {
             let mut group = Vec::new();
             for job in batch.drain(..) {
                 match job {
@@ -74,6 +76,15 @@ impl Writer {
             }
             self.write_group(group).await;
         }
+    }
+
+    /// Until there is something to write; not when there never will be.
+    async fn wait(&mut self, waiting: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) -> bool {
+        if let Ok(count) = tokio::time::timeout(REST, waiting.recv_many(batch, BATCH)).await {
+            return count > 0;
+        }
+        self.committer.rest();
+        waiting.recv_many(batch, BATCH).await > 0
     }
 
     async fn write_group(&mut self, group: Vec<(Vec1<Entry>, Done)>) {
@@ -102,19 +113,23 @@ impl Writer {
         let records_alone = changes.is_empty();
         let mut chain = self.chain.clone();
         let mut written = Vec::with_capacity(groups.len());
+        let mut links = Vec::with_capacity(groups.len());
         for group in groups {
             written.push(group.try_mapped_ref(|entry| {
                 let (link, at) = self.link(&mut chain, entry)?;
-                changes.push(Store::append_link(&link));
-                Ok::<_, StoreError>((link.id, at))
+                let id = link.id;
+                links.push(link);
+                Ok::<_, StoreError>((id, at))
             })?);
         }
+        let rows = changes.len() + links.len();
+        changes.extend(Store::append_links(links));
         // A server may neither answer nor go away, and everything waits here.
-        // A large plan is one commit: each of its statements may take its time.
-        let limit = COMMIT_WITHIN + STATEMENT_WITHIN * u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        // A large plan is one commit: each of its rows may take its time.
+        let limit = COMMIT_WITHIN + ROW_WITHIN * u32::try_from(rows).unwrap_or(u32::MAX);
         let begun = tokio::time::Instant::now();
-        let committed = tokio::time::timeout(limit, self.store.commit(&changes)).await;
-        let committed = committed.unwrap_or_else(|late| Err(StoreError::Database(sqlx::Error::Io(late.into()))));
+        let committed = tokio::time::timeout(limit, self.committer.commit(changes)).await;
+        let committed = committed.unwrap_or_else(|late| Err(StoreError::from(sqlx::Error::Io(late.into()))));
         meter::committed(begun.elapsed(), !matches!(committed, Err(StoreError::Database(_))));
         match committed {
             Ok(()) => {
@@ -168,7 +183,7 @@ impl Writer {
             previous_hash: hex::encode(chain.head),
         };
         let text =
-            serde_json::to_string(&record).map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))?;
+            serde_json::to_string(&record).map_err(|error| StoreError::from(sqlx::Error::Encode(error.into())))?;
         let hash = link_hash(self.store.seals(), chain.id, chain.next, &text);
         chain.next += 1;
         chain.head = hash;
@@ -209,4 +224,6 @@ impl TrailError {
 const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
-const STATEMENT_WITHIN: Duration = Duration::from_millis(2);
+const ROW_WITHIN: Duration = Duration::from_millis(2);
+/// After that long without anything to write, the connection goes back to the pool.
+const REST: Duration = Duration::from_millis(100);

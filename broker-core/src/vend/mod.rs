@@ -232,21 +232,36 @@ impl Broker {
         }
     }
 
-    /// Obtains credentials, and proves after the wait that the very same would be asked for again: the caller still there, in
-    /// the same granting groups; connector and key unchanged. Whatever changed meanwhile is looked at once more.
+    /// Obtains credentials, and proves after a wait that the very same would be asked for again: the caller still there, in the same
+    /// granting groups; connector and key unchanged. Whatever changed meanwhile is looked at once more.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
-        let mut wish = self.wish_once_proved(asking, name, ask).await?;
+        let (mut wish, mut waited) = self.wish_once_proved(asking, name, ask).await?;
         for _ in 0..ATTEMPTS {
-            let call = self.call(&wish, asking.deadline);
             let reuse = wish.entitlement.connector().spec.reuse();
-            let obtained = self.reusable.obtain(wish.identity, reuse, ask.fresh, asking.deadline, call).await?;
+            let held = if ask.fresh { None } else { self.reusable.held(wish.identity, reuse).await };
+            let was_held = held.is_some();
+            let obtained = match held {
+                Some(obtained) => obtained,
+                None => {
+                    let call = self.call(&wish, asking.deadline);
+                    self.reusable.obtain(wish.identity, reuse, ask.fresh, asking.deadline, call).await?
+                }
+            };
+            let known = Self::known_arn(&wish, &obtained.credentials);
+            if was_held && !waited && known.is_some() {
+                // Nothing was waited for: what was proved a moment ago is still so.
+                return Ok(Self::loan(wish, obtained, known));
+            }
             // Whatever waits for AWS stands before the proof.
-            let arn = self.arn(&wish, &obtained.credentials, asking.deadline).await;
+            let arn = match known {
+                Some(arn) => Some(arn),
+                None => self.ask_arn(&wish, &obtained.credentials, asking.deadline).await,
+            };
             let now = self.wish_again(asking, name, ask).await?;
             if now.identity == wish.identity {
                 return Ok(Self::loan(wish, obtained, arn));
             }
-            wish = now;
+            (wish, waited) = (now, false);
         }
         Err(VendError::Unsettled)
     }
@@ -275,20 +290,22 @@ impl Broker {
     }
 
     /// What would be asked of AWS for this caller now, or when AWS has said whose the key is that took another one's place: a matter of
-    /// a second, while AWS answers.
+    /// a second, while AWS answers. Says whether it waited for that.
     async fn wish_once_proved(
         &self,
         asking: &Asking<'_>,
         name: &ConnectorName,
         ask: &VendRequest,
-    ) -> Result<Wish, VendError> {
+    ) -> Result<(Wish, bool), VendError> {
+        let mut waited = false;
         loop {
             match self.wish(asking.caller, name, ask) {
                 Err(VendError::NotRightful(NotRightful::Unproved { .. })) if Instant::now() < asking.deadline => {
+                    waited = true;
                     let next = Instant::now() + PROVED_LOOK;
                     tokio::time::sleep_until(next.min(asking.deadline)).await;
                 }
-                wish => return wish,
+                wish => return Ok((wish?, waited)),
             }
         }
     }
@@ -307,16 +324,15 @@ impl Broker {
         Ok(Wish { entitlement, key, owner, marked, request, identity })
     }
 
-    /// Who the credentials act as; AWS is asked only where nothing else says it.
-    async fn arn(&self, wish: &Wish, credentials: &Credentials, deadline: Instant) -> Option<String> {
-        match (&credentials.arn, &wish.owner) {
-            (Some(arn), _) => Some(arn.clone()),
-            (None, Some(owner)) => Some(owner.arn.clone()),
-            (None, None) => {
-                let asked = self.sts.caller_identity(&wish.key, credentials, deadline).await;
-                asked.ok().map(|identity| identity.arn)
-            }
-        }
+    /// Who the credentials act as, where their answer or their key's owner says it.
+    fn known_arn(wish: &Wish, credentials: &Credentials) -> Option<String> {
+        credentials.arn.clone().or_else(|| wish.owner.as_ref().map(|owner| owner.arn.clone()))
+    }
+
+    /// The same where AWS must be asked.
+    async fn ask_arn(&self, wish: &Wish, credentials: &Credentials, deadline: Instant) -> Option<String> {
+        let asked = self.sts.caller_identity(&wish.key, credentials, deadline).await;
+        asked.ok().map(|identity| identity.arn)
     }
 
     fn loan(wish: Wish, obtained: reuse::Obtained, arn: Option<String>) -> Loan {

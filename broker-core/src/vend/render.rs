@@ -246,7 +246,7 @@ mod tests {
             session: SessionId::random(),
             signed_in_at: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::MAX,
-            person,
+            person: person.into(),
             role: None,
         });
         prove(&caller, &connector)

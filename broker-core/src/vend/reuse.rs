@@ -44,6 +44,17 @@ impl Reusable {
         Self { live, clock }
     }
 
+    /// What is there with enough life left. Nothing is waited for.
+    pub(super) async fn held(&self, key: Key, reuse: Reuse) -> Option<Obtained> {
+        match reuse {
+            Reuse::Off => None,
+            Reuse::MinimumShare(_) => {
+                let held = self.live.get(&key).await.filter(|held| self.is_usable(held))?;
+                Some(Obtained { credentials: Arc::clone(&held.credentials), reused: true })
+            }
+        }
+    }
+
     /// Gives what is there with enough life left, or else asks by `call`, once for all who ask the same at the same time.
     ///
     /// The call is a task of its own: whoever hangs up cancels nobody else.

@@ -56,7 +56,7 @@ tests::where_others_reach_in! {
                 office.store.session(id.parse().unwrap()).await.unwrap().unwrap();
             // So that the record's owner tells which session it was.
             let person = Person { username: id.to_string(), ..person };
-            let caller = PersonCaller { session: id, signed_in_at: created_at, expires_at, person, role: None };
+            let caller = PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role: None };
             let origin = Origin { request_id: RequestId::random(), client_address: None };
             went_through(sign_in.sign_out(&caller, &origin), steps).await
         };

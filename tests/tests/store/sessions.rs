@@ -8,8 +8,8 @@ use broker_core::store::{Store, StoreError};
 use broker_core::vault::{Mac, Purpose};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::on_every_engine;
 use tests::stores::Storehouse;
+use tests::{on_every_engine, where_others_reach_in};
 
 use crate::Desk;
 
@@ -55,6 +55,31 @@ on_every_engine! {
         assert_eq!(desk.store.session(bob.id).await.unwrap(), Some(bob));
         assert_eq!(desk.store.session_by_token(&[7; 32]).await.unwrap(), None);
         assert_eq!(desk.store.session(SessionId::random()).await.unwrap(), None);
+    }
+
+    async fn whoever_asks_after_an_end_sees_it_however_many_asked_before(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for number in 0..20 {
+            let (session, token) = signed_in(&desk, &format!("person-{number}")).await;
+            let (ended, stop) = tokio::sync::watch::channel(false);
+            let crowd = (0..8).map(|_| {
+                let (store, stop) = (desk.store.clone(), stop.clone());
+                tokio::spawn(async move {
+                    while !*stop.borrow() {
+                        store.session_by_token(&token).await.unwrap();
+                    }
+                })
+            });
+            let crowd: Vec<_> = crowd.collect();
+            assert!(desk.store.session_by_token(&token).await.unwrap().is_some());
+            desk.commit(vec![Store::end_session(session.id)]).await.unwrap();
+            let (by_token, by_id) = tokio::join!(desk.store.session_by_token(&token), desk.store.session(session.id));
+            assert_eq!((by_token.unwrap(), by_id.unwrap()), (None, None));
+            ended.send(true).unwrap();
+            for asker in crowd {
+                asker.await.unwrap();
+            }
+        }
     }
 
     async fn two_sessions_never_share_a_token(house: Storehouse) {
@@ -122,5 +147,48 @@ on_every_engine! {
         assert_eq!(desk.store.sweep_sessions(ends(11), ends(100)).await.unwrap(), 1);
         assert_eq!(desk.store.session(idle.id).await.unwrap(), None);
         assert!(desk.store.session(alive.id).await.unwrap().is_some());
+    }
+}
+
+mod with_hands {
+    use super::*;
+
+    where_others_reach_in! {
+        async fn of_a_crowd_that_asks_at_once_each_gets_their_own_answer(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let mut people = Vec::new();
+            for number in 0..40 {
+                people.push(signed_in(&desk, &format!("person-{number}")).await);
+            }
+            let is_over = |number: usize| number % 4 == 1;
+            for (session, _) in people.iter().skip(1).step_by(4) {
+                desk.commit(vec![Store::end_session(session.id)]).await.unwrap();
+            }
+            let mut hands = house.hands().await;
+            let is_forged = |number: usize| number % 4 == 2;
+            for (session, _) in people.iter().skip(2).step_by(4) {
+                hands.run(&format!("UPDATE sessions SET expires_at = expires_at + 1 WHERE id = '{}'", session.id)).await;
+            }
+            // SQLite takes any type in any column. A row that cannot be read is nobody's trouble but its owner's.
+            let is_unreadable = |number: usize| house.is_sqlite() && number == 3;
+            if house.is_sqlite() {
+                hands.run(&format!("UPDATE sessions SET expires_at = 'never' WHERE id = '{}'", people[3].0.id)).await;
+            }
+            let asked = (0..500).map(|turn: usize| {
+                let (store, number) = (desk.store.clone(), turn % 50);
+                let (id, token) = people.get(number).map_or((SessionId::random(), [7; 32]), |(person, token)| (person.id, *token));
+                tokio::spawn(async move { (number, store.session_by_token(&token).await, store.session(id).await) })
+            });
+            for answered in asked.collect::<Vec<_>>() {
+                let (number, by_token, by_id) = answered.await.unwrap();
+                if is_unreadable(number) {
+                    assert!(matches!((by_token, by_id), (Err(StoreError::Database(_)), Err(StoreError::Database(_)))));
+                    continue;
+                }
+                let there = people.get(number).filter(|_| !is_over(number) && !is_forged(number));
+                let expected = there.map(|(session, _)| session.clone());
+                assert_eq!((by_token.unwrap(), by_id.unwrap()), (expected.clone(), expected), "{number}");
+            }
+        }
     }
 }

@@ -125,6 +125,18 @@ async fn who_lost_the_connector_gets_nothing_again_though_credentials_lie_ready(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_signed_out_gets_nothing_again_though_credentials_lie_ready() {
+    let world = World::open().await;
+    let (here, there) = (world.person("ada").await, world.person("ada").await);
+    here.vended("deploy", &json!({})).await;
+    assert_eq!(there.vended("deploy", &json!({})).await["reused"], true);
+    assert_eq!(there.delete("/v1/session").await.status, 204);
+    assert_eq!(there.vend("deploy", &json!({})).await.status, 401);
+    assert_eq!(here.vended("deploy", &json!({})).await["reused"], true, "the other session goes on");
+    assert_eq!(world.calls("AssumeRole").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_never_given_again() {
     let world = World::open().await;
     let ada = world.person("ada").await;

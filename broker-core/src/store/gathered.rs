@@ -1,0 +1,212 @@
+//! Rows that are found by a key: whoever asks at the same time shares one statement.
+//!
+//! Each answer is of a read that began after its question was asked, as if everybody had read alone: what has ended before
+//! somebody asks is not there for them.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Row, SqlSafeStr};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::at_hand::{AtHand, IDLE, on_hand};
+use super::{Pool, StoreError};
+
+/// The connections that all gatherers of a store read by.
+#[derive(Clone, Debug)]
+pub(super) struct Readers(Vec<Arc<Mutex<AtHand>>>);
+
+/// Finds rows of one kind.
+#[derive(Debug)]
+pub(super) struct Gathered<R> {
+    questions: mpsc::Sender<Question<R>>,
+}
+
+/// What a row is found by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Key {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+struct Question<R> {
+    key: Key,
+    answer: oneshot::Sender<Answer<R>>,
+}
+
+type Answer<R> = Result<Option<Arc<R>>, StoreError>;
+
+/// What a statement has found. A row that cannot be read is the trouble of whoever asked for it, and of nobody else.
+type FoundRows<R> = HashMap<Key, Result<Arc<R>, StoreError>>;
+
+/// How rows are read, and the name of the column that holds their key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Query {
+    /// Ends where the list of keys begins.
+    pub(super) sql: &'static str,
+    pub(super) column: &'static str,
+}
+
+/// A row of either engine.
+pub(super) trait Readable:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Sync + 'static
+{
+}
+impl<R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Sync + 'static> Readable for R {}
+
+/// One of those who read; all of a gatherer take from the same questions.
+struct Reader<R> {
+    questions: Arc<Mutex<mpsc::Receiver<Question<R>>>>,
+    readers: Readers,
+    connection: Arc<Mutex<AtHand>>,
+    statements: Arc<[(usize, Arc<str>)]>,
+    column: &'static str,
+}
+
+impl Readers {
+    pub(super) fn of(pool: &Pool) -> Self {
+        // SQLite answers faster than anybody could be woken beside it; a server is far away, and one answer must not wait for another.
+        let count = match pool {
+            Pool::Sqlite(_) => 1,
+            Pool::Postgres(_) => FAR,
+        };
+        Self((0..count).map(|_| Arc::new(Mutex::new(AtHand::of(pool)))).collect())
+    }
+
+    /// Gives back what nobody has used for a while, and says whether that was all there is.
+    fn rest(&self) -> bool {
+        let mut all = true;
+        for connection in &self.0 {
+            let is_back = connection.try_lock().is_ok_and(|mut kept| {
+                kept.give_back_idle();
+                !kept.is_kept()
+            });
+            all &= is_back;
+        }
+        all
+    }
+}
+
+impl<R: Readable> Gathered<R> {
+    pub(super) fn start(readers: &Readers, query: Query) -> Self {
+        let (questions, waiting) = mpsc::channel(QUEUE);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let statements: Arc<[_]> = SIZES.iter().map(|size| (*size, query.of_size(*size))).collect();
+        for connection in &readers.0 {
+            let (questions, statements) = (Arc::clone(&waiting), Arc::clone(&statements));
+            let (readers, connection) = (readers.clone(), Arc::clone(connection));
+            tokio::spawn(Reader { questions, readers, connection, statements, column: query.column }.run());
+        }
+        Self { questions }
+    }
+
+    /// The row with this key, if there is one.
+    pub(super) async fn find(&self, key: Key) -> Answer<R> {
+        let closed = || StoreError::from(sqlx::Error::WorkerCrashed);
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Question { key, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+}
+
+impl Query {
+    fn of_size(self, size: usize) -> Arc<str> {
+        let mut sql = format!("{} (", self.sql);
+        for number in 1..=size {
+            let _ = write!(sql, "{}${number}", if number == 1 { "" } else { ", " });
+        }
+        sql.push(')');
+        sql.into()
+    }
+}
+
+impl<R: Readable> Reader<R> {
+    async fn run(self) {
+        let mut batch = Vec::with_capacity(MOST);
+        loop {
+            let mut questions = self.questions.lock().await;
+            let first = loop {
+                match tokio::time::timeout(IDLE, questions.recv()).await {
+                    Ok(first) => break first,
+                    // The others wait behind us, and cannot see to theirs.
+                    Err(_) if self.readers.rest() => break questions.recv().await,
+                    Err(_) => {}
+                }
+            };
+            let Some(first) = first else { return };
+            // Who asks until the connection is free comes along.
+            let mut kept = self.connection.lock().await;
+            batch.push(first);
+            while batch.len() < MOST
+                && let Ok(next) = questions.try_recv()
+            {
+                batch.push(next);
+            }
+            drop(questions);
+            self.answer(&mut kept, &mut batch).await;
+        }
+    }
+
+    async fn answer(&self, kept: &mut AtHand, batch: &mut Vec<Question<R>>) {
+        // Whoever has gone away meanwhile needs no answer.
+        batch.retain(|question| !question.answer.is_closed());
+        let mut keys: Vec<&Key> = batch.iter().map(|question| &question.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let found = tokio::time::timeout(WITHIN, self.read(kept, &keys)).await;
+        let found = found.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())));
+        let found = found.map_err(StoreError::from);
+        for Question { key, answer } in batch.drain(..) {
+            let _ = answer.send(match &found {
+                Ok(rows) => rows.get(&key).cloned().transpose(),
+                Err(error) => Err(error.clone()),
+            });
+        }
+    }
+
+    async fn read(&self, kept: &mut AtHand, keys: &[&Key]) -> sqlx::Result<FoundRows<R>> {
+        let was_kept = kept.is_kept();
+        match self.read_once(kept, keys).await {
+            // Nobody had asked whether it was still there; the pool does ask.
+            Err(_) if was_kept => self.read_once(kept, keys).await,
+            read => read,
+        }
+    }
+
+    async fn read_once(&self, kept: &mut AtHand, keys: &[&Key]) -> sqlx::Result<FoundRows<R>> {
+        let Some(last) = keys.last() else { return Ok(HashMap::new()) };
+        let (size, sql) =
+            self.statements.iter().find(|(size, _)| *size >= keys.len()).ok_or(sqlx::Error::WorkerCrashed)?;
+        let filled = keys.iter().chain(std::iter::repeat_n(last, size - keys.len()));
+        on_hand!(kept, kept => {
+            let mut taken = kept.take().await?;
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)).into_sql_str());
+            for key in filled {
+                query = match key {
+                    Key::Text(text) => query.bind(text),
+                    Key::Bytes(bytes) => query.bind(bytes),
+                };
+            }
+            let rows = query.fetch_all(&mut *taken.connection).await?;
+            kept.keep(taken);
+            rows.iter().map(|row| {
+                let key = match last {
+                    Key::Text(_) => Key::Text(row.try_get(self.column)?),
+                    Key::Bytes(_) => Key::Bytes(row.try_get(self.column)?),
+                };
+                Ok((key, R::from_row(row).map(Arc::new).map_err(StoreError::from)))
+            }).collect()
+        })
+    }
+}
+
+const QUEUE: usize = 4_096;
+/// How many keys a statement may have. Few sizes, so that each stays prepared; what is left over repeats the last key.
+const SIZES: [usize; 4] = [1, 4, 16, 64];
+const MOST: usize = 64;
+const FAR: usize = 4;
+const WITHIN: Duration = Duration::from_secs(10);
