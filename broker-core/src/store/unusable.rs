@@ -82,7 +82,9 @@ fn of_sqlite(path: &Path, error: &sqlx::Error) -> &'static str {
 fn of_postgres(error: &sqlx::Error) -> &'static str {
     let code = match error {
         sqlx::Error::Database(error) => error.code(),
-        sqlx::Error::Io(error) if error.get_ref().is_some_and(|it| it.is::<rustls::Error>()) => return TLS,
+        sqlx::Error::Io(error) if error.get_ref().is_some_and(|it| it.downcast_ref::<rustls::Error>().is_some()) => {
+            return TLS;
+        }
         sqlx::Error::Tls(_) => return TLS,
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => {
             return "See whether PostgreSQL runs there, and whether anything keeps brokerd from reaching it";

@@ -62,7 +62,7 @@ async fn no_route_lets_another_sites_scripts_read_its_answers() {
     let token = house.sign_in("root").await;
     // The table of what each route takes; beside it those that take nothing.
     let table = include_str!("../../../brokerd/src/access.rs");
-    let listed = table.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split("\"").nth(2));
+    let listed = table.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split('"').nth(2));
     let paths: BTreeSet<&str> = listed.filter(|path| path.starts_with('/')).collect();
     assert!(paths.len() > 15, "{paths:?}");
     let beside = ["/v1/sessions", "/healthz", "/readyz", "/metrics", "/problems/internal", "/assets/x.css", "/nowhere"];
