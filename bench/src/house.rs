@@ -107,6 +107,7 @@ fn configuration(address: SocketAddr, aws: &str) -> String {
          connectors_file = \"connectors.toml\"\n\
          listen = {{ address = \"{address}\" }}\n\
          limits = {{ connections_per_address = 4096, requests_per_address = 1024, vends_per_minute = 1000000000 }}\n\
+         sessions = {{ max_per_person = 10000 }}\n\
          store = {{ url = \"sqlite:brokerd.db\" }}\n\
          aws = {{ endpoint_url = \"{aws}\" }}\n\
          [[master_key]]\n\

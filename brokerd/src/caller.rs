@@ -4,8 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::{HeaderMap, header, request::Parts};
-use broker_core::caller::{Caller, PersonCaller};
+use broker_core::caller::{Caller, Person, PersonCaller};
+use broker_core::id::SessionId;
 use broker_core::permission::Permission;
+use broker_core::sign_in::{Leaving, Shown};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
 use broker_core::vend::Asking;
@@ -26,10 +28,11 @@ pub(crate) struct Asker {
     pub(crate) deadline: Instant,
 }
 
-/// A person, where nobody else is meant.
+/// Somebody who ends their own session. No directory is asked: whoever cannot be looked up at this moment must be able to leave.
 #[derive(Debug)]
-pub(crate) struct AskingPerson {
-    pub(crate) person: PersonCaller,
+pub(crate) struct Leaver {
+    pub(crate) leaving: Leaving,
+    pub(crate) by_cookie: bool,
     pub(crate) origin: Origin,
 }
 
@@ -60,21 +63,16 @@ impl FromRequestParts<App> for Asker {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let takes = takes(&parts.method, &route);
-        let shown = Shown::of(&parts.headers, app)?;
-        let (token, by_cookie) = match shown {
-            Shown::Bearer(token) => (token, false),
-            Shown::Cookie(token) => (token, true),
-            Shown::Nothing => return Err(Problem::unauthenticated()),
-        };
-        let caller = app.sign_in.authenticate(&token, meta.address, &meta.origin).await?;
+        let shown = shown(&parts.headers, app)?;
+        let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&caller);
         }
-        let admitted = match (&caller, by_cookie) {
-            (Caller::Person(_), false) => takes.session,
-            (Caller::Person(person), true) => admits_cookie(takes.cookie, parts, person, app)?,
-            (Caller::Service(_), false) => takes.service,
-            (Caller::Service(_), true) => false,
+        let admitted = match (&caller, &shown) {
+            (Caller::Person(_), Shown::Bearer(_)) => takes.session,
+            (Caller::Person(person), Shown::Cookie(_)) => admits_cookie(takes.cookie, parts, person.session, app)?,
+            (Caller::Service(_), Shown::Bearer(_)) => takes.service,
+            (Caller::Service(_), Shown::Cookie(_)) => false,
         };
         if !admitted {
             let entry = Entry::new(Actor::of(&caller), Action::TokenRefused, Outcome::Refused, meta.origin);
@@ -89,14 +87,30 @@ impl FromRequestParts<App> for Asker {
     }
 }
 
-impl FromRequestParts<App> for AskingPerson {
+impl FromRequestParts<App> for Leaver {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Asker { caller, origin, .. } = Asker::from_request_parts(parts, app).await?;
-        match caller {
-            Caller::Person(person) => Ok(Self { person, origin }),
-            Caller::Service(_) => Err(Problem::new(Code::Forbidden, "this route is for people")),
+        let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
+        let shown = shown(&parts.headers, app)?;
+        let Some(leaving) = app.sign_in.leaving(&shown).await? else {
+            // Nobody's session, or no session at all: refused as everywhere, and noted.
+            let refused = Asker::from_request_parts(parts, app).await.err();
+            return Err(refused.unwrap_or_else(Problem::unauthenticated));
+        };
+        if let Some(who) = parts.extensions.get::<Who>() {
+            who.is_person(leaving.person());
+        }
+        let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+        let takes = takes(&parts.method, route);
+        let (by_cookie, admitted) = match shown {
+            Shown::Bearer(_) => (false, takes.session),
+            Shown::Cookie(_) => (true, admits_cookie(takes.cookie, parts, leaving.session(), app)?),
+        };
+        if admitted {
+            Ok(Self { leaving, by_cookie, origin: meta.origin })
+        } else {
+            Err(Problem::new(Code::Forbidden, "this route does not take the kind of token that was sent"))
         }
     }
 }
@@ -128,38 +142,38 @@ impl Who {
     }
 
     pub(crate) fn is(&self, caller: &Caller) {
+        match caller {
+            Caller::Person(caller) => self.is_person(&caller.person),
+            Caller::Service(caller) => self.is_named(format!("service:{}", caller.name)),
+        }
+    }
+
+    pub(crate) fn is_person(&self, person: &Person) {
+        self.is_named(format!("person:{}/{}", person.subject.directory, person.username));
+    }
+
+    fn is_named(&self, name: String) {
         // The first to say so is right; nobody else asks twice in one request.
-        let _ = self.0.set(match caller {
-            Caller::Person(caller) => format!("person:{}/{}", caller.person.subject.directory, caller.person.username),
-            Caller::Service(caller) => format!("service:{}", caller.name),
-        });
+        let _ = self.0.set(name);
     }
 }
 
 /// What a request shows to say who it is.
-enum Shown {
-    Bearer(SecretString),
-    Cookie(SecretString),
-    Nothing,
-}
-
-impl Shown {
-    fn of(headers: &HeaderMap, app: &App) -> Result<Self, Problem> {
-        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-        if let Some(value) = authorizations.next() {
-            let text = value.to_str().map_err(|_| Problem::unauthenticated())?;
-            let (scheme, token) = text.split_once(' ').ok_or_else(Problem::unauthenticated)?;
-            let single = authorizations.next().is_none();
-            if !single || !scheme.eq_ignore_ascii_case("bearer") {
-                return Err(Problem::unauthenticated());
-            }
-            return Ok(Self::Bearer(SecretString::from(token.trim())));
-        }
-        Ok(cookie::session_of(headers, &app.settings.public_url).map_or(Self::Nothing, Self::Cookie))
+fn shown(headers: &HeaderMap, app: &App) -> Result<Shown, Problem> {
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = authorizations.next() else {
+        return cookie::session_of(headers, &app.settings.public_url).ok_or_else(Problem::unauthenticated);
+    };
+    let text = value.to_str().map_err(|_| Problem::unauthenticated())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::unauthenticated)?;
+    let single = authorizations.next().is_none();
+    if !single || !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Problem::unauthenticated());
     }
+    Ok(Shown::Bearer(SecretString::from(token.trim())))
 }
 
-fn admits_cookie(rule: Cookie, parts: &Parts, person: &PersonCaller, app: &App) -> Result<bool, Problem> {
+fn admits_cookie(rule: Cookie, parts: &Parts, session: SessionId, app: &App) -> Result<bool, Problem> {
     let own_page = || {
         let proved = from_own_page(&parts.headers, app);
         proved.then_some(()).ok_or_else(|| {
@@ -176,7 +190,7 @@ fn admits_cookie(rule: Cookie, parts: &Parts, person: &PersonCaller, app: &App) 
         Cookie::OwnPageWithToken => {
             own_page()?;
             let token = parts.headers.get("x-csrf-token").and_then(|value| hex::decode(value.as_bytes()).ok());
-            let proved = token.is_some_and(|token| is_csrf_token(app, person, &token));
+            let proved = token.is_some_and(|token| is_csrf_token(app, session, &token));
             proved.then_some(true).ok_or_else(|| {
                 Problem::new(
                     Code::Forbidden,
@@ -202,6 +216,6 @@ pub(crate) fn csrf_token(app: &App, person: &PersonCaller) -> String {
     hex::encode(app.store.seals().mac(Purpose::Form, &[b"csrf", person.session.as_bytes()]))
 }
 
-pub(crate) fn is_csrf_token(app: &App, person: &PersonCaller, token: &[u8]) -> bool {
-    app.store.seals().verify(Purpose::Form, &[b"csrf", person.session.as_bytes()], token)
+pub(crate) fn is_csrf_token(app: &App, session: SessionId, token: &[u8]) -> bool {
+    app.store.seals().verify(Purpose::Form, &[b"csrf", session.as_bytes()], token)
 }

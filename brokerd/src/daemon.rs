@@ -81,6 +81,7 @@ impl Daemon {
                 idle_seconds: seconds(config.sessions.idle),
                 absolute_seconds: seconds(config.sessions.absolute),
                 recheck_seconds: seconds(config.sessions.recheck),
+                sessions_per_person: config.sessions.max_per_person,
                 admin_groups: config.admin_groups.clone(),
             },
         );

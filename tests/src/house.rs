@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -295,7 +296,13 @@ impl Directory for Troubled {
 fn settings() -> Settings {
     let administrators = ["corp/admins".to_owned().try_into().unwrap()].into();
     let admin_groups = AdminGroups { administrators, ..AdminGroups::default() };
-    Settings { idle_seconds: 3_600, absolute_seconds: 36_000, recheck_seconds: 300, admin_groups }
+    Settings {
+        idle_seconds: 3_600,
+        absolute_seconds: 36_000,
+        recheck_seconds: 300,
+        sessions_per_person: NonZeroU32::MAX,
+        admin_groups,
+    }
 }
 
 fn patience() -> StsSettings {

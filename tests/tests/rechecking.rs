@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use broker_core::epoch::Epoch;
 use broker_core::id::{ConnectorId, RequestId, ServiceTokenId};
 use broker_core::name::DirectoryName;
 use broker_core::session::{ServiceToken, TokenTerms};
-use broker_core::sign_in::{AuthenticateError, Credentials, Settings, SignIn};
+use broker_core::sign_in::{AuthenticateError, Credentials, SessionKind, Settings, Shown, SignIn};
 use broker_core::store::{Store, TrailFilter};
 use broker_core::trail::{Action, Origin, Outcome, Record, Trail, Vec1};
 use broker_core::vault::Purpose;
@@ -99,7 +100,7 @@ impl Desk {
         let origin = origin();
         let password = SecretString::from("secret");
         let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
-        let token = self.sign_in.sign_in(credentials).await.unwrap().token;
+        let token = self.sign_in.sign_in(credentials, SessionKind::Api).await.unwrap().token;
         self.house.clock.advance(i64::from(RECHECK));
         token
     }
@@ -109,7 +110,7 @@ impl Desk {
     }
 
     async fn shown(&self, token: &SecretString) -> Result<Caller, AuthenticateError> {
-        self.sign_in.authenticate(token, ADDRESS, &origin()).await
+        self.sign_in.authenticate(&Shown::Bearer(token.clone()), ADDRESS, &origin()).await
     }
 
     /// What the trail has beside the signing in, and it is whole: `ACTOR ID OUTCOME REASON`.
@@ -158,7 +159,7 @@ async fn a_directory_that_is_no_longer_configured_vouches_for_nobody() {
     let token = desk.stale_session().await;
     let clock = desk.house.clock.clone();
     let without = SignIn::new(desk.store.clone(), Vec::new(), desk.trail.clone(), clock, settings());
-    let answer = without.authenticate(&token, ADDRESS, &origin()).await;
+    let answer = without.authenticate(&Shown::Bearer(token.clone()), ADDRESS, &origin()).await;
     assert!(matches!(answer, Err(AuthenticateError::AccountDisabled)), "{answer:?}");
     assert!(matches!(desk.shown(&token).await, Err(AuthenticateError::Unauthenticated)), "it has ended");
 }
@@ -238,6 +239,7 @@ fn settings() -> Settings {
         idle_seconds: 3_600,
         absolute_seconds: 36_000,
         recheck_seconds: RECHECK,
+        sessions_per_person: NonZeroU32::MAX,
         admin_groups: AdminGroups::default(),
     }
 }

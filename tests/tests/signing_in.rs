@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
+use std::num::NonZeroU32;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +14,9 @@ use broker_core::caller::{AdminGroups, Caller};
 use broker_core::directory::Password;
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::id::RequestId;
-use broker_core::sign_in::{AuthenticateError, Credentials, Settings, SignIn};
-use broker_core::trail::Origin;
+use broker_core::sign_in::{AuthenticateError, Credentials, SessionKind, Settings, Shown, SignIn};
+use broker_core::store::{Store, TrailFilter};
+use broker_core::trail::{Action, Origin, Record, Trail};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -71,6 +73,34 @@ async fn a_token_is_dead_the_moment_its_owner_signs_out_and_other_sessions_live(
     let outs: Vec<&Value> = records.iter().filter(|record| record["action"] == "sign_out").collect();
     assert_eq!(outs.len(), 1);
     assert_eq!((&outs[0]["actor"], &outs[0]["outcome"]), (&json!("person:corp/ada"), &json!("success")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browsers_token_opens_nothing_outside_its_cookie_and_no_other_token_opens_anything_inside_one() {
+    let world = World::open().await;
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let of_browser = cookie.split_once('=').unwrap().1;
+    let api = world.person("ada").await;
+    let of_api = api.token.as_deref().unwrap();
+    let get = async |path: &str, cookie: &str| {
+        Answer::of(world.stranger().request(Method::GET, path).header("cookie", cookie)).await
+    };
+    assert_eq!((get("/v1/session", &cookie).await.status, get("/", &cookie).await.status), (200, 200));
+    let bearer = world.stranger().with_token(of_browser);
+    bearer.get("/v1/session").await.problem("401 unauthenticated");
+    bearer.vend("deploy", &json!({})).await.problem("401 unauthenticated");
+    bearer.delete("/v1/session").await.problem("401 unauthenticated");
+    // Nor by the other kind's first letters.
+    let disguised = of_browser.replacen("bkb_", "bks_", 1);
+    assert_ne!(disguised, of_browser);
+    world.stranger().with_token(&disguised).get("/v1/session").await.problem("401 unauthenticated");
+    for planted in [of_api.to_owned(), of_api.replacen("bks_", "bkb_", 1)] {
+        let planted = format!("brokerd={planted}");
+        get("/v1/session", &planted).await.problem("401 unauthenticated");
+        assert_eq!(get("/", &planted).await.status, 303, "to the sign-in page");
+    }
+    assert_eq!(api.get("/v1/session").await.status, 200, "and nothing of that has ended either");
+    assert_eq!(get("/v1/session", &cookie).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,6 +332,7 @@ async fn sessions_end_when_nobody_uses_them_and_at_last_in_any_case() {
         idle_seconds: 600,
         absolute_seconds: 2_000,
         recheck_seconds: 300,
+        sessions_per_person: NonZeroU32::MAX,
         admin_groups: AdminGroups::default(),
     })
     .await;
@@ -319,9 +350,48 @@ async fn sessions_end_when_nobody_uses_them_and_at_last_in_any_case() {
     assert!(desk.known(&fresh).await.is_ok());
 }
 
+#[tokio::test]
+async fn who_has_as_many_sessions_as_anybody_may_ends_the_oldest() {
+    let most = NonZeroU32::new(3).unwrap();
+    let desk = Desk::open(Settings {
+        idle_seconds: 6_000,
+        absolute_seconds: 10_000,
+        recheck_seconds: 300,
+        sessions_per_person: most,
+        admin_groups: AdminGroups::default(),
+    })
+    .await;
+    let bob = desk.sign_in_as("bob", SessionKind::Browser).await;
+    let mut adas = Vec::new();
+    for number in 0..5 {
+        desk.storehouse.clock.advance(1);
+        let kind = if number % 2 == 0 { SessionKind::Api } else { SessionKind::Browser };
+        adas.push(desk.sign_in_as("ada", kind).await);
+    }
+    let mut lives = Vec::new();
+    for shown in &adas {
+        lives.push(desk.known(shown).await.is_ok());
+    }
+    assert_eq!(lives, [false, false, true, true, true], "of either kind");
+    assert!(desk.known(&bob).await.is_ok(), "nobody else pays for it");
+
+    desk.storehouse.clock.advance(6_000);
+    let fresh = desk.sign_in_as("ada", SessionKind::Api).await;
+    assert!(desk.known(&fresh).await.is_ok());
+    desk.trail.close().await;
+    let links = desk.store.newest_links(&TrailFilter::default(), None, 100).await.unwrap();
+    let records = links.iter().rev().map(|link| serde_json::from_str::<Record>(&link.record).unwrap());
+    let ended = records.filter(|record| record.action == Action::SignIn).map(|record| record.changes);
+    let ended: Vec<_> =
+        ended.map(|changes| changes.map_or(0, |told| told["ended_sessions"].as_array().unwrap().len())).collect();
+    assert_eq!(ended, [0, 0, 0, 0, 1, 1, 0], "what is over needs no end");
+}
+
 /// Signing in alone, with a clock that the story moves.
 struct Desk {
     storehouse: Storehouse,
+    store: Store,
+    trail: Trail,
     sign_in: SignIn,
 }
 
@@ -331,23 +401,33 @@ impl Desk {
         let opened = storehouse.open().await;
         let trail = storehouse.trail(&opened);
         let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
-        let ada = serde_json::from_value(json!({ "username": "ada", "password_hash": hash })).unwrap();
+        let people = ["ada", "bob"].map(|username| json!({ "username": username, "password_hash": hash }));
+        let people = people.into_iter().map(|person| serde_json::from_value(person).unwrap()).collect();
         let corp = "corp".to_owned().try_into().unwrap();
-        let directory = LocalDirectory::new(corp, vec![ada], Arc::new(tokio::sync::Semaphore::new(1))).unwrap();
-        let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, storehouse.clock.clone(), settings);
-        Self { storehouse, sign_in }
+        let directory = LocalDirectory::new(corp, people, Arc::new(tokio::sync::Semaphore::new(1))).unwrap();
+        let (store, clock) = (opened.store, storehouse.clock.clone());
+        let sign_in = SignIn::new(store.clone(), vec![Arc::new(directory)], trail.clone(), clock, settings);
+        Self { storehouse, store, trail, sign_in }
     }
 
-    async fn sign_in(&self) -> SecretString {
+    async fn sign_in(&self) -> Shown {
+        self.sign_in_as("ada", SessionKind::Api).await
+    }
+
+    async fn sign_in_as(&self, username: &str, kind: SessionKind) -> Shown {
         let (address, origin) = Self::origin();
         let password = SecretString::from("secret");
-        let credentials = Credentials { username: "ada", password, directory: None, address, origin: &origin };
-        self.sign_in.sign_in(credentials).await.unwrap().token
+        let credentials = Credentials { username, password, directory: None, address, origin: &origin };
+        let token = self.sign_in.sign_in(credentials, kind).await.unwrap().token;
+        match kind {
+            SessionKind::Api => Shown::Bearer(token),
+            SessionKind::Browser => Shown::Cookie(token),
+        }
     }
 
-    async fn known(&self, token: &SecretString) -> Result<Caller, AuthenticateError> {
+    async fn known(&self, shown: &Shown) -> Result<Caller, AuthenticateError> {
         let (address, origin) = Self::origin();
-        self.sign_in.authenticate(token, address, &origin).await
+        self.sign_in.authenticate(shown, address, &origin).await
     }
 
     fn origin() -> (IpAddr, Origin) {

@@ -3,9 +3,8 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
 
-use super::{SERVICE_PREFIX, SESSION_PREFIX, SignIn};
+use super::{Shown, SignIn};
 use crate::caller::{Caller, Person, ServiceCaller};
 use crate::clock::seconds_between;
 use crate::directory::{Standing, Unavailable};
@@ -32,25 +31,31 @@ impl SignIn {
     /// Who a token belongs to, with groups read within the bound.
     pub async fn authenticate(
         &self,
-        token: &SecretString,
+        shown: &Shown,
         address: IpAddr,
         origin: &Origin,
     ) -> Result<Caller, AuthenticateError> {
-        let text = token.expose_secret();
-        let hash = self.0.store.seals().mac(Purpose::Token, &[text.as_bytes()]);
-        if text.starts_with(SESSION_PREFIX) {
+        let hash = self.hash_of(shown);
+        if shown.session_kind().is_some() {
             match self.0.store.session_by_token(&hash).await? {
                 Some(session) => self.person(session, &hash, origin).await,
                 None => Err(self.unknown_token(origin, "no such session")),
             }
-        } else if text.starts_with(SERVICE_PREFIX) {
+        } else if shown.is_service() {
             match self.0.store.service_token(&hash).await? {
                 Some(token) => self.service(token, address, origin).await,
                 None => Err(self.unknown_token(origin, "no such service token: unknown or revoked")),
             }
+        } else if shown.is_out_of_place() {
+            Err(self.unknown_token(origin, "a token of ours, but not one for where it was shown"))
         } else {
             Err(self.unknown_token(origin, "not a token of ours"))
         }
+    }
+
+    /// By which the store knows it.
+    pub(super) fn hash_of(&self, shown: &Shown) -> Mac {
+        self.0.store.seals().mac(Purpose::Token, &[shown.text().as_bytes()])
     }
 
     /// The same caller, seen again after a wait: still there, and in which groups.
@@ -148,7 +153,7 @@ impl SignIn {
         }
     }
 
-    fn is_over(&self, session: &Session, now: Timestamp) -> bool {
+    pub(super) fn is_over(&self, session: &Session, now: Timestamp) -> bool {
         now >= session.expires_at
             || seconds_between(session.last_seen_at, now) >= i64::from(self.0.settings.idle_seconds)
     }

@@ -4,13 +4,16 @@ mod callers;
 mod pad;
 mod prove;
 mod sessions;
+mod shown;
 mod test;
 mod throttle;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
@@ -23,6 +26,7 @@ use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec
 use crate::vault::{Purpose, SealBroken, new_token};
 
 pub use callers::AuthenticateError;
+pub use shown::{SERVICE_PREFIX, SessionKind, Shown};
 pub use test::{DirectoryTestError, PasswordTest, Question, Tested};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 
@@ -48,6 +52,8 @@ pub struct Settings {
     pub absolute_seconds: u32,
     /// Groups and account state are never older than this when they decide.
     pub recheck_seconds: u32,
+    /// Whoever begins one more ends their oldest.
+    pub sessions_per_person: NonZeroU32,
     pub admin_groups: AdminGroups,
 }
 
@@ -61,6 +67,10 @@ pub struct Credentials<'a> {
     pub address: IpAddr,
     pub origin: &'a Origin,
 }
+
+/// A session whose owner showed its token: it can be ended, and nothing else.
+#[derive(Clone, Debug)]
+pub struct Leaving(Session);
 
 /// Somebody who has just been let in.
 #[derive(Debug)]
@@ -90,6 +100,17 @@ pub enum SignInError {
     Trail(#[from] TrailError),
 }
 
+impl Leaving {
+    pub fn session(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// As the directory described them when it was last asked.
+    pub fn person(&self) -> &Person {
+        &self.0.person
+    }
+}
+
 impl SignIn {
     pub fn new(
         store: Store,
@@ -103,16 +124,26 @@ impl SignIn {
     }
 
     /// Lets somebody in. Every failure before the password is proved is one answer, after one time.
-    pub async fn sign_in(&self, credentials: Credentials<'_>) -> Result<SignedIn, SignInError> {
+    pub async fn sign_in(&self, credentials: Credentials<'_>, kind: SessionKind) -> Result<SignedIn, SignInError> {
         let origin = credentials.origin.clone();
         let person = self.prove(credentials).await?;
-        self.begin_session(person, origin).await
+        self.begin_session(person, kind, origin).await
+    }
+
+    /// The session that a token belongs to, for its owner to leave: the directory is not asked, since whoever cannot be looked up at this
+    /// moment must be able to go.
+    pub async fn leaving(&self, shown: &Shown) -> Result<Option<Leaving>, StoreError> {
+        if shown.session_kind().is_none() {
+            return Ok(None);
+        }
+        let session = self.0.store.session_by_token(&self.hash_of(shown)).await?;
+        Ok(session.filter(|session| !self.is_over(session, self.0.clock.now())).map(Leaving))
     }
 
     /// Ends a session at once, on every node, whether or not that can be recorded at this moment.
-    pub async fn sign_out(&self, caller: &PersonCaller, origin: &Origin) -> Result<(), StoreError> {
-        let entry = Entry::new(Actor::person(&caller.person), Action::SignOut, Outcome::Success, origin.clone());
-        self.0.trail.take_away(Store::end_session(caller.session), entry).await.map(drop)
+    pub async fn sign_out(&self, leaving: &Leaving, origin: &Origin) -> Result<(), StoreError> {
+        let entry = Entry::new(Actor::person(leaving.person()), Action::SignOut, Outcome::Success, origin.clone());
+        self.0.trail.take_away(Store::end_session(leaving.session()), entry).await.map(drop)
     }
 
     /// In the order in which somebody is looked for.
@@ -145,9 +176,9 @@ impl SignIn {
         Millis(now.0.saturating_sub(i64::from(self.0.settings.idle_seconds).saturating_mul(1_000)))
     }
 
-    async fn begin_session(&self, person: Person, origin: Origin) -> Result<SignedIn, SignInError> {
+    async fn begin_session(&self, person: Person, kind: SessionKind, origin: Origin) -> Result<SignedIn, SignInError> {
         let now = self.0.clock.now();
-        let token = new_token(SESSION_PREFIX)?;
+        let token = new_token(kind.prefix())?;
         let hash = self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]);
         let session = Session {
             id: SessionId::random(),
@@ -158,8 +189,18 @@ impl SignIn {
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
         };
-        let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
-        self.0.trail.commit(vec![self.0.store.add_session(&session, &hash)?], Vec1::new(entry)).await?;
+        let mut entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
+        let mut changes = vec![self.0.store.add_session(&session, &hash)?];
+        let before = self.0.settings.sessions_per_person.get() - 1;
+        let (subject, now) = (&session.person.subject, Millis::from(now));
+        let idle_since = self.idle_since(now);
+        // Two who sign in at once may both find room; the next one puts that right.
+        let oldest = self.0.store.sessions_beyond(before, subject, session.epoch, now, idle_since).await?;
+        if !oldest.is_empty() {
+            entry = entry.changes(json!({ "ended_sessions": oldest }));
+            changes.extend(oldest.into_iter().map(Store::make_room));
+        }
+        self.0.trail.commit(changes, Vec1::new(entry)).await?;
         Ok(SignedIn { token, caller: self.caller(session) })
     }
 
@@ -170,8 +211,3 @@ impl SignIn {
         PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role }
     }
 }
-
-/// People's session tokens.
-pub const SESSION_PREFIX: &str = "bks_";
-/// Service tokens.
-pub const SERVICE_PREFIX: &str = "bkt_";

@@ -303,11 +303,12 @@ async fn is_current(pool: &Pool) -> bool {
 }
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "epochs", include_str!("../../migrations/0002_epochs.sql")),
     (3, "trail indexes", include_str!("../../migrations/0003_trail_indexes.sql")),
     (4, "kept", include_str!("../../migrations/0004_kept.sql")),
+    (5, "sessions of a person", include_str!("../../migrations/0005_sessions_of_a_person.sql")),
 ];
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@ use super::access_keys::encode;
 use super::epochs::EpochWhenAsked;
 use super::gathered::{Key, Query};
 use super::{Change, Page, Rows, Store, StoreError, on, proves};
+use crate::caller::Subject;
 use crate::clock::Millis;
 use crate::epoch::Epoch;
 use crate::id::SessionId;
@@ -59,8 +60,8 @@ impl Store {
     /// Begins a session.
     pub fn add_session(&self, session: &Session, token: &Mac) -> Result<Change, StoreError> {
         const SQL: &str =
-            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, subject)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let id = session.id.to_string();
         let person = encode(&session.person)?;
         let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
@@ -76,8 +77,35 @@ impl Store {
             Millis::from(session.last_seen_at).0.into(),
             mac.as_slice().into(),
             session.epoch.number().into(),
+            session.person.subject.to_string().into(),
         ];
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
+    }
+
+    /// Sessions of one person that are not over, older than the newest `keep` of them; some of them, where there are very many.
+    pub async fn sessions_beyond(
+        &self,
+        keep: u32,
+        subject: &Subject,
+        epoch: Epoch,
+        now: Millis,
+        idle_since: Millis,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        // Ids begin with their time.
+        const SQL: &str =
+            "SELECT id FROM sessions WHERE subject = $1 AND epoch = $2 AND expires_at > $3 AND last_seen_at > $4
+                           ORDER BY id DESC LIMIT 100 OFFSET $5";
+        let ids: Vec<String> = on!(&self.pool, pool => {
+            let query = sqlx::query_scalar(SQL).bind(subject.to_string()).bind(epoch.number());
+            query.bind(now.0).bind(idle_since.0).bind(i64::from(keep)).fetch_all(pool).await?
+        });
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// Ends a session, if it is still there, to make room for another.
+    pub fn make_room(id: SessionId) -> Change {
+        const SQL: &str = "DELETE FROM sessions WHERE id = $1";
+        Change { sql: SQL, values: vec![id.to_string().into()], rows: Rows::Any, announces: false }
     }
 
     /// Writes down what the directory said just now, unless another node was faster.

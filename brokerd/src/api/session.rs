@@ -3,18 +3,19 @@
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use broker_api::{Identity, IdentityKind, Session, SignInRequest, SignedIn};
 use broker_core::caller::{AdminRole, Caller, Person, PersonCaller, ServiceCaller};
-use broker_core::sign_in::Credentials;
+use broker_core::sign_in::{Credentials, SessionKind};
 
 use super::query::{NoParams, Params};
 use super::secret;
 use crate::app::App;
 use crate::body::Body;
-use crate::caller::{Asker, AskingPerson};
+use crate::caller::{Asker, Leaver};
 use crate::problem::Problem;
 use crate::request::Meta;
+use crate::web::cookie;
 
 /// `POST /v1/sessions`
 #[utoipa::path(
@@ -42,7 +43,7 @@ pub(crate) async fn sign_in(
         address: meta.address,
         origin: &meta.origin,
     };
-    let signed_in = app.sign_in.sign_in(credentials).await?;
+    let signed_in = app.sign_in.sign_in(credentials, SessionKind::Api).await?;
     let expires_at = signed_in.caller.expires_at;
     let answer = SignedIn { token: signed_in.token, expires_at, identity: person(&signed_in.caller) };
     Ok(secret((StatusCode::CREATED, Json(answer))))
@@ -74,18 +75,22 @@ pub(crate) async fn show(asker: Asker, Params(NoParams {}): Params<NoParams>) ->
     tag = "Signing in",
     operation_id = "sign_out",
     summary = "Sign out",
-    description = "",
+    description = "The directory is not asked: whoever cannot be looked up at this moment can leave all the same.",
     responses(
         (status = 204, description = "The token is dead, on every node"),
     ),
 )]
 pub(crate) async fn sign_out(
     State(app): State<App>,
-    asker: AskingPerson,
+    leaver: Leaver,
     Params(NoParams {}): Params<NoParams>,
-) -> Result<StatusCode, Problem> {
-    app.sign_in.sign_out(&asker.person, &asker.origin).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Response {
+    let ended = app.sign_in.sign_out(&leaver.leaving, &leaver.origin).await.map_err(Problem::from);
+    let mut response = ended.map_or_else(IntoResponse::into_response, |()| StatusCode::NO_CONTENT.into_response());
+    if leaver.by_cookie {
+        cookie::attach(response.headers_mut(), cookie::end_session(&app.settings.public_url));
+    }
+    response
 }
 
 fn person(caller: &PersonCaller) -> Identity {

@@ -108,11 +108,11 @@ impl TryFrom<u32> for Days {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_field_names, reason = "these are the keys, and durations name their unit")]
 pub(super) struct SessionsFields {
     pub(super) idle_seconds: Seconds<60, 604_800>,
     pub(super) absolute_seconds: Seconds<60, 2_592_000>,
     pub(super) recheck_seconds: Seconds<1, 300>,
+    pub(super) max_per_person: Count<1, 10_000>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -263,6 +263,7 @@ impl Default for SessionsFields {
             idle_seconds: const { Seconds::new(28_800) },
             absolute_seconds: const { Seconds::new(86_400) },
             recheck_seconds: const { Seconds::new(300) },
+            max_per_person: const { Count::new(100) },
         }
     }
 }

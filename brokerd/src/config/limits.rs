@@ -38,7 +38,7 @@ impl From<&LimitsFields> for Limits {
             connections_per_address: fields.connections_per_address.number(),
             requests: fields.requests.number(),
             requests_per_address: fields.requests_per_address.number(),
-            vends_per_minute: NonZeroU32::new(fields.vends_per_minute.0).unwrap_or(NonZeroU32::MIN),
+            vends_per_minute: fields.vends_per_minute.at_least_one(),
             head: fields.head_seconds.duration(),
             body: fields.body_seconds.duration(),
         }
@@ -79,6 +79,10 @@ impl<const MIN: u32, const MAX: u32> Count<MIN, MAX> {
     pub(super) const fn new(number: u32) -> Self {
         assert!(MIN <= number && number <= MAX, "a default keeps to its own bounds");
         Self(number)
+    }
+
+    pub(super) fn at_least_one(self) -> NonZeroU32 {
+        NonZeroU32::new(self.0).unwrap_or(NonZeroU32::MIN)
     }
 
     fn number(self) -> usize {

@@ -153,7 +153,8 @@ impl Loader<'_> {
         if idle > absolute && !self.is_spoilt("sessions") {
             self.error(&["sessions", "idle_seconds"], "a session cannot idle longer than absolute_seconds");
         }
-        Sessions { idle, absolute, recheck: fields.recheck_seconds.duration() }
+        let max_per_person = fields.max_per_person.at_least_one();
+        Sessions { idle, absolute, recheck: fields.recheck_seconds.duration(), max_per_person }
     }
 
     /// The groups under a key, each of a directory that may make administrators: so that nobody else's directory makes any of

@@ -17,6 +17,7 @@ mod spoilt;
 mod store;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,6 +112,7 @@ pub struct Sessions {
     pub absolute: Duration,
     /// How old groups and account state may be when they decide.
     pub recheck: Duration,
+    pub max_per_person: NonZeroU32,
 }
 
 /// How AWS is asked.

@@ -140,9 +140,15 @@ impl IntoResponse for Problem {
 pub(crate) fn attach(mut response: Response, request_id: RequestId) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let mut answer = problem.into_response_for(request_id);
-    // Which methods a route takes is said by the router.
-    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
-        answer.headers_mut().insert(header::ALLOW, allow);
-    }
+    carry(&response, &mut answer);
     answer
+}
+
+/// What stands on an answer whatever it says: which methods a route takes, by the router, and cookies that are given or taken away.
+pub(crate) fn carry(from: &Response, to: &mut Response) {
+    for name in [header::ALLOW, header::SET_COOKIE] {
+        for value in from.headers().get_all(&name) {
+            to.headers_mut().append(name.clone(), value.clone());
+        }
+    }
 }

@@ -2,14 +2,15 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use broker_core::sign_in::Shown;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::PublicUrl;
 
 /// The session token in a request's cookie.
-pub(crate) fn session_of(headers: &HeaderMap, public: &PublicUrl) -> Option<SecretString> {
+pub(crate) fn session_of(headers: &HeaderMap, public: &PublicUrl) -> Option<Shown> {
     let jar = CookieJar::from_headers(headers);
-    jar.get(session_name(public)).map(|cookie| SecretString::from(cookie.value()))
+    jar.get(session_name(public)).map(|cookie| Shown::Cookie(SecretString::from(cookie.value())))
 }
 
 /// Gives the browser a session; always a new one, so that none can be planted before signing in.

@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
-use broker_core::caller::PersonCaller;
+use broker_core::id::SessionId;
+use broker_core::sign_in::Leaving;
+use broker_core::trail::Origin;
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
 
+use super::cookie;
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::caller::{from_own_page, is_csrf_token};
+use crate::caller::{Who, from_own_page, is_csrf_token};
 use crate::problem::{Code, Problem};
+use crate::request::Meta;
 
 /// The fields of a form or a query, until they are taken out. What is left behind is wiped.
 #[derive(Default)]
@@ -27,6 +31,15 @@ pub(crate) struct OwnForm(pub(crate) Fields);
 pub(crate) struct SessionForm {
     /// Nobody, when the session ended before the form came.
     pub(crate) visitor: Option<Visitor>,
+    pub(crate) fields: Fields,
+}
+
+/// The form by which somebody leaves. Their directory is not asked.
+#[derive(Debug)]
+pub(crate) struct LeavingForm {
+    /// Nobody, when the session ended before the form came; or why that cannot be told.
+    pub(crate) leaving: Result<Option<Leaving>, Problem>,
+    pub(crate) origin: Origin,
     pub(crate) fields: Fields,
 }
 
@@ -103,15 +116,36 @@ impl FromRequest<App> for SessionForm {
         let token = fields.take_given("csrf").unwrap_or_default();
         // Without a session there is nothing that a forged form could use.
         if let Some(visitor) = &visitor {
-            proved(app, &visitor.person, &token)?;
+            proved(app, visitor.person.session, &token)?;
         }
         Ok(Self { visitor, fields })
     }
 }
 
-fn proved(app: &App, person: &PersonCaller, token: &str) -> Result<(), Problem> {
+impl FromRequest<App> for LeavingForm {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let meta = request.extensions().get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
+        let who = request.extensions().get::<Who>().cloned().unwrap_or_default();
+        let shown = cookie::session_of(request.headers(), &app.settings.public_url);
+        let OwnForm(mut fields) = OwnForm::from_request(request, app).await?;
+        let token = fields.take_given("csrf").unwrap_or_default();
+        let leaving = match shown {
+            Some(shown) => app.sign_in.leaving(&shown).await.map_err(Problem::from),
+            None => Ok(None),
+        };
+        if let Ok(Some(leaving)) = &leaving {
+            who.is_person(leaving.person());
+            proved(app, leaving.session(), &token)?;
+        }
+        Ok(Self { leaving, origin: meta.origin, fields })
+    }
+}
+
+fn proved(app: &App, session: SessionId, token: &str) -> Result<(), Problem> {
     let token = hex::decode(token).unwrap_or_default();
-    if is_csrf_token(app, person, &token) {
+    if is_csrf_token(app, session, &token) {
         Ok(())
     } else {
         Err(Problem::new(

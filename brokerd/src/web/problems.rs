@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::page::{FormsLead, instead_of, page};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, carry};
 use crate::request::Meta;
 
 #[derive(Template)]
@@ -55,7 +55,11 @@ pub(crate) async fn nothing_here(Extension(meta): Extension<Meta>, headers: Head
 pub(crate) async fn told_as_page(Extension(meta): Extension<Meta>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => told(problem, &meta),
+        Some(problem) => {
+            let mut page = told(problem, &meta);
+            carry(&response, &mut page);
+            page
+        }
         None => response,
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use broker_core::partition::Partition;
-use broker_core::sign_in::{Credentials, SignInError};
+use broker_core::sign_in::{Credentials, SessionKind, SignInError};
 use secrecy::SecretString;
 
 use super::form::{Fields, OwnForm};
@@ -100,13 +100,15 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(app): State<App>,
     Extension(meta): Extension<Meta>,
-    visitor: Result<Option<Visitor>, Problem>,
     headers: HeaderMap,
     OwnForm(fields): OwnForm,
 ) -> Result<Response, Problem> {
     let typed = Typed::read(fields)?;
     match let_in(&app, &meta, &headers, &typed).await {
-        Ok(token) => welcome(&app, &token, visitor.ok().flatten(), &typed.way.leads(&app, &headers)).await,
+        Ok(token) => {
+            let leads = typed.way.leads(&app, &headers);
+            welcome(&app, &meta, &headers, &token, &leads).await
+        }
         Err(Refused { trouble: None, problem }) => Err(problem),
         Err(Refused { trouble, problem }) => {
             let form = ask(&app, &headers, &typed.way, &typed.username, trouble)?;
@@ -127,7 +129,7 @@ async fn let_in(app: &App, meta: &Meta, headers: &HeaderMap, typed: &Typed) -> R
         address: meta.address,
         origin: &meta.origin,
     };
-    match app.sign_in.sign_in(credentials).await {
+    match app.sign_in.sign_in(credentials, SessionKind::Browser).await {
         Ok(signed_in) => Ok(signed_in.token),
         Err(error) => Err(Refused { trouble: sentence(&error), problem: error.into() }),
     }
@@ -179,9 +181,17 @@ fn ask(
 }
 
 /// A new session for this browser, in the place of whichever it had.
-async fn welcome(app: &App, token: &SecretString, before: Option<Visitor>, leads: &str) -> Result<Response, Problem> {
-    if let Some(before) = before {
-        app.sign_in.sign_out(&before.person, &before.origin).await?;
+async fn welcome(
+    app: &App,
+    meta: &Meta,
+    headers: &HeaderMap,
+    token: &SecretString,
+    leads: &str,
+) -> Result<Response, Problem> {
+    if let Some(shown) = cookie::session_of(headers, &app.settings.public_url)
+        && let Some(before) = app.sign_in.leaving(&shown).await?
+    {
+        app.sign_in.sign_out(&before, &meta.origin).await?;
     }
     let public = &app.settings.public_url;
     let mut response = see_other(leads);

@@ -1,10 +1,10 @@
 //! `POST /sign-out`: the session ends everywhere, and the browser forgets it.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::cookie;
-use super::form::SessionForm;
+use super::form::LeavingForm;
 use super::page::see_other;
 use crate::app::App;
 use crate::problem::Problem;
@@ -22,13 +22,16 @@ use crate::problem::Problem;
 )]
 pub(crate) async fn submit(
     State(app): State<App>,
-    SessionForm { visitor, fields }: SessionForm,
+    LeavingForm { leaving, origin, fields }: LeavingForm,
 ) -> Result<Response, Problem> {
     fields.nothing_left()?;
-    if let Some(visitor) = visitor {
-        app.sign_in.sign_out(&visitor.person, &visitor.origin).await?;
-    }
-    let mut response = see_other("/sign-in");
+    let ended = match leaving {
+        Ok(Some(leaving)) => app.sign_in.sign_out(&leaving, &origin).await.map_err(Problem::from),
+        Ok(None) => Ok(()),
+        Err(problem) => Err(problem),
+    };
+    // Whoever else sits at this browser next must not find the session, even where it could not be ended.
+    let mut response = ended.map_or_else(IntoResponse::into_response, |()| see_other("/sign-in"));
     cookie::attach(response.headers_mut(), cookie::end_session(&app.settings.public_url));
     Ok(response)
 }

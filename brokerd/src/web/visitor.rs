@@ -26,7 +26,7 @@ impl Visitor {
     /// Who the cookie belongs to, if the route looks at cookies. One that is no good is none: the page leads to the sign-in page.
     pub(crate) async fn of(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
         let Some(meta) = parts.extensions.get::<Meta>().cloned() else { return Ok(None) };
-        let Some(token) = cookie::session_of(&parts.headers, &app.settings.public_url) else { return Ok(None) };
+        let Some(shown) = cookie::session_of(&parts.headers, &app.settings.public_url) else { return Ok(None) };
         match rule(parts) {
             Cookie::Never => return Ok(None),
             Cookie::Reads => {}
@@ -35,7 +35,7 @@ impl Visitor {
                 return Err(Problem::new(Code::Forbidden, "this form was not sent by one of the broker's own pages"));
             }
         }
-        let caller = match app.sign_in.authenticate(&token, meta.address, &meta.origin).await {
+        let caller = match app.sign_in.authenticate(&shown, meta.address, &meta.origin).await {
             Ok(caller) => caller,
             Err(AuthenticateError::Unauthenticated) => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -51,6 +51,20 @@ impl Asker {
         self.post("/v1/sessions", body).await
     }
 
+    /// Signs somebody in by the form, as a browser does; its cookie, `NAME=VALUE`.
+    pub async fn cookie(&self, username: &str, password: &str) -> String {
+        let form = Answer::of(self.request(Method::GET, "/sign-in")).await;
+        let before = form.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let csrf = form.field("csrf");
+        let fields = [("csrf", csrf.as_str()), ("next", "/"), ("username", username), ("password", password)];
+        let posted = self.request(Method::POST, "/sign-in").header("origin", &self.url).header("cookie", before);
+        let welcome = Answer::of(posted.form(&fields)).await;
+        assert_eq!(welcome.status, 303, "{username}: {}", welcome.text);
+        let cookies = welcome.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+        let kept = cookies.filter(|cookie| !cookie.contains("Max-Age=0")).last().unwrap();
+        kept.split(';').next().unwrap().to_owned()
+    }
+
     pub async fn vend(&self, connector: &str, body: &Value) -> Answer {
         self.post(&format!("/v1/connectors/{connector}/credentials"), body).await
     }
@@ -94,6 +108,13 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The value of a form's hidden field.
+    pub fn field(&self, name: &str) -> String {
+        let start = format!("name=\"{name}\" value=\"");
+        let rest = self.text.split_once(&start).unwrap_or_else(|| panic!("no field {name} in {}", self.text)).1;
+        rest.split('"').next().unwrap().to_owned()
     }
 
     pub fn json(&self) -> Value {

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::world::{Answer, Asker, World, soon};
+use tests::world::{Answer, Asker, World, password_of, soon};
 
 /// Every route, and the least that somebody must be. None of the things that they name is there.
 const ROUTES: &[(&str, &str, &str)] = &[
@@ -80,13 +80,12 @@ async fn what_people_are_told_of_their_role() {
 #[tokio::test]
 async fn a_browser_must_show_that_our_own_page_asks() {
     let world = World::open().await;
-    let root = world.person("root").await;
-    let (token, url) = (root.token.clone().unwrap(), world.brokerd.url());
+    let (cookie, url) = (world.stranger().cookie("root", &password_of("root")).await, world.brokerd.url());
     for (method, path, _) in ROUTES {
         let method: Method = method.parse().unwrap();
         let by_cookie = || {
             let request = world.stranger().request(method.clone(), path);
-            request.header("cookie", format!("brokerd={token}"))
+            request.header("cookie", &cookie)
         };
         Answer::of(by_cookie()).await.problem("403 forbidden");
         Answer::of(by_cookie().header("origin", "https://evil.example")).await.problem("403 forbidden");

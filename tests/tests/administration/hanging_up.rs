@@ -7,10 +7,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use broker_core::administration::TokenIdentifier;
-use broker_core::caller::{Person, PersonCaller};
 use broker_core::clock::{Clock, after};
 use broker_core::id::{RequestId, SessionId};
 use broker_core::session::Session;
+use broker_core::sign_in::{SessionKind, Shown};
 use broker_core::trail::{Action, Origin};
 use broker_core::vault::Purpose;
 use serde_json::{Value, json};
@@ -50,17 +50,17 @@ tests::where_others_reach_in! {
     async fn a_sign_out_is_recorded_wherever_its_owner_hung_up(house: Storehouse) {
         let office = Office::with_connectors(&house).await;
         let sign_in = office.sign_in(&house);
-        let make = async |name: String| session(&office, &house, &name).await.id.to_string();
-        let sign_out = async |id: &str, steps| {
-            let Session { id, person, created_at, expires_at, .. } =
-                office.store.session(id.parse().unwrap()).await.unwrap().unwrap();
-            // So that the record's owner tells which session it was.
-            let person = Person { username: id.to_string(), ..person };
-            let caller = PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role: None };
-            let origin = Origin { request_id: RequestId::random(), client_address: None };
-            went_through(sign_in.sign_out(&caller, &origin), steps).await
+        let make = async |name: String| {
+            session(&office, &house, &name).await;
+            name
         };
-        let is_there = async |id: &str| office.store.session(id.parse().unwrap()).await.unwrap().is_some();
+        let leaving = async |name: &str| sign_in.leaving(&Shown::Bearer(token_of(name).into())).await.unwrap();
+        let sign_out = async |name: &str, steps| {
+            let leaving = leaving(name).await.unwrap();
+            let origin = Origin { request_id: RequestId::random(), client_address: None };
+            went_through(sign_in.sign_out(&leaving, &origin), steps).await
+        };
+        let is_there = async |name: &str| leaving(name).await.is_some();
         let recorded = async || {
             let records = office.records(Action::SignOut).await;
             let name = |record: &Value| record["actor"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
@@ -163,9 +163,13 @@ async fn session(office: &Office, house: &Storehouse, username: &str) -> Session
         last_seen_at: now,
         epoch: office.store.epoch().await.unwrap(),
     };
-    let hash = office.store.seals().mac(Purpose::Token, &[username.as_bytes()]);
+    let hash = office.store.seals().mac(Purpose::Token, &[token_of(username).as_bytes()]);
     office.commit(office.store.add_session(&session, &hash).unwrap()).await;
     session
+}
+
+fn token_of(username: &str) -> String {
+    format!("{}{username}", SessionKind::Api.prefix())
 }
 
 fn ids(records: &[Value], field: &str) -> Vec<String> {

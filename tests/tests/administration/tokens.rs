@@ -1,12 +1,13 @@
 //! Service tokens are made, used and revoked.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use broker_core::administration::{NewServiceToken, Proof, ServiceTokenError, TokenIdentifier};
 use broker_core::caller::{AdminGroups, Caller};
 use broker_core::clock::{Clock, after};
 use broker_core::id::{RequestId, ServiceTokenId};
-use broker_core::sign_in::{AuthenticateError, Settings, SignIn};
+use broker_core::sign_in::{AuthenticateError, Settings, Shown, SignIn};
 use broker_core::trail::{Action, Origin};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -116,6 +117,7 @@ impl Office {
             idle_seconds: 600,
             absolute_seconds: 600,
             recheck_seconds: 300,
+            sessions_per_person: NonZeroU32::MAX,
             admin_groups: AdminGroups::default(),
         };
         SignIn::new(self.store.clone(), Vec::new(), self.trail.clone(), house.clock.clone(), settings)
@@ -124,7 +126,7 @@ impl Office {
 
 async fn authenticate(sign_in: &SignIn, token: &SecretString) -> Result<Caller, AuthenticateError> {
     let origin = Origin { request_id: RequestId::random(), client_address: None };
-    sign_in.authenticate(token, IpAddr::from([127, 0, 0, 1]), &origin).await
+    sign_in.authenticate(&Shown::Bearer(token.clone()), IpAddr::from([127, 0, 0, 1]), &origin).await
 }
 
 pub(super) fn wanted(name: &str, connectors: &[&str]) -> NewServiceToken {

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use aws_sim::Sim;
+use reqwest::Method;
 use serde_json::json;
 use tests::barrier::Barrier;
 use tests::brokerd::{Brokerd, Installation};
 use tests::process::Signal;
 use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
-use tests::world::{Asker, World, soon};
+use tests::world::{Answer, Asker, World, soon, trail};
 
 /// Two daemons before one directory: one looks people up again each second, the other every five minutes.
 struct Scene {
@@ -102,6 +103,33 @@ async fn a_directory_that_is_down_comes_back_by_itself() {
     for brokerd in [scene.strict, scene.patient] {
         brokerd.run(&["audit", "verify"], "").succeeded();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_needs_no_directory() {
+    let mut scene = Scene::set().await;
+    let (url, door) = (scene.strict.url(), Asker::at(&scene.strict.url()));
+    let api = signed_in(&scene.strict, "ada").await;
+    let cookie = door.cookie("bob", "bob secret").await;
+    let home = async || Answer::of(door.request(Method::GET, "/").header("cookie", &cookie)).await;
+    let csrf = home().await.field("csrf");
+    scene.barrier.shut().await;
+    soon("the end of the bound", async || (api.get("/v1/session").await.status == 503).then_some(())).await;
+    soon("the end of the bound", async || (home().await.status == 503).then_some(())).await;
+
+    assert_eq!(api.delete("/v1/session").await.status, 204);
+    let form = door.request(Method::POST, "/sign-out").header("cookie", &cookie).header("origin", &url);
+    let left = Answer::of(form.form(&[("csrf", &csrf)])).await;
+    assert_eq!((left.status, left.header("location")), (303, Some("/sign-in")), "{}", left.text);
+    assert!(left.header("set-cookie").unwrap().contains("Max-Age=0"), "{:?}", left.headers);
+    api.get("/v1/session").await.problem("401 unauthenticated");
+    assert_eq!(home().await.status, 303);
+    let out: Vec<_> = trail(scene.strict.installation())
+        .into_iter()
+        .filter(|record| record["action"] == "sign_out")
+        .map(|record| (record["actor"].clone(), record["outcome"].clone()))
+        .collect();
+    assert_eq!(out, [(json!("person:corp/ada"), json!("success")), (json!("person:corp/bob"), json!("success"))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,12 @@
 //! People whom the directory knows by several names: guesses by each of them are guesses at one person.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use broker_core::caller::AdminGroups;
 use broker_core::id::RequestId;
-use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, SignedIn};
+use broker_core::sign_in::{Credentials, SessionKind, Settings, SignIn, SignInError, SignedIn};
 use broker_core::trail::Origin;
 use secrecy::SecretString;
 use tests::slapd::{Slapd, USERS};
@@ -34,6 +35,7 @@ impl Desk {
             idle_seconds: 600,
             absolute_seconds: 2_000,
             recheck_seconds: 300,
+            sessions_per_person: NonZeroU32::MAX,
             admin_groups: AdminGroups::default(),
         };
         let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, house.clock.clone(), settings);
@@ -50,7 +52,8 @@ impl Desk {
     async fn sign_in(&self, username: &str, password: &str, address: IpAddr) -> Result<SignedIn, SignInError> {
         let origin = Origin { request_id: RequestId::random(), client_address: Some(address.to_string()) };
         let password = SecretString::from(password);
-        self.sign_in.sign_in(Credentials { username, password, directory: None, address, origin: &origin }).await
+        let credentials = Credentials { username, password, directory: None, address, origin: &origin };
+        self.sign_in.sign_in(credentials, SessionKind::Api).await
     }
 
     /// Guesses at each of these names from a network of its own, so that nothing but the person can be what is counted.

@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use broker_core::caller::AdminGroups;
 use broker_core::id::RequestId;
-use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, Throttle};
+use broker_core::sign_in::{Credentials, SessionKind, Settings, SignIn, SignInError, Throttle};
 use broker_core::trail::Origin;
 use secrecy::SecretString;
 use tests::slapd::SERVICE;
@@ -29,6 +30,7 @@ impl Desk {
             idle_seconds: 600,
             absolute_seconds: 2_000,
             recheck_seconds: 300,
+            sessions_per_person: NonZeroU32::MAX,
             admin_groups: AdminGroups::default(),
         };
         let directory = Config::plain(&[&server.url()]).quick().open();
@@ -41,7 +43,7 @@ impl Desk {
         let origin = Origin { request_id: RequestId::random(), client_address: Some(address.to_string()) };
         let password = SecretString::from("secret");
         let credentials = Credentials { username, password, directory: None, address, origin: &origin };
-        let refused = self.sign_in.sign_in(credentials).await;
+        let refused = self.sign_in.sign_in(credentials, SessionKind::Api).await;
         assert!(matches!(refused, Err(SignInError::Directory(_))), "{username}: {refused:?}");
     }
 

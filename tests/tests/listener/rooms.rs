@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 use tests::stage::{Door, Stage};
+use tests::world::Asker;
 
 use crate::installation;
 use crate::line::{Line, host};
@@ -130,6 +131,7 @@ async fn a_caller_has_so_many_vends_a_minute_by_whatever_route() {
     let broker = stage.on_sqlite().serve();
     let door = Door::of(&broker.url());
     let ada = door.sign_in("ada", stage.password_of("ada")).await;
+    let cookie = Asker::at(&broker.url()).cookie("ada", stage.password_of("ada")).await;
     let other_session = door.sign_in("ada", stage.password_of("ada")).await;
     let root = door.sign_in("root", stage.password_of("root")).await;
     let credentials = "/v1/connectors/deploy/credentials";
@@ -150,7 +152,7 @@ async fn a_caller_has_so_many_vends_a_minute_by_whatever_route() {
         assert_eq!((answer.status, answer.text("code").as_str()), (429, "rate_limited"), "{path}");
         assert!(answer.whole.contains("retry-after"), "{path}: {}", answer.whole);
     }
-    let page = door.request(Method::GET, "/console/deploy").header("cookie", format!("brokerd={ada}"));
+    let page = door.request(Method::GET, "/console/deploy").header("cookie", cookie);
     let page = page.header("sec-fetch-site", "none").send().await.unwrap();
     assert_eq!(page.status(), 429, "the page that leads on counts as well");
     assert_eq!(stage.sim.calls().len(), vended, "AWS hears nothing of it");

@@ -23,11 +23,10 @@ impl<'a> Tab<'a> {
         Self { house, cookies: BTreeMap::new() }
     }
 
-    /// Signed in already, by the API.
+    /// Signed in already.
     pub(crate) async fn of(house: &'a House, username: &str) -> Self {
         let mut tab = Self::new(house);
-        let prefix = if house.origin().starts_with("https:") { "__Host-" } else { "" };
-        tab.cookies.insert(format!("{prefix}brokerd"), house.sign_in(username).await);
+        tab.sign_in_well(username).await;
         tab
     }
 

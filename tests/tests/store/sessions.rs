@@ -90,6 +90,36 @@ on_every_engine! {
         assert!(matches!(refused, Err(StoreError::Taken)), "{refused:?}");
     }
 
+    async fn beyond_the_newest_are_the_older_ones_of_that_person_that_are_not_over(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let began: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        let mut of_ada = Vec::new();
+        for number in 0..6_i64 {
+            let (mut ada, _) = session(&desk.store, "ada");
+            // One is over, and one was not used for long.
+            match number {
+                0 => ada.expires_at = began,
+                1 => ada.last_seen_at = later(began, -100),
+                _ => {}
+            }
+            let token = desk.store.seals().mac(Purpose::Token, &[b"of ada", &number.to_be_bytes()]);
+            desk.commit(vec![desk.store.add_session(&ada, &token).unwrap()]).await.unwrap();
+            of_ada.push(ada.id);
+        }
+        signed_in(&desk, "bob").await;
+        let (ada, _) = session(&desk.store, "ada");
+        let beyond = async |keep: u32, epoch: Epoch| {
+            let (now, idle) = (Millis::from(began), Millis::from(later(began, -100)));
+            desk.store.sessions_beyond(keep, &ada.person.subject, epoch, now, idle).await.unwrap()
+        };
+        assert_eq!(beyond(2, Epoch::FIRST).await, [of_ada[3], of_ada[2]]);
+        assert_eq!(beyond(4, Epoch::FIRST).await, []);
+        assert_eq!(beyond(0, Epoch::FIRST.next(began)).await, [], "of another epoch");
+        desk.commit(vec![Store::make_room(of_ada[2])]).await.unwrap();
+        desk.commit(vec![Store::make_room(of_ada[2])]).await.unwrap();
+        assert_eq!(beyond(2, Epoch::FIRST).await, [of_ada[3]]);
+    }
+
     async fn of_two_who_refresh_a_session_the_first_is_right(house: Storehouse) {
         let desk = Desk::open(&house).await;
         let (seen, token) = signed_in(&desk, "ada").await;

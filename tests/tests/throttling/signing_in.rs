@@ -1,6 +1,7 @@
 //! Signing in where people have several names: what they hear, and what the trail says.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use broker_core::directory::{
 };
 use broker_core::id::RequestId;
 use broker_core::name::DirectoryName;
-use broker_core::sign_in::{Credentials, Settings, SignIn, SignInError, SignedIn};
+use broker_core::sign_in::{Credentials, SessionKind, Settings, SignIn, SignInError, SignedIn};
 use broker_core::store::{Store, TrailFilter};
 use broker_core::trail::{Origin, Outcome, Record, Trail};
 use secrecy::SecretString;
@@ -154,6 +155,7 @@ impl Desk {
             idle_seconds: 600,
             absolute_seconds: 2_000,
             recheck_seconds: 300,
+            sessions_per_person: NonZeroU32::MAX,
             admin_groups: AdminGroups::default(),
         };
         let store = opened.store;
@@ -165,7 +167,8 @@ impl Desk {
     async fn sign_in(&self, username: &str, password: &str, address: IpAddr) -> Result<SignedIn, SignInError> {
         let origin = Origin { request_id: RequestId::random(), client_address: Some(address.to_string()) };
         let password = SecretString::from(password);
-        self.sign_in.sign_in(Credentials { username, password, directory: None, address, origin: &origin }).await
+        let credentials = Credentials { username, password, directory: None, address, origin: &origin };
+        self.sign_in.sign_in(credentials, SessionKind::Api).await
     }
 
     /// All the guesses that are free, each by another name made from this one and from another network.
@@ -262,7 +265,7 @@ async fn whatever_the_reason_every_directory_is_asked_and_only_one_gets_the_pass
     };
     let corp = directory("corp", &[("ada", false), ("dora", true)]);
     let desk = Desk::before(vec![corp, directory("branch", &[("ada", false), ("una", false)])]).await;
-    let mut work = async |username: &str, password: &str| {
+    let work = async |username: &str, password: &str| {
         let refused = desk.sign_in(username, password, HOME).await;
         assert!(matches!(refused, Err(SignInError::InvalidCredentials)), "{username}: {refused:?}");
         std::mem::take(&mut *seen.lock().unwrap())

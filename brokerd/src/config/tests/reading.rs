@@ -61,6 +61,7 @@ fn the_least_file_has_everything_else_by_default() {
     assert!(matches!(&config.store, Location::Sqlite(path) if path.ends_with("brokerd.db") && path.is_absolute()));
     let hours = |hours: u64| Duration::from_secs(hours * 3_600);
     assert_eq!((config.sessions.idle, config.sessions.absolute), (hours(8), hours(24)));
+    assert_eq!(config.sessions.max_per_person.get(), 100);
     assert_eq!(config.sessions.recheck, Duration::from_mins(5));
     assert_eq!((config.aws.sts.retries, config.aws.deadline.as_secs()), (7, 60));
     assert_eq!((config.log.format, config.log.level), (LogFormat::Text, Level::Info));

@@ -1,0 +1,62 @@
+//! A token as it was shown, and where each kind belongs.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A token, and how it was shown. What belongs into a browser's cookie opens nothing from anywhere else, and nothing else opens anything
+/// from there.
+#[derive(Clone, Debug)]
+pub enum Shown {
+    /// In `Authorization`.
+    Bearer(SecretString),
+    Cookie(SecretString),
+}
+
+/// Where a session's token may be shown. The token itself says so: the store has a keyed hash over all of it, under the row's own, so that no
+/// token can be made into one of the other kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    Api,
+    Browser,
+}
+
+impl Shown {
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Bearer(token) | Self::Cookie(token) => token.expose_secret(),
+        }
+    }
+
+    /// The kind of session that it may be the token of, where it was shown.
+    pub(super) fn session_kind(&self) -> Option<SessionKind> {
+        let kind = match self {
+            Self::Bearer(_) => SessionKind::Api,
+            Self::Cookie(_) => SessionKind::Browser,
+        };
+        self.text().starts_with(kind.prefix()).then_some(kind)
+    }
+
+    pub(super) fn is_service(&self) -> bool {
+        matches!(self, Self::Bearer(_)) && self.text().starts_with(SERVICE_PREFIX)
+    }
+
+    /// Whether it looks like a token of ours that was shown where it does not belong.
+    pub(super) fn is_out_of_place(&self) -> bool {
+        let prefixes = [SessionKind::Api.prefix(), SessionKind::Browser.prefix(), SERVICE_PREFIX];
+        self.session_kind().is_none()
+            && !self.is_service()
+            && prefixes.iter().any(|prefix| self.text().starts_with(prefix))
+    }
+}
+
+impl SessionKind {
+    /// What its tokens begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Api => "bks_",
+            Self::Browser => "bkb_",
+        }
+    }
+}
+
+/// What service tokens begin with.
+pub const SERVICE_PREFIX: &str = "bkt_";
