@@ -41,7 +41,10 @@ impl Broker {
         let call = self.call(&wish, asking.deadline);
         let obtained = self.reusable.obtain(wish.identity, Reuse::Off, true, asking.deadline, call).await?;
         let identity = self.sts.caller_identity(&wish.key, &obtained.credentials, asking.deadline).await?;
-        let arn = self.arn(&wish, &obtained.credentials, asking.deadline).await;
+        let arn = match Self::known_arn(&wish, &obtained.credentials) {
+            Some(arn) => Some(arn),
+            None => self.ask_arn(&wish, &obtained.credentials, asking.deadline).await,
+        };
         // Who is no administrator any more is told nothing.
         let caller = self.sign_in.again(asking.caller, asking.origin).await?;
         Entitlement::trial(by, &caller, wish.entitlement.connector())?;
