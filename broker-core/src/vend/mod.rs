@@ -240,12 +240,11 @@ impl Broker {
             let reuse = wish.entitlement.connector().spec.reuse();
             let held = if ask.fresh { None } else { self.reusable.held(wish.identity, reuse).await };
             let was_held = held.is_some();
-            let obtained = match held {
-                Some(obtained) => obtained,
-                None => {
-                    let call = self.call(&wish, asking.deadline);
-                    self.reusable.obtain(wish.identity, reuse, ask.fresh, asking.deadline, call).await?
-                }
+            let obtained = if let Some(obtained) = held {
+                obtained
+            } else {
+                let call = self.call(&wish, asking.deadline);
+                self.reusable.obtain(wish.identity, reuse, ask.fresh, asking.deadline, call).await?
             };
             let known = Self::known_arn(&wish, &obtained.credentials);
             if was_held && !waited && known.is_some() {

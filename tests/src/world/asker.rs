@@ -60,8 +60,8 @@ impl Asker {
         let posted = self.request(Method::POST, "/sign-in").header("origin", &self.url).header("cookie", before);
         let welcome = Answer::of(posted.form(&fields)).await;
         assert_eq!(welcome.status, 303, "{username}: {}", welcome.text);
-        let cookies = welcome.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-        let kept = cookies.filter(|cookie| !cookie.contains("Max-Age=0")).last().unwrap();
+        let mut cookies = welcome.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+        let kept = cookies.rfind(|cookie| !cookie.contains("Max-Age=0")).unwrap();
         kept.split(';').next().unwrap().to_owned()
     }
 

@@ -21,8 +21,8 @@ fn spec(description: &str) -> ConnectorSpec {
     serde_json::from_value(spec).unwrap()
 }
 
-fn seen(connector: &Connector) -> Option<SeenConnector> {
-    Some(SeenConnector { id: connector.id, revision: connector.revision })
+fn seen(connector: &Connector) -> SeenConnector {
+    SeenConnector { id: connector.id, revision: connector.revision }
 }
 
 impl Office {
@@ -40,22 +40,22 @@ tests::where_others_reach_in! {
         let replace = async |text: &str, seen| office.administration.replace_connector(&fresh, spec(text), seen, &by()).await;
         let remove = async |seen| office.administration.remove_connector(&fresh, seen, &by()).await;
         let first = office.administration.add_connector(fresh.clone(), spec("one"), &by()).await.unwrap();
-        let second = replace("two", seen(&first)).await.unwrap();
+        let second = replace("two", Some(seen(&first))).await.unwrap();
         assert_eq!((second.id, second.revision), (first.id, 2));
-        assert!(matches!(replace("three", seen(&first)).await, Err(ConnectorChangeError::Stale(_))));
-        assert!(matches!(remove(seen(&first)).await, Err(ConnectorChangeError::Stale(_))));
+        assert!(matches!(replace("three", Some(seen(&first))).await, Err(ConnectorChangeError::Stale(_))));
+        assert!(matches!(remove(Some(seen(&first))).await, Err(ConnectorChangeError::Stale(_))));
 
-        let (one, other) = tokio::join!(replace("one's", seen(&second)), replace("the other's", seen(&second)));
+        let (one, other) = tokio::join!(replace("one's", Some(seen(&second))), replace("the other's", Some(seen(&second))));
         assert!(one.is_ok() ^ other.is_ok(), "{one:?} {other:?}");
         let third = one.or(other).unwrap();
-        let (replaced, removed) = tokio::join!(replace("four", seen(&third)), remove(seen(&third)));
+        let (replaced, removed) = tokio::join!(replace("four", Some(seen(&third))), remove(Some(seen(&third))));
         assert!(replaced.is_ok() ^ removed.is_ok(), "{replaced:?} {removed:?}");
 
         if replaced.is_ok() {
             remove(None).await.unwrap();
         }
         office.administration.add_connector(fresh.clone(), spec("one"), &by()).await.unwrap();
-        assert!(matches!(remove(seen(&first)).await, Err(ConnectorChangeError::Stale(_))), "the name alone is not the same");
+        assert!(matches!(remove(Some(seen(&first))).await, Err(ConnectorChangeError::Stale(_))), "the name alone is not the same");
         let unknown = office.administration.remove_connector(&name("nowhere"), None, &by()).await;
         assert!(matches!(unknown, Err(ConnectorChangeError::Unknown(_))), "{unknown:?}");
     }
