@@ -209,8 +209,7 @@ impl Connectors {
     /// Makes the store say what the file says. A plan that would remove all or most is refused: `brokerd apply` asks first.
     async fn apply(&self) -> anyhow::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let snapshot = self.inventory.snapshot();
-        let keys: Vec<_> = snapshot.access_keys().map(|key| key.as_ref().clone()).collect();
+        let keys = self.inventory.store().all_access_keys().await?;
         let config = Arc::clone(&self.config);
         let path = file.clone();
         // Up to a hundred megabytes of TOML: not on a thread that answers requests.

@@ -14,6 +14,7 @@ use crate::access_key::{AccessKey, KeyDetails};
 use crate::connector::ConnectorSpec;
 use crate::file::{Document, Environment, FileError, FileWarning, Source};
 use crate::name::{AccessKeyName, ConnectorName, DirectoryName};
+use crate::store::Found;
 
 #[doc(hidden)]
 pub use self::access_key::KeyFields;
@@ -30,9 +31,10 @@ pub struct Context<'a> {
     pub secrets_folder: Option<&'a Path>,
     /// Where `{ env = … }` looks.
     pub environment: &'a Environment,
-    /// The store's keys, those of the API being what connectors of the file may name as well. Without them, a key that is
-    /// not in the file is worth a warning only: nobody has looked.
-    pub stored_keys: Option<&'a [AccessKey]>,
+    /// The store's keys, those of the API being what connectors of the file may name as well. So may those that are out of
+    /// service, with a warning: whoever can damage a row must not keep the other connectors from being served. Without any, a
+    /// key that is not in the file is worth a warning only: nobody has looked.
+    pub stored_keys: Option<&'a Found<AccessKey>>,
 }
 
 /// What a connectors file says, every part of it legal.

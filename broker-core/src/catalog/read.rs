@@ -13,6 +13,7 @@ use crate::access_key::{KeyDetails, KeyOwner};
 use crate::connector::ManagedBy;
 use crate::file::{FileError, FileWarning, Folders, MAX_ERRORS, Source};
 use crate::name::AccessKeyName;
+use crate::store::Damage;
 
 /// Everything that is known so far.
 pub(super) struct Reader<'s> {
@@ -40,8 +41,8 @@ impl<'s> Reader<'s> {
 
     /// What AWS said of a key that the file describes as it did before.
     pub(super) fn known_owner(&self, name: &AccessKeyName, details: &KeyDetails) -> Option<KeyOwner> {
-        let mut stored = self.context.stored_keys.unwrap_or_default().iter();
-        let known = stored.find(|key| key.name == *name && key.managed_by == ManagedBy::File)?;
+        let known =
+            self.context.stored_keys?.good.iter().find(|key| key.name == *name && key.managed_by == ManagedBy::File)?;
         known.details.replaced_unproved(details.clone()).owner
     }
 
@@ -149,7 +150,8 @@ impl<'s> Reader<'s> {
 
     fn check(&mut self, keys: &Entries<ReadKey>, connectors: &Entries<ReadConnector>) {
         let mut known: HashMap<&str, &KeyDetails> = HashMap::new();
-        let stored = self.context.stored_keys.unwrap_or_default().iter().filter(|key| key.managed_by == ManagedBy::Api);
+        let stored = self.context.stored_keys.into_iter().flat_map(|keys| &keys.good);
+        let stored = stored.filter(|key| key.managed_by == ManagedBy::Api);
         known.extend(stored.map(|key| (key.name.as_str(), &key.details)));
         known.extend(keys.good.iter().map(|read| (read.key.name.as_str(), &read.key.details)));
         for connector in &connectors.good {
@@ -175,18 +177,32 @@ impl<'s> Reader<'s> {
 
     fn unknown_key(&mut self, connector: &str, key: &str, at: usize) {
         let about = format!("{connector}: access_key");
-        match self.context.stored_keys {
-            Some(_) => self.error(
+        let Some(stored) = self.context.stored_keys else {
+            let text = format!("`{key}` is not in this file, and whether the store has it was not looked up");
+            return self.warn(at, &about, &text);
+        };
+        let damaged = stored.damaged.iter().find(|row| row.is_called(key));
+        match damaged.map(|row| row.damage) {
+            None => self.error(
                 at,
                 &about,
                 &format!(
                     "no access key is called `{key}`: add an [[access_key]] of this name, or `brokerd key add` it"
                 ),
             ),
-            None => self.warn(
+            Some(Damage::NotOurs) => self.warn(
                 at,
                 &about,
-                &format!("`{key}` is not in this file, and whether the store has it was not looked up"),
+                &format!(
+                    "the row of access key `{key}` does not prove to be ours, and this connector is out of service with it: put the key right with `brokerd key add {key}`"
+                ),
+            ),
+            Some(Damage::Unreadable) => self.warn(
+                at,
+                &about,
+                &format!(
+                    "a newer release of brokerd wrote the row of access key `{key}`, and this connector is out of service with it: use that release"
+                ),
             ),
         }
     }

@@ -102,11 +102,14 @@ impl Store {
     }
 }
 
-impl<T> Found<T> {
-    pub(super) fn nothing() -> Self {
+impl<T> Default for Found<T> {
+    /// An empty table.
+    fn default() -> Self {
         Self { good: Vec::new(), damaged: Vec::new() }
     }
+}
 
+impl<T> Found<T> {
     /// Takes a row in, as what it means where it proves to be ours. One that cannot be read at all is reported, and takes no other with
     /// it.
     pub(super) fn add<'r, R, U>(&mut self, table: Table, row: &'r R, prove: impl Fn(U) -> Result<T, DamagedRow>)
@@ -131,7 +134,7 @@ impl<T> Found<T> {
 /// All rows of a table, each proved as it comes: there may be a hundred thousand, and those who answer requests are not kept waiting.
 macro_rules! found {
     ($pool:expr, $table:expr, $sql:expr, $prove:expr) => {{
-        let mut found = $crate::store::Found::nothing();
+        let mut found = $crate::store::Found::default();
         $crate::store::on!($pool, pool => {
             let mut rows = sqlx::query($sql).fetch(pool);
             let mut count = 0_usize;

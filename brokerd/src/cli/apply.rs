@@ -62,7 +62,7 @@ impl Apply {
     async fn read(&self, opened: &Opened) -> anyhow::Result<(PathBuf, Catalog)> {
         let file = self.file.as_deref().or(opened.config.connectors_file.as_deref());
         let file: &Path = file.context("the configuration names no connectors_file: name a file")?;
-        let keys = opened.house.store.access_keys().await?;
+        let keys = opened.house.store.all_access_keys().await?;
         let catalog = catalog::read(file, &opened.config.catalog_context(Some(&keys))).map_err(Mistakes)?;
         for warning in &catalog.warnings {
             say(&format!("warning: {warning}"));

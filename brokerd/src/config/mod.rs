@@ -30,7 +30,7 @@ use broker_core::entitlement::Rules;
 use broker_core::file::{Document, Environment, FileError, FileWarning, Place, Source};
 use broker_core::iam::IamSettings;
 use broker_core::name::DirectoryName;
-use broker_core::store::Location;
+use broker_core::store::{Found, Location};
 use broker_core::sts::{Outbound, StsSettings};
 use ipnet::IpNet;
 use url::Url;
@@ -171,7 +171,7 @@ impl Config {
     }
 
     /// What the connectors file is to be read with; `stored_keys` are the store's, where somebody has asked it.
-    pub fn catalog_context<'a>(&'a self, stored_keys: Option<&'a [AccessKey]>) -> catalog::Context<'a> {
+    pub fn catalog_context<'a>(&'a self, stored_keys: Option<&'a Found<AccessKey>>) -> catalog::Context<'a> {
         catalog::Context {
             directories: &self.directory_names,
             secrets_folder: self.secrets_folder.as_deref(),

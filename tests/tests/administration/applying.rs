@@ -5,6 +5,7 @@ use broker_core::catalog::{self, Catalog, Context};
 use broker_core::file::Environment;
 use broker_core::name::DirectoryName;
 use broker_core::permission::Administrator;
+use broker_core::store::Found;
 use broker_core::trail::Action;
 use serde_json::json;
 use tests::stores::Storehouse;
@@ -194,7 +195,7 @@ impl Desk {
             directories: &directories,
             secrets_folder: None,
             environment: &environment,
-            stored_keys: Some(&[]),
+            stored_keys: Some(&Found::default()),
         };
         catalog::read(&path, &context).unwrap()
     }

@@ -4,6 +4,7 @@
 
 mod applying;
 mod damaged;
+mod damaged_keys;
 mod files;
 mod keys;
 mod passwords;

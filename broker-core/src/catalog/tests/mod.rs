@@ -16,7 +16,7 @@ struct Desk {
     folder: tempfile::TempDir,
     directories: Vec<DirectoryName>,
     environment: Environment,
-    stored: Vec<AccessKey>,
+    stored: Found<AccessKey>,
 }
 
 impl Desk {
@@ -29,7 +29,7 @@ impl Desk {
             folder,
             directories: vec!["corp".to_owned().try_into().unwrap()],
             environment: std::iter::once(pair).collect(),
-            stored: Vec::new(),
+            stored: Found::default(),
         };
         desk.write("keys/main", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n", 0o600);
         desk.write("policies/read.json", READ, 0o644);

@@ -111,7 +111,7 @@ fn an_empty_file_is_an_empty_catalog() {
 #[test]
 fn a_connector_may_name_a_key_of_the_api_and_no_key_that_the_file_has_dropped() {
     let mut desk = Desk::new();
-    desk.stored = vec![stored_key("by-api", ManagedBy::Api), stored_key("dropped", ManagedBy::File)];
+    desk.stored.good = vec![stored_key("by-api", ManagedBy::Api), stored_key("dropped", ManagedBy::File)];
     let connector =
         |key: &str| format!("[[connector]]\nname = \"a\"\naccess_key = \"{key}\"\nprincipal.session_token = {{}}\n");
     assert!(desk.read(connector("by-api")).is_ok());

@@ -7,6 +7,7 @@ use broker_core::catalog;
 use broker_core::connector::{Audience, Scope};
 use broker_core::policy::SessionPolicy;
 use broker_core::principal::PrincipalType;
+use broker_core::store::Found;
 
 use super::*;
 
@@ -48,11 +49,12 @@ fn the_example_configuration_is_good() {
 fn the_example_connectors_are_good_and_show_every_kind() {
     let desk = copied();
     let both = desk.load(shipped("brokerd.example.toml")).unwrap();
-    let directories = ["corp".to_owned().try_into().unwrap()];
-    let alone = catalog::Context { directories: &directories, ..both.catalog_context(Some(&[])) };
+    let (directories, nothing) = (["corp".to_owned().try_into().unwrap()], Found::default());
+    let alone = catalog::Context { directories: &directories, ..both.catalog_context(Some(&nothing)) };
     let read = |context: &catalog::Context<'_>| catalog::read(both.connectors_file.as_ref().unwrap(), context);
     read(&alone).unwrap();
-    let catalog = read(&both.catalog_context(Some(&[]))).unwrap_or_else(|errors| panic!("{:?}", desk.told(&errors)));
+    let catalog =
+        read(&both.catalog_context(Some(&nothing))).unwrap_or_else(|errors| panic!("{:?}", desk.told(&errors)));
     let warnings = desk.told(&catalog.warnings);
     assert!(warnings.len() == 1 && warnings[0].contains("tell the people who use it apart"), "{warnings:?}");
 
