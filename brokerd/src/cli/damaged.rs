@@ -1,5 +1,6 @@
 //! Rows that are out of service, as the lists show them, and how they are taken away.
 
+use broker_core::connector::Connector;
 use broker_core::session::ServiceToken;
 use broker_core::store::{Damage, DamagedRow, Table};
 use serde::Serialize;
@@ -44,13 +45,18 @@ pub(super) async fn find(opened: &Opened, table: Table, text: &str) -> anyhow::R
             let is_meant = |token: &ServiceToken| token.name.as_str() == text || token.id.to_string() == text;
             store.service_tokens().await?.iter().any(is_meant)
         }
-        Table::Connectors => store.connectors().await?.iter().any(|connector| connector.name.as_str() == text),
+        Table::Connectors => store.connectors().await?.iter().any(|connector| means_connector(text, connector)),
     };
     if is_good {
         return Ok(None);
     }
     let rows = opened.administration.damaged_rows().await?;
     Ok(rows.into_iter().find(|row| row.table == table && row.is_meant_by(text)))
+}
+
+/// Whether somebody means this connector, by its name or its id.
+pub(super) fn means_connector(text: &str, connector: &Connector) -> bool {
+    connector.name.as_str() == text || connector.id.to_string() == text
 }
 
 /// Takes a damaged row away, if somebody who is there agrees.

@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod check;
 mod completion;
+mod connector;
 mod hash_password;
 mod init;
 mod key;
@@ -55,6 +56,9 @@ enum Command {
     /// Long-term access keys: add, list, replace, remove
     #[command(subcommand)]
     Key(key::Key),
+    /// Connectors: list, remove
+    #[command(subcommand)]
+    Connector(connector::Connectors),
     /// Move everything sealed to the master key that seals now
     Rekey(rekey::Rekey),
     /// Service tokens for CI jobs: create, list, revoke, confirm
@@ -94,6 +98,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Check(_)
         | Command::Apply(_)
         | Command::Key(_)
+        | Command::Connector(_)
         | Command::Rekey(_)
         | Command::Token(_)
         | Command::Restored(_)
@@ -121,6 +126,7 @@ impl Command {
             Self::Check(check) => check.run(site),
             Self::Apply(apply) => apply.run(site).await,
             Self::Key(key) => key.run(site).await,
+            Self::Connector(connectors) => connectors.run(site).await,
             Self::Rekey(rekey) => rekey.run(site).await,
             Self::Token(token) => token.run(site).await,
             Self::Restored(restored) => {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use broker_core::character;
+use broker_core::connector::ManagedBy;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -39,6 +40,14 @@ pub(super) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> i
 /// A time as people and programs read it, to the second.
 pub(super) fn time(time: Timestamp) -> String {
     format!("{time:.0}")
+}
+
+/// Who may change something, in a list's column.
+pub(super) fn managed_by(managed_by: ManagedBy) -> &'static str {
+    match managed_by {
+        ManagedBy::File => "file",
+        ManagedBy::Api => "command line or API",
+    }
 }
 
 /// Lines of text that cannot drive a terminal.

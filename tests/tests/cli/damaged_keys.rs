@@ -33,6 +33,8 @@ async fn a_damaged_key(prepared: Prepared, hands: impl AsyncFn() -> Hands) {
     let plan = dry.succeeded();
     assert!(plan.contains("0 to add, 0 to change, 0 to remove"), "{plan}");
     assert!(plan.contains("warning: access_keys `added` is out of service"), "{plan}");
+    let list = here.run(&["connector", "list"], "").succeeded();
+    assert_eq!(list.matches("OUT OF SERVICE: access key `added` is").count(), 1, "{list}");
 
     let mut world = World { sim, brokerd: here.serve() };
     let log = world.brokerd.log();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod applying;
+mod connectors;
 mod damaged;
 mod damaged_keys;
 mod files;

@@ -91,10 +91,6 @@ impl<'a> Shown<'a> {
     }
 
     fn row(&self) -> [String; 7] {
-        let from = match self.managed_by {
-            ManagedBy::File => "file",
-            ManagedBy::Api => "command line or API",
-        };
         let refused = self.refused_code.zip(self.refused_at.as_deref());
         let state = match (self.expected_arn, refused, self.arn) {
             (Some(expected), _, Some(_)) => format!("not used: it took the place of a key of {expected}"),
@@ -107,7 +103,7 @@ impl<'a> Shown<'a> {
             self.name.to_owned(),
             self.access_key_id.to_owned(),
             self.region.to_owned(),
-            from.to_owned(),
+            output::managed_by(self.managed_by).to_owned(),
             self.connectors.to_string(),
             self.arn.unwrap_or("not known yet").to_owned(),
             state,
