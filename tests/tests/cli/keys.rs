@@ -137,6 +137,29 @@ async fn another_key_of_the_same_user_takes_the_place() {
 }
 
 #[test]
+fn a_restriction_is_kept_changed_and_lifted() {
+    let here = installation();
+    let add = ["key", "add", "main", "--access-key-id", MAIN, "--region", "eu-central-1", "--skip-validation"];
+    here.run(&[&add[..], &["--serves-connector", "nightly"]].concat(), SECRET).succeeded();
+    let replace = |more: &[&str]| {
+        here.run(&[&["key", "replace", "main", "--access-key-id", MAIN, "--skip-validation"], more].concat(), SECRET)
+    };
+    let refused = || here.run(&["apply", "--yes"], "").failed();
+    let restricted = "connector \"deploy\": access_key: access key `main` does not serve this connector";
+    assert!(refused().contains(restricted), "{}", refused());
+    replace(&[]).succeeded();
+    assert!(refused().contains(restricted), "what is not given stays");
+    let both = replace(&["--serves-anything", "--serves-connector", "nightly"]);
+    assert_eq!(code(&both), 2, "{both:?}");
+    replace(&["--serves-anything"]).succeeded();
+    here.run(&["apply", "--yes"], "").succeeded();
+    let records = here.run(&["audit", "export", "--format", "jsonl"], "").succeeded();
+    let changes: Vec<Value> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lifted = changes.iter().rfind(|it| it["action"] == "access_key_changed").unwrap();
+    assert!(lifted["changes"].to_string().contains("serves"), "{lifted}");
+}
+
+#[test]
 fn a_key_in_use_is_not_forgotten() {
     let here = installation();
     apply(&here);

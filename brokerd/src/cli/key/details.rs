@@ -10,7 +10,7 @@ use broker_core::partition::Region;
 use broker_core::principal::PrincipalType;
 use clap::{Args, ValueEnum};
 
-/// Which connectors may use the key. Without any of these: all.
+/// Which connectors may use the key. Without any of these: all, or as before.
 #[derive(Debug, Args)]
 pub(super) struct ServesArguments {
     /// Only connectors of this type; may be repeated
@@ -33,6 +33,9 @@ enum PrincipalArgument {
 }
 
 impl ServesArguments {
+    /// How they are called among the arguments, for what makes no sense beside them.
+    pub(super) const NAMES: [&str; 3] = ["principals", "role_arns", "connectors"];
+
     /// The restrictions, where any was given.
     pub(super) fn given(self) -> Option<Serves> {
         let serves = Serves {

@@ -1,7 +1,7 @@
 //! `brokerd key replace`: another key of the same user, for all connectors at once.
 
 use anyhow::Context;
-use broker_core::access_key::{KeyDetails, KeySource};
+use broker_core::access_key::{KeyDetails, KeySource, Serves};
 use broker_core::administration::{AccessKeyError, NewAccessKey, SeenAccessKey};
 use broker_core::name::AccessKeyName;
 use broker_core::partition::Region;
@@ -28,6 +28,9 @@ pub(in crate::cli) struct Replace {
     region: Option<Region>,
     #[command(flatten)]
     serves: ServesArguments,
+    /// Any connector may use the key from now on, whatever it was restricted to
+    #[arg(long, conflicts_with_all = ServesArguments::NAMES)]
+    serves_anything: bool,
     /// Do not ask AWS whose key it is: the daemon will, as soon as it can
     #[arg(long)]
     skip_validation: bool,
@@ -43,11 +46,16 @@ impl Replace {
         }
         let stored = stored.with_context(|| format!("no access key is called `{}`", self.name))?;
         let seen = SeenAccessKey::of(&stored);
+        let serves = match self.serves.given() {
+            Some(given) => given,
+            None if self.serves_anything => Serves::default(),
+            None => stored.details.serves,
+        };
         let details = KeyDetails {
             source: aws_key_id.map_or(stored.details.source, KeySource::Stored),
             region: self.region.unwrap_or(stored.details.region),
             endpoint_url: stored.details.endpoint_url,
-            serves: self.serves.given().unwrap_or(stored.details.serves),
+            serves,
             owner: None,
             expected_owner: None,
         };
