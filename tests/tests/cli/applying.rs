@@ -72,7 +72,7 @@ fn a_bad_file_is_told_line_by_line_and_changes_nothing() {
     here.write("other.toml", "[[access_key]]\n");
     let ended = here.run(&["apply", "--yes", here.path("other.toml").to_str().unwrap()], "");
     assert_eq!(code(&ended), 1);
-    assert!(ended.stderr.contains("other.toml:1:1: access_key: `name` is missing"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("other.toml:1:1: access_key[1]: `name` is missing"), "{}", ended.stderr);
 }
 
 #[test]
