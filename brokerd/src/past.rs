@@ -88,7 +88,7 @@ async fn prune(house: &House, administration: &Administration, days: u32) -> any
     if prunable.chains() == 0 {
         return Ok(());
     }
-    let pruned = match administration.prune_trail(prunable, &Administrator::of_the_daemon()).await {
+    let pruned = match administration.prune_trail(prunable, &Administrator::of_the_daemon(), |_| {}).await {
         Ok(pruned) => pruned,
         Err(error) if error.is_forbidden() => {
             tracing::warn!(

@@ -5,8 +5,13 @@ use crate::permission::Administrator;
 use crate::trail::{Action, Prunable, Pruned, TrailError};
 
 impl Administration {
-    /// Removes what was found to be old. The trail says who did it.
-    pub async fn prune_trail(&self, prunable: Prunable, by: &Administrator) -> Result<Pruned, TrailError> {
-        prunable.prune(&self.store, &self.trail, by.did(Action::TrailPruned), self.clock.now()).await
+    /// Removes what was found to be old, and tells how many records are gone so far. The trail says who did it.
+    pub async fn prune_trail(
+        &self,
+        prunable: Prunable,
+        by: &Administrator,
+        tell: impl FnMut(u64),
+    ) -> Result<Pruned, TrailError> {
+        prunable.prune(&self.store, &self.trail, by.did(Action::TrailPruned), self.clock.now(), tell).await
     }
 }

@@ -61,12 +61,13 @@ impl Prunable {
         trail: &Trail,
         entry: Entry,
         now: Timestamp,
+        mut tell: impl FnMut(u64),
     ) -> Result<Pruned, TrailError> {
         let about = json!({ "before": self.before, "records": self.records(), "chains": self.chains() });
         let mut record = Some(entry.changes(about));
         let mut pruned = Pruned::default();
         for prefix in &self.chains {
-            pruned.take(prefix, store, trail, &mut record, Millis::from(now)).await?;
+            pruned.take(prefix, store, trail, &mut record, Millis::from(now), &mut tell).await?;
         }
         Ok(pruned)
     }
@@ -80,6 +81,7 @@ impl Pruned {
         trail: &Trail,
         record: &mut Option<Entry>,
         at: Millis,
+        tell: &mut impl FnMut(u64),
     ) -> Result<(), TrailError> {
         let chain = prefix.chain;
         let Some(mut head) = beginning(store, prefix).await.map_err(TrailError::Change)? else {
@@ -96,6 +98,7 @@ impl Pruned {
             let changes = vec![Store::remove_links(chain, sequence), store.add_trail_mark(&mark)];
             commit(store, trail, changes, record.take()).await?;
             self.records += bit.records;
+            tell(self.records);
             (from, head, last) = (sequence.saturating_add(1), hash, Some(mark));
             tokio::time::sleep(BETWEEN_BITS).await;
         }

@@ -51,11 +51,11 @@ pub enum Break {
 
 /// Walks all chains. A cut at the very end of a chain cannot be seen from inside: that needs an anchor kept elsewhere.
 pub async fn verify(store: &Store) -> Result<Report, StoreError> {
-    verify_against(store, &Anchors::default()).await
+    verify_against(store, &Anchors::default(), |_| {}).await
 }
 
-/// The same, and whether everything is there that was anchored.
-pub async fn verify_against(store: &Store, anchors: &Anchors) -> Result<Report, StoreError> {
+/// The same, and whether everything is there that was anchored. Tells how many records it has looked at so far.
+pub async fn verify_against(store: &Store, anchors: &Anchors, mut tell: impl FnMut(u64)) -> Result<Report, StoreError> {
     let mut report = Report::default();
     for (line, fault) in &anchors.faults {
         report.note(Break::Anchor { line: *line, fault: fault.clone() });
@@ -116,6 +116,7 @@ pub async fn verify_against(store: &Store, anchors: &Anchors) -> Result<Report, 
             }
             chain = Some((link.chain, link.sequence.saturating_add(1), head));
         }
+        tell(report.records);
     }
     report.anchored_chains = anchored.len() as u64;
     for (chain, sequence) in anchors.places().filter(|place| !seen.contains(place)) {

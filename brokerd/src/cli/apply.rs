@@ -8,6 +8,7 @@ use broker_core::catalog::{self, Catalog};
 use clap::Args;
 
 use super::failure::{Mistakes, Unattended, say};
+use super::progress::Progress;
 use super::site::{Opened, Site};
 use super::{operator, output, terminal};
 
@@ -31,8 +32,11 @@ impl Apply {
     }
 
     async fn apply(self, opened: &Opened) -> anyhow::Result<()> {
+        let progress = Progress::begin("reading the connectors file");
         let (file, catalog) = self.read(opened).await?;
+        progress.at("comparing the connectors file with the store".to_owned());
         let plan = opened.administration.plan(&catalog).await?;
+        drop(progress);
         output::line(&plan.to_string())?;
         if plan.is_empty() || self.dry_run {
             return Ok(());
@@ -48,7 +52,9 @@ impl Apply {
                 bail!("nothing was changed");
             }
         }
+        let progress = Progress::begin(&format!("making {} changes, all at once", plan.changes().len()));
         opened.administration.apply(&catalog, plan, &operator::may()).await?;
+        drop(progress);
         say("applied; it counts within a second");
         let configured = opened.config.connectors_file.as_ref().and_then(|file| file.canonicalize().ok());
         if configured != file.canonicalize().ok() {

@@ -19,6 +19,7 @@ mod failure;
 mod guard;
 mod operator;
 mod output;
+mod progress;
 mod site;
 mod terminal;
 

@@ -1,12 +1,12 @@
 //! `brokerd rekey`: everything sealed goes to the master key that seals now, and it says which keys may go.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use broker_core::administration::{Left, Progress, Survey};
+use broker_core::administration::{self, Left, Survey};
 use clap::Args;
 
 use super::failure::{Unattended, say};
+use super::progress::Progress;
 use super::site::{Opened, Site};
 use super::{operator, output, terminal};
 
@@ -45,14 +45,10 @@ impl Rekey {
                 anyhow::bail!("nothing was changed");
             }
         }
-        let mut last = Instant::now();
-        let told = |progress: Progress| {
-            if last.elapsed() >= TELL_EVERY {
-                last = Instant::now();
-                say(&format!("moved {} of {}", progress.done, progress.total));
-            }
-        };
-        let rekeyed = administration.rekey(&operator::may(), told).await?;
+        let progress = Progress::begin("looking at everything sealed");
+        let tell = |moved: administration::Progress| progress.at(format!("moved {} of {}", moved.done, moved.total));
+        let rekeyed = administration.rekey(&operator::may(), tell).await?;
+        drop(progress);
         for left in &rekeyed.left {
             say(&line(left));
         }
@@ -103,5 +99,3 @@ fn order(to: &str) -> String {
          4. take the old key out of every configuration when `rekey` says that it may go."
     )
 }
-
-const TELL_EVERY: Duration = Duration::from_secs(1);

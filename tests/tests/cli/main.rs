@@ -9,6 +9,7 @@ mod damaged_keys;
 mod files;
 mod keys;
 mod passwords;
+mod progress;
 mod rekeying;
 mod tokens;
 mod trail;

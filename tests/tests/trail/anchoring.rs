@@ -39,7 +39,7 @@ impl Anchored {
     }
 
     async fn breaks(&self) -> Vec<Break> {
-        verify_against(&self.desk.store, &self.anchors()).await.unwrap().breaks
+        verify_against(&self.desk.store, &self.anchors(), |_| {}).await.unwrap().breaks
     }
 }
 
@@ -58,7 +58,7 @@ where_others_reach_in! {
         assert_eq!(here.text().lines().count(), 3);
         assert_eq!(fs::metadata(here.path()).unwrap().permissions().mode() & 0o777, 0o600);
 
-        let report = verify_against(&here.desk.store, &here.anchors()).await.unwrap();
+        let report = verify_against(&here.desk.store, &here.anchors(), |_| {}).await.unwrap();
         assert_eq!((report.chains, report.records, report.anchored_chains, report.breaks), (2, 6, 2, vec![]));
         // Another process goes on where this one ended.
         here.desk.trail.record(entry_of(3), ()).await.unwrap();

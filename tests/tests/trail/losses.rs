@@ -70,7 +70,7 @@ impl Node {
 
     async fn proved(&self) -> Report {
         let anchors = read_anchors(&self.file(), self.desk.store.seals()).unwrap();
-        verify_against(&self.desk.store, &anchors).await.unwrap()
+        verify_against(&self.desk.store, &anchors, |_| {}).await.unwrap()
     }
 }
 
@@ -220,7 +220,7 @@ where_others_reach_in! {
             house.clock.advance(24 * 60 * 60);
             let before = ada.desk.records().await.len();
             let old = Prunable::find(&ada.desk.store, house.clock.now() - SignedDuration::from_hours(12)).await.unwrap();
-            let pruned = operator.administration.prune_trail(old, &by()).await.unwrap();
+            let pruned = operator.administration.prune_trail(old, &by(), |_| {}).await.unwrap();
             assert_eq!((usize::try_from(pruned.records).unwrap(), pruned.breaks), (before, vec![]));
             let report = ada.desk.verified().await;
             assert_eq!((usize::try_from(report.pruned).unwrap(), report.breaks), (before, vec![]));
@@ -289,7 +289,7 @@ where_others_reach_in! {
         assert_eq!(node.desk.verified().await.breaks, expected);
         house.clock.advance(24 * 60 * 60);
         let old = Prunable::find(&node.desk.store, house.clock.now() - SignedDuration::from_hours(12)).await.unwrap();
-        let pruned = operator.administration.prune_trail(old, &by()).await.unwrap();
+        let pruned = operator.administration.prune_trail(old, &by(), |_| {}).await.unwrap();
         assert_eq!(pruned.breaks, [Break::Missing { chain, expected: 0, found: 5 }]);
         assert_eq!(node.desk.verified().await.breaks, expected, "still there to be seen");
     }

@@ -17,7 +17,7 @@ async fn prune(desk: &Desk, house: &Storehouse) -> Pruned {
     let prunable = Prunable::find(&desk.store, before).await.unwrap();
     let vault = desk.opened.vault.clone();
     let administration = Administration::new(desk.store.clone(), vault, desk.trail.clone(), house.clock.clone());
-    administration.prune_trail(prunable, &Administrator::on_the_host("root")).await.unwrap()
+    administration.prune_trail(prunable, &Administrator::on_the_host("root"), |_| {}).await.unwrap()
 }
 
 /// Five old records in a chain that goes on, and three in one that has ended; two young ones in the first.
@@ -92,7 +92,7 @@ where_others_reach_in! {
         let pruned = prune(&desk, &house).await;
         let anchored = async || {
             let anchors = read_anchors(&path, desk.store.seals()).unwrap();
-            verify_against(&desk.store, &anchors).await.unwrap().breaks
+            verify_against(&desk.store, &anchors, |_| {}).await.unwrap().breaks
         };
         assert_eq!(anchored().await, [], "the heads that were pruned are not missed");
         for mark in &pruned.marks {

@@ -1,6 +1,6 @@
 //! `brokerd audit export`: all records, or those after one, oldest first.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::record::json_line;
+use crate::cli::progress::Progress;
 use crate::cli::site::Opened;
 
 /// Print records for other programs, oldest first
@@ -42,17 +43,31 @@ impl Export {
         let Format::Jsonl = self.format;
         let after = self.after.as_deref().map_or(Ok(After::Beginning), After::parse)?;
         let store = &opened.house.store;
+        let progress = Progress::begin("looking for where to begin");
         // Ids sort by time, and pages go from the newest back. So it is noted first where they begin, and then they are written from the
         // last one on: the order is that of time, and only one page is held at once. The newest may be of a clock that is ahead of ours.
         let newest = store.newest_links(&TrailFilter::default(), None, 1).await?;
         let mut begins: Vec<RecordId> = newest.iter().map(|link| link.id).collect();
-        while let Some(oldest) = page(store, after, begins.last().copied()).await?.last() {
+        let mut found = newest.len();
+        loop {
+            let older = page(store, after, begins.last().copied()).await?;
+            let Some(oldest) = older.last() else { break };
             begins.push(oldest.id);
+            found += older.len();
+            progress.at(format!("found {found} records"));
         }
+        // Whoever watches the records themselves sees how far it is.
+        let progress = Some(progress).filter(|_| !io::stdout().is_terminal());
+        let mut written = 0;
         let mut out = BufWriter::new(io::stdout().lock());
         for before in begins.into_iter().rev() {
-            for link in page(store, after, Some(before)).await?.iter().rev() {
+            let older = page(store, after, Some(before)).await?;
+            for link in older.iter().rev() {
                 writeln!(out, "{}", json_line(link))?;
+            }
+            written += older.len();
+            if let Some(progress) = &progress {
+                progress.at(format!("written {written} of {found} records"));
             }
         }
         for link in newest.iter().filter(|link| after.admits(link)) {

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::failure::say;
 use crate::cli::output::{self, time};
+use crate::cli::progress::Progress;
 use crate::cli::site::Opened;
 use crate::cli::{operator, terminal};
 
@@ -36,14 +37,19 @@ impl Prune {
         let house = &opened.house;
         let now = house.clock.now();
         let before = self.before(opened, now)?;
+        let progress = Progress::begin("looking for old records");
         let prunable = Prunable::find(&house.store, before).await?;
+        drop(progress);
         let (records, chains) = (prunable.records(), prunable.chains());
         output::line(&format!("records from before {}: {records}, of {chains} chains", time(before)))?;
         if self.dry_run || chains == 0 {
             return Ok(ExitCode::SUCCESS);
         }
         terminal::agrees_if_attended("Remove them for good?", self.yes)?;
-        let pruned = opened.administration.prune_trail(prunable, &operator::may()).await.map_err(explained)?;
+        let progress = Progress::begin("removing old records");
+        let tell = |removed| progress.at(format!("removed {removed} of {records}"));
+        let pruned = opened.administration.prune_trail(prunable, &operator::may(), tell).await.map_err(explained)?;
+        drop(progress);
         for mark in &pruned.marks {
             house.anchoring.anchor_pruned(mark.chain, mark.sequence, mark.hash).await?;
         }

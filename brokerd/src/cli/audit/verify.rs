@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::cli::failure::say;
 use crate::cli::output::{self, time};
+use crate::cli::progress::Progress;
 use crate::cli::site::Opened;
 
 /// Prove that no record was changed, taken out or put in; with anchors, that none is missing at the end
@@ -25,7 +26,10 @@ impl Verify {
         if anchors.as_ref().is_some_and(|anchors| anchors.is_torn) {
             say("the anchor file's last line was torn off in the middle; it counts for nothing");
         }
-        let report = trail::verify_against(store, anchors.as_ref().unwrap_or(&Anchors::default())).await?;
+        let progress = Progress::begin("proving the records");
+        let tell = |records| progress.at(format!("records so far: {records}"));
+        let report = trail::verify_against(store, anchors.as_ref().unwrap_or(&Anchors::default()), tell).await?;
+        drop(progress);
         let whole = report.breaks.is_empty();
         let mut lines = vec![format!("chains: {}", report.chains), format!("records: {}", report.records)];
         if report.pruned > 0 {
