@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 use tests::ended::{self, Ended};
 use tests::installed;
@@ -66,15 +68,22 @@ async fn a_developer_signs_in_lists_and_is_somebody_in_aws() {
     let world = World::open().await;
     let recipe = recipe(DEVELOPER, "BROKER_URL=");
     let (_, recipe) = recipe.split_once('\n').unwrap();
-    let ada = Client::at(&world.sim.endpoint())
-        .with("BROKER_URL", &world.brokerd.url())
-        .with("USER", "ada")
-        .with("PASSWORD", &password_of("ada"));
-    let said = run(&ada, &format!("set -e\n{recipe}")).succeeded();
+    let keeps = self::recipe(DEVELOPER, "(umask 077");
+    let ada = Client::at(&world.sim.endpoint()).with("BROKER_URL", &world.brokerd.url()).with("USER", "ada");
+    let said = run_with(&ada, &format!("set -e\n{recipe}\n{keeps}"), &format!("{}\n", password_of("ada"))).succeeded();
     let mut answers = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
     let listed = answers.next().unwrap().unwrap();
     assert!(listed["connectors"].as_array().unwrap().iter().any(|connector| connector["name"] == "deploy"), "{listed}");
     let identity = answers.next().unwrap().unwrap();
+    assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
+
+    let header = std::fs::metadata(ada.home().join(".broker-header")).unwrap();
+    assert_eq!(header.permissions().mode() & 0o777, 0o600);
+    std::fs::create_dir(ada.home().join(".aws")).unwrap();
+    let profile = self::recipe(DEVELOPER, "[profile deploy]");
+    let profile = profile.replace("https://broker.corp.example", &world.brokerd.url());
+    std::fs::write(ada.home().join(".aws/config"), profile).unwrap();
+    let identity = ada.aws(&["sts", "get-caller-identity", "--profile", "deploy"]).json();
     assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
 }
 
@@ -95,9 +104,13 @@ fn recipe(page: &str, beginning: &str) -> String {
 }
 
 fn run(client: &Client, script: &str) -> Ended {
+    run_with(client, script, "")
+}
+
+fn run_with(client: &Client, script: &str, input: &str) -> Ended {
     let aws = installed::aws();
     let mut command = client.command(&installed::program("bash"));
     let path = format!("{}:/usr/bin:/bin", aws.parent().unwrap().display());
     command.env("PATH", path).env("AWS_DEFAULT_OUTPUT", "json").args(["-c", script]);
-    ended::run("bash", command, "")
+    ended::run("bash", command, input)
 }

@@ -32,6 +32,9 @@ pub struct AdminConnector {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<Console>,
     pub principal: Principal,
+    /// In an answer: what is legal and perhaps not meant, a sentence each. What is sent here is not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Who may change something: the connectors file, or the API and the command line.

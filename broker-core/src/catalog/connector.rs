@@ -9,7 +9,7 @@ use crate::access_key::KeyDetails;
 use crate::connector::{ConnectorSpec, Scope};
 use crate::file::{group, offset_in};
 use crate::name::{ConnectorName, DirectoryName};
-use crate::principal::{Principal, PrincipalType};
+use crate::principal::{FULL_POWER, Principal, PrincipalType};
 use crate::tag::{Attribute, TagSource};
 
 /// A connector, and where it names its key.
@@ -89,11 +89,7 @@ impl Reader<'_> {
         let spec = spec?;
         if spec.principal().kind() == PrincipalType::SessionToken {
             let at = offset_in(entry, &["principal", "session_token"]);
-            self.warn(
-                at,
-                &format!("{about}: principal.session_token"),
-                "it hands out the full power of the key's owner, and AWS cannot tell the people who use it apart",
-            );
+            self.warn(at, &format!("{about}: principal.session_token"), FULL_POWER);
         }
         self.check_names(&spec, entry, about);
         let line = self.source.place(at).line;

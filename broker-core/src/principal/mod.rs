@@ -1,6 +1,7 @@
 //! Who a connector's credentials act as, and nothing that AWS would refuse for that choice.
 
 mod fields;
+mod warning;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,7 @@ use crate::session_name::SessionNameTemplate;
 use crate::tag::{TagKey, TagSource};
 
 use self::fields::{AssumeRoleFields, FederatedUserFields, SessionTokenFields};
+pub use self::warning::FULL_POWER;
 
 /// One of AWS's three ways to derive temporary credentials from an IAM user's key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -35,6 +35,7 @@ on_both_engines! {
         let first = made.header("etag").unwrap().to_owned();
         assert!(first.starts_with('"') && first.ends_with('"'), "{first}");
         assert_eq!((&made.json()["managed_by"], &made.json()["groups"]), (&json!("api"), &json!(["corp/release"])));
+        assert_eq!(made.json()["warnings"], Value::Null);
         ada.vended("fresh", &json!({})).await;
         root.post("/v1/admin/connectors", &wanted("fresh")).await.problem("409 conflict");
 
@@ -117,6 +118,25 @@ on_both_engines! {
         sorted.sort();
         sorted.dedup();
         assert_eq!((names.len(), names), (sorted.len(), sorted));
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_meant_is_said_to_whoever_makes_it() {
+    let (_world, root) = world().await;
+    let mut broad = wanted("broad");
+    broad["principal"]["assume_role"]["policy"] = json!({ "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    let mut whole = wanted("whole");
+    whole["principal"] = json!({ "session_token": {} });
+    for (connector, word) in [(broad, "statement 1"), (whole, "the full power of the key's owner")] {
+        let made = root.post("/v1/admin/connectors", &connector).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let warnings = made.json()["warnings"].clone();
+        assert!(warnings[0].as_str().unwrap().contains(word) && warnings[1] == Value::Null, "{warnings}");
+        let path = format!("/v1/admin/connectors/{}", connector["name"].as_str().unwrap());
+        let shown = root.get(&path).await.good();
+        assert_eq!(root.put(&path, &shown).await.good()["warnings"], warnings, "what GET shows, PUT takes");
     }
 }
 

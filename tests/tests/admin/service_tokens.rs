@@ -1,7 +1,8 @@
 //! Tokens for jobs, made and taken away through the front door.
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use tests::world::{World, now};
+use tests::world::{Answer, World, now};
 
 /// Something that is changed in a good body.
 type Change = fn(&mut Value);
@@ -34,7 +35,11 @@ on_both_engines! {
         otto.post(&format!("{path}/confirm"), &json!({})).await.problem("403 forbidden");
         let root = world.person("root").await;
         assert_eq!(root.post(&format!("{path}/confirm"), &json!({})).await.status, 204, "nothing waits");
-        assert_eq!(otto.delete(&path).await.status, 204);
+        let revoked_if = async |tag: &str| {
+            Answer::of(otto.request(Method::DELETE, &path).header("if-match", tag)).await
+        };
+        revoked_if("\"another.1\"").await.problem("412 precondition_failed");
+        assert_eq!(revoked_if(answer.header("etag").unwrap()).await.status, 204);
         job.get("/v1/session").await.problem("401 unauthenticated");
         otto.delete(&path).await.problem("404 not_found");
         let actions: Vec<Value> = world.trail().into_iter().filter(|it| it["actor"] == "person:corp/otto").collect();

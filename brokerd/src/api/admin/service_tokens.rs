@@ -9,12 +9,14 @@ use axum::response::Response;
 use broker_api::List;
 use broker_api::admin::{CreatedServiceToken, NewServiceToken, ServiceToken};
 use broker_core::administration::{self, TokenIdentifier};
+use broker_core::id::ServiceTokenId;
 use broker_core::inventory::Snapshot;
 use broker_core::permission::{Administrator, Auditor, Operator};
 use broker_core::session;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::etag::{ETag, IfMatch};
 use super::page::Paging;
 use super::path::ById;
 use crate::api::query::{NoParams, Params};
@@ -63,7 +65,7 @@ pub(crate) async fn list(
     description = "Role operator; a sign-in less than 15 minutes old.",
     request_body(content = NewServiceToken),
     responses(
-        (status = 201, description = "Made; `token` is in this answer alone", body = CreatedServiceToken),
+        (status = 201, description = "Made; `token` is in this answer alone", body = CreatedServiceToken, headers(("ETag" = String, description = "Which one this is, for `If-Match`"))),
     ),
 )]
 pub(crate) async fn create(
@@ -74,8 +76,9 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let (token, made) = app.administration.create_service_token(wanted(asked)?, &permission).await?;
     app.inventory.refresh().await?;
+    let tag = tag_of(made.id);
     let service_token = shown(made, &app.inventory.snapshot(), app.clock.now());
-    Ok(secret((StatusCode::CREATED, Json(CreatedServiceToken { token, service_token }))))
+    Ok(secret(tag.on(StatusCode::CREATED, Json(CreatedServiceToken { token, service_token }))))
 }
 
 /// `DELETE /v1/admin/service-tokens/{id}`
@@ -88,6 +91,7 @@ pub(crate) async fn create(
     description = "Role operator; a sign-in less than 15 minutes old.",
     params(
         ("id" = String, Path, description = "Of the service token"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that POST gave: 412 for any other"),
     ),
     responses(
         (status = 204, description = "Good for nothing, on every node"),
@@ -98,8 +102,10 @@ pub(crate) async fn revoke(
     Permitted { permission, .. }: Permitted<Operator>,
     ById(id): ById,
     Params(NoParams {}): Params<NoParams>,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let id = id.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such service token"))?;
+    if_match.seen(&tag_of(id), || ())?;
     app.administration.revoke_service_token(&TokenIdentifier::Id(id), &permission).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -128,6 +134,11 @@ pub(crate) async fn confirm(
     let id = id.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such service token"))?;
     app.administration.confirm_service_tokens(&[id], &permission).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a token is good for never changes.
+fn tag_of(id: ServiceTokenId) -> ETag {
+    ETag::of(id, 1)
 }
 
 fn wanted(asked: NewServiceToken) -> Result<administration::NewServiceToken, Problem> {

@@ -8,6 +8,7 @@ use broker_api::admin::SignedInSession;
 use broker_core::permission::{Auditor, Operator};
 use broker_core::session::Session;
 
+use super::etag::{ETag, IfMatch};
 use super::page::{Cursor, Paging};
 use super::path::ById;
 use crate::api::query::{NoParams, Params};
@@ -52,6 +53,7 @@ pub(crate) async fn list(
     description = "Role operator; a sign-in less than 15 minutes old.",
     params(
         ("id" = String, Path, description = "Of the session"),
+        ("If-Match" = Option<String>, Header, description = "Sessions have no versions: 412 for anything but `*`"),
     ),
     responses(
         (status = 204, description = "Over, on every node"),
@@ -62,7 +64,9 @@ pub(crate) async fn end(
     Permitted { permission, .. }: Permitted<Operator>,
     ById(id): ById,
     Params(NoParams {}): Params<NoParams>,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
+    if_match.seen(&ETag::of(&id, 1), || ())?;
     let there = match id.parse() {
         Ok(id) => app.sign_in.end_session(id, &permission).await?,
         Err(_) => false,

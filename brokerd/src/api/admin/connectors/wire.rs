@@ -23,12 +23,18 @@ pub(super) fn shown(connector: &Connector) -> Result<AdminConnector, Problem> {
         ManagedBy::File => admin::ManagedBy::File,
         ManagedBy::Api => admin::ManagedBy::Api,
     };
-    Ok(AdminConnector { name: Some(connector.name.to_string()), managed_by: Some(managed_by), ..shown })
+    Ok(AdminConnector {
+        name: Some(connector.name.to_string()),
+        managed_by: Some(managed_by),
+        warnings: connector.spec.principal().warnings(),
+        ..shown
+    })
 }
 
 /// What the connector would be; its name is for others to look at.
 pub(super) fn spec(mut asked: AdminConnector, directories: &[DirectoryName]) -> Result<ConnectorSpec, Problem> {
     asked.name = None;
+    asked.warnings.clear();
     if asked.managed_by.take() == Some(admin::ManagedBy::File) {
         return Err(Problem::field("managed_by", "what is made here is managed by the API: leave it out"));
     }
