@@ -62,10 +62,15 @@ impl Inventory {
     /// Reads again if what is in the store is not what is in service, whatever the revision says: somebody who can write to the
     /// database could hold it back, and keep in service what was taken out of it.
     async fn look(&self) -> Result<(), StoreError> {
-        if self.store.fingerprint().await? == self.snapshot().fingerprint {
+        let in_store = self.store.fingerprint().await?;
+        if in_store == self.snapshot().fingerprint {
             return Ok(());
         }
         let _turn = self.reading.lock().await;
+        // Who had the turn before us may have read it in an ordinary way.
+        if in_store == self.snapshot().fingerprint {
+            return Ok(());
+        }
         let before = self.snapshot().revision;
         if self.read().await?.revision == before {
             tracing::error!(

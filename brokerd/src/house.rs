@@ -73,8 +73,12 @@ async fn opened(config: &Config, master_keys: Vec<MasterKey>, clock: &dyn Clock)
     })
 }
 
+/// What cannot be looked at may have lines: only a file that is not there, or empty, has none.
 fn is_written(file: &Path) -> bool {
-    std::fs::metadata(file).is_ok_and(|found| found.len() > 0)
+    match std::fs::metadata(file) {
+        Ok(found) => found.len() > 0,
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
 }
 
 /// Says loudly that the end of the trail could be cut now without anybody seeing it. Vends go on.

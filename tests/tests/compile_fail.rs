@@ -240,6 +240,7 @@ fn nothing_is_administered_without_the_permission_that_it_wants() {
         ("administration.replace_connector(connector, spec, None", 4),
         ("administration.remove_connector(connector, None", 3),
         ("administration.revoke_sessions(revocation, aws", 3),
+        ("administration.confirm_service_tokens(&[]", 2),
     ];
     for (call, place) in of_administrators {
         let missing = format!("argument #{place} of type `&Administrator` is missing");
@@ -252,7 +253,6 @@ fn nothing_is_administered_without_the_permission_that_it_wants() {
     let of_operators = [
         ("administration.create_service_token(wanted", 2),
         ("administration.revoke_service_token(token", 2),
-        ("administration.confirm_service_tokens(&[]", 2),
         ("sign_in.end_session(session", 2),
     ];
     for (call, place) in of_operators {

@@ -16,6 +16,7 @@ use broker_core::directory::{
 use broker_core::epoch::Epoch;
 use broker_core::id::{ConnectorId, RequestId, ServiceTokenId};
 use broker_core::name::DirectoryName;
+use broker_core::permission::{Operator, Permission};
 use broker_core::session::{ServiceToken, TokenTerms};
 use broker_core::sign_in::{AuthenticateError, Credentials, SessionKind, Settings, Shown, SignIn};
 use broker_core::store::{Store, TrailFilter};
@@ -25,13 +26,16 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tests::stores::{Storehouse, entry};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// A directory that lets people in and then says of everybody what the story wants.
 #[derive(Debug)]
 struct Moody {
     people: LocalDirectory,
     mood: Mutex<Mood>,
+    /// Somebody is being looked up, slowly; until then.
+    asked: Notify,
+    go_on: Notify,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,7 @@ enum Mood {
     Disabled,
     Gone,
     Silent,
+    Slow,
 }
 
 #[async_trait]
@@ -60,6 +65,11 @@ impl Directory for Moody {
         let mood = *self.mood.lock().unwrap();
         match mood {
             Mood::Well => self.people.look_up(id).await,
+            Mood::Slow => {
+                self.asked.notify_one();
+                self.go_on.notified().await;
+                self.people.look_up(id).await
+            }
             Mood::Disabled => Ok(Standing::Disabled),
             Mood::Gone => Ok(Standing::Gone),
             Mood::Silent => Err(Unavailable { directory: self.name().clone(), source: "it hangs up".into() }),
@@ -88,7 +98,8 @@ impl Desk {
         let people = vec![serde_json::from_value(person).unwrap()];
         let corp = "corp".to_owned().try_into().unwrap();
         let people = LocalDirectory::new(corp, people, Arc::new(Semaphore::new(1))).unwrap();
-        let directory = Arc::new(Moody { people, mood: Mutex::new(Mood::Well) });
+        let directory =
+            Arc::new(Moody { people, mood: Mutex::new(Mood::Well), asked: Notify::new(), go_on: Notify::new() });
         let directories: Vec<Arc<dyn Directory>> = vec![directory.clone()];
         let store = opened.store;
         let sign_in = SignIn::new(store.clone(), directories, trail.clone(), house.clock.clone(), settings());
@@ -129,6 +140,23 @@ impl Desk {
         };
         refused.map(line).collect()
     }
+}
+
+#[tokio::test]
+async fn whoever_ends_a_session_while_its_person_is_looked_up_has_ended_it() {
+    let desk = Desk::open(Storehouse::in_memory("meanwhile")).await;
+    let token = desk.stale_session().await;
+    let Ok(Caller::Person(ada)) = desk.shown(&token).await else { panic!("she is signed in") };
+    desk.house.clock.advance(i64::from(RECHECK));
+    desk.says(Mood::Slow);
+    let ended = async {
+        desk.directory.asked.notified().await;
+        let there = desk.sign_in.end_session(ada.session, &Operator::on_the_host("otto")).await.unwrap();
+        desk.directory.go_on.notify_one();
+        there
+    };
+    let (shown, there) = tokio::join!(desk.shown(&token), ended);
+    assert!(there && matches!(shown, Err(AuthenticateError::Unauthenticated)), "{shown:?}");
 }
 
 #[tokio::test]

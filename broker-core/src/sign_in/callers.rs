@@ -8,6 +8,7 @@ use super::{Shown, SignIn};
 use crate::caller::{Caller, Person, ServiceCaller};
 use crate::clock::seconds_between;
 use crate::directory::{Standing, Unavailable};
+use crate::id::SessionId;
 use crate::session::{ServiceToken, Session};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
@@ -70,6 +71,7 @@ impl SignIn {
                 }
                 if self.is_stale(&session, now) {
                     session.person = self.look_up(&session, origin).await?;
+                    self.must_be_there(session.id).await?;
                 }
                 Ok(Caller::Person(self.caller(session)))
             }
@@ -88,14 +90,19 @@ impl SignIn {
             self.0.store.forget_session(session.id).await?;
             return Err(self.unknown_token(origin, "the session is over"));
         }
-        if self.is_stale(&session, now) {
+        let is_stale = self.is_stale(&session, now);
+        if is_stale {
             let person = self.look_up(&session, origin).await?;
             let refreshed = Session { person, checked_at: now, ..session.clone() };
             self.0.store.refresh_session(&refreshed, hash, &session).await?;
             session = refreshed;
         }
-        if seconds_between(session.last_seen_at, now) >= TOUCH_SECONDS {
+        let is_noted = seconds_between(session.last_seen_at, now) >= TOUCH_SECONDS;
+        if is_noted {
             note_use(self.0.store.touch_session(session.id, now.into()).await);
+        }
+        if is_stale || is_noted {
+            self.must_be_there(session.id).await?;
         }
         Ok(Caller::Person(self.caller(session)))
     }
@@ -122,8 +129,15 @@ impl SignIn {
         };
         if token.last_used_at.is_none_or(|last| seconds_between(last, now) >= TOUCH_SECONDS) {
             note_use(self.0.store.touch_service_token(token.id, now.into()).await);
+            let there = self.0.store.service_token_by_id(token.id).await?;
+            there.ok_or(AuthenticateError::Unauthenticated)?;
         }
         Ok(Caller::Service(caller))
+    }
+
+    /// A directory or a write was waited for since the row was read: whoever ended the session meanwhile has been told that it is over.
+    async fn must_be_there(&self, session: SessionId) -> Result<(), AuthenticateError> {
+        self.0.store.session(session).await?.map(drop).ok_or(AuthenticateError::Unauthenticated)
     }
 
     /// Asks the directory again who this is. Nobody is waved through because a directory is silent.

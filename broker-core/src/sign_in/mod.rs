@@ -1,11 +1,11 @@
 //! Name and password → person → session; and token → caller, with groups that are never older than the bound.
 
 mod callers;
+mod directory_test;
 mod pad;
 mod prove;
 mod sessions;
 mod shown;
-mod test;
 mod throttle;
 
 use std::net::IpAddr;
@@ -26,8 +26,8 @@ use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec
 use crate::vault::{Purpose, SealBroken, new_token};
 
 pub use callers::AuthenticateError;
+pub use directory_test::{DirectoryTestError, PasswordTest, Question, Tested};
 pub use shown::{SERVICE_PREFIX, SessionKind, Shown};
-pub use test::{DirectoryTestError, PasswordTest, Question, Tested};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 
 /// Lets people in and knows them again. Clones share everything.

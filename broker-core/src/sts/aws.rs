@@ -259,7 +259,12 @@ impl Sts for AwsSts {
     }
 
     async fn prove(&self, key: &OpenKey, deadline: Instant) -> Result<CallerIdentity, StsError> {
-        self.identity(&self.ready(key, deadline).await?, deadline).await
+        match self.identity(&self.ready(key, deadline).await?, deadline).await {
+            Err(error) if self.begins_anew(key, &error).await => {
+                self.identity(&self.ready(key, deadline).await?, deadline).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn caller_identity(

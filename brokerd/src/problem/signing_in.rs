@@ -38,6 +38,8 @@ impl From<DirectoryTestError> for Problem {
                 Self { detail: with_causes(&error), ..Self::hidden(Code::DirectoryUnavailable, &error) }
             }
             DirectoryTestError::Password(error) => error.into(),
+            DirectoryTestError::Asker(error) => error.into(),
+            DirectoryTestError::NotPermitted => Self::new(Code::Forbidden, error.to_string()),
             DirectoryTestError::Trail(error) => error.into(),
         }
     }

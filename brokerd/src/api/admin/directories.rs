@@ -42,14 +42,14 @@ pub(crate) struct Named(DirectoryName);
 )]
 pub(crate) async fn test(
     State(app): State<App>,
-    Permitted { permission, .. }: Permitted<Administrator>,
+    Permitted { permission, asker, .. }: Permitted<Administrator>,
     Named(directory): Named,
     Params(NoParams {}): Params<NoParams>,
     Extension(meta): Extension<Meta>,
     SecretBody(DirectoryTestRequest { username, password }): SecretBody<DirectoryTestRequest>,
 ) -> Result<Response, Problem> {
     let question = Question { directory: &directory, username: &username, password, address: meta.address };
-    let tested = app.sign_in.test_directory(question, &permission).await?.into_value();
+    let tested = app.sign_in.test_directory(question, &asker.caller, &permission).await?.into_value();
     // Nothing in it is secret, but it is somebody's.
     Ok(secret(axum::Json(shown(&app, tested))))
 }

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{Credentials, SignIn, SignInError};
-use crate::caller::AdminRole;
+use super::{AuthenticateError, Credentials, SignIn, SignInError};
+use crate::caller::{AdminRole, Caller};
 use crate::directory::{Directory, Found, TypedName, Unavailable};
 use crate::name::DirectoryName;
 use crate::permission::Administrator;
-use crate::trail::{Action, Outcome, Recorded, TrailError};
+use crate::trail::{Action, Origin, Outcome, Recorded, TrailError};
 
 /// Of whom a directory is asked, and by whom.
 #[derive(Debug)]
@@ -55,6 +55,11 @@ pub enum DirectoryTestError {
     /// The password was not tried, or nobody can say what came of it.
     #[error(transparent)]
     Password(SignInError),
+    /// Whoever asks may not any more.
+    #[error(transparent)]
+    Asker(#[from] AuthenticateError),
+    #[error("your role was taken away meanwhile")]
+    NotPermitted,
     #[error(transparent)]
     Trail(#[from] TrailError),
 }
@@ -64,13 +69,18 @@ impl SignIn {
     pub async fn test_directory(
         &self,
         question: Question<'_>,
+        caller: &Caller,
         by: &Administrator,
     ) -> Result<Recorded<Tested>, DirectoryTestError> {
         let name = question.directory;
         let directory = self.0.directories.iter().find(|directory| directory.name() == name);
         let directory = directory.ok_or_else(|| DirectoryTestError::Unknown(name.clone()))?;
         let username = TypedName::parse(question.username).map_err(|_| DirectoryTestError::Untypable)?;
-        let tested = self.tested(directory.as_ref(), &username, question, by).await;
+        let mut tested = self.tested(directory.as_ref(), &username, question, by).await;
+        // Who is no administrator any more is told nothing.
+        if let Err(error) = self.is_still_administrator(caller, &by.origin).await {
+            tested = Err(error);
+        }
         let told = |found: Option<&str>, password: Option<&str>| json!({ "directory": name, "found": found, "password": password });
         match tested {
             Ok(tested) => {
@@ -82,7 +92,11 @@ impl SignIn {
             }
             Err(error) => {
                 let outcome = match error {
-                    DirectoryTestError::Password(SignInError::TooManyAttempts { .. }) => Outcome::Refused,
+                    DirectoryTestError::Password(SignInError::TooManyAttempts { .. })
+                    | DirectoryTestError::Asker(
+                        AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled,
+                    )
+                    | DirectoryTestError::NotPermitted => Outcome::Refused,
                     _ => Outcome::Failed,
                 };
                 let entry = by.did(Action::DirectoryTested).ended(outcome).reason(&error).changes(told(None, None));
@@ -91,6 +105,13 @@ impl SignIn {
                     Err(unwritten) => Err(unwritten.into()),
                 }
             }
+        }
+    }
+
+    async fn is_still_administrator(&self, caller: &Caller, origin: &Origin) -> Result<(), DirectoryTestError> {
+        match self.again(caller, origin).await? {
+            Caller::Person(person) if person.role >= Some(AdminRole::Administrator) => Ok(()),
+            Caller::Person(_) | Caller::Service(_) => Err(DirectoryTestError::NotPermitted),
         }
     }
 
