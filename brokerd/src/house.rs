@@ -76,7 +76,7 @@ async fn opened(config: &Config, master_keys: Vec<MasterKey>, clock: &dyn Clock)
 /// What cannot be looked at may have lines: only a file that is not there, or empty, has none.
 fn is_written(file: &Path) -> bool {
     match std::fs::metadata(file) {
-        Ok(found) => found.len() > 0,
+        Ok(found) => found.is_file() && found.len() > 0,
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     }
 }

@@ -92,7 +92,7 @@ fn files_for_all_connections_may_be_opened_or_fewer_connections_are_taken() {
     assert!(open >= 2_256 && !log.contains("too few"), "{open} {log}");
     let (open, log) = few(300, 1_000);
     assert!(
-        open == 1_000 && log.contains("too few for limits.connections") && log.contains("connections=744"),
+        open == 1_000 && log.contains("too few files for limits.connections") && log.contains("connections=744"),
         "{open} {log}"
     );
 }

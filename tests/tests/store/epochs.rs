@@ -127,7 +127,8 @@ where_others_reach_in! {
             "ALTER TABLE installation DROP COLUMN epoch", "ALTER TABLE installation DROP COLUMN epoch_mac",
             "ALTER TABLE sessions DROP COLUMN epoch", "ALTER TABLE service_tokens DROP COLUMN epoch",
             "DROP TABLE trail_marks", "DROP INDEX trail_by_actor", "DROP INDEX trail_by_connector", "DROP INDEX trail_by_action",
-            "DROP INDEX trail_of_trouble", "DELETE FROM _sqlx_migrations WHERE version > 1",
+            "DROP INDEX trail_of_trouble", "DROP INDEX sessions_by_subject", "ALTER TABLE sessions DROP COLUMN subject",
+            "DELETE FROM _sqlx_migrations WHERE version > 1",
         ] {
             hands.run(back).await;
         }
