@@ -12,7 +12,7 @@ use broker_core::inventory::Inventory;
 use broker_core::sign_in::SignIn;
 use broker_core::store::Store;
 use broker_core::sts::Sts;
-use broker_core::trail::Trail;
+use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Trail};
 use broker_core::vend::Broker;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -112,9 +112,12 @@ impl App {
         Ok((share, self.0.requests.free_place().ok_or_else(Problem::overloaded)?))
     }
 
-    /// Takes one vend off what the caller may have in a minute.
-    pub(crate) fn allow_vend(&self, caller: &Caller) -> Result<(), Problem> {
-        self.0.vends.take(caller)
+    /// Takes one vend off what the caller may have in a minute; whoever has had them all is refused, and the trail says so.
+    pub(crate) fn allow_vend(&self, caller: &Caller, origin: &Origin) -> Result<(), Problem> {
+        self.0.vends.take(caller).inspect_err(|problem| {
+            let entry = Entry::new(Actor::of(caller), Action::Vend, Outcome::Refused, origin.clone());
+            self.trail.note_refusal(RefusalKind::Vend, entry.reason(&problem.detail()));
+        })
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct Permitted<P> {
 impl Asker {
     /// Leave to have something vended: there is no other way to ask for it, and it counts.
     pub(crate) fn asking(&self, app: &App) -> Result<Asking<'_>, Problem> {
-        app.allow_vend(&self.caller)?;
+        app.allow_vend(&self.caller, &self.origin)?;
         Ok(Asking { caller: &self.caller, origin: &self.origin, deadline: self.deadline })
     }
 }

@@ -151,7 +151,7 @@ async fn go_on(
     reason: Option<Reason>,
 ) -> Result<Response, Problem> {
     let caller = visitor.caller();
-    app.allow_vend(&caller)?;
+    app.allow_vend(&caller, &visitor.origin)?;
     let asking = Asking { caller: &caller, origin: &visitor.origin, deadline: visitor.deadline };
     let wanted = LinkWanted { destination, session_duration_seconds: None, reason };
     let link = app.broker.console_link(&asking, name, &wanted).await?;

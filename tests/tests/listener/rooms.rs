@@ -158,4 +158,9 @@ async fn a_caller_has_so_many_vends_a_minute_by_whatever_route() {
     assert_eq!(stage.sim.calls().len(), vended, "AWS hears nothing of it");
     assert_eq!(door.ask(Method::GET, "/v1/connectors", Some(&ada), None).await.status, 200, "looking is free");
     assert_eq!(door.ask(Method::POST, credentials, Some(&root), None).await.status, 200, "others have theirs");
+    let trail = tests::world::trail(&broker.stop());
+    let refused = trail.iter().filter(|record| record["action"] == "vend" && record["outcome"] == "refused");
+    let reasons: Vec<_> = refused.map(|record| (&record["actor"], record["reason"].as_str().unwrap())).collect();
+    let early = "you have had as much vended as one may in a minute";
+    assert_eq!(reasons, [(&serde_json::json!("person:corp/ada"), early); 4], "and the trail says so");
 }
