@@ -56,7 +56,7 @@ async fn the_step_of_github_actions_masks_all_and_hands_it_on() {
 async fn the_profile_of_a_long_job_asks_by_itself() {
     let world = World::open().await;
     let job = job(&world, &token(&world));
-    std::fs::create_dir(job.home().join(".aws")).unwrap();
+    std::fs::create_dir_all(job.home().join(".aws")).unwrap();
     let profile = recipe(CI, "[profile ci-deploy]").replace("/ci-deploy/", "/ci/");
     std::fs::write(job.home().join(".aws/config"), profile).unwrap();
     let said = job.aws(&["sts", "get-caller-identity", "--profile", "ci-deploy"]).json();
@@ -79,7 +79,7 @@ async fn a_developer_signs_in_lists_and_is_somebody_in_aws() {
 
     let header = std::fs::metadata(ada.home().join(".broker-header")).unwrap();
     assert_eq!(header.permissions().mode() & 0o777, 0o600);
-    std::fs::create_dir(ada.home().join(".aws")).unwrap();
+    std::fs::create_dir_all(ada.home().join(".aws")).unwrap();
     let profile = self::recipe(DEVELOPER, "[profile deploy]");
     let profile = profile.replace("https://broker.corp.example", &world.brokerd.url());
     std::fs::write(ada.home().join(".aws/config"), profile).unwrap();
