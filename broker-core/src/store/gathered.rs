@@ -13,12 +13,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, Row, SqlSafeStr};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::StoreError;
 use super::at_hand::{AtHand, IDLE, on_hand};
-use super::{Pool, StoreError};
-
-/// The connections that all gatherers of a store read by.
-#[derive(Clone, Debug)]
-pub(super) struct Readers(Vec<Arc<Mutex<AtHand>>>);
+use super::readers::Readers;
 
 /// Finds rows of one kind.
 #[derive(Debug)]
@@ -62,33 +59,8 @@ impl<R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Syn
 struct Reader<R> {
     questions: Arc<Mutex<mpsc::Receiver<Question<R>>>>,
     readers: Readers,
-    connection: Arc<Mutex<AtHand>>,
     statements: Arc<[(usize, Arc<str>)]>,
     column: &'static str,
-}
-
-impl Readers {
-    pub(super) fn of(pool: &Pool) -> Self {
-        // SQLite answers faster than anybody could be woken beside it; a server is far away, and one answer must not wait for another.
-        let count = match pool {
-            Pool::Sqlite(_) => 1,
-            Pool::Postgres(_) => FAR,
-        };
-        Self((0..count).map(|_| Arc::new(Mutex::new(AtHand::of(pool)))).collect())
-    }
-
-    /// Gives back what nobody has used for a while, and says whether that was all there is.
-    fn rest(&self) -> bool {
-        let mut all = true;
-        for connection in &self.0 {
-            let is_back = connection.try_lock().is_ok_and(|mut kept| {
-                kept.give_back_idle();
-                !kept.is_kept()
-            });
-            all &= is_back;
-        }
-        all
-    }
 }
 
 impl<R: Readable> Gathered<R> {
@@ -96,10 +68,9 @@ impl<R: Readable> Gathered<R> {
         let (questions, waiting) = mpsc::channel(QUEUE);
         let waiting = Arc::new(Mutex::new(waiting));
         let statements: Arc<[_]> = SIZES.iter().map(|size| (*size, query.of_size(*size))).collect();
-        for connection in &readers.0 {
+        for _ in 0..readers.count() {
             let (questions, statements) = (Arc::clone(&waiting), Arc::clone(&statements));
-            let (readers, connection) = (readers.clone(), Arc::clone(connection));
-            tokio::spawn(Reader { questions, readers, connection, statements, column: query.column }.run());
+            tokio::spawn(Reader { questions, readers: readers.clone(), statements, column: query.column }.run());
         }
         Self { questions }
     }
@@ -138,8 +109,8 @@ impl<R: Readable> Reader<R> {
                 }
             };
             let Some(first) = first else { return };
-            // Who asks until the connection is free comes along.
-            let mut kept = self.connection.lock().await;
+            // Who asks until a connection is free comes along.
+            let (seat, mut kept) = self.readers.take().await;
             batch.push(first);
             while batch.len() < MOST
                 && let Ok(next) = questions.try_recv()
@@ -148,6 +119,7 @@ impl<R: Readable> Reader<R> {
             }
             drop(questions);
             self.answer(&mut kept, &mut batch).await;
+            self.readers.give(seat, kept);
         }
     }
 
@@ -170,10 +142,12 @@ impl<R: Readable> Reader<R> {
 
     async fn read(&self, kept: &mut AtHand, keys: &[&Key]) -> sqlx::Result<FoundRows<R>> {
         let was_kept = kept.is_kept();
-        match self.read_once(kept, keys).await {
+        match tokio::time::timeout(FIRST_WITHIN, self.read_once(kept, keys)).await {
             // Nobody had asked whether it was still there; the pool does ask.
-            Err(_) if was_kept => self.read_once(kept, keys).await,
-            read => read,
+            Ok(Err(_)) if was_kept => self.read_once(kept, keys).await,
+            Ok(read) => read,
+            // It hangs: another may not.
+            Err(_) => self.read_once(kept, keys).await,
         }
     }
 
@@ -208,5 +182,6 @@ const QUEUE: usize = 4_096;
 /// How many keys a statement may have. Few sizes, so that each stays prepared; what is left over repeats the last key.
 const SIZES: [usize; 4] = [1, 4, 16, 64];
 const MOST: usize = 64;
-const FAR: usize = 4;
 const WITHIN: Duration = Duration::from_secs(10);
+/// For the first connection that is asked.
+const FIRST_WITHIN: Duration = Duration::from_secs(3);

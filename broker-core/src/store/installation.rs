@@ -23,9 +23,10 @@ impl Store {
         Ok(on!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)?)
     }
 
-    /// Proves that the database answers and may be written to. Changes nothing.
+    /// Proves that the database answers, that it can be read as every request reads it, and that it may be written to. Changes nothing.
     pub async fn probe(&self) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE installation SET revision = revision WHERE singleton = 1";
+        self.reads.probe().await?;
         on!(&self.pool, pool => {
             let mut connection = pool.acquire().await?;
             let mut transaction = connection.begin_write().await?;

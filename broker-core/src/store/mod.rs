@@ -13,6 +13,7 @@ mod lock;
 mod marks;
 mod open;
 mod page;
+mod readers;
 mod sealed;
 mod server;
 mod service_tokens;
@@ -33,11 +34,12 @@ use change::Rows;
 pub use damaged::{Damage, DamagedRow, Found, Table};
 pub use epochs::StoredEpoch;
 pub use fingerprint::Fingerprint;
-use gathered::{Gathered, Readers};
+use gathered::{Gathered, Key};
 pub use lock::{DaemonLock, LockError};
 pub use marks::{Kept, Mark, MarkKind};
 pub use open::{Location, OpenError, Opened};
 pub use page::Page;
+use readers::Readers;
 pub use sealed::{ResealError, SealedRow, SealedRows, UnprovedRow};
 pub use throttles::Failures;
 pub(crate) use trail::{NotALink, Place};
@@ -138,6 +140,18 @@ impl Reads {
             service_token_by_token: Gathered::start(&readers, service_tokens::BY_TOKEN),
             service_token_by_id: Gathered::start(&readers, service_tokens::BY_ID),
         }
+    }
+
+    /// Whether all can find, by asking for what nobody has.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let (token, id) = (Key::Bytes(Vec::new()), Key::Text(String::new()));
+        tokio::try_join!(
+            self.session_by_token.find(token.clone()),
+            self.session_by_id.find(id.clone()),
+            self.service_token_by_token.find(token),
+            self.service_token_by_id.find(id),
+        )
+        .map(drop)
     }
 }
 

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
 
 use super::installation::New;
 use super::lock::{self, DaemonLock, LockError};
@@ -233,15 +233,14 @@ fn create(path: &Path) {
 
 /// Waits a moment for a server that is just starting, and then says why there is none.
 async fn postgres(options: PgConnectOptions) -> sqlx::Result<sqlx::PgPool> {
-    // A connection that no longer answers is given up, or those that hang would fill the pool until TCP gives them up.
-    let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(ACQUIRE).after_release(|connection, _| {
-        Box::pin(async {
-            tokio::time::timeout(ACQUIRE, connection.ping())
-                .await
-                .map_err(|late| sqlx::Error::Io(late.into()))?
-                .map(|()| true)
-        })
-    });
+    // A connection that no longer answers is given up: or whoever takes it waits in vain, and those that hang fill the pool until TCP
+    // gives them up.
+    let pool = PgPoolOptions::new()
+        .max_connections(16)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(answers(connection, ANSWERS)))
+        .after_release(|connection, _| Box::pin(answers(connection, ACQUIRE)));
     let error = match pool.connect_with(options.clone()).await {
         Ok(pool) => return Ok(pool),
         Err(error) => error,
@@ -252,6 +251,10 @@ async fn postgres(options: PgConnectOptions) -> sqlx::Result<sqlx::PgPool> {
         return Err(cause);
     }
     Err(error)
+}
+
+async fn answers(connection: &mut PgConnection, within: Duration) -> sqlx::Result<bool> {
+    tokio::time::timeout(within, connection.ping()).await.map_err(|late| sqlx::Error::Io(late.into()))?.map(|()| true)
 }
 
 async fn sqlite(path: Option<&Path>) -> sqlx::Result<sqlx::SqlitePool> {
@@ -312,6 +315,8 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
 ];
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
+/// For a connection that was idle.
+const ANSWERS: Duration = Duration::from_secs(2);
 const LAST_TRY: Duration = Duration::from_secs(2);
 
 impl From<SealBroken> for OpenError {

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 use tests::brokerd::Installation;
+use tests::postgres;
 use tests::process::Signal;
 use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
+use tests::stores::Hands;
 use tests::world::{Answer, Asker, World, soon};
 use tokio::task::JoinSet;
 
@@ -43,6 +45,23 @@ async fn a_store_that_takes_no_writes_is_not_ready_until_it_does_again() {
     other.execute("UPDATE installation SET sealed_secret = 'v1.forged'").await.unwrap();
     assert_eq!(ready(&asker, 503).await["checks"]["seal"], "failed");
     other.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_whose_sessions_cannot_be_read_is_not_ready_though_it_can_be_written() {
+    let url = postgres::database("unreadable");
+    let world = World::prepare().await.on_postgres(&url).serve();
+    let asker = world.stranger();
+    ready(&asker, 200).await;
+    let mut hands = Hands::of_postgres(&url).await;
+    for table in ["sessions", "service_tokens"] {
+        hands.run("BEGIN").await;
+        hands.run(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await;
+        let report = ready(&asker, 503).await;
+        assert_eq!(report["checks"], json!({ "store": "failed", "directories": "ok", "seal": "ok" }), "{table}");
+        hands.run("COMMIT").await;
+        ready(&asker, 200).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

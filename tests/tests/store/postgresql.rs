@@ -157,11 +157,7 @@ async fn connections_that_hang_do_not_use_up_the_store() {
         })
         .collect();
     let mut hands = house.hands().await;
-    let waiting = "FROM pg_stat_activity WHERE usename = current_user AND wait_event_type = 'Lock'";
-    while hands.number(&format!("SELECT count(*) {waiting}")).await < 16 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let stopped = pids(&mut hands, waiting).await;
+    let stopped = waiting(&mut hands, 16).await;
     for pid in &stopped {
         kill_process(*pid, Signal::STOP).unwrap();
     }
@@ -175,6 +171,66 @@ async fn connections_that_hang_do_not_use_up_the_store() {
     for pid in stopped {
         kill_process(pid, Signal::CONT).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_nobody_can_read_hold_up_no_service_token() {
+    let house = Storehouse::on_postgres("held_up");
+    let desk = Desk::with_a_key(&house).await;
+    let (ada, session) = sessions::signed_in(&desk, "ada").await;
+    let (ci, token) = service_tokens::added(&desk, "ci").await;
+    let (mut holder, mut hands) = (house.hands().await, house.hands().await);
+    holder.run("BEGIN").await;
+    holder.run("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
+    let store = desk.store.clone();
+    let asking = tokio::spawn(async move { store.session_by_token(&session).await });
+    waiting(&mut hands, 1).await;
+    for _ in 0..20 {
+        assert_eq!(desk.store.service_token(&token).await.unwrap().as_ref(), Some(&ci));
+    }
+    assert!(!asking.is_finished(), "the session is still being waited for");
+    holder.run("COMMIT").await;
+    assert_eq!(asking.await.unwrap().unwrap(), Some(ada));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_by_a_connection_that_hangs_has_an_answer_by_another() {
+    let server = Postgres::start();
+    let house = Storehouse::at(&server.database("one_hangs"));
+    let desk = Desk::with_a_key(&house).await;
+    let (ada, session) = sessions::signed_in(&desk, "ada").await;
+    let (mut holder, mut hands) = (house.hands().await, house.hands().await);
+    holder.run("BEGIN").await;
+    holder.run("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
+    let store = desk.store.clone();
+    let asking = tokio::spawn(async move { store.session_by_token(&session).await });
+    let stopped = waiting(&mut hands, 1).await;
+    for pid in &stopped {
+        kill_process(*pid, Signal::STOP).unwrap();
+    }
+    holder.run("COMMIT").await;
+    assert_eq!(asking.await.unwrap().unwrap(), Some(ada));
+
+    // Those that nobody uses at present are asked first, and not for long.
+    let idle = "FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid() AND state = 'idle'
+                AND query NOT LIKE 'COMMIT'";
+    let idle = pids(&mut hands, idle).await;
+    for pid in &idle {
+        kill_process(*pid, Signal::STOP).unwrap();
+    }
+    desk.store.failures("ada").await.unwrap();
+    for pid in stopped.into_iter().chain(idle) {
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+}
+
+/// Whoever waits for a lock, once as many do.
+async fn waiting(hands: &mut Hands, count: i64) -> Vec<Pid> {
+    const WAITING: &str = "FROM pg_stat_activity WHERE usename = current_user AND wait_event_type = 'Lock'";
+    while hands.number(&format!("SELECT count(*) {WAITING}")).await < count {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    pids(hands, WAITING).await
 }
 
 async fn pids(hands: &mut Hands, from: &str) -> Vec<Pid> {

@@ -36,7 +36,7 @@ pub(crate) fn token(store: &Store, name: &str) -> (ServiceToken, Mac) {
     (token, store.seals().mac(Purpose::Token, &[b"service token", name.as_bytes()]))
 }
 
-async fn added(desk: &Desk, name: &str) -> (ServiceToken, Mac) {
+pub(crate) async fn added(desk: &Desk, name: &str) -> (ServiceToken, Mac) {
     let (token, hash) = token(&desk.store, name);
     desk.commit(vec![desk.store.add_service_token(&token, &hash).unwrap()]).await.unwrap();
     (token, hash)

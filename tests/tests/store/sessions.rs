@@ -35,7 +35,7 @@ pub(crate) fn session(store: &Store, username: &str) -> (Session, Mac) {
     (session, hash)
 }
 
-async fn signed_in(desk: &Desk, username: &str) -> (Session, Mac) {
+pub(crate) async fn signed_in(desk: &Desk, username: &str) -> (Session, Mac) {
     let (session, hash) = session(&desk.store, username);
     desk.commit(vec![desk.store.add_session(&session, &hash).unwrap()]).await.unwrap();
     (session, hash)
