@@ -27,6 +27,11 @@ impl AwsRefusal {
         matches!(self.code.as_str(), "ExpiredToken" | "ExpiredTokenException")
     }
 
+    /// Whether AWS knows no active key of this id: there is none, or it was made a moment ago.
+    pub(crate) fn is_of_an_unknown_key(&self) -> bool {
+        self.code == "InvalidClientTokenId"
+    }
+
     /// Whether it is the date of a signature that AWS refused, and neither the key nor its secret. By the same code it refuses a wrong
     /// secret; only its words tell.
     pub(super) fn is_about_time(&self) -> bool {

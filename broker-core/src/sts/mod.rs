@@ -68,6 +68,8 @@ pub struct OpenKey {
     pub endpoint: Option<url::Url>,
     /// Whether a role that is assumed with it is assumed by a role.
     pub chained: bool,
+    /// Whether AWS has said whose key it is: so it knew it.
+    pub proved: bool,
     signs: Signs,
 }
 
@@ -143,6 +145,7 @@ impl OpenKey {
             region: details.region.clone(),
             endpoint: details.endpoint_url.clone(),
             chained: details.is_chained(),
+            proved: details.owner.is_some(),
             signs: match &details.source {
                 KeySource::Stored(id) => Signs::LongTerm(id.clone(), secret),
                 KeySource::Ambient => Signs::Ambient,

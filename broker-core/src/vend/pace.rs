@@ -12,8 +12,12 @@ use crate::sts::{AwsRefusal, OpenKey, StsError};
 /// How AWS takes each key at present, by this node's own experience.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    known: Mutex<HashMap<(AccessKeyId, i64), Known>>,
+    known: Mutex<HashMap<Place, Known>>,
 }
+
+/// Which key, in which form; and whether AWS had said whose it is. A key that was just made is unknown to AWS for some seconds: what was
+/// learnt then says nothing of it once it is proved.
+type Place = (AccessKeyId, i64, bool);
 
 #[derive(Debug)]
 enum Known {
@@ -33,7 +37,7 @@ impl Pace {
     /// Lets a call pass, or answers at once what AWS said less than a minute ago.
     pub(super) fn admit(&self, key: &OpenKey, now: Instant) -> Result<(), StsError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Known::Refused(last, refusal)) = known.get_mut(&(key.id, key.generation)) else { return Ok(()) };
+        let Some(Known::Refused(last, refusal)) = known.get_mut(&place_of(key)) else { return Ok(()) };
         if now.saturating_duration_since(*last) < BETWEEN_TRIES {
             return Err(StsError::KeyRefused(refusal.clone()));
         }
@@ -46,7 +50,7 @@ impl Pace {
     /// since before this process began.
     pub(super) fn learn<T>(&self, key: &OpenKey, marked: bool, outcome: &Result<T, StsError>, now: Instant) -> Turn {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = (key.id, key.generation);
+        let place = place_of(key);
         match outcome {
             Err(StsError::KeyRefused(refusal)) => match known.insert(place, Known::Refused(now, refusal.clone())) {
                 Some(Known::Refused(..)) => Turn::None,
@@ -67,6 +71,10 @@ impl Pace {
             }
         }
     }
+}
+
+fn place_of(key: &OpenKey) -> Place {
+    (key.id, key.generation, key.proved)
 }
 
 const BETWEEN_TRIES: Duration = Duration::from_mins(1);
@@ -103,6 +111,21 @@ mod tests {
         assert!(pace.admit(&key(1), later).is_ok(), "a try that AWS did not answer was none");
         assert_eq!(pace.learn(&key(1), false, &Ok(()), later), Turn::Recovered);
         assert!(pace.admit(&key(1), later).is_ok());
+    }
+
+    #[test]
+    fn what_was_learnt_before_the_key_was_proved_is_forgotten_then() {
+        let (pace, now) = (Pace::default(), Instant::now());
+        assert!(matches!(pace.learn(&key(1), false, &refused(), now), Turn::WentBad(_)));
+        assert!(pace.admit(&key(1), now).is_err());
+        let mut proved = key(1);
+        proved.proved = true;
+        assert!(pace.admit(&proved, now).is_ok());
+        assert!(
+            matches!(pace.learn(&proved, false, &refused(), now), Turn::WentBad(_)),
+            "and what is learnt now counts"
+        );
+        assert!(pace.admit(&proved, now).is_err());
     }
 
     #[test]

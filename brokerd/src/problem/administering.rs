@@ -27,7 +27,7 @@ impl From<AccessKeyError> for Problem {
 impl From<NotProved> for Problem {
     fn from(error: NotProved) -> Self {
         match &error {
-            NotProved::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
+            NotProved::Refused(refusal) => Self { detail: error.to_string(), ..Self::aws(Code::AwsRefused, refusal) },
             NotProved::Root { .. } => Self::field("access_key_id", error.to_string()),
             // What the error advises is for those at the command line.
             NotProved::Unreachable(refusal) => {

@@ -128,7 +128,9 @@ async fn what_aws_does_not_vouch_for_is_not_stored() {
     let (world, root) = world().await;
     let problem = root.post(KEYS, &wanted("spare", SECOND, THIRD_SECRET)).await.problem("502 aws_refused");
     assert_eq!(problem["aws"]["code"], "SignatureDoesNotMatch");
-    let problem = root.post(KEYS, &wanted("spare", NOBODYS, THIRD_SECRET)).await.problem("502 aws_refused");
+    let hasty = root.request(Method::POST, KEYS).header("prefer", "wait=2");
+    let hasty = hasty.json(&wanted("spare", NOBODYS, THIRD_SECRET));
+    let problem = Answer::of(hasty).await.problem("502 aws_refused");
     assert_eq!(problem["aws"]["code"], "InvalidClientTokenId");
     world.sim.world().change(|it| *it = std::mem::take(it).root_key(ACCOUNT, AccessKey::new(ROOTS, SECRET))).unwrap();
     let problem = root.post(KEYS, &wanted("spare", ROOTS, SECRET)).await.problem("400 invalid_request");

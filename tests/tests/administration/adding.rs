@@ -1,5 +1,7 @@
 //! Keys come in, proved or not; and go.
 
+use std::time::Duration;
+
 use aws_sim::{Calls, Fault};
 use broker_core::access_key::CannotServe;
 use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, Proof};
@@ -9,6 +11,7 @@ use broker_core::trail::Action;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tests::stores::Storehouse;
+use tokio::time::Instant;
 
 use super::{BROKER, MAIN, OTHER_USER, Office, ROOT, SECRET, WRONG, by, details, new_key};
 
@@ -42,8 +45,8 @@ tests::where_others_reach_in! {
     async fn what_aws_refuses_leaves_nothing_behind(house: Storehouse) {
         let office = Office::open(&house).await;
         let refused = async |id: &str, secret: &str| {
-            let new = new_key("main", id, secret);
-            match office.administration.add_access_key(new, office.required(), &by()).await.unwrap_err() {
+            let proof = Proof::Required(office.sts.as_ref(), Instant::now() + Duration::from_secs(2));
+            match office.administration.add_access_key(new_key("main", id, secret), proof, &by()).await.unwrap_err() {
                 AccessKeyError::NotProved(error) => error,
                 other => panic!("{other:?}"),
             }
@@ -53,12 +56,33 @@ tests::where_others_reach_in! {
             other => panic!("{other:?}"),
         };
         assert_eq!(code(refused(MAIN, WRONG).await), "SignatureDoesNotMatch");
+        assert_eq!(office.sim.count("GetCallerIdentity"), 1, "a wrong secret gets no better by waiting");
         assert_eq!(code(refused("AKIANOBODYKNOWSTHIS1", SECRET).await), "InvalidClientTokenId");
         office.sim.world().deactivate_key(OTHER_USER).unwrap();
         assert_eq!(code(refused(OTHER_USER, SECRET).await), "InvalidClientTokenId");
         assert!(matches!(refused(ROOT, SECRET).await, NotProved::Root { account } if account == "111111111111"));
         assert!(office.key("main").await.is_none());
         assert!(office.records(Action::AccessKeyAdded).await.is_empty());
+    }
+
+    async fn a_key_that_only_parts_of_aws_know_yet_is_waited_for(house: Storehouse) {
+        let office = Office::open(&house).await;
+        let unknown = Fault::Refusal { status: 403, code: "InvalidClientTokenId", message: "not valid".to_owned() };
+        let known = Fault::Stall(Duration::ZERO);
+        for fault in [unknown.clone(), known.clone(), known.clone(), unknown, known] {
+            office.sim.faults().once(Calls::any(), fault);
+        }
+        let key = office.administration.add_access_key(new_key("main", MAIN, SECRET), office.required(), &by()).await;
+        assert_eq!(key.unwrap().details.owner.unwrap().arn, BROKER);
+        assert_eq!(office.sim.count("GetCallerIdentity"), 7, "taken three times running");
+
+        // What is wrong otherwise is said as ever, also after that.
+        let unknown = Fault::Refusal { status: 403, code: "InvalidClientTokenId", message: "not valid".to_owned() };
+        office.sim.faults().once(Calls::any(), unknown);
+        let error = office.administration.add_access_key(new_key("other", MAIN, WRONG), office.required(), &by()).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("AWS refused the access key: SignatureDoesNotMatch"), "{error}");
+        assert_eq!(office.sim.count("GetCallerIdentity"), 9);
     }
 
     async fn a_silent_or_strange_aws_is_told_apart_and_can_be_done_without(house: Storehouse) {

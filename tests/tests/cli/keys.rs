@@ -48,6 +48,7 @@ async fn a_piped_secret_is_proved_sealed_and_never_shown() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_aws_refuses_is_told_with_its_code_and_not_stored() {
     let (here, _sim) = installation_with_aws().await;
+    here.edit("brokerd.toml", "retries = 0", "retries = 0\ninteractive_deadline_seconds = 2");
     let wrong = SECRET.replace("wJalr", "xxxxx");
     for (id, secret, code_of_aws) in
         [(MAIN, wrong.as_str(), "SignatureDoesNotMatch"), ("AKIANOBODYKNOWSTHIS1", SECRET, "InvalidClientTokenId")]
@@ -59,6 +60,7 @@ async fn what_aws_refuses_is_told_with_its_code_and_not_stored() {
             "{}",
             ended.stderr
         );
+        assert_eq!(ended.stderr.contains("if it was made a moment ago"), id != MAIN, "{}", ended.stderr);
         assert!(!ended.stderr.contains(secret));
     }
     assert_eq!(listed(&here), json!([]));

@@ -11,6 +11,7 @@ mod console;
 mod keys;
 mod names;
 mod narrowing;
+mod new_keys;
 mod proxy;
 mod reasons;
 mod requests;

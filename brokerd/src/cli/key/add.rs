@@ -7,8 +7,9 @@ use broker_core::partition::Region;
 use clap::Args;
 
 use super::details::{ServesArguments, aws_key_id, key_name, region};
-use super::{advised, proof, say_owner};
+use super::{ASKING, advised, proof, say_owner};
 use crate::cli::failure::say;
+use crate::cli::progress::Progress;
 use crate::cli::site::Opened;
 use crate::cli::{operator, terminal};
 
@@ -45,7 +46,9 @@ impl Add {
         let sts = opened.sts()?;
         let new = NewAccessKey { name: self.name, details, secret };
         let by = operator::may();
+        let progress = Progress::begin(ASKING);
         let added = opened.administration.add_access_key(new, proof(&sts, self.skip_validation), &by).await;
+        drop(progress);
         let key = added.map_err(advised)?;
         say_owner(&key);
         say(&format!("access key `{}` is stored, sealed", key.name));

@@ -71,3 +71,6 @@ fn advised(error: AccessKeyError) -> anyhow::Error {
 fn proof(sts: &(AwsSts, Instant), skip: bool) -> Proof<'_> {
     if skip { Proof::Skipped } else { Proof::Required(&sts.0, sts.1) }
 }
+
+/// Told to whoever waits for longer than a moment.
+const ASKING: &str = "asking AWS whose key this is; a key that was just made takes AWS some seconds to know";

@@ -9,8 +9,9 @@ use broker_core::store::Table;
 use clap::Args;
 
 use super::details::{ServesArguments, aws_key_id, key_name, region};
-use super::{advised, proof, say_owner};
+use super::{ASKING, advised, proof, say_owner};
 use crate::cli::failure::say;
+use crate::cli::progress::Progress;
 use crate::cli::site::Opened;
 use crate::cli::{damaged, operator, terminal};
 
@@ -63,8 +64,10 @@ impl Replace {
         let sts = opened.sts()?;
         let new = NewAccessKey { name: self.name, details, secret };
         let (seen, by) = (Some(seen), operator::may());
+        let progress = Progress::begin(ASKING);
         let replaced =
             opened.administration.replace_access_key(new, seen, proof(&sts, self.skip_validation), &by).await;
+        drop(progress);
         let key = replaced.map_err(advised)?;
         say_owner(&key);
         say(&format!("access key `{}` is replaced; its connectors use the new one within a second", key.name));
