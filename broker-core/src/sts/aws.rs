@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
+use super::haste::TooManyRequests;
 use super::identity::{is_access_key_id, is_arn, is_secret, is_user_id};
 use super::request::{RoleRequest, UserRequest};
 use super::witness::Witness;
@@ -193,6 +194,7 @@ impl AwsSts {
             .identity_cache(IdentityCache::no_cache())
             .http_client(self.http.clone())
             .retry_config(retry)
+            .retry_classifier(TooManyRequests)
             .retry_partition(partition.build())
             .timeout_config(timeouts);
         config.set_credentials_provider(Some(credentials));
@@ -363,3 +365,6 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 const BETWEEN_WARNINGS: Duration = Duration::from_mins(10);
 const RETRY_TOKENS: usize = 500;
 const RETRY_TOKENS_PER_SECOND: f32 = 5.0;
+
+#[cfg(test)]
+mod tests;

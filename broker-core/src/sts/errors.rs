@@ -76,7 +76,8 @@ impl StsError {
     {
         match error {
             SdkError::ServiceError(service) => {
-                let server_error = service.raw().status().is_server_error();
+                let status = service.raw().status();
+                let passing = status.is_server_error() || status.as_u16() == TOO_MANY_REQUESTS;
                 let told = match error.code() {
                     Some(code) => {
                         let message = error.message().unwrap_or_default();
@@ -85,8 +86,8 @@ impl StsError {
                     None => service.raw().body().bytes().and_then(told),
                 };
                 match told {
-                    Some(refusal) => Self::of_code(refusal, server_error),
-                    None if server_error => Self::Unavailable(None),
+                    Some(refusal) => Self::of_code(refusal, passing),
+                    None if passing => Self::Unavailable(None),
                     None => Self::Unusable("an error without a code"),
                 }
             }
@@ -109,8 +110,9 @@ impl StsError {
         Self::Unavailable(None)
     }
 
-    /// The table of aws-facts: <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>
-    fn of_code(refusal: AwsRefusal, server_error: bool) -> Self {
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>; `passing` where the status says already that it is AWS's
+    /// own trouble, or haste.
+    fn of_code(refusal: AwsRefusal, passing: bool) -> Self {
         match refusal.code.as_str() {
             "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => {
                 Self::KeyRefused(refusal)
@@ -122,7 +124,7 @@ impl StsError {
             | "RequestLimitExceeded"
             | "InternalFailure"
             | "ServiceUnavailable" => Self::Unavailable(Some(refusal)),
-            _ if server_error => Self::Unavailable(Some(refusal)),
+            _ if passing => Self::Unavailable(Some(refusal)),
             _ => Self::Refused(refusal),
         }
     }
@@ -162,14 +164,15 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 const MAX_SHOWN: usize = 512;
+pub(super) const TOO_MANY_REQUESTS: u16 = 429;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn code(code: &str, server_error: bool) -> StsError {
+    fn code(code: &str, passing: bool) -> StsError {
         let refusal = AwsRefusal { code: code.to_owned(), message: String::new(), request_id: None };
-        StsError::of_code(refusal, server_error)
+        StsError::of_code(refusal, passing)
     }
 
     #[test]

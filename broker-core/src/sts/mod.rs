@@ -4,6 +4,7 @@ mod ambient;
 mod aws;
 mod direct;
 mod errors;
+mod haste;
 mod identity;
 mod measured;
 mod pool;

@@ -11,7 +11,19 @@ use tests::world::{Answer, KEY, SECOND, World};
 async fn passing_trouble_is_tried_again_and_nobody_hears_of_it() {
     let world = World::open().await;
     let ada = world.person("ada").await;
-    for fault in [Fault::Throttle, Fault::InternalFailure, Fault::ServiceUnavailable, Fault::DroppedConnection] {
+    let refusal = |status, code| Fault::Refusal { status, code, message: "Rate exceeded".to_owned() };
+    for fault in [
+        Fault::Throttle,
+        Fault::InternalFailure,
+        Fault::ServiceUnavailable,
+        Fault::DroppedConnection,
+        refusal(400, "ThrottlingException"),
+        refusal(400, "RequestLimitExceeded"),
+        refusal(429, "TooManyRequestsException"),
+        // The status alone says it.
+        refusal(429, "NeverHeardOf"),
+        refusal(502, "NeverHeardOf"),
+    ] {
         world.sim.forget_calls();
         world.sim.faults().once(Calls::of("AssumeRole"), fault.clone());
         ada.vended("anew", &json!({})).await;
@@ -21,7 +33,7 @@ async fn passing_trouble_is_tried_again_and_nobody_hears_of_it() {
     world.sim.faults().times(2, Calls::of("AssumeRole"), Fault::Throttle);
     ada.vended("anew", &json!({})).await;
     assert_eq!(world.calls("AssumeRole").len(), 3);
-    assert_eq!(world.trail_of("anew"), ["person:corp/ada vend success"; 5]);
+    assert_eq!(world.trail_of("anew"), ["person:corp/ada vend success"; 10]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,6 +47,13 @@ async fn retries_end_and_then_it_is_said_what_aws_said() {
     assert_eq!(problem["aws"]["code"], "Throttling");
     assert_eq!(world.calls("AssumeRole").len(), 2, "one retry");
     assert_eq!(world.trail_of("deploy"), ["person:corp/ada vend failed"]);
+
+    world.sim.faults().clear();
+    let hasty = Fault::Refusal { status: 429, code: "NeverHeardOf", message: "Rate exceeded".to_owned() };
+    world.sim.faults().times(2, Calls::of("AssumeRole"), hasty);
+    let answer = ada.vend("deploy", &json!({})).await;
+    assert_eq!(answer.problem("503 aws_unavailable")["aws"]["code"], "NeverHeardOf");
+    assert!(answer.header("retry-after").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
