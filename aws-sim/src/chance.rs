@@ -31,7 +31,7 @@ pub(crate) fn secret() -> String {
 /// A session token with at least `bytes` bytes in it, and of at least `size` characters. Like AWS's, it is the longer
 /// the more policy and tags it carries.
 pub(crate) fn session_token(bytes: usize, size: usize) -> String {
-    let length = bytes.max(size.saturating_sub(TOKEN_PREFIX.len()) * 3 / 4);
+    let length = bytes.max(size.saturating_sub(TOKEN_PREFIX.len()).div_ceil(4) * 3);
     let mut bytes: Vec<u8> = random_bytes().take(64).collect();
     // The first 64 bytes are what nobody can guess; the rest is there for the length.
     let mut state = bytes.iter().fold(1_u64, |state, byte| state.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte));
@@ -71,6 +71,9 @@ mod tests {
     fn tokens_grow_with_what_they_carry() {
         assert!(session_token(3_000, 0).len() > 4_000);
         assert!((4_096..4_104).contains(&session_token(0, 4_096).len()));
+        for size in 300..320 {
+            assert!((size..size + 8).contains(&session_token(0, size).len()), "{size}");
+        }
         assert_ne!(session_token(64, 0), session_token(64, 0));
     }
 }

@@ -1,6 +1,7 @@
 //! Everything that the sim's handlers share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use crate::calls::Journal;
 use crate::clock::Clock;
@@ -23,6 +24,8 @@ pub(crate) struct Cloud {
     pub(crate) faults: Faults,
     pub(crate) consistency: Consistency,
     pub(crate) last_used: LastUsed,
+    /// How long session tokens are at least.
+    pub(crate) token_size: AtomicUsize,
     pub(crate) journal: Journal,
     /// `http://127.0.0.1:PORT`
     pub(crate) endpoint: String,

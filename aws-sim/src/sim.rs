@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -52,6 +53,7 @@ impl Sim {
             faults: Faults::default(),
             consistency: Consistency::default(),
             last_used: LastUsed::default(),
+            token_size: AtomicUsize::default(),
             journal: Journal::default(),
             endpoint: format!("http://{address}"),
         });
@@ -92,6 +94,11 @@ impl Sim {
     /// Plants faults.
     pub fn faults(&self) -> &Faults {
         &self.cloud.faults
+    }
+
+    /// Every session token has at least so many characters from now on, as if the session carried a lot.
+    pub fn lengthen_session_tokens(&self, size: usize) {
+        self.cloud.token_size.store(size, Relaxed);
     }
 
     /// Lets the rest of AWS be behind IAM.

@@ -1,6 +1,7 @@
 //! Makes credentials, and writes them into an answer.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,10 +31,11 @@ pub(crate) fn issue(request: &Request<'_>, blueprint: Blueprint) -> Arc<Session>
     // AWS speaks of whole seconds.
     let now = Timestamp::from_second(request.cloud.clock.now().as_second()).unwrap_or_default();
     let lifetime = SignedDuration::from_secs(blueprint.seconds.into());
+    let token_size = blueprint.token_size.max(request.cloud.token_size.load(Relaxed));
     let session = Arc::new(Session {
         access_key_id: chance::id("ASIA"),
         secret: chance::secret(),
-        token: chance::session_token(TOKEN_BYTES + blueprint.carried, blueprint.token_size),
+        token: chance::session_token(TOKEN_BYTES + blueprint.carried, token_size),
         issued: now,
         expires: now.checked_add(lifetime).unwrap_or(Timestamp::MAX),
         account: blueprint.account,

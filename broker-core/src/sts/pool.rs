@@ -122,6 +122,6 @@ impl HttpConnector for Measured<SharedHttpConnector> {
     }
 }
 
-/// None of AWS's has a tenth of it: a session token has 4 KiB at most.
+/// None of AWS's has a tenth of it: the longest session tokens have some KiB.
 const MAX_ANSWER: usize = 256 * 1_024;
 const CONNECT: std::time::Duration = std::time::Duration::from_secs(3);
