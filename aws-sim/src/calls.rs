@@ -14,6 +14,10 @@ pub struct Call {
     pub action: String,
     /// Whose signature it bears (or claims to bear). For the federation endpoint, whose session it is.
     pub access_key_id: Option<String>,
+    /// The HTTP method.
+    pub method: String,
+    /// The names of those parameters that stood in the URL, which others on the way write down.
+    pub in_url: Vec<String>,
     /// The parameters as they came, without MFA codes, sessions and sign-in tokens. For S3, `path` is there too.
     pub parameters: BTreeMap<String, String>,
     /// What came of it.

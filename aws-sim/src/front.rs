@@ -76,6 +76,8 @@ pub(crate) async fn answer(State(cloud): State<SharedCloud>, request: Request) -
     cloud.journal.write(Call {
         action,
         access_key_id: errand.claim.access_key_id.clone(),
+        method: errand.parts.method.to_string(),
+        in_url: Params::names(errand.parts.uri.query()),
         parameters,
         outcome: outcome.as_ref().map_or_else(|refusal| Outcome::Error(refusal.code.to_owned()), |_| Outcome::Ok),
         fault: fault.clone(),

@@ -30,6 +30,11 @@ impl Params {
         Ok(Self(params))
     }
 
+    /// The names of what stands in a query string.
+    pub(crate) fn names(query: Option<&str>) -> Vec<String> {
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).map(|(name, _)| name.into_owned()).collect()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

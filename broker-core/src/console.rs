@@ -1,5 +1,7 @@
 //! Credentials → a link that opens AWS's console signed in. The link is a bearer secret and never shows itself.
 
+mod said;
+
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -11,7 +13,7 @@ use crate::clock::after;
 use crate::destination::Destination;
 use crate::meter::Asked;
 use crate::partition::{Partition, Region};
-use crate::sts::Credentials;
+use crate::sts::{AwsRefusal, Credentials};
 use crate::trail::Recorded;
 
 /// AWS's federation endpoint, or a stand-in.
@@ -45,10 +47,11 @@ pub struct ConsoleLink {
 }
 
 /// Why there is no link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConsoleError {
-    #[error("AWS's federation endpoint refused with HTTP status {0}")]
-    Refused(u16),
+    /// It has no codes: the refusal's code is the status, as in `HTTP 400`.
+    #[error("AWS's federation endpoint refused with HTTP status {status}")]
+    Refused { status: u16, said: AwsRefusal },
     #[error("AWS's federation endpoint did not answer in time")]
     Unavailable,
     #[error("the answer of AWS's federation endpoint cannot be used")]
@@ -64,7 +67,7 @@ impl Federation {
         let endpoint = self.endpoint.clone().or_else(|| endpoint_of(ask.region)).ok_or(ConsoleError::Unusable)?;
         let token = match self.sign_in_token(&endpoint, ask, ask.session_duration_seconds).await {
             // A chained role among them would be refused for its duration alone.
-            Err(ConsoleError::Refused(400)) if ask.session_duration_seconds.is_some() => {
+            Err(ConsoleError::Refused { status: 400, .. }) if ask.session_duration_seconds.is_some() => {
                 self.sign_in_token(&endpoint, ask, None).await?
             }
             outcome => outcome?,
@@ -96,7 +99,7 @@ impl Federation {
         let asked = async {
             let answer =
                 self.http.post(endpoint.clone()).form(&form).send().await.map_err(|_| ConsoleError::Unavailable)?;
-            read(answer).await
+            read(answer, ask.credentials).await
         };
         let measured = Asked::now();
         let token = tokio::time::timeout_at(ask.deadline, asked).await.unwrap_or(Err(ConsoleError::Unavailable));
@@ -108,23 +111,23 @@ impl Federation {
 fn outcome<T>(answer: &Result<T, ConsoleError>) -> &'static str {
     match answer {
         Ok(_) => "success",
-        Err(ConsoleError::Refused(_)) => "refused",
+        Err(ConsoleError::Refused { .. }) => "refused",
         Err(ConsoleError::Unavailable | ConsoleError::Unusable) => "unavailable",
     }
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<SecretString, ConsoleError> {
+async fn read(mut answer: reqwest::Response, sent: &Credentials) -> Result<SecretString, ConsoleError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Answer {
         signin_token: SecretString,
     }
     let status = answer.status();
-    if status.is_server_error() {
+    if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS {
         return Err(ConsoleError::Unavailable);
     }
     if !status.is_success() {
-        return Err(ConsoleError::Refused(status.as_u16()));
+        return Err(ConsoleError::Refused { status: status.as_u16(), said: said::heard(answer, sent).await });
     }
     let mut body = zeroize::Zeroizing::new(Vec::new());
     while let Some(chunk) = answer.chunk().await.map_err(|_| ConsoleError::Unavailable)? {

@@ -46,6 +46,8 @@ pub(crate) async fn federation(State(cloud): State<SharedCloud>, request: Reques
     cloud.journal.write(Call {
         action,
         access_key_id: reply.access_key_id,
+        method: parts.method.to_string(),
+        in_url: Params::names(parts.uri.query()),
         parameters,
         outcome: reply.outcome.as_ref().map_or_else(|refusal| Outcome::Error(refusal.code.to_owned()), |_| Outcome::Ok),
         fault: fault.clone(),

@@ -50,13 +50,14 @@ impl VendError {
     pub fn aws_refusal(&self) -> Option<&AwsRefusal> {
         match self {
             Self::Aws(error) => error.refusal(),
+            Self::Console(ConsoleError::Refused { said, .. }) => Some(said),
             Self::NoSuchConnector
             | Self::NotEntitled(_)
             | Self::Caller(_)
             | Self::Request(_)
             | Self::Destination(_)
             | Self::ConsoleNotSupported
-            | Self::Console(_)
+            | Self::Console(ConsoleError::Unavailable | ConsoleError::Unusable)
             | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)

@@ -215,7 +215,7 @@ impl Code {
                 "Try again. If it stays, give the operator the `request_id`: the daemon's log has the cause under it."
             }
             Self::AwsRefused => {
-                "`aws` has AWS's own code and message. Usually the connector's role, its trust policy or its access key must be mended: tell its administrator."
+                "`aws` has AWS's own code and message; the console's federation endpoint has no codes, and its HTTP status stands for one (`HTTP 400`). Usually the connector's role, its trust policy or its access key must be mended: tell its administrator."
             }
             Self::AwsUnavailable => {
                 "AWS throttled, failed, was silent until the deadline, or answered what cannot be used. Wait as long as `Retry-After` says, then try again."

@@ -78,8 +78,8 @@ impl From<StsError> for Problem {
 
 impl From<ConsoleError> for Problem {
     fn from(error: ConsoleError) -> Self {
-        match error {
-            ConsoleError::Refused(_) => Self::new(Code::AwsRefused, error.to_string()),
+        match &error {
+            ConsoleError::Refused { said, .. } => Self::aws(Code::AwsRefused, said),
             ConsoleError::Unavailable => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
             ConsoleError::Unusable => Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER),
         }

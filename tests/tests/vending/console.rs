@@ -66,14 +66,22 @@ async fn a_duration_that_aws_refuses_is_left_out_once() {
         || Fault::Refusal { status: 400, code: "BadRequest", message: "SessionDuration is not valid".to_owned() };
     world.sim.faults().once(Calls::of("getSigninToken"), refusal());
     link(&ada, "deploy", &json!({ "session_duration_seconds": 7_200 })).await.good();
+    let calls = world.calls("getSigninToken");
+    for call in &calls {
+        assert_eq!((call.method.as_str(), &call.in_url), ("POST", &Vec::new()), "no log of URLs has the credentials");
+    }
     let sent: Vec<Option<String>> =
-        world.calls("getSigninToken").into_iter().map(|mut call| call.parameters.remove("SessionDuration")).collect();
+        calls.into_iter().map(|mut call| call.parameters.remove("SessionDuration")).collect();
     assert_eq!(sent, [Some("7200".to_owned()), None]);
 
     world.sim.forget_calls();
     world.sim.faults().times(5, Calls::of("getSigninToken"), refusal());
-    link(&ada, "deploy", &json!({ "session_duration_seconds": 7_200 })).await.problem("502 aws_refused");
-    assert_eq!(world.calls("getSigninToken").len(), 2, "once, not for ever");
+    let asked = json!({ "session_duration_seconds": 7_200 });
+    let problem = link(&ada, "deploy", &asked).await.problem("502 aws_refused");
+    assert_eq!(problem["aws"]["code"], "HTTP 400", "{problem}");
+    let calls = world.calls("getSigninToken");
+    assert_eq!(calls.len(), 2, "once, not for ever");
+    assert_eq!(problem["aws"]["request_id"], calls[1].request_id);
     world.sim.faults().clear();
     world.sim.faults().times(5, Calls::of("getSigninToken"), refusal());
     link(&ada, "deploy", &json!({})).await.problem("502 aws_refused");
@@ -136,6 +144,50 @@ async fn trouble_at_the_federation_endpoint_is_said_and_recorded() {
     assert_eq!(world.trail_of("deploy"), ["person:corp/ada console_url failed"; 5]);
     let good = world.calls("getSigninToken").into_iter().filter(|call| call.outcome == Outcome::Ok).count();
     assert_eq!(good, 3, "AWS gave tokens that nobody received");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_federation_endpoint_refuses_comes_back_in_its_own_words_but_never_with_the_credentials() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let vended = ada.vended("deploy", &json!({})).await;
+    // By AWS's clock what is lent again has expired.
+    world.sim.clock().advance(std::time::Duration::from_hours(2));
+    let problem = link(&ada, "deploy", &json!({})).await.problem("502 aws_refused");
+    assert!(problem["aws"]["message"].as_str().unwrap().contains("The credentials are not valid"), "{problem}");
+    world.sim.clock().reset();
+    let secret = vended["secret_access_key"].as_str().unwrap();
+    let token = vended["session_token"].as_str().unwrap();
+    let long = format!("<p>{}\u{1b}[2J\r\nX-Evil: 1</p>", "m ".repeat(2_000));
+    for (status, message, shown) in [
+        (400, "Session is not valid".to_owned(), "Session is not valid"),
+        (403, long, "m m m"),
+        (418, format!("I do not like {{\"sessionKey\":\"{secret}\"}}"), "is not shown"),
+        (400, format!("I do not like &quot;{}", &token[..token.len() / 2]), "is not shown"),
+        (400, String::new(), "Sign-in failed"),
+    ] {
+        world.sim.faults().once(Calls::of("getSigninToken"), Fault::Refusal { status, code: "BadRequest", message });
+        let answer = link(&ada, "deploy", &json!({})).await;
+        let problem = answer.problem("502 aws_refused");
+        assert_eq!(problem["aws"]["code"], format!("HTTP {status}"));
+        let said = problem["aws"]["message"].as_str().unwrap();
+        assert!(said.contains(shown) && said.chars().count() <= 512 && !said.contains(char::is_control), "{said:?}");
+        assert_eq!(problem["aws"]["request_id"], world.calls("getSigninToken").last().unwrap().request_id);
+        assert!(problem["detail"].as_str().unwrap().contains(said), "{problem}");
+        let told = format!("{}{:?}{}", answer.text, world.trail(), world.brokerd.log());
+        assert!(!told.contains(secret) && !told.contains(&token[..token.len() / 2]));
+    }
+    let records = world.trail();
+    let reasons = records.iter().filter_map(|record| record["reason"].as_str()).collect::<Vec<_>>();
+    assert!(
+        reasons.iter().any(|reason| reason.contains("HTTP status 400: ") && reason.contains("is not valid")),
+        "{reasons:?}"
+    );
+
+    // Haste passes.
+    let hasty = Fault::Refusal { status: 429, code: "TooManyRequests", message: String::new() };
+    world.sim.faults().once(Calls::of("getSigninToken"), hasty);
+    assert!(link(&ada, "deploy", &json!({})).await.header("retry-after").is_some());
 }
 
 async fn link(asker: &Asker, connector: &str, body: &Value) -> Answer {
