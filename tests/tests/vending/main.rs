@@ -17,3 +17,5 @@ mod reasons;
 mod requests;
 mod reuse;
 mod revoking;
+mod session_tokens;
+mod shipped_policies;
