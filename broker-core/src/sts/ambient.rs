@@ -73,9 +73,10 @@ impl Ambient {
         SharedCredentialsProvider::new(self.clone())
     }
 
-    /// Asks anew the next time: AWS does not take what was found, whatever its end was said to be.
-    pub async fn forget(&self) {
-        self.0.found.lock().await.credentials = None;
+    /// Asks anew the next time: AWS does not take the credentials of this access key ID, whatever their end was said to be. What
+    /// somebody else has found meanwhile stays.
+    pub(super) async fn forget(&self, refused: &str) {
+        self.0.found.lock().await.credentials.take_if(|known| known.access_key_id() == refused);
     }
 
     /// What the host is at present, asked for again when it is about to expire.
@@ -133,3 +134,34 @@ impl ProvideCredentials for Ambient {
 const REFRESH_BEFORE: Duration = Duration::from_mins(2);
 const BETWEEN_TRIES: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Stopped;
+    impl Clock for Stopped {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    #[tokio::test]
+    async fn what_aws_refuses_is_forgotten_and_nothing_that_was_found_since() {
+        let ambient = Ambient::new(&Outbound::default(), Arc::new(Stopped)).unwrap();
+        let known = || async {
+            ambient.0.found.lock().await.credentials.as_ref().map(|known| known.access_key_id().to_owned())
+        };
+        let newer = Credentials::new("ASIANEWER", "secret", None, None, "tests");
+        ambient.0.found.lock().await.credentials = Some(newer);
+        ambient.forget("ASIAOLDER").await;
+        assert_eq!(known().await.as_deref(), Some("ASIANEWER"));
+        ambient.forget("ASIANEWER").await;
+        assert_eq!(known().await, None);
+        ambient.forget("ASIANEWER").await;
+        assert_eq!(known().await, None);
+    }
+}

@@ -119,9 +119,9 @@ impl AwsSts {
         key: &OpenKey,
         request: &StsRequest,
         deadline: Instant,
+        witness: &Witness,
     ) -> Result<Credentials, StsError> {
         let client = self.ready(key, deadline).await?;
-        let witness = Witness::default();
         let asked = async {
             let heard = witness.clone();
             match request {
@@ -130,24 +130,37 @@ impl AwsSts {
                 StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds, heard).await,
             }
         };
-        self.credentials(self.heard(&witness, deadline, asked).await?, request.duration_seconds())
+        self.credentials(self.heard(witness, deadline, asked).await?, request.duration_seconds())
     }
 
     /// Whether AWS calls expired what the host signs with, so that the host is to be asked who it is anew, and then AWS once more. A
     /// long-term key does not expire.
-    async fn begins_anew(&self, key: &OpenKey, error: &StsError) -> bool {
+    async fn begins_anew(&self, key: &OpenKey, error: &StsError, witness: &Witness) -> bool {
         let expired = matches!(key.signs, Signs::Ambient) && error.refusal().is_some_and(AwsRefusal::is_about_expiry);
-        if expired {
-            self.ambient.forget().await;
+        if expired && let Some(signer) = witness.signer() {
+            self.ambient.forget(&signer).await;
         }
         expired
     }
 
-    async fn identity(&self, client: &Client, deadline: Instant) -> Result<CallerIdentity, StsError> {
-        let witness = Witness::default();
+    async fn prove_once(
+        &self,
+        key: &OpenKey,
+        deadline: Instant,
+        witness: &Witness,
+    ) -> Result<CallerIdentity, StsError> {
+        self.identity(&self.ready(key, deadline).await?, deadline, witness).await
+    }
+
+    async fn identity(
+        &self,
+        client: &Client,
+        deadline: Instant,
+        witness: &Witness,
+    ) -> Result<CallerIdentity, StsError> {
         let asked = client.get_caller_identity().customize().interceptor(witness.clone()).send();
         let asked = async { asked.await.map_err(|error| StsError::of(&error)) };
-        let GetCallerIdentityOutput { user_id, account, arn, .. } = self.heard(&witness, deadline, asked).await?;
+        let GetCallerIdentityOutput { user_id, account, arn, .. } = self.heard(witness, deadline, asked).await?;
         let account = account.and_then(|account| account.try_into().ok());
         let (Some(user_id), Some(account), Some(arn)) = (user_id, account, arn) else {
             return Err(StsError::Unusable("it does not say who the caller is"));
@@ -254,16 +267,20 @@ impl Sts for AwsSts {
         request: &StsRequest,
         deadline: Instant,
     ) -> Result<Credentials, StsError> {
-        match self.issue_once(key, request, deadline).await {
-            Err(error) if self.begins_anew(key, &error).await => self.issue_once(key, request, deadline).await,
+        let witness = Witness::default();
+        match self.issue_once(key, request, deadline, &witness).await {
+            Err(error) if self.begins_anew(key, &error, &witness).await => {
+                self.issue_once(key, request, deadline, &Witness::default()).await
+            }
             outcome => outcome,
         }
     }
 
     async fn prove(&self, key: &OpenKey, deadline: Instant) -> Result<CallerIdentity, StsError> {
-        match self.identity(&self.ready(key, deadline).await?, deadline).await {
-            Err(error) if self.begins_anew(key, &error).await => {
-                self.identity(&self.ready(key, deadline).await?, deadline).await
+        let witness = Witness::default();
+        match self.prove_once(key, deadline, &witness).await {
+            Err(error) if self.begins_anew(key, &error, &witness).await => {
+                self.prove_once(key, deadline, &Witness::default()).await
             }
             outcome => outcome,
         }
@@ -282,7 +299,8 @@ impl Sts for AwsSts {
             None,
             "brokerd",
         );
-        self.identity(&self.new_client(key, SharedCredentialsProvider::new(temporary)), deadline).await
+        let client = self.new_client(key, SharedCredentialsProvider::new(temporary));
+        self.identity(&client, deadline, &Witness::default()).await
     }
 }
 

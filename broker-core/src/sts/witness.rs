@@ -1,11 +1,14 @@
-//! What AWS last said in one call, heard behind the SDK's retries; and how far this machine's clock is from AWS's.
+//! What AWS last said in one call, heard behind the SDK's retries, and by which access key it was asked; and how far this machine's
+//! clock is from AWS's.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -22,6 +25,8 @@ pub(super) struct Witness(Arc<Mutex<Heard>>);
 struct Heard {
     refusal: Option<AwsRefusal>,
     skew: Option<Skew>,
+    /// The access key ID of the last request's signature.
+    signer: Option<String>,
 }
 
 /// How far this machine's clock is from AWS's, by the `Date` of an answer: exact to the time that the answer took.
@@ -61,6 +66,11 @@ impl Witness {
         self.heard().skew.filter(|skew| skew.ahead_seconds.unsigned_abs() >= NOTABLE_SECONDS)
     }
 
+    /// The access key ID that the last request was signed by.
+    pub(super) fn signer(&self) -> Option<String> {
+        self.heard().signer
+    }
+
     fn heard(&self) -> Heard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -69,6 +79,17 @@ impl Witness {
 impl Intercept for Witness {
     fn name(&self) -> &'static str {
         "Witness"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let signer = context.request().headers().get("authorization").and_then(signer).map(str::to_owned);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).signer = signer;
+        Ok(())
     }
 
     fn read_after_deserialization(
@@ -84,9 +105,16 @@ impl Intercept for Witness {
         // The clock that signatures are dated by.
         let ours = components.time_source().map(|source| DateTime::from(source.now()));
         let skew = ours.zip(date).map(|(ours, date)| Skew { ahead_seconds: ours.secs().saturating_sub(date.secs()) });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Heard { refusal, skew };
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (heard.refusal, heard.skew) = (refusal, skew);
         Ok(())
     }
+}
+
+/// Who signed, by the header of Signature Version 4: `AWS4-HMAC-SHA256 Credential=ASIA…/20260102/…`.
+fn signer(authorization: &str) -> Option<&str> {
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split_once('/').map(|(id, _)| id)
 }
 
 impl Skew {
@@ -114,6 +142,15 @@ const NOTABLE_SECONDS: u64 = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signature_says_whose_it_is() {
+        let header = "AWS4-HMAC-SHA256 Credential=ASIAIOSFODNN7EXAMPLE/20260102/eu-central-1/sts/aws4_request, SignedHeaders=host, \
+                      Signature=0f0f";
+        assert_eq!(signer(header), Some("ASIAIOSFODNN7EXAMPLE"));
+        assert_eq!(signer("Bearer ASIAIOSFODNN7EXAMPLE/20260102"), None);
+        assert_eq!(signer(""), None);
+    }
 
     #[test]
     fn a_skew_says_how_far_and_which_way() {
