@@ -29,6 +29,7 @@ pub mod secrets;
 pub mod slapd;
 pub mod stores;
 pub mod strace;
+pub mod terminal;
 pub mod wall_clock;
 
 pub mod certificates;

@@ -1,5 +1,7 @@
 //! The one row that says which installation this is, and the secret that all keyed hashes derive from.
 
+use std::time::Duration;
+
 use super::change::BeginWrite;
 use super::open::OpenError;
 use super::{Pool, Store, StoreError, on};
@@ -20,7 +22,11 @@ impl Store {
     /// Counts every change of connectors and keys; nodes that hold copies look here.
     pub async fn revision(&self) -> Result<i64, StoreError> {
         const SQL: &str = "SELECT revision FROM installation WHERE singleton = 1";
-        Ok(on!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)?)
+        // A node asks all the while: sooner or later it does so by a connection that hangs.
+        let asked = tokio::time::timeout(WITHIN, async {
+            on!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)
+        });
+        Ok(asked.await.map_err(|late| sqlx::Error::Io(late.into()))??)
     }
 
     /// Proves that the database answers, that it can be read as every request reads it, and that it may be written to. Changes nothing.
@@ -121,3 +127,4 @@ pub(super) fn binding(id: &InstallationId) -> Binding<'_> {
 
 /// Something to prove two sets of keys the same by.
 const PROBE: &[u8] = b"the same secret";
+const WITHIN: Duration = Duration::from_secs(5);

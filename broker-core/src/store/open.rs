@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqlSafeStr};
 
 use super::installation::New;
 use super::lock::{self, DaemonLock, LockError};
@@ -238,6 +238,7 @@ async fn postgres(options: PgConnectOptions) -> sqlx::Result<sqlx::PgPool> {
     let pool = PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(ACQUIRE)
+        .after_connect(|connection, _| Box::pin(async { connection.execute(LOCK_TIMEOUT).await.map(drop) }))
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(answers(connection, ANSWERS)))
         .after_release(|connection, _| Box::pin(answers(connection, ACQUIRE)));
@@ -289,12 +290,26 @@ async fn migrate(pool: &Pool, location: &Location) -> Result<(), OpenError> {
         Migration::new(*version, (*name).into(), MigrationType::Simple, AssertSqlSafe(*sql).into_sql_str(), false)
     });
     let migrator = Migrator { migrations: migrations.collect::<Vec<_>>().into(), ..Migrator::DEFAULT };
-    on!(pool, pool => migrator.run(pool).await).map_err(|error| match error {
+    migrated(pool, &migrator).await.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             Unusable::new(location, &error).into()
         }
         other => OpenError::Migrate(location.to_string(), other),
     })
+}
+
+async fn migrated(pool: &Pool, migrator: &Migrator) -> Result<(), MigrateError> {
+    match pool {
+        Pool::Sqlite(pool) => migrator.run(pool).await,
+        Pool::Postgres(pool) => {
+            // Another node that is at it holds a lock for as long as its work takes: so by a connection that waits.
+            let options = pool.connect_options().as_ref().clone();
+            let patient = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(options);
+            let outcome = migrator.run(&patient).await;
+            patient.close().await;
+            outcome
+        }
+    }
 }
 
 /// Whether there is nothing to do, so that a database role without the right to change tables can serve. A newer node may have
@@ -313,6 +328,8 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
     (4, "kept", include_str!("../../migrations/0004_kept.sql")),
     (5, "sessions of a person", include_str!("../../migrations/0005_sessions_of_a_person.sql")),
 ];
+/// Who waits for somebody else's lock is told so, rather than left waiting.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// For a connection that was idle.

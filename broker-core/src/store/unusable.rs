@@ -1,7 +1,9 @@
 //! A store that cannot be used, told to whoever runs the broker: which one it is, what is wrong with it, and what to do.
 
+use std::error::Error;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -24,6 +26,18 @@ impl Unusable {
             Location::Postgres { .. } => of_postgres(error),
         };
         Self { store: location.to_string(), cause: cause(error), advice }
+    }
+
+    /// The same for a store that was usable before, where its failing is what an error comes from.
+    pub fn behind(location: &Location, error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut cause = Some(error);
+        let engine = loop {
+            match cause?.downcast_ref::<Arc<sqlx::Error>>() {
+                Some(engine) => break engine,
+                None => cause = cause?.source(),
+            }
+        };
+        Some(Self::new(location, engine))
     }
 }
 
@@ -102,6 +116,9 @@ fn of_postgres(error: &sqlx::Error) -> &'static str {
         }
         Some("42501") => {
             "That user lacks a right: bring the schema up to date as the owner of the database, then run docs/postgresql-roles.sql again"
+        }
+        Some("55P03") => {
+            "Another session holds a lock on what this needs: let it finish, or end it (pg_locks and pg_stat_activity say which)"
         }
         Some("53300") => "The server has no connection left: raise its max_connections",
         Some("53100") => "The server's disk is full: make room",

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use broker_core::administration::Administration;
 use broker_core::file::Environment;
 use broker_core::iam::AwsIam;
+use broker_core::store::Unusable;
 use broker_core::sts::AwsSts;
 use tokio::time::Instant;
 
@@ -96,7 +97,15 @@ impl Opened {
     pub(super) async fn and_close<T>(self, work: impl AsyncFnOnce(&Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let outcome = work(&self).await;
         self.house.close().await;
-        outcome
+        outcome.map_err(|error| self.advised(error))
+    }
+
+    /// With what to do, where it was the store that failed.
+    fn advised(&self, error: anyhow::Error) -> anyhow::Error {
+        match Unusable::behind(&self.config.store, error.as_ref()) {
+            Some(unusable) => anyhow::Error::new(unusable).context(error.to_string()),
+            None => error,
+        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! Long work tells whoever waits at a terminal how far it is.
 
-use tests::brokerd::Installation;
-use tests::process::Process;
 use tests::stores::Hands;
 use tests::world::{Prepared, World};
-use tests::{environment, installed, postgres};
+use tests::{postgres, terminal};
 
 /// PostgreSQL, for there somebody can hold up those who only read.
 #[tokio::test(flavor = "multi_thread")]
@@ -22,17 +20,36 @@ async fn long_work_tells_on_a_terminal_that_it_goes_on() {
     ] {
         hands.run("BEGIN").await;
         hands.run("LOCK TABLE trail IN ACCESS EXCLUSIVE MODE").await;
-        let mut process = on_a_terminal(&here, arguments);
+        let mut process = terminal::start("brokerd on a terminal", &here.command(arguments), "");
         process.wait_for_line(told);
         hands.run("COMMIT").await;
         assert!(process.wait().success(), "{}", process.stdout());
     }
 }
 
-fn on_a_terminal(here: &Installation, arguments: &[&str]) -> Process {
-    let mut python = environment::command(installed::program("python3"));
-    let program = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    let brokerd = here.command(arguments);
-    python.args(["-c", program]).arg(brokerd.get_program()).args(brokerd.get_args());
-    Process::start("brokerd on a terminal", python)
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_in_vain_for_somebody_elses_lock_is_told_whom_to_look_for() {
+    let url = postgres::database("locked");
+    let Prepared { installation: here, sim: _sim } = World::prepare().await.on_postgres(&url);
+    here.run(&["apply", "--yes"], "").succeeded();
+    here.edit("connectors.toml", "name = \"other-key\"", "name = \"renamed\"");
+    let mut hands = Hands::of_postgres(&url).await;
+    hands.run("BEGIN").await;
+    hands.run("LOCK TABLE trail IN ACCESS EXCLUSIVE MODE").await;
+    let here = &here;
+    std::thread::scope(|scope| {
+        let asked = [
+            &["audit", "verify"][..],
+            &["audit", "export", "--format", "jsonl"],
+            &["audit", "prune", "--older-than", "1", "--yes"],
+            &["apply", "--yes"],
+        ]
+        .map(|arguments| (arguments, scope.spawn(move || here.run(arguments, ""))));
+        for (arguments, asked) in asked {
+            let told = asked.join().unwrap().failed();
+            assert!(told.contains("Another session holds a lock on what this needs"), "{arguments:?}: {told}");
+        }
+    });
+    hands.run("COMMIT").await;
+    here.run(&["apply", "--yes"], "").succeeded();
 }

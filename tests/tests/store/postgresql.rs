@@ -7,6 +7,7 @@ use broker_core::inventory::Inventory;
 use broker_core::store::{Failures, Store, TrailFilter};
 use broker_core::trail::{Action, Losses, verify};
 use rustix::process::{Pid, Signal, kill_process};
+use tests::patience::soon;
 use tests::postgres::{self, Postgres, psql};
 use tests::stores::{Hands, Storehouse, entry};
 
@@ -220,6 +221,30 @@ async fn whoever_asks_by_a_connection_that_hangs_has_an_answer_by_another() {
     }
     desk.store.failures("ada").await.unwrap();
     for pid in stopped.into_iter().chain(idle) {
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_follows_the_others_though_the_connection_hangs_that_it_asks_by() {
+    let server = Postgres::start();
+    let house = Storehouse::at(&server.database("follows"));
+    let desk = Desk::with_a_key(&house).await;
+    let inventory = Inventory::open(desk.store.clone()).await.unwrap();
+    let following = tokio::spawn(inventory.clone().follow());
+    let (mut holder, mut hands) = (house.hands().await, house.hands().await);
+    holder.run("BEGIN").await;
+    holder.run("LOCK TABLE installation IN ACCESS EXCLUSIVE MODE").await;
+    let stopped = waiting(&mut hands, 1).await;
+    for pid in &stopped {
+        kill_process(*pid, Signal::STOP).unwrap();
+    }
+    holder.run("COMMIT").await;
+    desk.connector("deploy").await;
+    soon("the connector is in service", async || inventory.snapshot().connectors().next().is_some().then_some(()))
+        .await;
+    following.abort();
+    for pid in stopped {
         kill_process(pid, Signal::CONT).unwrap();
     }
 }
