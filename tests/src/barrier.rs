@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 /// Open until it is shut. Dropped, it is gone, with all that went through it.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Barrier {
         self.keep(listener);
     }
 
-    /// Waits so long before each piece of what the server says goes on.
+    /// Waits so long before each piece of what the server says goes on; less, if this is said again meanwhile.
     pub fn slow(&self, pause: Duration) {
         *self.pause.lock().unwrap() = pause;
     }
@@ -86,11 +87,15 @@ async fn visit(visitor: TcpStream, server: SocketAddr, pause: Arc<Mutex<Duration
 async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, pause: Arc<Mutex<Duration>>) {
     let mut piece = [0; 4_096];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
-        let pause = *pause.lock().unwrap();
-        tokio::time::sleep(pause).await;
+        let since = Instant::now();
+        while since.elapsed() < *pause.lock().unwrap() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
         if to.write_all(&piece[..length]).await.is_err() {
             return;
         }
     }
     let _ = to.shutdown().await;
 }
+
+const LOOK_EVERY: Duration = Duration::from_millis(10);

@@ -156,5 +156,55 @@ async fn a_frozen_directory_that_is_stopped_for_good_lets_nobody_in() {
     goes_on_within_the_bound_only(&scene, &strict, &patient).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_the_role_while_a_directory_is_asked_for_them_is_told_nothing() {
+    let (home, asked) = (Slapd::start(), Slapd::start());
+    let port = asked.ldaps_url().rsplit_once(':').unwrap().1.parse().unwrap();
+    let barrier = Barrier::before(port).await;
+    let directory = |name: &str, url: &str| {
+        format!(
+            "[[directory]]\nname = \"{name}\"\nmay_grant_admin = true\n[directory.backend.ldap]\nurls = [\"{url}\"]\nca_file = \"{name}.pem\"\n\
+             bind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ldap.pw\" }}\nusers = {{ base = \"{USERS}\" }}\n\
+             groups = {{ member_of = {{ base = \"{GROUPS}\" }} }}\noperation_timeout_seconds = 30\ndeadline_seconds = 60\n"
+        )
+    };
+    let more = format!(
+        "admin_groups = [\"corp/staff\"]\nsessions = {{ recheck_seconds = 1 }}\n{}{}",
+        directory("corp", &home.ldaps_url()),
+        directory("branch", &format!("ldaps://127.0.0.1:{}", barrier.port())),
+    );
+    let here = Installation::new(&more, "");
+    here.write("corp.pem", home.ca_pem());
+    here.write("branch.pem", asked.ca_pem());
+    here.write("ldap.pw", SERVICE_PASSWORD);
+    let brokerd = here.serve();
+    let bob = Asker::at(&brokerd.url()).signed_in_with("bob", "bob secret").await;
+    let ask =
+        async |asker: &Asker| asker.post("/v1/admin/directories/branch/test", &json!({ "username": "carol" })).await;
+    assert_eq!(ask(&bob).await.good()["found"], "one");
+    const QUESTION: &str = "(uid=carol)";
+    let before = asked.logged(QUESTION);
+
+    barrier.slow(Duration::from_mins(10));
+    let asker = bob.clone();
+    let asking =
+        tokio::spawn(
+            async move { asker.post("/v1/admin/directories/branch/test", &json!({ "username": "carol" })).await },
+        );
+    soon("the question to be there", async || (asked.logged(QUESTION) > before).then_some(())).await;
+    home.modify(&format!("dn: cn=staff,{GROUPS}\nchangetype: modify\ndelete: member\nmember: uid=bob,{USERS}\n"));
+    // The bound is a second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(!asking.is_finished());
+    barrier.slow(Duration::ZERO);
+    let answer = asking.await.unwrap();
+    answer.problem("403 forbidden");
+    assert!(!answer.text.to_lowercase().contains("carol"), "{}", answer.text);
+    let tests: Vec<_> =
+        trail(brokerd.installation()).into_iter().filter(|it| it["action"] == "directory_tested").collect();
+    assert_eq!(tests.iter().map(|it| it["outcome"].as_str().unwrap()).collect::<Vec<_>>(), ["success", "refused"]);
+    assert_eq!(tests[1]["changes"], json!({ "directory": "branch", "found": null, "password": null }));
+}
+
 /// Twice the deadline that the configuration gives a directory, and then some for a busy machine.
 const BOUND: Duration = Duration::from_secs(20);
