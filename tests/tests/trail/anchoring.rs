@@ -1,14 +1,16 @@
 //! Anchors: what a file outside the store says that there was, nobody takes away unseen; and what somebody writes there proves nothing.
 
+use std::error::Error;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use broker_core::trail::{Anchoring, AnchoringError, Anchors, Break, NotAnAnchor, read_anchors, verify_against};
 use tempfile::TempDir;
-use tests::process::new_folder;
+use tests::process::{Process, Signal, new_folder};
 use tests::stores::Storehouse;
-use tests::where_others_reach_in;
+use tests::{environment, installed, where_others_reach_in};
 
 use crate::{Desk, entry_of};
 
@@ -41,6 +43,35 @@ impl Anchored {
     async fn breaks(&self) -> Vec<Break> {
         verify_against(&self.desk.store, &self.anchors(), |_| {}).await.unwrap().breaks
     }
+}
+
+/// A disk of a few pages, in a namespace of a process that keeps it.
+struct SmallDisk(Process);
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let folder = new_folder();
+        let disk = folder.path().join("disk");
+        fs::create_dir(&disk).unwrap();
+        let mount =
+            format!("mount -t tmpfs -o size=16k brokerd '{}' && echo mounted && exec sleep 600", disk.display());
+        let mut command = environment::command(installed::program("unshare"));
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]);
+        let process = Process::start_in(folder, "a small disk", command, Signal::KILL);
+        process.wait_for_line("mounted");
+        Self(process)
+    }
+
+    fn path(&self) -> PathBuf {
+        let inside = self.0.folder().join("disk");
+        Path::new("/proc").join(self.0.id().to_string()).join("root").join(inside.strip_prefix("/").unwrap())
+    }
+}
+
+/// Writes a file until nothing more fits.
+fn fill(path: &Path) {
+    let mut file = fs::File::create(path).unwrap();
+    while file.write_all(&[7; 512]).is_ok() {}
 }
 
 fn anchoring(house: &Storehouse, desk: &Desk, path: PathBuf) -> Anchoring {
@@ -169,6 +200,40 @@ where_others_reach_in! {
         assert!(read_anchors(&here.path(), here.desk.store.seals()).unwrap_err().to_string().contains("64 MiB"));
         fs::remove_file(here.path()).unwrap();
         assert_eq!(here.anchoring.sweep().await.unwrap(), 1, "nothing is forgotten by a failure");
+    }
+
+    async fn a_full_disk_is_told_and_what_did_not_fit_is_anchored_once_there_is_room(house: Storehouse) {
+        let disk = SmallDisk::mount();
+        let desk = Desk::with_records(&house, 1).await;
+        let path = disk.path().join("anchors");
+        let anchoring = anchoring(&house, &desk, path.clone());
+        let anchors = || read_anchors(&path, desk.store.seals()).unwrap();
+        assert_eq!(anchoring.sweep().await.unwrap(), 1);
+        let filling = disk.path().join("filling");
+        fill(&filling);
+
+        // What the file has of its last page is there still.
+        let mut records = 1;
+        let error = loop {
+            desk.trail.record(entry_of(records), ()).await.unwrap();
+            records += 1;
+            match anchoring.sweep().await {
+                Ok(_) => assert!(records < 100, "it is full"),
+                Err(error) => break error,
+            }
+        };
+        let AnchoringError::File(file) = &error else { panic!("{error:?}") };
+        assert!(file.source().unwrap().to_string().contains("No space left"), "{file:?}");
+        assert!(anchoring.sweep().await.is_err());
+        assert!(anchors().faults.is_empty(), "{:?}", anchors().faults);
+        assert_eq!(verify_against(&desk.store, &anchors(), |_| {}).await.unwrap().breaks, []);
+
+        fs::remove_file(filling).unwrap();
+        assert_eq!(anchoring.sweep().await.unwrap(), 1);
+        assert!(anchors().faults.is_empty() && !anchors().is_torn, "{:?}", fs::read_to_string(&path));
+        house.hands().await.run(&format!("DELETE FROM trail WHERE sequence = {}", records - 1)).await;
+        let breaks = verify_against(&desk.store, &anchors(), |_| {}).await.unwrap().breaks;
+        assert!(matches!(breaks[..], [Break::AnchoredMissing { .. }]), "{breaks:?}");
     }
 
     async fn a_file_that_has_grown_is_made_smaller_and_proves_as_much(house: Storehouse) {
