@@ -12,6 +12,7 @@ mod keys;
 mod names;
 mod narrowing;
 mod new_keys;
+mod nodes;
 mod proxy;
 mod reasons;
 mod requests;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tests::brokerd::Installation;
 use tests::ended::Ended;
 use tests::moto::Moto;
+use tests::terminal;
 use tests::world::{SECOND, World, now};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/deploy";
@@ -137,6 +138,29 @@ async fn it_is_shown_first_and_nothing_is_done_unless_somebody_says_yes() {
     assert_eq!(records(&world)[0]["changes"]["role_policy"]["from"], tests_own_policy());
     let shown = world.run(&["revoke", "deploy", "--dry-run"], "").succeeded();
     assert!(shown.contains("an older one of the same name") && !shown.contains("ANOTHER"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sits_there_is_asked_and_anything_but_a_yes_is_a_no() {
+    let world = World::open().await;
+    let old = world.person("ada").await.vended("deploy", &json!({})).await;
+    let answered = |typed: &str| {
+        let command = world.brokerd.installation().command(&["revoke", "deploy"]);
+        let mut process = terminal::start("brokerd revoke on a terminal", &command, typed);
+        let status = process.wait();
+        let shown = process.stdout();
+        assert!(shown.contains(&format!("End them all, of {ROLE}? [y/N]")), "{shown}");
+        (status.success(), shown)
+    };
+    for no in ["\n", "n\n", "nay\n", "deploy\n"] {
+        let (done, shown) = answered(no);
+        assert!(!done && shown.contains("nothing was changed"), "{no:?}: {shown}");
+        assert_eq!((world.calls("PutRolePolicy").len(), records(&world)), (0, vec![]), "{no:?}");
+    }
+    assert_eq!(world.read(&old, &["monthly"]), ["profits"]);
+    let (done, shown) = answered("y\n");
+    assert!(done, "{shown}");
+    assert_eq!(world.read(&old, &["monthly"]), ["AccessDenied"]);
 }
 
 fn tests_own_policy() -> Value {
