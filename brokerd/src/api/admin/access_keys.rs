@@ -43,10 +43,7 @@ pub(crate) struct Validation {
     operation_id = "list_access_keys",
     summary = "The stored long-term keys",
     description = "",
-    params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
-    ),
+    params(Paging),
     responses(
         (status = 200, description = "A page, also of those that are out of service", body = List<ListedAccessKey>),
     ),
@@ -134,7 +131,7 @@ pub(crate) async fn add(
     params(
         ("name" = String, Path, description = "Of the access key"),
         ("skip_validation" = Option<bool>, Query, description = "Stores the key without asking AWS whose it is"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+        IfMatch,
     ),
     request_body(content = ReplacedAccessKey),
     responses(
@@ -167,7 +164,7 @@ pub(crate) async fn replace(
     description = "Role administrator; a sign-in less than 15 minutes old.",
     params(
         ("name" = String, Path, description = "Of the access key"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+        IfMatch,
     ),
     responses(
         (status = 204, description = "Removed; AWS still knows it"),

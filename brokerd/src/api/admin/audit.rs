@@ -11,7 +11,7 @@ use broker_core::store::TrailFilter;
 use broker_core::trail::{Action, Outcome};
 use serde::Deserialize;
 
-use super::page::{Cursor, Limit};
+use super::page::{Cursor, Limit, Paging};
 use crate::api::query::Params;
 use crate::app::App;
 use crate::caller::Permitted;
@@ -44,8 +44,7 @@ pub(crate) struct Wanted {
     summary = "The audit trail, newest first",
     description = "Role auditor.",
     params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
+        Paging,
         ("actor" = Option<String>, Query, description = "As records have it, such as `person:corp/ada`"),
         ("connector" = Option<String>, Query, description = "By name"),
         ("action" = Option<String>, Query, description = "One of the words of docs/audit.md, such as `vend`"),

@@ -29,10 +29,7 @@ use crate::problem::{Problem, no_such_connector};
     operation_id = "list_all_connectors",
     summary = "Every connector in service",
     description = "Role auditor.",
-    params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
-    ),
+    params(Paging),
     responses(
         (status = 200, description = "A page", body = List<AdminConnector>),
     ),
@@ -112,7 +109,7 @@ pub(crate) async fn add(
     description = "Role administrator; a sign-in less than 15 minutes old. What the connectors file owns is `read_only`.",
     params(
         ("name" = String, Path, description = "Of the connector"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+        IfMatch,
     ),
     request_body(content = AdminConnector),
     responses(
@@ -151,7 +148,7 @@ pub(crate) async fn replace(
     description = "Role administrator; a sign-in less than 15 minutes old.",
     params(
         ("name" = String, Path, description = "Of the connector"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was seen: 412 where somebody was faster"),
+        IfMatch,
     ),
     responses(
         (status = 204, description = "Out of service"),

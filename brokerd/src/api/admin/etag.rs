@@ -5,6 +5,9 @@ use std::fmt::Display;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
@@ -64,6 +67,20 @@ impl FromRequestParts<App> for IfMatch {
                 "If-Match is *, or what `ETag` said, quotes included; several with commas between",
             )
         })
+    }
+}
+
+/// What the document says of it.
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new().schema_type(Type::String).build();
+        let header = ParameterBuilder::new()
+            .name("If-Match")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The `ETag` of what was seen, if one was given: 412 where something else is there now"))
+            .schema(Some(text));
+        vec![header.build()]
     }
 }
 

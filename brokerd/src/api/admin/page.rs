@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use broker_api::List;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// `?limit=`: how many at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -16,10 +17,15 @@ pub(crate) struct Limit(usize);
 pub(crate) struct Cursor(String);
 
 /// The parameters of a list that takes no others.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
+    /// `next` of the page before
+    #[param(value_type = Option<String>)]
     pub(crate) after: Option<Cursor>,
+    /// How many at most; 50 where nothing is said
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     pub(crate) limit: Limit,
 }
 

@@ -34,10 +34,7 @@ use crate::problem::{Code, Problem};
     operation_id = "list_service_tokens",
     summary = "The tokens of jobs",
     description = "Role auditor.",
-    params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
-    ),
+    params(Paging),
     responses(
         (status = 200, description = "A page; the tokens themselves are kept nowhere", body = List<ServiceToken>),
     ),
@@ -91,7 +88,7 @@ pub(crate) async fn create(
     description = "Role operator; a sign-in less than 15 minutes old.",
     params(
         ("id" = String, Path, description = "Of the service token"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` that POST gave: 412 for any other"),
+        IfMatch,
     ),
     responses(
         (status = 204, description = "Good for nothing, on every node"),

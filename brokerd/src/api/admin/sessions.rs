@@ -25,10 +25,7 @@ use crate::problem::{Code, Problem};
     operation_id = "list_sessions",
     summary = "Who is signed in",
     description = "Role auditor.",
-    params(
-        ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 where nothing is said"),
-    ),
+    params(Paging),
     responses(
         (status = 200, description = "A page, newest first", body = List<SignedInSession>),
     ),
@@ -53,7 +50,7 @@ pub(crate) async fn list(
     description = "Role operator; a sign-in less than 15 minutes old.",
     params(
         ("id" = String, Path, description = "Of the session"),
-        ("If-Match" = Option<String>, Header, description = "Sessions have no versions: 412 for anything but `*`"),
+        IfMatch,
     ),
     responses(
         (status = 204, description = "Over, on every node"),
