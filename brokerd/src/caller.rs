@@ -1,10 +1,8 @@
 //! Who asks, as an argument: a handler that takes one runs only for those whom its route admits.
 
-use std::sync::{Arc, OnceLock};
-
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::{HeaderMap, header, request::Parts};
-use broker_core::caller::{Caller, Person, PersonCaller};
+use broker_core::caller::{Caller, PersonCaller};
 use broker_core::id::SessionId;
 use broker_core::permission::Permission;
 use broker_core::sign_in::{Leaving, Shown};
@@ -16,9 +14,9 @@ use tokio::time::Instant;
 
 use crate::access::{Cookie, takes};
 use crate::app::App;
+use crate::cookie;
 use crate::problem::{Code, Problem};
-use crate::request::Meta;
-use crate::web::cookie;
+use crate::request::{Meta, Who};
 
 /// Anybody whom the route admits, and the request's circumstances.
 #[derive(Debug)]
@@ -51,10 +49,6 @@ impl Asker {
         Ok(Asking { caller: &self.caller, origin: &self.origin, deadline: self.deadline })
     }
 }
-
-/// The caller's name for the request's log line, filled in when it is known.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Who(Arc<OnceLock<String>>);
 
 impl FromRequestParts<App> for Asker {
     type Rejection = Problem;
@@ -133,28 +127,6 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
         let entry = Entry::new(actor, Action::AdministrationRefused, Outcome::Refused, origin);
         app.trail.note_refusal(RefusalKind::Administration, entry.reason(&reason));
         Err(Problem::new(Code::Forbidden, refused.to_string()))
-    }
-}
-
-impl Who {
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.0.get().map(String::as_str)
-    }
-
-    pub(crate) fn is(&self, caller: &Caller) {
-        match caller {
-            Caller::Person(caller) => self.is_person(&caller.person),
-            Caller::Service(caller) => self.is_named(format!("service:{}", caller.name)),
-        }
-    }
-
-    pub(crate) fn is_person(&self, person: &Person) {
-        self.is_named(format!("person:{}/{}", person.subject.directory, person.username));
-    }
-
-    fn is_named(&self, name: String) {
-        // The first to say so is right; nobody else asks twice in one request.
-        let _ = self.0.set(name);
     }
 }
 

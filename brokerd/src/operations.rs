@@ -13,11 +13,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::hardened::hardened;
 use crate::metrics;
 use crate::openapi;
 use crate::problem::{Code, Problem};
 use crate::request::{self, host};
-use crate::routes::hardened;
 use crate::web::{self, problems};
 
 /// By which listener a request came.

@@ -1,12 +1,14 @@
 //! What is known of every request before anybody looks at it: its id, where it came from, and by when it wants an answer.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use broker_core::caller::{Caller, Person};
 use broker_core::id::RequestId;
 use broker_core::trail::Origin;
 use ipnet::IpNet;
@@ -14,7 +16,6 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::caller::Who;
 use crate::metrics::{self, InFlight};
 use crate::problem::{Code, Problem, attach};
 
@@ -25,6 +26,10 @@ pub(crate) struct Meta {
     pub(crate) address: IpAddr,
     pub(crate) received: Instant,
 }
+
+/// The caller's name for the request's log line, filled in when it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Who(Arc<OnceLock<String>>);
 
 /// Gives the request its id and address, counts it, and writes the one line that a log has of it.
 pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -88,6 +93,28 @@ impl Meta {
             .filter_map(|preference| preference.trim().strip_prefix("wait="))
             .find_map(|seconds| seconds.trim().parse::<u32>().ok());
         self.received + wait.map_or(limit, |seconds| limit.min(Duration::from_secs(u64::from(seconds))))
+    }
+}
+
+impl Who {
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+
+    pub(crate) fn is(&self, caller: &Caller) {
+        match caller {
+            Caller::Person(caller) => self.is_person(&caller.person),
+            Caller::Service(caller) => self.is_named(format!("service:{}", caller.name)),
+        }
+    }
+
+    pub(crate) fn is_person(&self, person: &Person) {
+        self.is_named(format!("person:{}/{}", person.subject.directory, person.username));
+    }
+
+    fn is_named(&self, name: String) {
+        // The first to say so is right; nobody else asks twice in one request.
+        let _ = self.0.set(name);
     }
 }
 

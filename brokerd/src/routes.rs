@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use axum::{Router, middleware};
 
 use crate::api;
 use crate::app::App;
+use crate::hardened::hardened;
 use crate::intake;
 use crate::openapi;
 use crate::operations;
@@ -42,28 +41,6 @@ async fn within_time(request: axum::extract::Request, next: middleware::Next) ->
     tokio::time::timeout(LONGEST, next.run(request))
         .await
         .map_err(|_| Problem::new(Code::Overloaded, "the request took longer than any may").retry(1))
-}
-
-/// What every answer says to browsers: nothing here is to be guessed at, framed or leaked by a referrer.
-pub(crate) async fn hardened(State(app): State<App>, mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
-    // Whoever has once been here by https never goes without it, though a link or a typed address says so. This host alone:
-    // others of the domain are not ours to speak for.
-    if app.settings.public_url.is_https() {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-    }
-    response
 }
 
 const LONGEST: Duration = Duration::from_mins(2);

@@ -13,9 +13,9 @@ use super::secret;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::{Asker, Leaver};
+use crate::cookie;
 use crate::problem::Problem;
 use crate::request::Meta;
-use crate::web::cookie;
 
 /// `POST /v1/sessions`
 #[utoipa::path(

@@ -13,11 +13,12 @@ use super::form::{Fields, SessionForm};
 use super::home::Shown;
 use super::next::{ASK, Next};
 use super::page::{FormsLead, instead_of, page, see_other, sign_in_first};
+use super::pre_session;
 use super::visitor::Visitor;
-use super::{cookie, pre_session};
 use crate::api::Named;
 use crate::app::App;
 use crate::caller::csrf_token;
+use crate::cookie;
 use crate::problem::Problem;
 use crate::request::Meta;
 

@@ -11,12 +11,12 @@ use broker_core::trail::Origin;
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
 
-use super::cookie;
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::caller::{Who, from_own_page, is_csrf_token};
+use crate::caller::{from_own_page, is_csrf_token};
+use crate::cookie;
 use crate::problem::{Code, Problem};
-use crate::request::Meta;
+use crate::request::{Meta, Who};
 
 /// The fields of a form or a query, until they are taken out. What is left behind is wiped.
 #[derive(Default)]

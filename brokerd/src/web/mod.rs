@@ -2,7 +2,6 @@
 
 pub(crate) mod assets;
 pub(crate) mod console;
-pub(crate) mod cookie;
 pub(crate) mod docs;
 mod form;
 pub(crate) mod home;

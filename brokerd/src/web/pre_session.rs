@@ -7,9 +7,9 @@ use broker_core::sign_in::SignInError;
 use broker_core::vault::{Purpose, new_token};
 use secrecy::ExposeSecret;
 
-use super::cookie;
 use super::next::Next;
 use crate::app::{App, PublicUrl};
+use crate::cookie;
 use crate::problem::Problem;
 
 /// What a sign-in form is sent out with.

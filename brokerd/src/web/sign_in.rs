@@ -12,9 +12,10 @@ use secrecy::SecretString;
 use super::form::{Fields, OwnForm};
 use super::next::{ASKED, Next};
 use super::page::{FormsLead, instead_of, page, see_other};
+use super::pre_session;
 use super::visitor::Visitor;
-use super::{cookie, pre_session};
 use crate::app::App;
+use crate::cookie;
 use crate::problem::{Code, Problem};
 use crate::request::Meta;
 

@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
-use super::cookie;
 use super::form::LeavingForm;
 use super::page::see_other;
 use crate::app::App;
+use crate::cookie;
 use crate::problem::Problem;
 
 #[utoipa::path(

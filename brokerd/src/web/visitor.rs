@@ -7,12 +7,12 @@ use broker_core::sign_in::AuthenticateError;
 use broker_core::trail::Origin;
 use tokio::time::Instant;
 
-use super::cookie;
 use crate::access::{Cookie, takes};
 use crate::app::App;
-use crate::caller::{Who, from_own_page};
+use crate::caller::from_own_page;
+use crate::cookie;
 use crate::problem::{Code, Problem};
-use crate::request::Meta;
+use crate::request::{Meta, Who};
 
 /// Somebody signed in, and the request's circumstances.
 #[derive(Debug)]
