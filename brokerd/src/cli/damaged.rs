@@ -12,8 +12,8 @@ use super::{operator, terminal};
 /// A damaged row as it is shown: its name and id are what stands there, whoever wrote it.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
-    pub(super) name: String,
-    pub(super) id: String,
+    name: String,
+    id: String,
     damaged: &'static str,
 }
 

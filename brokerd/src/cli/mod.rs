@@ -17,6 +17,7 @@ mod token;
 mod damaged;
 mod failure;
 mod guard;
+mod listed;
 mod operator;
 mod output;
 mod progress;

@@ -7,7 +7,7 @@ use broker_core::name::AccessKeyName;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::damaged;
+use crate::cli::listed;
 use crate::cli::output;
 use crate::cli::site::Opened;
 
@@ -17,14 +17,6 @@ pub(in crate::cli) struct List {
     /// As JSON
     #[arg(long)]
     json: bool,
-}
-
-/// A line of the list.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Line<'a> {
-    Connector(Shown<'a>),
-    Damaged(damaged::Shown),
 }
 
 /// A connector as it is shown.
@@ -48,18 +40,9 @@ impl List {
         let store = &opened.house.store;
         let (connectors, keys) = (store.all_connectors().await?, store.access_keys().await?);
         let keys: BTreeSet<&AccessKeyName> = keys.iter().map(|key| &key.name).collect();
-        let shown = |connector| Shown::of(connector, &keys);
-        if self.json {
-            let good = connectors.good.iter().map(|connector| Line::Connector(shown(connector)));
-            let damaged = connectors.damaged.iter().map(|row| Line::Damaged(damaged::Shown::of(row)));
-            return output::json(&good.chain(damaged).collect::<Vec<_>>());
-        }
-        let damaged = connectors.damaged.iter().map(|row| {
-            let [principal, access_key, from, audience] = std::array::from_fn(|_| "-".to_owned());
-            [row.shown_name(), principal, access_key, from, audience, damaged::state(row)]
-        });
-        let rows: Vec<_> = connectors.good.iter().map(|connector| shown(connector).row()).chain(damaged).collect();
-        Ok(output::table(["NAME", "PRINCIPAL", "ACCESS KEY", "FROM", "FOR", "STATE"], &rows)?)
+        let good = connectors.good.iter().map(|connector| Shown::of(connector, &keys)).collect();
+        let heads = ["NAME", "PRINCIPAL", "ACCESS KEY", "FROM", "FOR", "STATE"];
+        listed::show(self.json, good, &connectors.damaged, heads, Shown::row)
     }
 }
 
@@ -83,7 +66,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn row(&self) -> [String; 6] {
+    fn row(self) -> [String; 6] {
         let audience = match (self.scope, self.groups.is_empty()) {
             (Scope::System, _) => "service tokens".to_owned(),
             (Scope::User, true) => "administrators only".to_owned(),

@@ -8,7 +8,7 @@ use broker_core::name::AccessKeyName;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::damaged;
+use crate::cli::listed;
 use crate::cli::output::{self, time};
 use crate::cli::site::Opened;
 
@@ -18,14 +18,6 @@ pub(in crate::cli) struct List {
     /// As JSON
     #[arg(long)]
     json: bool,
-}
-
-/// A line of the list.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Line<'a> {
-    Key(Shown<'a>),
-    Damaged(damaged::Shown),
 }
 
 /// A key as it is shown: everything but its secret.
@@ -54,19 +46,10 @@ impl List {
         for connector in &connectors {
             *uses.entry(connector.spec.access_key()).or_default() += 1;
         }
-        let shown = |key| Shown::of(key, uses.get(&key.name).copied().unwrap_or_default());
-        if self.json {
-            let good = keys.good.iter().map(|key| Line::Key(shown(key)));
-            let damaged = keys.damaged.iter().map(|row| Line::Damaged(damaged::Shown::of(row)));
-            return output::json(&good.chain(damaged).collect::<Vec<_>>());
-        }
+        let borrowers = |key: &AccessKey| uses.get(&key.name).copied().unwrap_or_default();
+        let good = keys.good.iter().map(|key| Shown::of(key, borrowers(key))).collect();
         let heads = ["NAME", "ACCESS KEY ID", "REGION", "FROM", "CONNECTORS", "OWNER", "STATE"];
-        let damaged = keys.damaged.iter().map(|row| {
-            let nothing = || "-".to_owned();
-            [row.shown_name(), nothing(), nothing(), nothing(), nothing(), nothing(), damaged::state(row)]
-        });
-        let rows: Vec<_> = keys.good.iter().map(|key| shown(key).row()).chain(damaged).collect();
-        Ok(output::table(heads, &rows)?)
+        listed::show(self.json, good, &keys.damaged, heads, Shown::row)
     }
 }
 
@@ -90,7 +73,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn row(&self) -> [String; 7] {
+    fn row(self) -> [String; 7] {
         let refused = self.refused_code.zip(self.refused_at.as_deref());
         let state = match (self.expected_arn, refused, self.arn) {
             (Some(expected), _, Some(_)) => format!("not used: it took the place of a key of {expected}"),

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::damaged;
+use crate::cli::listed;
 use crate::cli::output::{self, time};
 use crate::cli::site::Opened;
 
@@ -19,14 +19,6 @@ pub(in crate::cli) struct List {
     /// As JSON
     #[arg(long)]
     json: bool,
-}
-
-/// A line of the list.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Line {
-    Token(Shown),
-    Damaged(damaged::Shown),
 }
 
 /// A token as it is shown.
@@ -53,16 +45,7 @@ impl List {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let tokens = opened.house.store.all_service_tokens().await?;
         let good = shown(opened, &tokens.good).await?;
-        if self.json {
-            let damaged = tokens.damaged.iter().map(|row| Line::Damaged(damaged::Shown::of(row)));
-            return output::json(&good.into_iter().map(Line::Token).chain(damaged).collect::<Vec<_>>());
-        }
-        let damaged = tokens.damaged.iter().map(|row| {
-            let [connectors, networks, ends, last_used, made_by] = std::array::from_fn(|_| "-".to_owned());
-            [row.shown_name(), connectors, networks, damaged::state(row), ends, last_used, made_by, row.shown_id()]
-        });
-        let rows: Vec<_> = good.into_iter().map(Shown::row).chain(damaged).collect();
-        Ok(output::table(HEADS, &rows)?)
+        listed::show(self.json, good, &tokens.damaged, HEADS, Shown::row)
     }
 }
 
