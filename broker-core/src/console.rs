@@ -13,14 +13,14 @@ use crate::clock::after;
 use crate::destination::Destination;
 use crate::meter::Asked;
 use crate::partition::{Partition, Region};
-use crate::sts::{AwsRefusal, Credentials};
+use crate::sts::{AwsRefusal, BareClient, Credentials, Outage};
 use crate::trail::Recorded;
 
 /// AWS's federation endpoint, or a stand-in.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html>
 #[derive(Clone, Debug)]
 pub struct Federation {
-    http: reqwest::Client,
+    http: BareClient,
     /// Instead of the partition's own host.
     endpoint: Option<Url>,
     /// Where AWS sends people whose session ends.
@@ -52,14 +52,14 @@ pub enum ConsoleError {
     /// It has no codes: the refusal's code is the status, as in `HTTP 400`.
     #[error("AWS's federation endpoint refused with HTTP status {status}")]
     Refused { status: u16, said: AwsRefusal },
-    #[error("AWS's federation endpoint did not answer in time")]
-    Unavailable,
+    #[error("AWS's federation endpoint did not answer in time{0}")]
+    Unavailable(Outage),
     #[error("the answer of AWS's federation endpoint cannot be used")]
     Unusable,
 }
 
 impl Federation {
-    pub fn new(http: reqwest::Client, endpoint: Option<Url>, issuer: Url) -> Self {
+    pub fn new(http: BareClient, endpoint: Option<Url>, issuer: Url) -> Self {
         Self { http, endpoint, issuer }
     }
 
@@ -97,12 +97,17 @@ impl Federation {
         let mut form = vec![("Action", "getSigninToken".to_owned()), ("Session", session.to_string())];
         form.extend(duration.map(|seconds| ("SessionDuration", seconds.to_string())));
         let asked = async {
-            let answer =
-                self.http.post(endpoint.clone()).form(&form).send().await.map_err(|_| ConsoleError::Unavailable)?;
+            let answer = self
+                .http
+                .send(self.http.post(endpoint.clone()).form(&form))
+                .await
+                .map_err(ConsoleError::Unavailable)?;
             read(answer, ask.credentials).await
         };
         let measured = Asked::now();
-        let token = tokio::time::timeout_at(ask.deadline, asked).await.unwrap_or(Err(ConsoleError::Unavailable));
+        let token = tokio::time::timeout_at(ask.deadline, asked)
+            .await
+            .unwrap_or(Err(ConsoleError::Unavailable(Outage::Silent)));
         measured.aws("getSigninToken", outcome(&token));
         token
     }
@@ -112,7 +117,7 @@ fn outcome<T>(answer: &Result<T, ConsoleError>) -> &'static str {
     match answer {
         Ok(_) => "success",
         Err(ConsoleError::Refused { .. }) => "refused",
-        Err(ConsoleError::Unavailable | ConsoleError::Unusable) => "unavailable",
+        Err(ConsoleError::Unavailable(_) | ConsoleError::Unusable) => "unavailable",
     }
 }
 
@@ -124,13 +129,13 @@ async fn read(mut answer: reqwest::Response, sent: &Credentials) -> Result<Secre
     }
     let status = answer.status();
     if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS {
-        return Err(ConsoleError::Unavailable);
+        return Err(ConsoleError::Unavailable(Outage::Silent));
     }
     if !status.is_success() {
         return Err(ConsoleError::Refused { status: status.as_u16(), said: said::heard(answer, sent).await });
     }
     let mut body = zeroize::Zeroizing::new(Vec::new());
-    while let Some(chunk) = answer.chunk().await.map_err(|_| ConsoleError::Unavailable)? {
+    while let Some(chunk) = answer.chunk().await.map_err(|_| ConsoleError::Unavailable(Outage::Silent))? {
         if body.len() + chunk.len() > MAX_ANSWER {
             return Err(ConsoleError::Unusable);
         }

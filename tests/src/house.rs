@@ -319,7 +319,7 @@ fn outbound() -> Outbound {
     // Whoever comes first installs it; all of them would install the same.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let url = "http://127.0.0.1:9".parse().unwrap();
-    let proxy = Proxy { url, username: None, password: None, no_proxy: "127.0.0.1".to_owned() };
+    let proxy = Proxy { url, login: None, past: vec!["127.0.0.1".to_owned().try_into().unwrap()] };
     Outbound { proxy: Some(proxy), ca_pem: None }
 }
 

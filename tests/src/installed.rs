@@ -12,6 +12,11 @@ pub fn moto_server() -> PathBuf {
     cached("venv/bin/moto_server")
 }
 
+/// An HTTP proxy.
+pub fn proxy() -> PathBuf {
+    cached("venv/bin/proxy")
+}
+
 /// AWS's own command line, version 2.
 pub fn aws() -> PathBuf {
     cached("aws-cli/dist/aws")

@@ -24,6 +24,7 @@ pub mod gate;
 pub mod host_identity;
 pub mod moto;
 pub mod postgres;
+pub mod proxy;
 pub mod python;
 pub mod secrets;
 pub mod slapd;
@@ -31,6 +32,7 @@ pub mod stores;
 pub mod strace;
 pub mod terminal;
 pub mod wall_clock;
+pub mod wire;
 
 pub mod certificates;
 pub mod ended;

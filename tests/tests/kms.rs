@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use tests::brokerd::Installation;
 use tests::ended::{self, Ended};
 use tests::moto::Moto;
+use tests::proxy::{Options, Proxy};
 use tests::python::Client;
 use tests::secrets::{Kind, Register};
+use tests::wire::Tap;
 
 const DIRECTORY: &str = "[aws]\nretries = 0\n[[directory]]\nname = \"local\"\nbackend.local.people = []\n";
 const PLAIN: &str = "[[master_key]]\nid = \"test\"\nseals = true\nsource = { file = \"master.key\" }\n";
@@ -205,4 +207,26 @@ fn whoever_may_not_decrypt_is_told_what_to_allow() {
     run_as("may").succeeded();
     let refused = run_as("maynot");
     assert!(refused.stderr.contains("may not kms:Decrypt with arn:aws:kms:"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kms_is_asked_by_the_same_proxy_as_all_of_aws() {
+    let cloud = Cloud::start();
+    let here = Installation::new(DIRECTORY, "");
+    let proxy = Proxy::start(Options::default());
+    let tap = Tap::before(proxy.port()).await;
+    let through = |port: u16| format!("[aws]\nproxy = {{ url = \"http://127.0.0.1:{port}\" }}\n");
+    here.edit("brokerd.toml", "[aws]\n", &through(tap.port()));
+    here.edit("brokerd.toml", PLAIN, &cloud.master_key("kms", "seals = true\n"));
+    Cloud::run(&here, &["init", "--kms", &cloud.arn]).succeeded();
+    Cloud::run(&here, &["key", "list"]).succeeded();
+    let to_kms = format!("POST {}/", cloud.moto.url());
+    let heads = tap.heads();
+    assert!(heads.len() == 2 && heads.iter().all(|head| head.starts_with(&to_kms)), "{heads:?}");
+
+    let nobody = tests::brokerd::free_port();
+    here.edit("brokerd.toml", &through(tap.port()), &through(nobody));
+    let said = Cloud::run(&here, &["key", "list"]).failed();
+    let told = format!("AWS KMS is not reached: the proxy http://127.0.0.1:{nobody} cannot be reached");
+    assert!(said.contains(&told), "{said}");
 }

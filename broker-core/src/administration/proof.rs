@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::access_key::{KeyDetails, KeyOwner};
 use crate::id::AccessKeyId;
-use crate::sts::{AwsRefusal, CallerIdentity, OpenKey, Sts, StsError};
+use crate::sts::{AwsRefusal, CallerIdentity, OpenKey, Outage, Sts, StsError};
 
 /// Whether AWS is asked whose a key is.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,8 @@ pub enum NotProved {
     /// Nothing was learnt about the key.
     #[error("{0}")]
     Skewed(String),
-    #[error("AWS did not answer, so nobody knows whose key this is: check the network, `aws.proxy` and `endpoint_url`")]
-    Unreachable(Option<AwsRefusal>),
+    #[error("nobody knows whose key this is, for AWS did not answer{}{}", .0, where_to_look(.0))]
+    Unreachable(Outage),
     #[error("what answers is not AWS's STS ({0}): correct `endpoint_url`")]
     NotSts(&'static str),
 }
@@ -44,6 +44,14 @@ impl NotProved {
             Self::Skewed(_) | Self::Unreachable(_) | Self::NotSts(_) => true,
             Self::Refused(_) | Self::Root { .. } => false,
         }
+    }
+}
+
+/// What else to look at. A proxy's failure says it itself.
+fn where_to_look(outage: &Outage) -> &'static str {
+    match outage {
+        Outage::Told(_) | Outage::Proxy(_) => "",
+        Outage::Silent => ": check the network, `aws.proxy` and `endpoint_url`",
     }
 }
 
@@ -100,7 +108,7 @@ pub(super) async fn ask(sts: &dyn Sts, deadline: Instant, key: &OpenKey) -> Resu
             Err(NotProved::Refused(refusal))
         }
         Err(error @ StsError::Skewed(..)) => Err(NotProved::Skewed(error.to_string())),
-        Err(StsError::Unavailable(refusal)) => Err(NotProved::Unreachable(refusal)),
+        Err(StsError::Unavailable(outage)) => Err(NotProved::Unreachable(outage)),
         Err(StsError::Unusable(problem)) => Err(NotProved::NotSts(problem)),
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use reqwest::header::DATE;
 
 use super::{IamError, Told};
-use crate::sts::{AwsRefusal, shown};
+use crate::sts::{AwsRefusal, Outage, shown};
 
 /// An answer that has arrived whole.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Answer {
         let status = response.status();
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|_| IamError::Unavailable(None))? {
+        while let Some(chunk) = response.chunk().await.map_err(|_| IamError::Unavailable(Outage::Silent))? {
             if body.len() + chunk.len() > MAX_ANSWER {
                 return Err(IamError::Unusable("its answer is too large"));
             }
@@ -34,7 +34,7 @@ impl Answer {
             // The role is there, and has no such policy: an answer as good as any.
             Some(refusal) if refusal.code == "NoSuchEntity" && !refusal.message.starts_with(NO_ROLE) => true,
             Some(refusal) => return Err(IamError::of_code(refusal, status.is_server_error())),
-            None if status.is_server_error() => return Err(IamError::Unavailable(None)),
+            None if status.is_server_error() => return Err(IamError::Unavailable(Outage::Silent)),
             None => return Err(IamError::Unusable("it refuses without a code")),
         };
         let at = date.as_deref().and_then(moment).ok_or(IamError::Unusable("its answer has no date"))?;

@@ -19,7 +19,7 @@ use super::answer::{Answer, find};
 use super::{Iam, IamError, Told};
 use crate::arn::RoleArn;
 use crate::clock::Clock;
-use crate::sts::{OpenKey, Outbound, OutboundError};
+use crate::sts::{BareClient, OpenKey, Outage, Outbound, OutboundError};
 
 /// How IAM is asked.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct IamSettings {
 /// Asks the IAM of each key's partition.
 #[derive(Debug)]
 pub struct AwsIam {
-    http: reqwest::Client,
+    http: BareClient,
     settings: IamSettings,
     clock: Arc<dyn Clock>,
 }
@@ -63,7 +63,7 @@ impl AwsIam {
             }
             self.attempt(key, &form).await
         };
-        timeout_at(deadline, tried).await.unwrap_or(Err(IamError::Unavailable(None)))
+        timeout_at(deadline, tried).await.unwrap_or(Err(IamError::Unavailable(Outage::Silent)))
     }
 
     async fn attempt(&self, key: &OpenKey, form: &str) -> Result<Answer, IamError> {
@@ -73,10 +73,10 @@ impl AwsIam {
             request = request.header(name, value);
         }
         let answered = async {
-            let response = request.send().await.map_err(|_| IamError::Unavailable(None))?;
+            let response = self.http.send(request).await.map_err(IamError::Unavailable)?;
             Answer::read(response).await
         };
-        timeout(self.settings.attempt_timeout, answered).await.unwrap_or(Err(IamError::Unavailable(None)))
+        timeout(self.settings.attempt_timeout, answered).await.unwrap_or(Err(IamError::Unavailable(Outage::Silent)))
     }
 
     /// IAM has one endpoint a partition, and the region that its signatures name.

@@ -1,6 +1,6 @@
 //! Why IAM did not do it, cut by what the caller does next.
 
-use crate::sts::AwsRefusal;
+use crate::sts::{AwsRefusal, Outage};
 
 /// Why IAM did not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +24,8 @@ pub enum IamError {
     #[error("AWS refused: {}: {}", .0.code, .0.message)]
     Refused(AwsRefusal),
     /// Throttled, broken or silent until the deadline came. Whether anything was changed is not known.
-    #[error("AWS did not answer in time{}", .0.as_ref().map(|it| format!(": {}", it.code)).unwrap_or_default())]
-    Unavailable(Option<AwsRefusal>),
+    #[error("AWS did not answer in time{0}")]
+    Unavailable(Outage),
     #[error("what answers is not AWS's IAM: {0}; see `aws.iam_endpoint_url` and `aws.proxy`")]
     Unusable(&'static str),
 }
@@ -46,8 +46,8 @@ impl IamError {
             | "RequestLimitExceeded"
             | "InternalFailure"
             | "ServiceFailure"
-            | "ServiceUnavailable" => Self::Unavailable(Some(refusal)),
-            _ if server_error => Self::Unavailable(Some(refusal)),
+            | "ServiceUnavailable" => Self::Unavailable(Outage::Told(refusal)),
+            _ if server_error => Self::Unavailable(Outage::Told(refusal)),
             _ => Self::Refused(refusal),
         }
     }

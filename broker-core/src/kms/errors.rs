@@ -4,7 +4,7 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::KmsKey;
-use crate::sts::{AwsRefusal, NoAmbient};
+use crate::sts::{AwsRefusal, NoAmbient, ProxyFailure};
 
 /// Why a master key could not be made or unwrapped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,8 @@ pub enum KmsError {
     NotAWrappingKey(String),
     #[error("AWS KMS refused: {}: {}", .0.code, .0.message)]
     Refused(AwsRefusal),
+    #[error("AWS KMS is not reached: {0}")]
+    Proxy(ProxyFailure),
     #[error("AWS KMS did not answer in time: look at the network, `aws.proxy`, and endpoint_url")]
     Unavailable,
     #[error("the answer of AWS KMS cannot be used: what answers is perhaps not AWS KMS")]
@@ -56,6 +58,10 @@ impl KmsError {
                 None => Self::Unusable,
             },
             SdkError::ResponseError(_) | SdkError::ConstructionFailure(_) => Self::Unusable,
+            SdkError::DispatchFailure(failure) => {
+                let proxy = failure.as_connector_error().and_then(|it| ProxyFailure::among(it));
+                proxy.map_or(Self::Unavailable, |failure| Self::Proxy(failure.clone()))
+            }
             _ => Self::Unavailable,
         }
     }

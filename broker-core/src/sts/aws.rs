@@ -24,7 +24,7 @@ use super::identity::{is_access_key_id, is_arn, is_secret, is_user_id};
 use super::request::{RoleRequest, UserRequest};
 use super::witness::Witness;
 use super::{
-    Ambient, AwsRefusal, CallerIdentity, Credentials, OpenKey, Outbound, OutboundError, Signs, Sts, StsError,
+    Ambient, AwsRefusal, CallerIdentity, Credentials, OpenKey, Outage, Outbound, OutboundError, Signs, Sts, StsError,
     StsRequest,
 };
 use crate::arn::PolicyArn;
@@ -73,7 +73,7 @@ impl AwsSts {
     /// The client of a key, once there is something to sign with: a host without an identity asks AWS nothing.
     async fn ready(&self, key: &OpenKey, deadline: Instant) -> Result<Client, StsError> {
         if matches!(key.signs, Signs::Ambient) {
-            let found = async { self.ambient.credentials().await.map_err(|_| StsError::Unavailable(None)) };
+            let found = async { self.ambient.credentials().await.map_err(|_| StsError::Unavailable(Outage::Silent)) };
             tokio::time::timeout_at(deadline, found).await.unwrap_or_else(|_| Err(Witness::default().cut_short()))?;
         }
         Ok(self.client(key))

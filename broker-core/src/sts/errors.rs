@@ -5,7 +5,7 @@ use aws_sdk_sts::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::Skew;
+use super::{Outage, ProxyFailure, Skew};
 use crate::character::is_hidden;
 
 /// What AWS said, fit to be shown.
@@ -60,8 +60,8 @@ pub enum StsError {
     #[error("AWS takes no signature of this machine{}: set its clock, and have it kept right", .1.map(|skew| format!(", whose clock is {skew}")).unwrap_or_default())]
     Skewed(AwsRefusal, Option<Skew>),
     /// Throttled, broken or silent until the deadline came.
-    #[error("AWS did not answer in time")]
-    Unavailable(Option<AwsRefusal>),
+    #[error("AWS did not answer in time{0}")]
+    Unavailable(Outage),
     /// An answer that is not one: cut off, not XML, expired already.
     #[error("AWS's answer cannot be used: {0}")]
     Unusable(&'static str),
@@ -87,7 +87,7 @@ impl StsError {
                 };
                 match told {
                     Some(refusal) => Self::of_code(refusal, passing),
-                    None if passing => Self::Unavailable(None),
+                    None if passing => Self::Unavailable(Outage::Silent),
                     None => Self::Unusable("an error without a code"),
                 }
             }
@@ -95,11 +95,16 @@ impl StsError {
             SdkError::ConstructionFailure(_) => Self::Unusable("the request could not be made"),
             // Timeouts and broken connections; and kinds that the SDK may add. Which it was is for the operator.
             SdkError::TimeoutError(_) => Self::silent("no answer to an attempt in time"),
+            SdkError::DispatchFailure(failure)
+                if let Some(failure) = failure.as_connector_error().and_then(|it| ProxyFailure::among(it)) =>
+            {
+                Self::stopped(failure)
+            }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::silent("no connection in time"),
             SdkError::DispatchFailure(failure) if failure.is_io() => {
-                Self::silent("no connection: name, address, proxy, or refused")
+                Self::silent("no connection: name, address, or refused")
             }
-            SdkError::DispatchFailure(_) => Self::silent("no connection: TLS, proxy, or something else"),
+            SdkError::DispatchFailure(_) => Self::silent("no connection: TLS (see aws.ca_file), or something else"),
             _ => Self::silent("something that this release does not know"),
         }
     }
@@ -107,7 +112,13 @@ impl StsError {
     /// No word from AWS. Callers hear that much; the log says what kept it.
     pub(super) fn silent(what: &'static str) -> Self {
         tracing::warn!(aws.failure = what, "STS does not answer");
-        Self::Unavailable(None)
+        Self::Unavailable(Outage::Silent)
+    }
+
+    /// The proxy did not let the call through. Only administrators hear which one.
+    pub(super) fn stopped(failure: &ProxyFailure) -> Self {
+        tracing::warn!(aws.failure = %failure, "STS does not answer");
+        Self::Unavailable(Outage::Proxy(failure.clone()))
     }
 
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>; `passing` where the status says already that it is AWS's
@@ -123,8 +134,8 @@ impl StsError {
             | "TooManyRequestsException"
             | "RequestLimitExceeded"
             | "InternalFailure"
-            | "ServiceUnavailable" => Self::Unavailable(Some(refusal)),
-            _ if passing => Self::Unavailable(Some(refusal)),
+            | "ServiceUnavailable" => Self::Unavailable(Outage::Told(refusal)),
+            _ if passing => Self::Unavailable(Outage::Told(refusal)),
             _ => Self::Refused(refusal),
         }
     }
@@ -136,7 +147,7 @@ impl StsError {
             | Self::PolicyRefused(refusal)
             | Self::Refused(refusal)
             | Self::Skewed(refusal, _) => Some(refusal),
-            Self::Unavailable(refusal) => refusal.as_ref(),
+            Self::Unavailable(outage) => outage.refusal(),
             Self::Unusable(_) => None,
         }
     }

@@ -7,7 +7,9 @@ mod errors;
 mod haste;
 mod identity;
 mod measured;
+mod outage;
 mod pool;
+mod proxy;
 mod request;
 mod witness;
 
@@ -31,7 +33,9 @@ pub use aws::{AwsSts, StsSettings};
 pub(crate) use errors::shown;
 pub use errors::{AwsRefusal, StsError};
 pub use measured::MeasuredSts;
-pub use pool::{Outbound, OutboundError, Proxy};
+pub use outage::Outage;
+pub use pool::{BareClient, Outbound, OutboundError};
+pub use proxy::{NotPastProxy, PastProxy, Proxy, ProxyFailure, ProxyLogin};
 pub use request::{RoleRequest, StsRequest, UserRequest};
 pub use witness::Skew;
 

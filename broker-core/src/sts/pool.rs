@@ -8,28 +8,24 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::proxy::Proxies;
+use super::{Outage, Proxy, ProxyFailure, ProxyLogin};
 
 /// How requests leave the house; the SDK and the console's federation endpoint share it.
 #[derive(Clone, Debug, Default)]
 pub struct Outbound {
-    /// `http://host:port`. Without one, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment count.
+    /// Without one, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment count.
     pub proxy: Option<Proxy>,
     /// PEM certificates trusted beside the system's.
     pub ca_pem: Option<Vec<u8>>,
-}
-
-/// A configured proxy.
-#[derive(Clone, Debug)]
-pub struct Proxy {
-    pub url: url::Url,
-    pub username: Option<String>,
-    pub password: Option<SecretString>,
-    /// Hosts that are reached without it, separated by commas.
-    pub no_proxy: String,
 }
 
 /// The way out cannot be built from the settings.
@@ -37,6 +33,11 @@ pub struct Proxy {
 pub enum OutboundError {
     #[error("aws.proxy cannot be used: {0}")]
     Proxy(String),
+    /// What it says may hold a password, so it is not repeated.
+    #[error(
+        "{0} of the environment names no proxy that brokerd can go by: write http://HOST:PORT or https://HOST:PORT, with what is special in a user or password as %XX, or unset it"
+    )]
+    Environment(&'static str),
     #[error("aws.ca_file holds no certificates in PEM")]
     Ca,
     #[error("the pool of connections cannot be made")]
@@ -46,12 +47,14 @@ pub enum OutboundError {
 impl Outbound {
     /// The pool for the SDK.
     pub(crate) fn sdk_client(&self) -> Result<SharedHttpClient, OutboundError> {
-        self.pool(self.sdk_proxy()?)
+        let client = self.pool(self.sdk_proxy()?)?;
+        Ok(SharedHttpClient::new(Guarded { inner: client, proxies: Some(self.proxies()?) }))
     }
 
     /// One that goes by no proxy, for what is on this machine or next to it.
     pub(super) fn direct_sdk_client(&self) -> Result<SharedHttpClient, OutboundError> {
-        self.pool(ProxyConfig::disabled())
+        let client = self.pool(ProxyConfig::disabled())?;
+        Ok(SharedHttpClient::new(Guarded { inner: client, proxies: None }))
     }
 
     fn pool(&self, proxy: ProxyConfig) -> Result<SharedHttpClient, OutboundError> {
@@ -66,60 +69,125 @@ impl Outbound {
             .tls_context(tls)
             .build_https()
             .map_err(|_| OutboundError::Pool)?;
-        let client = pool::Client::new(&pool).map_err(|_| OutboundError::Pool)?;
-        Ok(SharedHttpClient::new(Measured(SharedHttpClient::new(client))))
+        Ok(SharedHttpClient::new(pool::Client::new(&pool).map_err(|_| OutboundError::Pool)?))
     }
 
     /// A client for the few requests beside the SDK. Follows no redirects.
-    pub fn http_client(&self) -> Result<reqwest::Client, OutboundError> {
+    pub fn http_client(&self) -> Result<BareClient, OutboundError> {
+        let proxies = self.proxies()?;
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .https_only(false);
         if let Some(proxy) = &self.proxy {
             // The environment counts only where the configuration is silent, here as in the SDK's half.
-            let mut chosen = reqwest::Proxy::all(proxy.url.as_str())
-                .map_err(|_| OutboundError::Proxy("it is not a URL".to_owned()))?
-                .no_proxy(reqwest::NoProxy::from_string(&proxy.no_proxy));
-            if let (Some(username), Some(password)) = (&proxy.username, &proxy.password) {
-                chosen = chosen.basic_auth(username, password.expose_secret());
-            }
+            let url = with_login(proxy).ok_or_else(not_a_url)?;
+            let chosen = reqwest::Proxy::all(url.expose_secret())
+                .map_err(|_| not_a_url())?
+                .no_proxy(reqwest::NoProxy::from_string(&proxy.past()));
             builder = builder.no_proxy().proxy(chosen);
         }
         if let Some(pem) = &self.ca_pem {
             let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| OutboundError::Ca)?;
             builder = builder.tls_certs_merge(certificates);
         }
-        builder.build().map_err(|_| OutboundError::Pool)
+        Ok(BareClient { http: builder.build().map_err(|_| OutboundError::Pool)?, proxies })
     }
 
     fn sdk_proxy(&self) -> Result<ProxyConfig, OutboundError> {
         let Some(proxy) = &self.proxy else { return Ok(ProxyConfig::from_env()) };
-        let mut config =
-            ProxyConfig::all(proxy.url.as_str()).map_err(|error| OutboundError::Proxy(error.to_string()))?;
-        if let (Some(username), Some(password)) = (&proxy.username, &proxy.password) {
-            config = config.with_basic_auth(username, password.expose_secret());
+        // Not by its own setting for a login, which puts a password into the URL as it is: one with a `/` in it made the URL
+        // unreadable, and so the proxy was gone past.
+        let url = with_login(proxy).ok_or_else(not_a_url)?;
+        let config = ProxyConfig::all(url.expose_secret()).map_err(|_| not_a_url())?;
+        Ok(config.no_proxy(proxy.past()))
+    }
+
+    fn proxies(&self) -> Result<Proxies, OutboundError> {
+        self.proxy.as_ref().map_or_else(Proxies::of_environment, |proxy| Ok(Proxies::configured(proxy)))
+    }
+}
+
+/// The proxy's URL as the libraries want it: with user and password, in which no character has a meaning of its own.
+fn with_login(proxy: &Proxy) -> Option<SecretString> {
+    let mut url = proxy.url.clone();
+    if let Some(ProxyLogin { username, password }) = &proxy.login {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        url.set_username(&encoded(username)).ok()?;
+        url.set_password(Some(&encoded(password.expose_secret()))).ok()?;
+    }
+    Some(SecretString::from(String::from(url)))
+}
+
+fn not_a_url() -> OutboundError {
+    OutboundError::Proxy("its `url` is none".to_owned())
+}
+
+/// For the few requests beside the SDK's.
+#[derive(Clone, Debug)]
+pub struct BareClient {
+    http: reqwest::Client,
+    proxies: Proxies,
+}
+
+impl BareClient {
+    pub(crate) fn post(&self, url: Url) -> reqwest::RequestBuilder {
+        self.http.post(url)
+    }
+
+    /// The answer, or why there is none: never the library's own text, which may quote the peer.
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Outage> {
+        let request = request.build().map_err(|_| Outage::Silent)?;
+        let url = request.url().as_str().to_owned();
+        let answer = self.http.execute(request).await.map_err(|error| {
+            self.proxies.blame(&url, &error, error.is_timeout()).map_or(Outage::Silent, Outage::Proxy)
+        })?;
+        match self.proxies.blame_status(&url, answer.status().as_u16()) {
+            Some(failure) => Err(Outage::Proxy(failure)),
+            None => Ok(answer),
         }
-        Ok(config.no_proxy(&proxy.no_proxy))
     }
 }
 
-/// Lets no answer be endless: the SDK reads all of it into memory before it looks at it.
+/// Lets no answer be endless: the SDK reads all of it into memory before it looks at it. And says where a proxy stood in the way.
 #[derive(Debug)]
-struct Measured<T>(T);
+struct Guarded<T> {
+    inner: T,
+    proxies: Option<Proxies>,
+}
 
-impl HttpClient for Measured<SharedHttpClient> {
+impl HttpClient for Guarded<SharedHttpClient> {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Measured(self.0.http_connector(settings, components)))
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Guarded { inner, proxies: self.proxies.clone() })
     }
 }
 
-impl HttpConnector for Measured<SharedHttpConnector> {
+impl HttpConnector for Guarded<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answer = self.0.call(request);
+        let way = self.proxies.clone().map(|proxies| (proxies, request.uri().to_owned()));
+        let answer = self.inner.call(request);
         let limited = |body: SdkBody| SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER));
-        HttpConnectorFuture::new(async move { Ok(answer.await?.map(limited)) })
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            let Some((proxies, uri)) = way else { return Ok(answer?.map(limited)) };
+            match answer {
+                Ok(answer) => match proxies.blame_status(&uri, answer.status().as_u16()) {
+                    Some(failure) => Err(told(failure)),
+                    None => Ok(answer.map(limited)),
+                },
+                Err(error) => match proxies.blame(&uri, &error, error.is_timeout()) {
+                    Some(failure) => Err(told(failure)),
+                    None => Err(error),
+                },
+            }
+        })
     }
+}
+
+/// As the SDK's retries read it.
+fn told(failure: ProxyFailure) -> ConnectorError {
+    if failure.may_pass() { ConnectorError::io(failure.into()) } else { ConnectorError::other(failure.into(), None) }
 }
 
 /// None of AWS's has a tenth of it: the longest session tokens have some KiB.

@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 
 use super::errors::told;
-use super::{AwsRefusal, StsError};
+use super::{AwsRefusal, Outage, ProxyFailure, StsError};
 
 /// Hears every answer to one call. Clones hear the same.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,7 @@ struct Heard {
     skew: Option<Skew>,
     /// The access key ID of the last request's signature.
     signer: Option<String>,
+    proxy: Option<ProxyFailure>,
 }
 
 /// How far this machine's clock is from AWS's, by the `Date` of an answer: exact to the time that the answer took.
@@ -55,9 +57,10 @@ impl Witness {
 
     /// The deadline came between two attempts, or within one.
     pub(super) fn cut_short(&self) -> StsError {
-        match self.heard().refusal {
-            Some(refusal) => StsError::Unavailable(Some(refusal)),
-            None => StsError::silent("the deadline came, retries included"),
+        match self.heard() {
+            Heard { proxy: Some(failure), .. } => StsError::stopped(&failure),
+            Heard { refusal: Some(refusal), .. } => StsError::Unavailable(Outage::Told(refusal)),
+            Heard { .. } => StsError::silent("the deadline came, retries included"),
         }
     }
 
@@ -106,7 +109,20 @@ impl Intercept for Witness {
         let ours = components.time_source().map(|source| DateTime::from(source.now()));
         let skew = ours.zip(date).map(|(ours, date)| Skew { ahead_seconds: ours.secs().saturating_sub(date.secs()) });
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (heard.refusal, heard.skew) = (refusal, skew);
+        (heard.refusal, heard.skew, heard.proxy) = (refusal, skew, None);
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let failed = context.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_connector_error);
+        if let Some(failure) = failed.and_then(|error| ProxyFailure::among(error)) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).proxy = Some(failure.clone());
+        }
         Ok(())
     }
 }

@@ -57,7 +57,7 @@ impl VendError {
             | Self::Request(_)
             | Self::Destination(_)
             | Self::ConsoleNotSupported
-            | Self::Console(ConsoleError::Unavailable | ConsoleError::Unusable)
+            | Self::Console(ConsoleError::Unavailable(_) | ConsoleError::Unusable)
             | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)

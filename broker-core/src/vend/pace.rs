@@ -85,6 +85,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::sts::Outage;
 
     fn key(generation: i64) -> OpenKey {
         let details = json!({ "aws_key_id": "AKIAIOSFODNN7EXAMPLE", "region": "eu-central-1" });
@@ -106,7 +107,7 @@ mod tests {
         let later = begin + Duration::from_secs(61);
         assert!(pace.admit(&key(1), later).is_ok());
         assert!(pace.admit(&key(1), later).is_err(), "one try a minute, not one each");
-        let silent: Result<(), StsError> = Err(StsError::Unavailable(None));
+        let silent: Result<(), StsError> = Err(StsError::Unavailable(Outage::Silent));
         assert_eq!(pace.learn(&key(1), false, &silent, later), Turn::None);
         assert!(pace.admit(&key(1), later).is_ok(), "a try that AWS did not answer was none");
         assert_eq!(pace.learn(&key(1), false, &Ok(()), later), Turn::Recovered);

@@ -10,7 +10,7 @@ use crate::caller::Caller;
 use crate::clock::{Clock, seconds_between};
 use crate::connector::Reuse;
 use crate::entitlement::Entitlement;
-use crate::sts::{Credentials, OpenKey, StsError, StsRequest};
+use crate::sts::{Credentials, OpenKey, Outage, StsError, StsRequest};
 use crate::vault::digest;
 
 /// Credentials that may be given again. In memory only, and only as long as they may.
@@ -84,7 +84,7 @@ impl Reusable {
         loop {
             // Our own call ends at the same deadline, and says what AWS said last.
             let shared = tokio::time::timeout_at(deadline + LAST_WORD, self.share(key, share, call.clone())).await;
-            match shared.unwrap_or(Err((StsError::Unavailable(None), true))) {
+            match shared.unwrap_or(Err((StsError::Unavailable(Outage::Silent), true))) {
                 Ok(obtained) => return Ok(obtained),
                 // Another caller's deadline ended the call we waited for; ours has not come.
                 Err((StsError::Unavailable(_), false)) if Instant::now() < deadline => {}

@@ -3,7 +3,7 @@
 use broker_core::file::with_causes;
 use broker_core::file::{SecretRef, WebUrl};
 use broker_core::iam::IamSettings;
-use broker_core::sts::{Outbound, Proxy, StsSettings};
+use broker_core::sts::{Outbound, PastProxy, Proxy, ProxyLogin, StsSettings};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::Url;
@@ -32,7 +32,7 @@ impl Loader<'_> {
                 None
             }
             None => None,
-            Some(proxy) => Some(self.proxy(proxy, &fields.no_proxy)?),
+            Some(proxy) => Some(self.proxy(proxy, fields.no_proxy)?),
         };
         Some(Aws {
             sts: StsSettings {
@@ -69,7 +69,7 @@ impl Loader<'_> {
         None
     }
 
-    fn proxy(&mut self, fields: ProxyFields, no_proxy: &[String]) -> Option<Proxy> {
+    fn proxy(&mut self, fields: ProxyFields, past: Vec<PastProxy>) -> Option<Proxy> {
         let url = match Url::parse(&fields.url) {
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
                 self.error(
@@ -84,19 +84,29 @@ impl Loader<'_> {
                 return None;
             }
         };
-        if fields.username.is_some() != fields.password.is_some() {
-            self.error(&["aws", "proxy"], "`username` and `password` go together");
-            return None;
-        }
-        let password = match fields.password.as_ref().map(|reference: &SecretRef| self.folders.secret(reference)) {
-            None => None,
-            Some(Ok(password)) => Some(password),
-            Some(Err(error)) => {
-                self.error(&["aws", "proxy", "password"], &with_causes(&error));
+        let login = match (fields.username, fields.password) {
+            (None, None) => None,
+            (Some(username), Some(password)) => Some(self.proxy_login(username, &password)?),
+            (Some(_), None) | (None, Some(_)) => {
+                self.error(&["aws", "proxy"], "`username` and `password` go together");
                 return None;
             }
         };
-        Some(Proxy { url, username: fields.username, password, no_proxy: no_proxy.join(",") })
+        Some(Proxy { url, login, past })
+    }
+
+    fn proxy_login(&mut self, username: String, password: &SecretRef) -> Option<ProxyLogin> {
+        if username.contains(':') {
+            self.error(&["aws", "proxy", "username"], "a proxy takes a `:` for the end of the user's name");
+            return None;
+        }
+        match self.folders.secret(password) {
+            Ok(password) => Some(ProxyLogin { username, password }),
+            Err(error) => {
+                self.error(&["aws", "proxy", "password"], &with_causes(&error));
+                None
+            }
+        }
     }
 }
 

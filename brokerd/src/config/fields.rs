@@ -7,6 +7,7 @@ use broker_core::directory::ldap::LdapConfig;
 use broker_core::directory::local::LocalPerson;
 use broker_core::file::{SecretRef, WebUrl};
 use broker_core::name::DirectoryName;
+use broker_core::sts::PastProxy;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -124,7 +125,7 @@ pub(super) struct AwsFields {
     pub(super) connect_timeout_seconds: Seconds<1, 60>,
     pub(super) attempt_timeout_seconds: Seconds<1, 120>,
     pub(super) proxy: Option<ProxyFields>,
-    pub(super) no_proxy: Vec<String>,
+    pub(super) no_proxy: Vec<PastProxy>,
     pub(super) endpoint_url: Option<WebUrl>,
     pub(super) iam_endpoint_url: Option<WebUrl>,
     pub(super) federation_url: Option<WebUrl>,

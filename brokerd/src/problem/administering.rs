@@ -30,9 +30,9 @@ impl From<NotProved> for Problem {
             NotProved::Refused(refusal) => Self { detail: error.to_string(), ..Self::aws(Code::AwsRefused, refusal) },
             NotProved::Root { .. } => Self::field("access_key_id", error.to_string()),
             // What the error advises is for those at the command line.
-            NotProved::Unreachable(refusal) => {
+            NotProved::Unreachable(outage) => {
                 let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
-                Self { detail: NOT_ASKED.to_owned(), aws: refusal.clone(), ..told }
+                Self { detail: NOT_ASKED.to_owned(), aws: outage.refusal().cloned(), ..told }
             }
             NotProved::Skewed(_) => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
             NotProved::NotSts(_) => {

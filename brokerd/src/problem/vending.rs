@@ -5,7 +5,7 @@ use broker_core::console::ConsoleError;
 use broker_core::lifetime::MIN_SECONDS;
 use broker_core::policy::PolicyError;
 use broker_core::reason::ReasonError;
-use broker_core::sts::StsError;
+use broker_core::sts::{Outage, StsError};
 use broker_core::vend::{RenderError, VendError};
 
 use super::{Code, Problem, RETRY_AFTER};
@@ -66,8 +66,12 @@ impl From<StsError> for Problem {
             StsError::Skewed(refusal, _) => {
                 Self { detail: error.to_string(), ..Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER) }
             }
-            StsError::Unavailable(Some(refusal)) => Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER),
-            StsError::Unavailable(None) => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
+            StsError::Unavailable(Outage::Told(refusal)) => Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER),
+            // Which proxy it is, is for the operator.
+            StsError::Unavailable(Outage::Proxy(_)) => Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER),
+            StsError::Unavailable(Outage::Silent) => {
+                Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER)
+            }
             StsError::Unusable(_) => {
                 let told = Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER);
                 Self { detail: error.to_string(), ..told }
@@ -80,8 +84,12 @@ impl From<ConsoleError> for Problem {
     fn from(error: ConsoleError) -> Self {
         match &error {
             ConsoleError::Refused { said, .. } => Self::aws(Code::AwsRefused, said),
-            ConsoleError::Unavailable => Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER),
-            ConsoleError::Unusable => Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER),
+            ConsoleError::Unavailable(Outage::Silent | Outage::Told(_)) => {
+                Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER)
+            }
+            ConsoleError::Unavailable(Outage::Proxy(_)) | ConsoleError::Unusable => {
+                Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER)
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use broker_core::access_key::CannotServe;
 use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, Proof};
 use broker_core::connector::ManagedBy;
 use broker_core::store::Store;
+use broker_core::sts::Outage;
 use broker_core::trail::Action;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -94,7 +95,7 @@ tests::where_others_reach_in! {
         };
         // The discard port, where nobody listens.
         let error = refused("main", "http://127.0.0.1:9").await;
-        assert!(matches!(error, AccessKeyError::NotProved(NotProved::Unreachable(None))), "{error:?}");
+        assert!(matches!(error, AccessKeyError::NotProved(NotProved::Unreachable(Outage::Silent))), "{error:?}");
         assert!(error.to_string().contains("check the network"), "{error}");
         office.sim.faults().once(Calls::any(), Fault::NotXml);
         let error = refused("main", &office.sim.endpoint()).await;

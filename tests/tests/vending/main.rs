@@ -13,7 +13,6 @@ mod names;
 mod narrowing;
 mod new_keys;
 mod nodes;
-mod proxy;
 mod reasons;
 mod requests;
 mod reuse;

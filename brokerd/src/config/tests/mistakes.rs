@@ -232,6 +232,11 @@ fn the_way_to_aws_makes_sense() {
         ("no_proxy = [\"x\"]", "this goes with aws.proxy"),
         ("proxy = { url = \"http://u:pw7@proxy\" }", "out of the URL"),
         ("proxy = { url = \"socks5://proxy\" }", "write the proxy's URL"),
+        (
+            "proxy = { url = \"http://proxy\" }, no_proxy = [\"*.corp.example\"]",
+            "write .corp.example for all hosts below",
+        ),
+        ("proxy = { url = \"http://proxy\" }, no_proxy = [\"sts.example:443\"]", "no scheme, no port"),
         ("proxy = { url = \"http://proxy\", username = \"u\" }", "go together"),
         ("deadline_seconds = 10", "nobody waits longer"),
         ("retries = 21", "at most 20"),

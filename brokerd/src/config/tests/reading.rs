@@ -86,10 +86,10 @@ fn a_whole_file_is_read_with_its_secrets() {
     assert_eq!(password.expose_secret(), "from the environment");
     let proxy = config.aws.outbound.proxy.as_ref().unwrap();
     assert_eq!(
-        (proxy.url.as_str(), proxy.no_proxy.as_str()),
-        ("http://proxy.corp.example:3128/", "localhost,.corp.example")
+        (proxy.url.as_str(), proxy.past.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        ("http://proxy.corp.example:3128/", vec!["localhost".to_owned(), ".corp.example".to_owned()])
     );
-    assert_eq!(proxy.password.as_ref().unwrap().expose_secret(), "s3cret");
+    assert_eq!(proxy.login.as_ref().unwrap().password.expose_secret(), "s3cret");
     assert_eq!(config.aws.federation_url.as_ref().unwrap().path(), "/federation");
     assert_eq!((config.master_keys.len(), config.seals_with.as_str()), (2, "2026"));
     let names: Vec<&str> = config.directory_names.iter().map(DirectoryName::as_str).collect();
