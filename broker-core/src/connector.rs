@@ -328,6 +328,15 @@ mod tests {
     }
 
     #[test]
+    fn a_description_is_what_one_reads() {
+        let described = |text: &str| spec(|fields| fields["description"] = json!(text));
+        assert_eq!(described("Deploys, and more").unwrap().description(), "Deploys, and more");
+        for unfit in ["\u{202e}syolpeD", "Deploys\u{200b}", "two\nlines", &"x".repeat(501)] {
+            assert_eq!(described(unfit).unwrap_err(), ConnectorError::Description.to_string(), "{unfit:?}");
+        }
+    }
+
+    #[test]
     fn reuse_is_off_or_a_share() {
         assert_eq!(spec(|_| ()).unwrap().reuse(), Reuse::MinimumShare(0.5));
         assert_eq!(spec(|c| c["reuse"] = json!("off")).unwrap().reuse(), Reuse::Off);

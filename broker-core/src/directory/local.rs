@@ -357,7 +357,11 @@ mod tests {
         };
         assert_eq!(with(|ada| ada.id = Some("bob".to_owned())), PersonProblem::DuplicateId);
         assert_eq!(with(|ada| ada.id = Some("a b".to_owned())), PersonProblem::Id);
-        assert_eq!(with(|ada| ada.email = Some("ada".to_owned())), PersonProblem::Email);
+        for email in ["ada", "ada@corp example", "ada@\u{200b}corp.example", "\u{202e}ada@corp.example"] {
+            let mut ada = person("ada", &hash);
+            ada.email = Some(email.to_owned());
+            assert_eq!(refused(vec![ada]), PersonProblem::Email, "{email:?}");
+        }
         assert_eq!(with(|ada| ada.groups = vec!["a\u{7}".to_owned()]), PersonProblem::Group);
         assert_eq!(with(|ada| ada.display_name = Some("\u{1b}[2J".to_owned())), PersonProblem::DisplayName);
     }

@@ -33,3 +33,17 @@ pub fn group(text: &str, directories: &[DirectoryName]) -> Result<Group, GroupEr
         (None, _) => Err(GroupError::Bare { group: text.to_owned(), known: known() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_what_one_reads() {
+        let corp = ["corp".to_owned().try_into().unwrap()];
+        assert_eq!(group("corp/release", &corp).unwrap().to_string(), "corp/release");
+        for hidden in ["corp/rel\u{200b}ease", "corp/\u{202e}esaeler", "release\u{2028}", "corp/a\u{7}"] {
+            assert!(matches!(group(hidden, &corp), Err(GroupError::Name(NameError::NotAGroup(_)))), "{hidden:?}");
+        }
+    }
+}

@@ -60,3 +60,23 @@ impl SessionKind {
 
 /// What service tokens begin with.
 pub const SERVICE_PREFIX: &str = "bkt_";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_token_counts_in_its_own_place_alone() {
+        let of = |text: &str| {
+            let shown: [fn(SecretString) -> Shown; 2] = [Shown::Bearer, Shown::Cookie];
+            shown.map(|place| {
+                let shown = place(SecretString::from(text));
+                (shown.session_kind(), shown.is_service(), shown.is_out_of_place())
+            })
+        };
+        assert_eq!(of("bks_x"), [(Some(SessionKind::Api), false, false), (None, false, true)]);
+        assert_eq!(of("bkb_x"), [(None, false, true), (Some(SessionKind::Browser), false, false)]);
+        assert_eq!(of("bkt_x"), [(None, true, false), (None, false, true)]);
+        assert_eq!(of("anything"), [(None, false, false); 2]);
+    }
+}

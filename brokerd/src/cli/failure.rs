@@ -86,3 +86,13 @@ fn output_fit(text: &str) -> String {
 
 /// Wrong arguments, or nobody to be asked.
 const USAGE: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_drives_no_terminal() {
+        assert_eq!(output_fit("no key `\u{1b}[2J\u{202e}`\nmend it"), "no key `\u{fffd}[2J\u{fffd}`\nmend it");
+    }
+}

@@ -193,6 +193,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_fit_to_be_read_is_shown_in_hexadecimal() {
+        let values = [&b"Ada"[..], "Ada\u{200b}".as_bytes(), b"\x1b[2J", b"\xff"];
+        let attributes = [("cn".to_owned(), values.map(<[u8]>::to_vec).to_vec())].into();
+        let entry = Entry { dn: "uid=\u{202e}ada".to_owned(), attributes };
+        let shown = entry.shown();
+        assert_eq!(shown["cn"], ["Ada", "416461e2808b", "1b5b324a", "ff"]);
+        assert_eq!(shown["dn"], ["7569643de280ae616461"]);
+    }
+
+    #[test]
     fn what_a_server_says_is_cut_and_harmless() {
         assert_eq!(harmless(b"data 52e, v4563\0"), "data 52e, v4563");
         assert_eq!(harmless(b"\x1b[2Jno\xff"), "[2Jno\u{FFFD}");

@@ -142,3 +142,16 @@ const MAX_NAME: usize = 256;
 const MAX_EMAIL: usize = 320;
 const NO_ID: Unusable = Unusable("its immutable id is not one");
 const NO_NAME: Unusable = Unusable("it has no user name that can be used");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_does_not_show_what_it_is_is_none() {
+        assert!(is_shown("Zoë O'Hara", 64) && !is_shown("Zoë O'Hara", 5));
+        for unfit in ["", "ada\u{200b}", "\u{202e}ada", "a\u{7}da", "ada\u{2028}"] {
+            assert!(!is_shown(unfit, 64), "{unfit:?}");
+        }
+    }
+}
