@@ -5,6 +5,7 @@ mod access_keys;
 mod apply;
 mod connectors;
 mod damaged;
+mod denial;
 mod epochs;
 mod proof;
 mod prove_unproved;
@@ -25,11 +26,12 @@ pub use access_keys::{AccessKeyError, NewAccessKey, SeenAccessKey};
 pub use apply::ApplyError;
 pub use connectors::{ConnectorChangeError, SeenConnector};
 pub use damaged::DamagedRowError;
+pub use denial::POLICY_NAME;
 pub use epochs::{EpochError, NewEpoch, Restored};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
-pub use sessions::{Aws, POLICY_NAME, Revocation, RevokeError, RevokedSessions, SessionsOf};
+pub use sessions::{Aws, Revocation, RevokeError, RevokedSessions, SessionsOf};
 pub use trail::ProvedRecord;
 
 /// Makes administrative changes. Clones share everything.

@@ -1,17 +1,15 @@
 //! A role's live sessions are ended: AWS is told to refuse all that were issued before now, and nobody is given such again.
-//!
-//! The policy is the one that AWS's own console puts on a role, under the same name, so that both tools agree:
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html>
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep_until};
 
+use super::denial::{POLICY_NAME, denying_before, document, moment_after};
 use super::{Administration, NotProved};
 use crate::access_key::{AccessKey, KeySource, NotRightful};
 use crate::arn::{AccountId, RoleArn};
 use crate::connector::Connector;
-use crate::iam::{Iam, IamError, Told};
+use crate::iam::{Iam, IamError};
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::permission::{Administrator, By};
 use crate::principal::{Principal, PrincipalType};
@@ -272,40 +270,6 @@ fn of_iam(error: IamError, key: &AccessKeyName, role: &RoleArn) -> RevokeError {
     }
 }
 
-/// The second after the one that AWS's clock was in: whatever it had issued until then, it had issued before this.
-fn moment_after<T>(told: &Told<T>) -> Timestamp {
-    told.at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(told.at)
-}
-
-/// To the letter as AWS's console writes it.
-fn document(issued_before: Timestamp) -> String {
-    denying_before(&issued_before.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())
-}
-
-fn denying_before(moment: &str) -> String {
-    format!(
-        r#"{{
-    "Version": "2012-10-17",
-    "Statement": [
-        {{
-            "Effect": "Deny",
-            "Action": [
-                "*"
-            ],
-            "Resource": [
-                "*"
-            ],
-            "Condition": {{
-                "DateLessThan": {{
-                    "aws:TokenIssueTime": "{moment}"
-                }}
-            }}
-        }}
-    ]
-}}"#
-    )
-}
-
 /// A policy as the trail shows it.
 fn as_json(document: &str) -> Value {
     serde_json::from_str(document).unwrap_or_else(|_| document.into())
@@ -336,20 +300,4 @@ fn without_role(connector: &ConnectorName, kind: PrincipalType, key: Option<&Acc
     )
 }
 
-/// AWS's own name for it.
-pub const POLICY_NAME: &str = "AWSRevokeOlderSessions";
 const ATTEMPTS: usize = 5;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_moment_is_after_all_that_was_issued_in_the_second_that_aws_told() {
-        let told = Told { value: (), at: "2026-01-31T12:00:59Z".parse().unwrap(), request_id: None };
-        let policy = as_json(&document(moment_after(&told)));
-        let condition = &policy["Statement"][0]["Condition"];
-        assert_eq!(condition, &json!({ "DateLessThan": { "aws:TokenIssueTime": "2026-01-31T12:01:00.000Z" } }));
-        assert_eq!(policy["Statement"][0]["Effect"], "Deny");
-    }
-}

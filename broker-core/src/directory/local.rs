@@ -2,45 +2,27 @@
 //! company's directory is down.
 
 mod password_hash;
+mod person;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::password_hash::NotChecked;
+use self::person::Known;
 use crate::caller::{Person, Subject};
-use crate::character::is_hidden;
 use crate::directory::{
     AuthenticateError, Description, Directory, Found, Gate, Password, Refusal, Standing, TypedName, Unavailable,
 };
-use crate::name::{DirectoryName, Group};
+use crate::name::DirectoryName;
 
 pub use self::password_hash::{HashError, NotHashed, PasswordHash, hash_password};
-
-/// A person as the configuration describes one: an entry of `people`, or a `[[person]]` of a `people_file`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LocalPerson {
-    pub username: String,
-    /// What never changes, so that the name may; the name where nothing is said.
-    #[serde(default)]
-    pub id: Option<String>,
-    #[serde(default)]
-    pub display_name: Option<String>,
-    #[serde(default)]
-    pub email: Option<String>,
-    #[serde(default)]
-    pub groups: Vec<String>,
-    pub password_hash: PasswordHash,
-    #[serde(default)]
-    pub disabled: bool,
-}
+pub use self::person::{LocalPerson, PersonProblem};
 
 /// Why people cannot be loaded; `person` is the user name as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,25 +30,6 @@ pub struct LocalPerson {
 pub struct LocalError {
     pub person: String,
     pub problem: PersonProblem,
-}
-
-/// What is wrong with one person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PersonProblem {
-    #[error("not a user name: no spaces around it, no control characters, 256 characters at most")]
-    Username,
-    #[error("not an id: 128 visible ASCII characters at most")]
-    Id,
-    #[error("not a display name: no control characters, 256 characters at most")]
-    DisplayName,
-    #[error("not a mail address")]
-    Email,
-    #[error("one of the groups has no usable name")]
-    Group,
-    #[error("there is another person of that name; upper and lower case do not count")]
-    DuplicateUsername,
-    #[error("there is another person with that id")]
-    DuplicateId,
 }
 
 /// The people of the configuration.
@@ -79,13 +42,6 @@ pub struct LocalDirectory {
     decoy: Option<PasswordHash>,
     hashers: Arc<Semaphore>,
     patience: Duration,
-}
-
-#[derive(Clone, Debug)]
-struct Known {
-    person: Person,
-    hash: PasswordHash,
-    disabled: bool,
 }
 
 impl LocalDirectory {
@@ -188,49 +144,10 @@ impl Directory for LocalDirectory {
     }
 }
 
-impl LocalPerson {
-    fn check(self, directory: &DirectoryName) -> Result<Known, PersonProblem> {
-        if !TypedName::parse(&self.username).is_ok_and(|name| name.as_str() == self.username) {
-            return Err(PersonProblem::Username);
-        }
-        let id = self.id.unwrap_or_else(|| self.username.clone());
-        let is_name = id == self.username;
-        if !is_name && (id.is_empty() || id.len() > MAX_ID || !id.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(PersonProblem::Id);
-        }
-        if self.display_name.as_ref().is_some_and(|name| TypedName::parse(name).is_err()) {
-            return Err(PersonProblem::DisplayName);
-        }
-        if self.email.as_ref().is_some_and(|email| !is_email(email)) {
-            return Err(PersonProblem::Email);
-        }
-        let groups: Result<BTreeSet<_>, _> =
-            self.groups.iter().map(|group| Group::new(directory.clone(), group)).collect();
-        let person = Person {
-            subject: Subject { directory: directory.clone(), id },
-            username: self.username,
-            display_name: self.display_name,
-            // Only administrators write the configuration.
-            email_trusted: self.email.is_some(),
-            email: self.email,
-            groups: groups.map_err(|_| PersonProblem::Group)?,
-        };
-        Ok(Known { person, hash: self.password_hash, disabled: self.disabled })
-    }
-}
-
 /// Upper and lower case do not count in names.
 fn fold(username: &str) -> String {
     username.to_lowercase()
 }
-
-fn is_email(text: &str) -> bool {
-    let at = text.split_once('@');
-    let halves = at.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    halves && text.len() <= 320 && !text.chars().any(|char| is_hidden(char) || char.is_whitespace())
-}
-
-const MAX_ID: usize = 128;
 
 /// How long somebody waits for the passwords of others to be checked.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -281,7 +198,7 @@ mod tests {
         let ada = sign_in(&house, "aDA", "correct horse").await.unwrap();
         assert_eq!((ada.username.as_str(), ada.subject.to_string().as_str()), ("Ada", "local/Ada"));
         assert_eq!(ada.trusted_email(), Some("ada@corp.example"));
-        assert_eq!(ada.groups.iter().map(Group::to_string).collect::<Vec<_>>(), ["local/staff"]);
+        assert_eq!(ada.groups.iter().map(ToString::to_string).collect::<Vec<_>>(), ["local/staff"]);
 
         let wrong = sign_in(&house, "ada", "Correct horse").await.unwrap_err();
         assert!(matches!(wrong, AuthenticateError::Refused(Refusal::WrongPassword)), "{wrong:?}");

@@ -2,6 +2,7 @@
 
 mod callers;
 mod directory_test;
+mod limit;
 mod pad;
 mod prove;
 mod sessions;

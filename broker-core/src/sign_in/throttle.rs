@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::limit::{ACCOUNT, ADDRESS, ADDRESS_AT_HOME, Limit};
 use crate::caller::Subject;
-use crate::clock::{Clock, seconds_between};
+use crate::clock::Clock;
 use crate::directory::NotAdmitted;
 use crate::store::{Failures, Store, StoreError};
 use crate::vault::Purpose;
@@ -50,13 +51,6 @@ struct Counted {
     key: String,
     before: Failures,
     now: Failures,
-}
-
-/// How many failures cost nothing, and how fast they are forgotten.
-#[derive(Clone, Copy, Debug)]
-struct Limit {
-    free: i64,
-    seconds_to_forget_one: i64,
 }
 
 /// Why an attempt may not be made now.
@@ -255,28 +249,6 @@ impl Attempt {
     }
 }
 
-impl Limit {
-    /// What still counts, and how many seconds to wait for the next attempt.
-    fn standing(self, seen: Failures, now: Timestamp) -> (i64, i64) {
-        let Some(last) = seen.last else { return (0, 0) };
-        let since = seconds_between(last.into(), now);
-        let count = seen.count.saturating_sub(since.max(0) / self.seconds_to_forget_one).max(0);
-        // A clock that was set back would keep everybody waiting until it has caught up.
-        let wait = if since < 0 { 0 } else { delay(count, self.free).saturating_sub(since).max(0) };
-        (count, wait)
-    }
-}
-
-/// Seconds between attempts after so many failures: none at first, then doubling to a quarter of an hour.
-fn delay(failures: i64, free: i64) -> i64 {
-    match failures.saturating_sub(free) {
-        ..0 => 0,
-        over => {
-            1_i64.checked_shl(u32::try_from(over).unwrap_or(u32::MAX)).map_or(LONGEST, |delay| delay.clamp(1, LONGEST))
-        }
-    }
-}
-
 /// The counter of an account on a network that it is at home on.
 fn pair(account: &str, network: &str) -> String {
     format!("pair:{account}:{network}")
@@ -303,14 +275,6 @@ fn network_of(address: IpAddr) -> String {
     }
 }
 
-/// People mistype; a dozen guesses an hour is what is left for whoever does not stop.
-const ACCOUNT: Limit = Limit { free: 5, seconds_to_forget_one: 12 * 60 };
-/// An office shares one address.
-const ADDRESS: Limit = Limit { free: 50, seconds_to_forget_one: 60 };
-/// Everybody in the office mistypes on a Monday morning. So many in vain and nobody there waits longer than 16 seconds, by what is
-/// forgotten meanwhile.
-const ADDRESS_AT_HOME: Limit = Limit { free: 250, seconds_to_forget_one: 12 };
-const LONGEST: i64 = 15 * 60;
 const FORGET_SECONDS: u32 = 4 * 60 * 60;
 const FAMILIAR_SECONDS: u32 = 30 * 24 * 60 * 60;
 const MAX_RACES: usize = 32;
@@ -318,34 +282,6 @@ const MAX_RACES: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_000_000 + second).unwrap()
-    }
-
-    fn seen(count: i64, second: i64) -> Failures {
-        Failures { count, last: Some(at(second).into()) }
-    }
-
-    #[test]
-    fn delays_grow_and_end() {
-        let delays: Vec<i64> = [0, 4, 5, 6, 7, 10, 15, 100, i64::MAX].map(|failures| delay(failures, 5)).into();
-        assert_eq!(delays, [0, 0, 1, 2, 4, 32, 900, 900, 900]);
-    }
-
-    #[test]
-    fn failures_are_forgotten_one_by_one_while_others_keep_coming() {
-        assert_eq!(ADDRESS.standing(seen(60, 0), at(0)), (60, 900));
-        assert_eq!(ADDRESS.standing(seen(60, 0), at(600)), (50, 0));
-        assert_eq!(ACCOUNT.standing(seen(7, 0), at(1)), (7, 3));
-        assert_eq!(ACCOUNT.standing(seen(7, 0), at(720)), (6, 0));
-        assert_eq!(ACCOUNT.standing(Failures::default(), at(0)), (0, 0));
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_locks_nobody_out() {
-        assert_eq!(ACCOUNT.standing(seen(20, 10_000), at(0)), (20, 0));
-    }
 
     #[test]
     fn spellings_that_a_directory_takes_for_one_are_one() {
