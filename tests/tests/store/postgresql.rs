@@ -213,9 +213,11 @@ async fn whoever_asks_by_a_connection_that_hangs_has_an_answer_by_another() {
     assert_eq!(asking.await.unwrap().unwrap(), Some(ada));
 
     // Those that nobody uses at present are asked first, and not for long.
-    let idle = "FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid() AND state = 'idle'
-                AND query NOT LIKE 'COMMIT'";
-    let idle = pids(&mut hands, idle).await;
+    let holder = holder.number("SELECT pg_backend_pid()::bigint").await;
+    let idle = format!(
+        "FROM pg_stat_activity WHERE usename = current_user AND state = 'idle' AND pid NOT IN (pg_backend_pid(), {holder})"
+    );
+    let idle = pids(&mut hands, &idle).await;
     for pid in &idle {
         kill_process(*pid, Signal::STOP).unwrap();
     }
