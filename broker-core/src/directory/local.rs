@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use self::password_hash::NotChecked;
 use self::person::Known;
-use crate::caller::{Person, Subject};
+use crate::caller::Person;
 use crate::directory::{
     AuthenticateError, Description, Directory, Found, Gate, Password, Refusal, Standing, TypedName, Unavailable,
 };
@@ -157,6 +157,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
+    use crate::caller::Subject;
     use crate::directory::NotAdmitted;
 
     fn password(text: &str) -> Password {

@@ -182,8 +182,8 @@ async fn who_loses_the_role_while_a_directory_is_asked_for_them_is_told_nothing(
     let ask =
         async |asker: &Asker| asker.post("/v1/admin/directories/branch/test", &json!({ "username": "carol" })).await;
     assert_eq!(ask(&bob).await.good()["found"], "one");
-    const QUESTION: &str = "(uid=carol)";
-    let before = asked.logged(QUESTION);
+    let question = "(uid=carol)";
+    let before = asked.logged(question);
 
     barrier.slow(Duration::from_mins(10));
     let asker = bob.clone();
@@ -191,7 +191,7 @@ async fn who_loses_the_role_while_a_directory_is_asked_for_them_is_told_nothing(
         tokio::spawn(
             async move { asker.post("/v1/admin/directories/branch/test", &json!({ "username": "carol" })).await },
         );
-    soon("the question to be there", async || (asked.logged(QUESTION) > before).then_some(())).await;
+    soon("the question to be there", async || (asked.logged(question) > before).then_some(())).await;
     home.modify(&format!("dn: cn=staff,{GROUPS}\nchangetype: modify\ndelete: member\nmember: uid=bob,{USERS}\n"));
     // The bound is a second.
     tokio::time::sleep(Duration::from_millis(1_100)).await;

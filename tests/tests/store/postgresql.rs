@@ -212,12 +212,13 @@ async fn whoever_asks_by_a_connection_that_hangs_has_an_answer_by_another() {
     holder.run("COMMIT").await;
     assert_eq!(asking.await.unwrap().unwrap(), Some(ada));
 
-    // Those that nobody uses at present are asked first, and not for long.
-    let holder = holder.number("SELECT pg_backend_pid()::bigint").await;
-    let idle = format!(
-        "FROM pg_stat_activity WHERE usename = current_user AND state = 'idle' AND pid NOT IN (pg_backend_pid(), {holder})"
-    );
-    let idle = pids(&mut hands, &idle).await;
+    // Those that are back in the pool were asked by it whether they are well.
+    let resting = "FROM pg_stat_activity WHERE usename = current_user AND state = 'idle' AND query = '/* SQLx ping */'";
+    desk.store.failures("ada").await.unwrap();
+    while hands.number(&format!("SELECT count(*) {resting}")).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let idle = pids(&mut hands, resting).await;
     for pid in &idle {
         kill_process(*pid, Signal::STOP).unwrap();
     }
