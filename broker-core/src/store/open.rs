@@ -328,8 +328,8 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
     (4, "kept", include_str!("../../migrations/0004_kept.sql")),
     (5, "sessions of a person", include_str!("../../migrations/0005_sessions_of_a_person.sql")),
 ];
-/// Who waits for somebody else's lock is told so, rather than left waiting.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+/// Who waits for somebody else's lock is told so, rather than left waiting; and by the server, before a commit's own time is over.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '9s'";
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// For a connection that was idle.
