@@ -123,6 +123,10 @@ async fn retries_wait_ever_longer_and_never_as_long_as_each_other() {
     for (status, body) in [(400, THROTTLED), (503, "<html>"), (429, "slow down")] {
         let stub = Stub::new(status, body);
         let sts = stub.sts(7, None);
+        let client = sts.client(&key("eu-central-1", None));
+        let retries = client.config().retry_config().unwrap();
+        let built = (retries.max_attempts(), retries.initial_backoff(), retries.max_backoff());
+        assert_eq!(built, (8, Duration::from_millis(500), Duration::from_secs(20)));
         let mut seen = [const { Vec::new() }; 7];
         for _ in 0..RUNS {
             // A key of its own each time: a retry quota hangs on it.
@@ -150,6 +154,18 @@ async fn retries_wait_ever_longer_and_never_as_long_as_each_other() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn haste_passes_whatever_its_code() {
+    let ask = async |body| {
+        let stub = Stub::new(429, body);
+        stub.sts(0, None).prove(&key("eu-central-1", None), soon()).await.unwrap_err()
+    };
+    let error = ask("<ErrorResponse><Error><Code>NeverHeardOf</Code></Error></ErrorResponse>").await;
+    assert!(matches!(&error, StsError::Unavailable(Some(said)) if said.code == "NeverHeardOf"), "{error:?}");
+    let error = ask("slow down").await;
+    assert!(matches!(error, StsError::Unavailable(None)), "{error:?}");
 }
 
 #[tokio::test]
