@@ -59,7 +59,7 @@ pub(crate) async fn answer(State(cloud): State<SharedCloud>, request: Request) -
         Ok(params) => params,
         Err(refusal) => return refused(&refusal, Service::Sts, &request_id, &cloud),
     };
-    let claim = Claim::read(&parts);
+    let claim = if params.get("Action").is_none() { Claim::read_with_query(&parts) } else { Claim::read(&parts) };
     let errand = Errand { parts, body, params, claim, request_id };
     let service = errand.service();
     let action = errand.action(service);
@@ -85,6 +85,9 @@ pub(crate) async fn answer(State(cloud): State<SharedCloud>, request: Request) -
         request_id: errand.request_id.clone(),
     });
     let response = match outcome {
+        Ok(answer) if service == Service::S3 => {
+            s3::described(respond(StatusCode::OK, answer, &errand.request_id, &cloud))
+        }
         Ok(answer) => respond(StatusCode::OK, answer, &errand.request_id, &cloud),
         Err(refusal) => refused(&refusal, service, &errand.request_id, &cloud),
     };

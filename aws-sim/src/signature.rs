@@ -1,7 +1,9 @@
 //! Proves who sent a request, by AWS's signature version 4.
 //!
-//! The proof itself is the crate `scratchstack-aws-signature`'s. It knows only signatures in the `Authorization`
-//! header; requests signed in the query string are refused.
+//! The proof itself is the crate `scratchstack-aws-signature`'s, but for S3's requests that leave the payload unsigned. Requests to other
+//! services that are signed in the query string are refused.
+
+mod unsigned;
 
 use std::future::{Ready, ready};
 
@@ -14,6 +16,8 @@ use scratchstack_aws_signature::{
     VecSignedHeaderRequirements, sigv4_validate_request,
 };
 use tower::BoxError;
+use unsigned::Unsigned;
+use url::form_urlencoded;
 
 use crate::caller::Caller;
 use crate::cloud::Cloud;
@@ -32,12 +36,25 @@ pub(crate) struct Claim {
 impl Claim {
     /// Reads `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`.
     pub(crate) fn read(parts: &Parts) -> Self {
+        Self::of(Self::in_header(parts))
+    }
+
+    /// The same of a request to S3, which may be signed in the query string instead.
+    pub(crate) fn read_with_query(parts: &Parts) -> Self {
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let presigned = query.into_iter().find(|(name, _)| name == "X-Amz-Credential");
+        match presigned {
+            Some((_, credential)) if !parts.headers.contains_key(header::AUTHORIZATION) => Self::of(&credential),
+            Some(_) | None => Self::read(parts),
+        }
+    }
+
+    fn in_header(parts: &Parts) -> &str {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let credential = header
-            .split([' ', ','])
-            .filter_map(|word| word.strip_prefix("Credential="))
-            .next_back()
-            .unwrap_or_default();
+        header.split([' ', ',']).filter_map(|word| word.strip_prefix("Credential=")).next_back().unwrap_or_default()
+    }
+
+    fn of(credential: &str) -> Self {
         let mut scope = credential.split('/').map(str::to_owned);
         Self {
             access_key_id: scope.next().filter(|id| !id.is_empty()),
@@ -58,24 +75,36 @@ pub(crate) async fn prove(
     let home = world.partition.home_region();
     let region = claim.region.as_deref().filter(|region| world.partition.has_region(region)).unwrap_or(home);
     let found = look_up(cloud, world, claim);
+    let wire_now = cloud.clock.wire_now();
+    if service == "s3"
+        && let Some(unsigned) = Unsigned::read(parts)
+    {
+        let known = found?;
+        unsigned.prove(parts, &known, region, wire_now)?;
+        return Ok(caller_of(cloud, known, service, region));
+    }
     let mut keys = {
         let found = found.clone();
         tower::service_fn(move |request| signing_key(found.as_ref(), &request))
     };
-    let now = cloud.clock.wire_now();
-    let now = DateTime::from_timestamp(now.as_second(), 0).unwrap_or_default();
+    let now = DateTime::from_timestamp(wire_now.as_second(), 0).unwrap_or_default();
     let options = if service == "s3" { SignatureOptions::S3 } else { SignatureOptions::default() };
     // Whatever AWS itself reads must be signed.
     let must_sign = VecSignedHeaderRequirements::new::<str, str, str>(&[], &[], &["x-amz-"]);
     sigv4_validate_request(as_signed(parts, body), region, service, &mut keys, now, &must_sign, options)
         .await
         .map_err(|error| refusal(error.as_ref()))?;
-    let Known { access_key_id, token, caller, .. } = found?;
+    Ok(caller_of(cloud, found?, service, region))
+}
+
+/// Who has proved it to be them; a long-term key has been used.
+fn caller_of(cloud: &Cloud, known: Known, service: &'static str, region: &str) -> Caller {
+    let Known { access_key_id, token, caller, .. } = known;
     if token.is_none() {
         let used = Use { at: cloud.clock.now(), service, region: region.to_owned() };
         cloud.last_used.note(&access_key_id, used);
     }
-    Ok(caller)
+    caller
 }
 
 /// A key that exists and may be used.

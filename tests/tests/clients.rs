@@ -304,8 +304,7 @@ fn arn_by_cli(client: &Client) -> String {
     client.aws(&["sts", "get-caller-identity"]).json()["Arn"].as_str().unwrap().to_owned()
 }
 
-/// What the CLI reads of an object, or says against it. `aws s3 cp` will not do: it leaves the payload unsigned, which the crate
-/// that the stand-in checks signatures with does not know.
+/// What the CLI reads of an object, or says against it.
 fn object(client: &Client, bucket: &str, key: &str) -> Result<String, String> {
     let file = client.home().join("object");
     let got = client.aws(&["s3api", "get-object", "--bucket", bucket, "--key", key, file.to_str().unwrap()]);

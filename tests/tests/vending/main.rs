@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod administrators;
+mod copying;
 mod durations;
 mod faults;
 mod flights;
