@@ -66,35 +66,40 @@ impl std::fmt::Display for Partition {
 /// The name of an AWS region, such as `eu-central-1`. The partition follows from it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Region(String);
+pub struct Region {
+    name: String,
+    partition: Partition,
+}
 
-/// The text cannot be a region: two letters, words, a number, and nothing that could change a host name.
+/// Why a text is no region that can be asked.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the name of an AWS region, such as eu-central-1")]
-pub struct NotARegion(String);
+pub enum NotARegion {
+    /// It is not two letters, words, a number; or it could change a host name.
+    #[error("`{0}` is not the name of an AWS region, such as eu-central-1")]
+    NoName(String),
+    #[error("`{region}` is a region of the partition {partition}: brokerd knows aws, aws-us-gov and aws-cn alone")]
+    OtherPartition { region: String, partition: &'static str },
+    #[error("`{0}` is a region of no partition that brokerd knows: look for a slip in its name")]
+    NoPartition(String),
+}
 
 impl Region {
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 
     /// The partition that this region lies in.
-    /// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
     pub fn partition(&self) -> Partition {
-        match self.0.split('-').take(2).collect::<Vec<_>>().as_slice() {
-            ["us", "gov"] => Partition::AwsUsGov,
-            ["cn", _] => Partition::AwsCn,
-            _ => Partition::Aws,
-        }
+        self.partition
     }
 
     /// The regional STS endpoint. Global ones are never used: their tokens fail in regions that one opts in to.
     pub fn sts_endpoint(&self) -> String {
-        let suffix = match self.partition() {
+        let suffix = match self.partition {
             Partition::Aws | Partition::AwsUsGov => "amazonaws.com",
             Partition::AwsCn => "amazonaws.com.cn",
         };
-        format!("https://sts.{}.{suffix}", self.0)
+        format!("https://sts.{}.{suffix}", self.name)
     }
 }
 
@@ -103,26 +108,47 @@ impl TryFrom<String> for Region {
 
     fn try_from(name: String) -> Result<Self, NotARegion> {
         let parts: Vec<&str> = name.split('-').collect();
-        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Err(NotARegion(name)) };
-        let words = parts.iter().take(parts.len().saturating_sub(1));
-        let is_region = (3..=4).contains(&parts.len())
-            && first.len() == 2
-            && words.clone().all(|word| (2..=12).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase()))
-            && (1..=2).contains(&last.len())
-            && last.bytes().all(|b| b.is_ascii_digit());
-        if is_region { Ok(Self(name)) } else { Err(NotARegion(name)) }
+        let Some((number, words)) = parts.split_last() else { return Err(NotARegion::NoName(name)) };
+        let is_name = (2..=3).contains(&words.len())
+            && words.iter().all(|word| (2..=12).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase()))
+            && (1..=2).contains(&number.len())
+            && number.bytes().all(|b| b.is_ascii_digit());
+        if !is_name {
+            return Err(NotARegion::NoName(name));
+        }
+        match lies_in(words) {
+            Some(Ok(partition)) => Ok(Self { name, partition }),
+            Some(Err(partition)) => Err(NotARegion::OtherPartition { region: name, partition }),
+            None => Err(NotARegion::NoPartition(name)),
+        }
+    }
+}
+
+/// AWS's table of partitions, by the words of a region's name; an error names a partition that is none of ours.
+/// `regionRegex` in <https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>
+fn lies_in(words: &[&str]) -> Option<Result<Partition, &'static str>> {
+    match words {
+        ["us", "gov", _] => Some(Ok(Partition::AwsUsGov)),
+        ["us", "iso", _] => Some(Err("aws-iso")),
+        ["us", "isob", _] => Some(Err("aws-iso-b")),
+        ["eu", "isoe", _] => Some(Err("aws-iso-e")),
+        ["us", "isof", _] => Some(Err("aws-iso-f")),
+        ["eusc", "de", _] => Some(Err("aws-eusc")),
+        ["cn", _] => Some(Ok(Partition::AwsCn)),
+        ["us" | "eu" | "ap" | "sa" | "ca" | "me" | "af" | "il" | "mx", _] => Some(Ok(Partition::Aws)),
+        _ => None,
     }
 }
 
 impl From<Region> for String {
     fn from(region: Region) -> Self {
-        region.0
+        region.name
     }
 }
 
 impl std::fmt::Display for Region {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -139,10 +165,29 @@ mod tests {
         for (name, partition) in [
             ("eu-central-1", Partition::Aws),
             ("ap-southeast-2", Partition::Aws),
+            ("mx-central-1", Partition::Aws),
+            ("us-west-2", Partition::Aws),
             ("us-gov-west-1", Partition::AwsUsGov),
             ("cn-northwest-1", Partition::AwsCn),
         ] {
             assert_eq!(region(name).unwrap().partition(), partition, "{name}");
+        }
+    }
+
+    #[test]
+    fn regions_of_other_partitions_are_refused_by_name() {
+        for (name, partition) in [
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            let said = region(name).unwrap_err().to_string();
+            assert!(said.contains(&format!("region of the partition {partition}:")), "{said}");
+        }
+        for name in ["zz-central-1", "eu-central-west-1", "us-isoz-east-1", "eusc-fr-east-1"] {
+            assert_eq!(region(name), Err(NotARegion::NoPartition(name.to_owned())));
         }
     }
 
