@@ -36,7 +36,7 @@ impl AwsRefusal {
     /// secret; only its words tell.
     pub(super) fn is_about_time(&self) -> bool {
         match self.code.as_str() {
-            "RequestTimeTooSkewed" | "RequestExpired" => true,
+            "RequestTimeTooSkewed" | "RequestExpired" | "IncompleteSignature" => true,
             "SignatureDoesNotMatch" | "InvalidSignatureException" => {
                 ["Signature expired", "Signature not yet current"].iter().any(|start| self.message.starts_with(start))
             }
@@ -211,7 +211,9 @@ mod tests {
             "SignatureDoesNotMatch",
             "Signature not yet current: 20260102T030405Z is still later than …"
         ));
-        assert!(about_time("RequestTimeTooSkewed", ""));
+        for code in ["RequestTimeTooSkewed", "RequestExpired", "IncompleteSignature"] {
+            assert!(about_time(code, ""), "{code}");
+        }
         assert!(!about_time(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided."

@@ -139,6 +139,27 @@ async fn clocks_that_differ_are_told_as_such_and_no_key_is_blamed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_code_aws_gives_to_a_wrong_date_the_clock_is_reported() {
+    let world = World::prepare().await.configured("retries = 2", "retries = 0").serve();
+    let ada = world.person("ada").await;
+    for code in ["IncompleteSignature", "RequestExpired"] {
+        let message = "Date must be in ISO-8601 'basic format'".to_owned();
+        let refusal = Fault::Refusal { status: 400, code, message };
+        // Once more than the SDK may ask by AWS's own time.
+        world.sim.faults().times(2, Calls::of("AssumeRole"), refusal);
+        let answer = ada.vend("anew", &json!({})).await;
+        let problem = answer.problem("503 aws_unavailable");
+        assert_eq!(problem["aws"]["code"], code);
+        assert!(problem["detail"].as_str().unwrap().contains("set its clock"), "{problem}");
+        world.sim.faults().clear();
+        ada.vended("anew", &json!({})).await;
+    }
+    let log = world.brokerd.log();
+    assert!(log.contains("AWS takes no signature of this machine, because of its clock"), "{log}");
+    assert!(!log.contains("AWS refuses this access key"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_have_expired_on_arrival_are_not_vended() {
     let world = World::open().await;
     let ada = world.person("ada").await;
@@ -165,7 +186,6 @@ async fn awss_no_comes_back_with_its_code_message_and_request_id() {
     for (status, code) in [
         (403, "RegionDisabledException"),
         (400, "ExpiredTokenException"),
-        (400, "IncompleteSignature"),
         (400, "ValidationError"),
         (418, "NeverHeardOf"),
     ] {
