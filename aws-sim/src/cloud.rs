@@ -27,6 +27,8 @@ pub(crate) struct Cloud {
     /// How long session tokens are at least.
     pub(crate) token_size: AtomicUsize,
     pub(crate) journal: Journal,
+    /// How many connections were accepted.
+    pub(crate) connections: AtomicUsize,
     /// `http://127.0.0.1:PORT`
     pub(crate) endpoint: String,
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -24,11 +25,13 @@ use crate::{console, front};
 ///
 /// `axum::serve` would do but for one fault: a handler cannot make it hang up without an answer.
 pub(crate) async fn serve(listener: TcpListener, cloud: SharedCloud) {
-    let router = Router::new().route("/federation", any(console::federation)).fallback(front::answer).with_state(cloud);
+    let router =
+        Router::new().route("/federation", any(console::federation)).fallback(front::answer).with_state(cloud.clone());
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                cloud.connections.fetch_add(1, Ordering::Relaxed);
                 connections.spawn(converse(stream, Peer(peer.ip()), router.clone()));
                 while connections.try_join_next().is_some() {}
             }

@@ -55,6 +55,7 @@ impl Sim {
             last_used: LastUsed::default(),
             token_size: AtomicUsize::default(),
             journal: Journal::default(),
+            connections: AtomicUsize::default(),
             endpoint: format!("http://{address}"),
         });
         let server = tokio::spawn(server::serve(listener, cloud.clone()));
@@ -84,6 +85,11 @@ impl Sim {
     /// How many calls of this action came, whatever came of them.
     pub fn count(&self, action: &str) -> usize {
         self.cloud.journal.count(action)
+    }
+
+    /// How many connections were ever accepted, whatever was asked on them.
+    pub fn connections(&self) -> usize {
+        self.cloud.connections.load(Relaxed)
     }
 
     /// Empties the journal.

@@ -38,7 +38,7 @@ impl Direct {
         let details: KeyDetails =
             serde_json::from_value(serde_json::json!({ "aws_key_id": world::KEY_ID, "region": world::REGION }))?;
         Ok(Self {
-            sts: Arc::new(AwsSts::new(&Outbound::default(), settings, Arc::new(SystemClock))?),
+            sts: Arc::new(AwsSts::new(Outbound::default().pool()?, settings, Arc::new(SystemClock))),
             entitlement: entitlement()?,
             key: OpenKey::new(AccessKeyId::random(), 1, &details, SecretString::from(world::KEY_SECRET)),
             request: StsRequest::AssumeRole(request()?),

@@ -1,37 +1,44 @@
 //! Credentials → a link that opens AWS's console signed in. The link is a bearer secret and never shows itself.
 
+mod call;
 mod said;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::clock::after;
 use crate::destination::Destination;
 use crate::meter::Asked;
 use crate::partition::{Partition, Region};
-use crate::sts::{AwsRefusal, BareClient, Credentials, Outage};
+use crate::sts::{AwsRefusal, Credentials, OpenKey, Outage, PerKey, Pool, StsSettings};
 use crate::trail::Recorded;
+
+use self::call::{Form, GetSigninToken};
 
 /// AWS's federation endpoint, or a stand-in.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html>
 #[derive(Clone, Debug)]
 pub struct Federation {
-    http: BareClient,
+    pool: Pool,
+    settings: StsSettings,
     /// Instead of the partition's own host.
     endpoint: Option<Url>,
     /// Where AWS sends people whose session ends.
     issuer: Url,
+    calls: Arc<PerKey<GetSigninToken>>,
 }
 
 /// What a link is made of.
 #[derive(Debug)]
 pub(crate) struct LinkRequest<'a> {
     pub(crate) credentials: &'a Credentials,
-    pub(crate) region: &'a Region,
+    /// The access key that they came from.
+    pub(crate) key: &'a OpenKey,
     pub(crate) destination: &'a Destination,
     /// Legal only for roles assumed with a long-term key.
     pub(crate) session_duration_seconds: Option<u32>,
@@ -59,16 +66,18 @@ pub enum ConsoleError {
 }
 
 impl Federation {
-    pub fn new(http: BareClient, endpoint: Option<Url>, issuer: Url) -> Self {
-        Self { http, endpoint, issuer }
+    /// Asked by the connections that STS is asked by, and as patiently.
+    pub fn new(pool: Pool, settings: StsSettings, endpoint: Option<Url>, issuer: Url) -> Self {
+        Self { pool, settings, endpoint, issuer, calls: Arc::default() }
     }
 
     pub(crate) async fn link(&self, ask: &LinkRequest<'_>, now: Timestamp) -> Result<ConsoleLink, ConsoleError> {
-        let endpoint = self.endpoint.clone().or_else(|| endpoint_of(ask.region)).ok_or(ConsoleError::Unusable)?;
-        let token = match self.sign_in_token(&endpoint, ask, ask.session_duration_seconds).await {
+        let endpoint = self.endpoint.clone().or_else(|| endpoint_of(&ask.key.region)).ok_or(ConsoleError::Unusable)?;
+        let call = self.calls.get(ask.key, || call::of(&self.pool, &self.settings, &endpoint, ask.key));
+        let token = match sign_in_token(&call, ask, ask.session_duration_seconds).await {
             // A chained role among them would be refused for its duration alone.
             Err(ConsoleError::Refused { status: 400, .. }) if ask.session_duration_seconds.is_some() => {
-                self.sign_in_token(&endpoint, ask, None).await?
+                sign_in_token(&call, ask, None).await?
             }
             outcome => outcome?,
         };
@@ -81,36 +90,36 @@ impl Federation {
         let expires_at = after(now, LINK_SECONDS).min(ask.credentials.expires_at);
         Ok(ConsoleLink { url: SecretString::from(String::from(url)), expires_at })
     }
+}
 
-    /// By POST, so that the credentials stand in no log of URLs.
-    async fn sign_in_token(
-        &self,
-        endpoint: &Url,
-        ask: &LinkRequest<'_>,
-        duration: Option<u32>,
-    ) -> Result<SecretString, ConsoleError> {
-        let session = json!({
-            "sessionId": ask.credentials.access_key_id,
-            "sessionKey": ask.credentials.secret_access_key.expose_secret(),
-            "sessionToken": ask.credentials.session_token.expose_secret(),
-        });
-        let mut form = vec![("Action", "getSigninToken".to_owned()), ("Session", session.to_string())];
-        form.extend(duration.map(|seconds| ("SessionDuration", seconds.to_string())));
-        let asked = async {
-            let answer = self
-                .http
-                .send(self.http.post(endpoint.clone()).form(&form))
-                .await
-                .map_err(ConsoleError::Unavailable)?;
-            read(answer, ask.credentials).await
-        };
-        let measured = Asked::now();
-        let token = tokio::time::timeout_at(ask.deadline, asked)
-            .await
-            .unwrap_or(Err(ConsoleError::Unavailable(Outage::Silent)));
-        measured.aws("getSigninToken", outcome(&token));
-        token
+async fn sign_in_token(
+    call: &GetSigninToken,
+    ask: &LinkRequest<'_>,
+    duration: Option<u32>,
+) -> Result<SecretString, ConsoleError> {
+    let measured = Asked::now();
+    let asked = Form::new(form(ask.credentials, duration));
+    let stopped = asked.stopped.clone();
+    let token = match tokio::time::timeout_at(ask.deadline, call.invoke(asked)).await {
+        Ok(answer) => answer.map_err(|error| call::failure(error, ask.credentials)),
+        Err(_) => Err(ConsoleError::Unavailable(stopped.outage())),
+    };
+    measured.aws(ACTION, outcome(&token));
+    token
+}
+
+fn form(credentials: &Credentials, duration: Option<u32>) -> SecretString {
+    let session = json!({
+        "sessionId": credentials.access_key_id,
+        "sessionKey": credentials.secret_access_key.expose_secret(),
+        "sessionToken": credentials.session_token.expose_secret(),
+    });
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Action", ACTION).append_pair("Session", &session.to_string());
+    if let Some(seconds) = duration {
+        form.append_pair("SessionDuration", &seconds.to_string());
     }
+    SecretString::from(form.finish())
 }
 
 fn outcome<T>(answer: &Result<T, ConsoleError>) -> &'static str {
@@ -119,30 +128,6 @@ fn outcome<T>(answer: &Result<T, ConsoleError>) -> &'static str {
         Err(ConsoleError::Refused { .. }) => "refused",
         Err(ConsoleError::Unavailable(_) | ConsoleError::Unusable) => "unavailable",
     }
-}
-
-async fn read(mut answer: reqwest::Response, sent: &Credentials) -> Result<SecretString, ConsoleError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Answer {
-        signin_token: SecretString,
-    }
-    let status = answer.status();
-    if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS {
-        return Err(ConsoleError::Unavailable(Outage::Silent));
-    }
-    if !status.is_success() {
-        return Err(ConsoleError::Refused { status: status.as_u16(), said: said::heard(answer, sent).await });
-    }
-    let mut body = zeroize::Zeroizing::new(Vec::new());
-    while let Some(chunk) = answer.chunk().await.map_err(|_| ConsoleError::Unavailable(Outage::Silent))? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(ConsoleError::Unusable);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let Answer { signin_token } = serde_json::from_slice(&body).map_err(|_| ConsoleError::Unusable)?;
-    if signin_token.expose_secret().is_empty() { Err(ConsoleError::Unusable) } else { Ok(signin_token) }
 }
 
 fn endpoint_of(region: &Region) -> Option<Url> {
@@ -166,7 +151,7 @@ impl std::fmt::Display for ConsoleLink {
 }
 
 const LINK_SECONDS: u32 = 15 * 60;
-const MAX_ANSWER: usize = 64 * 1024;
+const ACTION: &str = "getSigninToken";
 
 #[cfg(test)]
 mod tests {

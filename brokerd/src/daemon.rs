@@ -85,14 +85,12 @@ impl Daemon {
                 admin_groups: config.admin_groups.clone(),
             },
         );
-        let sts: Arc<dyn Sts> =
-            Arc::new(MeasuredSts(AwsSts::new(&config.aws.outbound, config.aws.sts.clone(), Arc::clone(&house.clock))?));
+        let (pool, aws) = (config.aws.outbound.pool()?, &config.aws);
+        let sts = AwsSts::new(pool.clone(), aws.sts.clone(), Arc::clone(&house.clock));
+        let sts: Arc<dyn Sts> = Arc::new(MeasuredSts(sts));
         let public_url = PublicUrl::parse(config.public_url.as_str())?;
-        let federation = Federation::new(
-            config.aws.outbound.http_client()?,
-            config.aws.federation_url.clone(),
-            config.public_url.clone(),
-        );
+        let issuer = config.public_url.clone();
+        let federation = Federation::new(pool, aws.sts.clone(), aws.federation_url.clone(), issuer);
         let broker = Broker::new(Parts {
             inventory: inventory.clone(),
             sign_in: sign_in.clone(),

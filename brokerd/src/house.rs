@@ -97,7 +97,7 @@ async fn unwrapped(config: &mut Config, clock: &Arc<dyn Clock>) -> Result<Vec<Ma
             ConfiguredMasterKey::Wrapped(key, wrapped) => {
                 let asked = match kms.take() {
                     Some(asked) => asked,
-                    None => Kms::new(&config.aws.outbound, config.aws.sts.clone(), Arc::clone(clock))?,
+                    None => Kms::new(config.aws.outbound.pool()?, config.aws.sts.clone(), Arc::clone(clock)),
                 };
                 let unwrapped = asked.unwrap(&key, &wrapped, deadline).await?;
                 kms = Some(asked);

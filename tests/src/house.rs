@@ -127,16 +127,16 @@ impl House {
         let trail = Trail::start(store.clone(), Arc::clone(&clock), "house");
         let inventory = Inventory::open(store.clone()).await.unwrap();
         let sign_in = SignIn::new(store.clone(), directories(), trail.clone(), Arc::clone(&clock), settings());
-        let outbound = outbound();
+        let pool = outbound().pool().unwrap();
         let issuer = public_url.origin().parse().unwrap();
         let endpoint = sim.federation_endpoint().parse().unwrap();
-        let sts: Arc<dyn Sts> = Arc::new(AwsSts::new(&outbound, patience(), Arc::clone(&clock)).unwrap());
+        let sts: Arc<dyn Sts> = Arc::new(AwsSts::new(pool.clone(), patience(), Arc::clone(&clock)));
         let broker = Broker::new(Parts {
             inventory: inventory.clone(),
             sign_in: sign_in.clone(),
             vault: Arc::clone(&vault),
             sts: Arc::clone(&sts),
-            federation: Federation::new(outbound.http_client().unwrap(), Some(endpoint), issuer),
+            federation: Federation::new(pool, patience(), Some(endpoint), issuer),
             trail: trail.clone(),
             clock: Arc::clone(&clock),
             rules: Rules { administrators_use_every_connector: true },

@@ -1,24 +1,19 @@
 //! What the federation endpoint said when it refused: a page or a text, which may repeat the credentials that it was sent.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use crate::sts::{AwsRefusal, Credentials};
 
 /// The refusal as far as the endpoint gives one: its status for a code, the text of its page, and the id that AWS finds the call by.
-pub(super) async fn heard(mut answer: reqwest::Response, sent: &Credentials) -> AwsRefusal {
+pub(super) fn heard(answer: &HttpResponse, sent: &Credentials) -> AwsRefusal {
     let code = format!("HTTP {}", answer.status().as_u16());
-    let request_id = REQUEST_IDS.iter().find_map(|name| answer.headers().get(*name)?.to_str().ok().map(str::to_owned));
-    let mut page = Zeroizing::new(Vec::new());
-    while page.len() < MAX_PAGE {
-        // What came before it was cut off says something as well.
-        let Ok(Some(chunk)) = answer.chunk().await else { break };
-        let room = MAX_PAGE - page.len();
-        page.extend(chunk.iter().take(room));
-    }
-    let page = Zeroizing::new(String::from_utf8_lossy(&page).into_owned());
+    let request_id = REQUEST_IDS.iter().find_map(|name| answer.headers().get(name));
+    let page = answer.body().bytes().unwrap_or_default();
+    let page = Zeroizing::new(String::from_utf8_lossy(&page[..page.len().min(MAX_PAGE)]).into_owned());
     let message = if repeats(&page, sent) { WITHHELD.to_owned() } else { text_of(&page) };
-    AwsRefusal::told(&code, &message, request_id.as_deref())
+    AwsRefusal::told(&code, &message, request_id)
 }
 
 /// Whether some of the secrets stand there. However they were encoded on the way, runs of letters and digits are left as they are.

@@ -9,9 +9,7 @@ mod wrapped;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_sdk_kms::config::retry::RetryConfig;
-use aws_sdk_kms::config::timeout::TimeoutConfig;
-use aws_sdk_kms::config::{BehaviorVersion, IdentityCache, Region as SdkRegion, SharedHttpClient};
+use aws_sdk_kms::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use aws_sdk_kms::{Client, Config};
@@ -22,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::arn::KmsKeyArn;
 use crate::clock::Clock;
 use crate::id::InstallationId;
-use crate::sts::{Ambient, Outbound, OutboundError, StsSettings};
+use crate::sts::{Ambient, Pool, StsSettings};
 use crate::vault::{KeyId, MasterKey};
 
 pub use errors::KmsError;
@@ -39,15 +37,15 @@ pub struct KmsKey {
 /// Asks KMS, as who the host is in AWS.
 #[derive(Debug)]
 pub struct Kms {
-    http: SharedHttpClient,
+    pool: Pool,
     ambient: Ambient,
     settings: StsSettings,
 }
 
 impl Kms {
     /// With the patience that STS is asked with.
-    pub fn new(outbound: &Outbound, settings: StsSettings, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
-        Ok(Self { http: outbound.sdk_client()?, ambient: Ambient::new(outbound, clock)?, settings })
+    pub fn new(pool: Pool, settings: StsSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { ambient: Ambient::new(&pool, clock), pool, settings }
     }
 
     /// Has KMS make a key that leaves it wrapped only. Needs `kms:GenerateDataKeyWithoutPlaintext`.
@@ -92,14 +90,9 @@ impl Kms {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(SdkRegion::new(region.as_str().to_owned()))
             .identity_cache(IdentityCache::no_cache())
-            .http_client(self.http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(self.settings.retries.saturating_add(1)))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(self.settings.connect_timeout)
-                    .operation_attempt_timeout(self.settings.attempt_timeout)
-                    .build(),
-            );
+            .http_client(self.pool.client())
+            .retry_config(self.settings.retry_config())
+            .timeout_config(self.settings.timeout_config());
         config.set_credentials_provider(Some(self.ambient.provider()));
         config.set_endpoint_url(key.endpoint_url.as_ref().map(|url| url.as_str().to_owned()));
         Ok(Client::from_conf(config.build()))

@@ -18,8 +18,7 @@ use aws_sdk_sts::config::BehaviorVersion;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use super::direct::PastTheProxy;
-use super::{Outbound, OutboundError};
+use super::Pool;
 use crate::clock::Clock;
 
 /// The host's identity. Clones share what was found.
@@ -60,12 +59,11 @@ pub enum NoAmbient {
 
 impl Ambient {
     /// Looks for nothing yet.
-    pub fn new(outbound: &Outbound, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
-        let http = PastTheProxy::new(outbound.sdk_client()?, outbound.direct_sdk_client()?);
+    pub fn new(pool: &Pool, clock: Arc<dyn Clock>) -> Self {
         let config = ProviderConfig::without_region()
-            .with_http_client(http)
+            .with_http_client(pool.past_the_proxy())
             .with_behavior_version(Some(BehaviorVersion::v2026_01_12()));
-        Ok(Self(Arc::new(Inner { config, chain: OnceCell::new(), clock, found: Mutex::default() })))
+        Self(Arc::new(Inner { config, chain: OnceCell::new(), clock, found: Mutex::default() }))
     }
 
     /// For the SDK's clients, which are not to keep a copy of what it says.

@@ -1,73 +1,49 @@
 //! The real STS, by AWS's SDK: one client an access key, one retry quota each, one pool of connections for all.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_sts::config::retry::RetryConfig;
-use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{BehaviorVersion, IdentityCache, Region as SdkRegion, SharedHttpClient};
+use aws_sdk_sts::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use aws_sdk_sts::{Client, Config};
-use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
-use url::Url;
 
 use super::haste::TooManyRequests;
 use super::identity::{is_access_key_id, is_arn, is_secret, is_user_id};
+use super::patience::{PerKey, quota_of};
 use super::request::{RoleRequest, UserRequest};
 use super::witness::Witness;
 use super::{
-    Ambient, AwsRefusal, CallerIdentity, Credentials, OpenKey, Outage, Outbound, OutboundError, Signs, Sts, StsError,
-    StsRequest,
+    Ambient, AwsRefusal, CallerIdentity, Credentials, OpenKey, Outage, Pool, Signs, Sts, StsError, StsRequest,
+    StsSettings,
 };
 use crate::arn::PolicyArn;
 use crate::clock::{Clock, seconds_between};
 use crate::entitlement::Entitlement;
-use crate::id::AccessKeyId;
 use crate::tag::{TagKey, TagValue};
-
-/// How patiently STS is asked.
-#[derive(Clone, Debug)]
-pub struct StsSettings {
-    /// Further attempts after the first, for throttling, 5xx and broken connections.
-    pub retries: u32,
-    /// For one attempt.
-    pub attempt_timeout: Duration,
-    pub connect_timeout: Duration,
-    /// Where STS is, for keys that do not say; else where their region says.
-    pub endpoint_url: Option<Url>,
-}
 
 /// Asks the STS that each key's region or endpoint names.
 #[derive(Debug)]
 pub struct AwsSts {
-    http: SharedHttpClient,
+    pool: Pool,
     settings: StsSettings,
     clock: Arc<dyn Clock>,
     ambient: Ambient,
-    clients: Mutex<HashMap<AccessKeyId, (i64, Client)>>,
+    clients: PerKey<Client>,
     /// When it was last said that the clocks differ.
     told_of_skew: Mutex<Option<Instant>>,
 }
 
 impl AwsSts {
-    pub fn new(outbound: &Outbound, settings: StsSettings, clock: Arc<dyn Clock>) -> Result<Self, OutboundError> {
-        let ambient = Ambient::new(outbound, Arc::clone(&clock))?;
-        Ok(Self {
-            http: outbound.sdk_client()?,
-            settings,
-            clock,
-            ambient,
-            clients: Mutex::default(),
-            told_of_skew: Mutex::default(),
-        })
+    pub fn new(pool: Pool, settings: StsSettings, clock: Arc<dyn Clock>) -> Self {
+        let ambient = Ambient::new(&pool, Arc::clone(&clock));
+        Self { pool, settings, clock, ambient, clients: PerKey::default(), told_of_skew: Mutex::default() }
     }
 
     /// The client of a key, once there is something to sign with: a host without an identity asks AWS nothing.
@@ -79,27 +55,9 @@ impl AwsSts {
         Ok(self.client(key))
     }
 
-    /// The client of a key. Kept, because the retry quota hangs on it; made anew when the key has changed.
+    /// The client of a key. Kept, because the retry quota hangs on it.
     fn client(&self, key: &OpenKey) -> Client {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((generation, client)) = clients.get(&key.id)
-            && *generation == key.generation
-        {
-            return client.clone();
-        }
-        if clients.len() >= MAX_CLIENTS {
-            clients.clear();
-        }
-        let credentials = match &key.signs {
-            Signs::LongTerm(id, secret) => {
-                let known = SdkCredentials::new(id.as_str(), secret.expose_secret(), None, None, "brokerd");
-                SharedCredentialsProvider::new(known)
-            }
-            Signs::Ambient => self.ambient.provider(),
-        };
-        let client = self.new_client(key, credentials);
-        clients.insert(key.id, (key.generation, client.clone()));
-        client
+        self.clients.get(key, || self.new_client(key))
     }
 
     /// Waits for a call until its deadline, and says what kept it.
@@ -149,16 +107,25 @@ impl AwsSts {
         deadline: Instant,
         witness: &Witness,
     ) -> Result<CallerIdentity, StsError> {
-        self.identity(&self.ready(key, deadline).await?, deadline, witness).await
+        self.identity(&self.ready(key, deadline).await?, None, deadline, witness).await
     }
 
+    /// Whom AWS takes somebody for: the key's owner, or whoever has the credentials that sign in the key's place.
     async fn identity(
         &self,
         client: &Client,
+        signs: Option<SdkCredentials>,
         deadline: Instant,
         witness: &Witness,
     ) -> Result<CallerIdentity, StsError> {
-        let asked = client.get_caller_identity().customize().interceptor(witness.clone()).send();
+        let call = client.get_caller_identity().customize().interceptor(witness.clone());
+        let call = match signs {
+            None => call,
+            Some(credentials) => call.config_override(
+                Config::builder().credentials_provider(credentials).identity_cache(IdentityCache::no_cache()),
+            ),
+        };
+        let asked = call.send();
         let asked = async { asked.await.map_err(|error| StsError::of(&error)) };
         let GetCallerIdentityOutput { user_id, account, arn, .. } = self.heard(witness, deadline, asked).await?;
         let account = account.and_then(|account| account.try_into().ok());
@@ -185,18 +152,14 @@ impl AwsSts {
         }
     }
 
-    fn new_client(&self, key: &OpenKey, credentials: SharedCredentialsProvider) -> Client {
-        let retry = RetryConfig::standard()
-            .with_max_attempts(self.settings.retries.saturating_add(1))
-            .with_initial_backoff(FIRST_BACKOFF)
-            .with_max_backoff(LONGEST_BACKOFF);
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(self.settings.connect_timeout)
-            .operation_attempt_timeout(self.settings.attempt_timeout)
-            .build();
-        // A quota of its own: one throttled account must not use up the retries of the others.
-        let partition = RetryPartition::custom(format!("sts-{}-{}-{}", key.region, key.id, key.generation))
-            .token_bucket(TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_PER_SECOND).build());
+    fn new_client(&self, key: &OpenKey) -> Client {
+        let credentials = match &key.signs {
+            Signs::LongTerm(id, secret) => {
+                let known = SdkCredentials::new(id.as_str(), secret.expose_secret(), None, None, "brokerd");
+                SharedCredentialsProvider::new(known)
+            }
+            Signs::Ambient => self.ambient.provider(),
+        };
         let endpoint = key.endpoint.as_ref().or(self.settings.endpoint_url.as_ref());
         let endpoint = endpoint.map_or_else(|| key.region.sts_endpoint(), |url| url.as_str().to_owned());
         let mut config = Config::builder()
@@ -205,11 +168,11 @@ impl AwsSts {
             .endpoint_url(endpoint)
             // They are at hand always; and the host's own are kept in one place.
             .identity_cache(IdentityCache::no_cache())
-            .http_client(self.http.clone())
-            .retry_config(retry)
+            .http_client(self.pool.client())
+            .retry_config(self.settings.retry_config())
             .retry_classifier(TooManyRequests)
-            .retry_partition(partition.build())
-            .timeout_config(timeouts);
+            .retry_partition(quota_of(key, "sts"))
+            .timeout_config(self.settings.timeout_config());
         config.set_credentials_provider(Some(credentials));
         Client::from_conf(config.build())
     }
@@ -299,8 +262,8 @@ impl Sts for AwsSts {
             None,
             "brokerd",
         );
-        let client = self.new_client(key, SharedCredentialsProvider::new(temporary));
-        self.identity(&client, deadline, &Witness::default()).await
+        // By the key's client: whoever is asked about shares the key's quota of retries.
+        self.identity(&self.client(key), Some(temporary), deadline, &Witness::default()).await
     }
 }
 
@@ -377,12 +340,7 @@ fn seconds(duration: u32) -> i32 {
 }
 
 const NOT_AN_IDENTITY: StsError = StsError::Unusable("who it says the caller is cannot be read");
-const MAX_CLIENTS: usize = 4_096;
-const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 const BETWEEN_WARNINGS: Duration = Duration::from_mins(10);
-const RETRY_TOKENS: usize = 500;
-const RETRY_TOKENS_PER_SECOND: f32 = 5.0;
 
 #[cfg(test)]
 mod tests;

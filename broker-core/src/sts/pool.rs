@@ -16,16 +16,25 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::direct::PastTheProxy;
 use super::proxy::Proxies;
 use super::{Outage, Proxy, ProxyFailure, ProxyLogin};
 
-/// How requests leave the house; the SDK and the console's federation endpoint share it.
+/// How requests leave the house.
 #[derive(Clone, Debug, Default)]
 pub struct Outbound {
     /// Without one, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment count.
     pub proxy: Option<Proxy>,
     /// PEM certificates trusted beside the system's.
     pub ca_pem: Option<Vec<u8>>,
+}
+
+/// The connections to AWS, kept for whoever asks next, whichever access key signs: what speaks by the SDK shares them, and the console's
+/// federation endpoint is asked by it too. Clones share them as well.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    usual: SharedHttpClient,
+    direct: SharedHttpClient,
 }
 
 /// The way out cannot be built from the settings.
@@ -45,19 +54,14 @@ pub enum OutboundError {
 }
 
 impl Outbound {
-    /// The pool for the SDK.
-    pub(crate) fn sdk_client(&self) -> Result<SharedHttpClient, OutboundError> {
-        let client = self.pool(self.sdk_proxy()?)?;
-        Ok(SharedHttpClient::new(Guarded { inner: client, proxies: Some(self.proxies()?) }))
+    /// One pool; a process needs no second one.
+    pub fn pool(&self) -> Result<Pool, OutboundError> {
+        let usual = Guarded { inner: self.sdk_client(self.sdk_proxy()?)?, proxies: Some(self.proxies()?) };
+        let direct = Guarded { inner: self.sdk_client(ProxyConfig::disabled())?, proxies: None };
+        Ok(Pool { usual: SharedHttpClient::new(usual), direct: SharedHttpClient::new(direct) })
     }
 
-    /// One that goes by no proxy, for what is on this machine or next to it.
-    pub(super) fn direct_sdk_client(&self) -> Result<SharedHttpClient, OutboundError> {
-        let client = self.pool(ProxyConfig::disabled())?;
-        Ok(SharedHttpClient::new(Guarded { inner: client, proxies: None }))
-    }
-
-    fn pool(&self, proxy: ProxyConfig) -> Result<SharedHttpClient, OutboundError> {
+    fn sdk_client(&self, proxy: ProxyConfig) -> Result<SharedHttpClient, OutboundError> {
         let mut trust = TrustStore::default();
         if let Some(pem) = &self.ca_pem {
             trust = trust.with_pem_certificate(pem.clone());
@@ -72,8 +76,8 @@ impl Outbound {
         Ok(SharedHttpClient::new(pool::Client::new(&pool).map_err(|_| OutboundError::Pool)?))
     }
 
-    /// A client for the few requests beside the SDK. Follows no redirects.
-    pub fn http_client(&self) -> Result<BareClient, OutboundError> {
+    /// A client for IAM, which only `brokerd revoke` asks, in a process of its own. Follows no redirects.
+    pub(crate) fn http_client(&self) -> Result<BareClient, OutboundError> {
         let proxies = self.proxies()?;
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -123,9 +127,9 @@ fn not_a_url() -> OutboundError {
     OutboundError::Proxy("its `url` is none".to_owned())
 }
 
-/// For the few requests beside the SDK's.
+/// For requests beside the SDK's.
 #[derive(Clone, Debug)]
-pub struct BareClient {
+pub(crate) struct BareClient {
     http: reqwest::Client,
     proxies: Proxies,
 }
@@ -146,6 +150,24 @@ impl BareClient {
             Some(failure) => Err(Outage::Proxy(failure)),
             None => Ok(answer),
         }
+    }
+}
+
+impl Pool {
+    /// No pool, but somebody who plays AWS.
+    #[cfg(test)]
+    pub(super) fn of(client: SharedHttpClient) -> Self {
+        Self { usual: client.clone(), direct: client }
+    }
+
+    /// What the SDK asks by.
+    pub(crate) fn client(&self) -> SharedHttpClient {
+        self.usual.clone()
+    }
+
+    /// The same, but by no proxy to what is on this machine or next to it.
+    pub(super) fn past_the_proxy(&self) -> PastTheProxy {
+        PastTheProxy::new(self.usual.clone(), self.direct.clone())
     }
 }
 

@@ -192,7 +192,7 @@ impl Broker {
             let loan = self.lend(asking, name, &ask).await?;
             let request = LinkRequest {
                 credentials: &loan.vended.credentials,
-                region: &loan.key.region,
+                key: &loan.key,
                 destination: &destination,
                 // AWS takes a duration for roles only, and not for those that a role assumes.
                 session_duration_seconds: wanted

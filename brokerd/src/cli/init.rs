@@ -87,7 +87,7 @@ async fn make_wrapped(wanted: WrappedKeysToMake) -> anyhow::Result<()> {
     let WrappedKeysToMake { keys, installation, store, aws } = wanted;
     let stored = Store::installation_of(&store).await.context("cannot learn which installation the store is of")?;
     let installation = stored.or(installation).unwrap_or_else(InstallationId::random);
-    let kms = Kms::new(&aws.outbound, aws.sts, std::sync::Arc::new(SystemClock))?;
+    let kms = Kms::new(aws.outbound.pool()?, aws.sts, std::sync::Arc::new(SystemClock));
     for key in keys {
         if key.file.exists() {
             made(&key.file, false)?;

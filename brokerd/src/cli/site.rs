@@ -83,7 +83,7 @@ impl Opened {
     /// AWS, as the configuration says that it is reached, and how long somebody waits for it.
     pub(super) fn sts(&self) -> anyhow::Result<(AwsSts, Instant)> {
         let aws = &self.config.aws;
-        let sts = AwsSts::new(&aws.outbound, aws.sts.clone(), Arc::clone(&self.house.clock))?;
+        let sts = AwsSts::new(aws.outbound.pool()?, aws.sts.clone(), Arc::clone(&self.house.clock));
         Ok((sts, Instant::now() + aws.interactive_deadline))
     }
 

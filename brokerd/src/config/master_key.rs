@@ -17,7 +17,7 @@ use super::master_key_ref::{KmsFields, MasterKeyRef};
 pub enum ConfiguredMasterKey {
     Plain(MasterKey),
     /// To be unwrapped by AWS KMS.
-    Wrapped(KmsKey, WrappedKey),
+    Wrapped(Box<KmsKey>, WrappedKey),
 }
 
 /// Where the key that seals is.
@@ -99,10 +99,8 @@ impl Loader<'_> {
                 }
                 Ok(wrapped) => {
                     let endpoint_url = kms.endpoint_url.clone().map(WebUrl::into_url);
-                    return Some(ConfiguredMasterKey::Wrapped(
-                        KmsKey { arn: kms.key_arn.clone(), endpoint_url },
-                        wrapped,
-                    ));
+                    let key = KmsKey { arn: kms.key_arn.clone(), endpoint_url };
+                    return Some(ConfiguredMasterKey::Wrapped(Box::new(key), wrapped));
                 }
             },
         };

@@ -52,7 +52,7 @@ impl Office {
             connect_timeout: Duration::from_secs(1),
             endpoint_url: Some(sim.endpoint().parse().unwrap()),
         };
-        let sts = Arc::new(AwsSts::new(&Outbound::default(), settings, house.clock.clone()).unwrap());
+        let sts = Arc::new(AwsSts::new(Outbound::default().pool().unwrap(), settings, house.clock.clone()));
         let administration =
             Administration::new(opened.store.clone(), opened.vault.clone(), trail.clone(), house.clock.clone());
         Self { store: opened.store.clone(), trail, administration, sts, sim, opened }

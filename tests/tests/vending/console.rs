@@ -1,7 +1,9 @@
 //! Links that open AWS's console signed in.
 
-use aws_sim::{Calls, Fault, Outcome};
-use reqwest::Url;
+use std::time::Instant;
+
+use aws_sim::{Calls, Fault};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tests::world::{Answer, Asker, World, seconds_until};
 
@@ -129,21 +131,62 @@ async fn session_tokens_have_no_console() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trouble_at_the_federation_endpoint_is_said_and_recorded() {
+async fn passing_trouble_at_the_federation_endpoint_is_tried_again_and_nobody_hears_of_it() {
     let world = World::open().await;
     let ada = world.person("ada").await;
-    for fault in
-        [Fault::ServiceUnavailable, Fault::InternalFailure, Fault::NotXml, Fault::Truncated, Fault::DroppedConnection]
-    {
+    for fault in trouble() {
+        world.sim.forget_calls();
         world.sim.faults().once(Calls::of("getSigninToken"), fault.clone());
+        let made = link(&ada, "deploy", &json!({ "session_duration_seconds": 7_200 })).await.good();
+        assert!(visit(&made["url"].as_str().unwrap().parse().unwrap()).await.contains("signed in as"));
+        let sent = world.calls("getSigninToken").into_iter().map(|mut call| call.parameters.remove("SessionDuration"));
+        assert_eq!(sent.collect::<Vec<_>>(), [Some("7200".to_owned()), Some("7200".to_owned())], "{fault:?}");
+    }
+    assert!(world.trail_of("deploy").iter().all(|told| told == "person:corp/ada console_url success"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deadline_ends_the_retries_of_a_link() {
+    let world = World::prepare().await.configured("retries = 2", "retries = 20").serve();
+    let ada = world.person("ada").await;
+    ada.vended("deploy", &json!({})).await;
+    world.sim.faults().always(Calls::of("getSigninToken"), Fault::ServiceUnavailable);
+    let asked = Instant::now();
+    let hasty = ada.request(Method::POST, "/v1/connectors/deploy/console-url").header("prefer", "wait=2");
+    Answer::of(hasty.json(&json!({}))).await.problem("503 aws_unavailable");
+    assert!((1_500..3_500).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
+    assert!(world.calls("getSigninToken").len() >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_at_the_federation_endpoint_that_stays_is_said_and_recorded() {
+    let world = World::prepare().await.configured("retries = 2", "retries = 1").serve();
+    let ada = world.person("ada").await;
+    for fault in trouble() {
+        world.sim.forget_calls();
+        world.sim.faults().times(2, Calls::of("getSigninToken"), fault.clone());
         let answer = link(&ada, "deploy", &json!({})).await;
         answer.problem("503 aws_unavailable");
         assert!(answer.header("retry-after").is_some(), "{fault:?}");
         assert!(!answer.text.contains("doctype"), "{}", answer.text);
+        assert_eq!((world.calls("getSigninToken").len(), world.sim.faults().pending()), (2, 0), "{fault:?}");
     }
-    assert_eq!(world.trail_of("deploy"), ["person:corp/ada console_url failed"; 5]);
-    let good = world.calls("getSigninToken").into_iter().filter(|call| call.outcome == Outcome::Ok).count();
-    assert_eq!(good, 3, "AWS gave tokens that nobody received");
+    assert_eq!(world.trail_of("deploy"), vec!["person:corp/ada console_url failed"; trouble().len()]);
+}
+
+/// What may be over in a moment.
+fn trouble() -> Vec<Fault> {
+    let too_many = Fault::Refusal { status: 429, code: "TooManyRequestsException", message: "Slow down".to_owned() };
+    vec![
+        Fault::ServiceUnavailable,
+        Fault::InternalFailure,
+        Fault::Throttle,
+        too_many,
+        Fault::NotXml,
+        Fault::Truncated,
+        Fault::DroppedConnection,
+        Fault::CutConnection,
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,11 +226,6 @@ async fn what_the_federation_endpoint_refuses_comes_back_in_its_own_words_but_ne
         reasons.iter().any(|reason| reason.contains("HTTP status 400: ") && reason.contains("is not valid")),
         "{reasons:?}"
     );
-
-    // Haste passes.
-    let hasty = Fault::Refusal { status: 429, code: "TooManyRequests", message: String::new() };
-    world.sim.faults().once(Calls::of("getSigninToken"), hasty);
-    assert!(link(&ada, "deploy", &json!({})).await.header("retry-after").is_some());
 }
 
 async fn link(asker: &Asker, connector: &str, body: &Value) -> Answer {

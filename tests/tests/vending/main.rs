@@ -14,6 +14,7 @@ mod names;
 mod narrowing;
 mod new_keys;
 mod nodes;
+mod pool;
 mod reasons;
 mod requests;
 mod reuse;

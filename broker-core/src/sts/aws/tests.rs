@@ -2,7 +2,7 @@
 
 use aws_sdk_sts::config::{AsyncSleep, SharedAsyncSleep, Sleep, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::id::AccessKeyId;
 
 /// An AWS that gives every call the same answer, and notes what came.
 #[derive(Clone, Debug)]
@@ -38,10 +39,7 @@ impl Stub {
             endpoint_url: endpoint.map(|url| url.parse().unwrap()),
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        AwsSts {
-            http: SharedHttpClient::new(self.clone()),
-            ..AwsSts::new(&Outbound::default(), settings, clock).unwrap()
-        }
+        AwsSts::new(Pool::of(SharedHttpClient::new(self.clone())), settings, clock)
     }
 }
 
