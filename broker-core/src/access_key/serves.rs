@@ -9,6 +9,7 @@ use crate::arn::{AccountId, PolicyArn, RoleArn};
 use crate::connector::{Connector, ManagedBy};
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::partition::Partition;
+use crate::policy::PolicyError;
 use crate::principal::{FederatedRights, Principal, PrincipalType};
 
 /// Which connectors may use a key. Empty lists mean: no restriction of that sort.
@@ -40,6 +41,8 @@ pub enum CannotServe {
         arn.as_str()
     )]
     PolicyOfOtherAccount { key: AccessKeyName, account: AccountId, arn: PolicyArn },
+    #[error("the session policy: {0}")]
+    Policy(PolicyError),
     #[error("access key `{0}` belongs to the connectors file and serves only connectors of that file")]
     Owner(AccessKeyName),
     #[error(
@@ -89,6 +92,7 @@ impl KeyDetails {
         if let Some((account, arn)) = self.foreign_policy(principal) {
             return Err(CannotServe::PolicyOfOtherAccount { key: key.clone(), account, arn });
         }
+        principal.policy().map_or(Ok(()), |policy| policy.must_stay_in(key_partition)).map_err(CannotServe::Policy)?;
         let Serves { principals, role_arns, connectors } = &self.serves;
         if !principals.is_empty() && !principals.contains(&principal.kind()) {
             return Err(CannotServe::PrincipalType(key.clone()));

@@ -4,8 +4,9 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::FileConnector;
+use super::policy::WrittenPolicy;
 use super::read::{EntryName, NamedKey, Reader};
-use crate::access_key::KeyDetails;
+use crate::access_key::{CannotServe, KeyDetails};
 use crate::connector::{ConnectorSpec, Scope};
 use crate::file::{group, offset_in};
 use crate::name::{ConnectorName, DirectoryName};
@@ -16,6 +17,7 @@ use crate::tag::{Attribute, TagSource};
 pub(super) struct ReadConnector {
     pub(super) connector: FileConnector,
     pub(super) key_at: usize,
+    policy: Option<WrittenPolicy>,
 }
 
 /// What AWS would take for one person's, although it is two people's.
@@ -77,9 +79,10 @@ impl Reader<'_> {
         let at = entry.span().start;
         let before = self.errors.len();
         let key_at = offset_in(entry, &["access_key"]);
+        let mut policy = None;
         if let DeValue::Table(fields) = entry.get_mut() {
             self.complete_groups(fields, about);
-            self.resolve_policies(fields, about);
+            policy = self.resolve_policies(fields, about);
             if let Some(DeValue::String(key)) = fields.get("access_key").map(Spanned::get_ref) {
                 self.named_keys.push(NamedKey { connector: about.clone(), key: key.clone().into_owned(), at: key_at });
             }
@@ -94,7 +97,7 @@ impl Reader<'_> {
         self.check_names(&spec, entry, about);
         let line = self.source.place(at).line;
         let connector = FileConnector { name: name?, spec, line };
-        (self.errors.len() == before).then_some(ReadConnector { connector, key_at })
+        (self.errors.len() == before).then_some(ReadConnector { connector, key_at, policy })
     }
 
     /// Two directories may each have an `ada`: AWS must not take them for one.
@@ -111,7 +114,10 @@ impl Reader<'_> {
         let FileConnector { name, spec, .. } = &read.connector;
         let about = format!("connector {:?}: access_key", name.as_str());
         if let Err(refusal) = details.may_serve(spec.access_key(), name, spec.principal()) {
-            return self.error(read.key_at, &about, &refusal.to_string());
+            return match (refusal, &read.policy) {
+                (CannotServe::Policy(error), Some(written)) => self.policy_error(written, error),
+                (refusal, _) => self.error(read.key_at, &about, &refusal.to_string()),
+            };
         }
         // What has no ARN has a console page, perhaps.
         let own = details.region.partition();

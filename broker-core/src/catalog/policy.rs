@@ -11,18 +11,61 @@ use crate::file::{Place, Remark, Source, with_causes};
 use crate::policy::{PolicyError, SessionPolicy};
 
 /// What was read by the resolved path; nothing, where it was refused, which has been told.
-pub(super) type Policies = HashMap<PathBuf, Option<SessionPolicy>>;
+pub(super) type Policies = HashMap<PathBuf, Option<ReadPolicy>>;
+
+/// The policy of a file, and the file's own text.
+#[derive(Clone)]
+pub(super) struct ReadPolicy {
+    policy: SessionPolicy,
+    text: String,
+}
+
+/// A policy as somebody wrote it, and where: for mistakes that show only once the connector's key is known.
+pub(super) struct WrittenPolicy {
+    about: String,
+    text: String,
+    place: WrittenIn,
+}
+
+enum WrittenIn {
+    /// The connectors file, from this byte on.
+    Here(usize),
+    File(PathBuf),
+}
 
 impl Reader<'_> {
+    /// Says what is wrong with a good policy behind this connector.
+    pub(super) fn policy_error(&mut self, written: &WrittenPolicy, error: PolicyError) {
+        let WrittenPolicy { about, text, place } = written;
+        let PolicyError { line, column, kind } = error.as_written(text);
+        match place {
+            WrittenIn::Here(start) => {
+                let at = offset_in_string(self.source, *start, text, line, column).unwrap_or(*start);
+                self.error(at, about, &format!("{kind} (line {line}, column {column} of the policy)"));
+            }
+            WrittenIn::File(path) => {
+                self.errors.push(Remark::new(path, Some(Place { line, column }), about, &kind.to_string()));
+            }
+        }
+    }
+
     /// Puts the text of `policy_file` in the place of `policy`, and tells what is wrong with either.
-    pub(super) fn resolve_policies(&mut self, fields: &mut DeTable<'_>, about: &str) {
-        let Some(DeValue::Table(principal)) = fields.get_mut("principal").map(Spanned::get_mut) else { return };
+    pub(super) fn resolve_policies(&mut self, fields: &mut DeTable<'_>, about: &str) -> Option<WrittenPolicy> {
+        let Some(DeValue::Table(principal)) = fields.get_mut("principal").map(Spanned::get_mut) else { return None };
+        let mut written = None;
         for kind in ["assume_role", "federated_user"] {
             let Some(DeValue::Table(fields)) = principal.get_mut(kind).map(Spanned::get_mut) else { continue };
             let about = format!("{about}: principal.{kind}");
             match (fields.remove_entry("policy_file"), fields.get_mut("policy")) {
                 (None, None) => {}
-                (None, Some(policy)) => self.inline_policy(policy, &format!("{about}.policy")),
+                (None, Some(policy)) => {
+                    let about = format!("{about}.policy");
+                    if let DeValue::String(text) = policy.get_ref() {
+                        let place = WrittenIn::Here(policy.span().start);
+                        written = Some(WrittenPolicy { about: about.clone(), text: text.to_string(), place });
+                    }
+                    self.inline_policy(policy, &about);
+                }
                 (Some((key, _)), Some(policy)) => {
                     let about = format!("{about}.policy_file");
                     self.error(
@@ -33,12 +76,19 @@ impl Reader<'_> {
                     *policy.get_mut() = DeValue::String(DeString::Borrowed(HARMLESS));
                 }
                 (Some((key, path)), None) => {
-                    let text = self.policy_file(&path, &format!("{about}.policy_file"));
+                    let about = format!("{about}.policy_file");
+                    let read = self.policy_file(&path, &about);
+                    let text = read.as_ref().map(|read| read.policy.as_str().to_owned());
                     let text = DeValue::String(text.map_or(DeString::Borrowed(HARMLESS), DeString::Owned));
+                    written = read.zip(path.get_ref().as_str()).map(|(read, path)| {
+                        let place = WrittenIn::File(self.folders.locate(Path::new(path)));
+                        WrittenPolicy { about, text: read.text, place }
+                    });
                     fields.insert(Spanned::new(key.span(), "policy".into()), Spanned::new(path.span(), text));
                 }
             }
         }
+        written
     }
 
     fn inline_policy(&mut self, policy: &mut Spanned<DeValue<'_>>, about: &str) {
@@ -59,7 +109,7 @@ impl Reader<'_> {
         }
     }
 
-    fn policy_file(&mut self, path: &Spanned<DeValue<'_>>, about: &str) -> Option<String> {
+    fn policy_file(&mut self, path: &Spanned<DeValue<'_>>, about: &str) -> Option<ReadPolicy> {
         let at = path.span().start;
         let DeValue::String(path) = path.get_ref() else {
             self.error(at, about, "write the path of a file, in quotes");
@@ -74,18 +124,20 @@ impl Reader<'_> {
             }
         };
         if let Some(known) = self.policies.get(&resolved) {
-            return known.as_ref().map(|policy| policy.as_str().to_owned());
+            return known.clone();
         }
         let policy = match self.folders.text(path, MAX_POLICY_FILE) {
-            Ok(text) => self.policy_in_file(&self.folders.locate(path), &text, about),
+            Ok(text) => {
+                let policy = self.policy_in_file(&self.folders.locate(path), &text, about);
+                policy.map(|policy| ReadPolicy { policy, text })
+            }
             Err(error) => {
                 self.error(at, about, &with_causes(&error));
                 None
             }
         };
-        let text = policy.as_ref().map(|policy| policy.as_str().to_owned());
-        self.policies.insert(resolved, policy);
-        text
+        self.policies.insert(resolved, policy.clone());
+        policy
     }
 
     fn policy_in_file(&mut self, path: &Path, text: &str, about: &str) -> Option<SessionPolicy> {

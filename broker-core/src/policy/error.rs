@@ -3,6 +3,7 @@
 use super::MAX_TEXT;
 use super::compact::{MAX_CHARS, MAX_DEPTH};
 use crate::character;
+use crate::partition::Partition;
 
 /// The first mistake of a policy. The text says what and what to do; the place is in the fields, for whoever knows
 /// which file or form the text came from.
@@ -78,6 +79,32 @@ pub enum PolicyErrorKind {
          write the same `Version`, or no variables"
     )]
     VersionsDiffer,
+    #[error(
+        "`{resource}` lies in the partition {named}, the connector's access key in {own}, and AWS takes no policy across the two: \
+         write `arn:{own}:…`"
+    )]
+    OtherPartition { resource: String, named: String, own: Partition },
+}
+
+impl PolicyError {
+    /// The same mistake, found in a policy that was read from `text`, with its place in that: only whitespace has moved it.
+    #[must_use]
+    pub fn as_written(self, text: &str) -> Self {
+        // What is too long is the two of a request and a connector together, which nobody wrote.
+        if matches!(self.kind, PolicyErrorKind::TooLong(_)) {
+            return self;
+        }
+        let (mut in_string, mut escaped) = (false, false);
+        let kept = text.char_indices().filter(|(_, char)| {
+            let is_kept = in_string || !matches!(char, ' ' | '\t' | '\n' | '\r');
+            in_string ^= *char == '"' && !escaped;
+            escaped = in_string && *char == '\\' && !escaped;
+            is_kept
+        });
+        let before = usize::try_from(self.column).unwrap_or(usize::MAX).saturating_sub(1);
+        let at = kept.map(|(at, _)| at).nth(before).unwrap_or(text.len());
+        Fault { at, kind: self.kind }.placed_in(text)
+    }
 }
 
 /// A mistake and the byte where it stands, while it is not yet known in which text.

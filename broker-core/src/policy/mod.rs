@@ -4,6 +4,7 @@ mod compact;
 mod condition;
 mod error;
 mod grammar;
+mod partition;
 mod statement;
 mod warning;
 

@@ -317,6 +317,9 @@ impl Broker {
     fn wish_of(&self, entitlement: Entitlement, ask: &VendRequest) -> Result<Wish, VendError> {
         let request = render::render(&entitlement, ask)?;
         let stored = self.access_key(entitlement.connector())?;
+        if let Some(policy) = &ask.policy {
+            policy.must_stay_in(stored.partition()).map_err(RenderError::Policy)?;
+        }
         let key = Arc::new(OpenKey::open(&stored, &self.vault)?);
         let identity = reuse::key(&entitlement, &key, &request);
         let (owner, marked) = (stored.details.owner.clone(), stored.health.refused.is_some());

@@ -6,12 +6,12 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use broker_api::{CredentialProcess, Credentials, CredentialsRequest};
 use broker_core::trail::Recorded;
-use broker_core::vend::{VendRequest, Vended};
+use broker_core::vend::{RenderError, VendError, VendRequest, Vended};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::policy::parse_policy;
+use super::policy::{parse_policy, written};
 use super::query::Params;
 use super::{Named, secret};
 use crate::app::App;
@@ -71,7 +71,12 @@ pub(crate) async fn vend(
     OptionalBody(request): OptionalBody<CredentialsRequest>,
 ) -> Result<Response, Problem> {
     let asking = asker.asking(&app)?;
-    let vended = app.broker.vend(&asking, &name, &asked(request)?).await?;
+    let written = request.policy.as_deref().and_then(written);
+    let vended = app.broker.vend(&asking, &name, &asked(request)?).await;
+    let vended = vended.map_err(|error| match (error, written) {
+        (VendError::Request(RenderError::Policy(error)), Some(written)) => error.as_written(&written).into(),
+        (error, _) => Problem::from(error),
+    })?;
     Ok(secret(match options.format {
         Format::Json => Json(Answer::InFull(in_full(&vended))).into_response(),
         Format::Process => Json(Answer::ForProcess(for_process(&vended))).into_response(),

@@ -19,6 +19,12 @@ pub(crate) fn parse_policy(raw: &RawValue) -> Result<Option<SessionPolicy>, Prob
     }
 }
 
+/// The text that [`parse_policy`] reads.
+pub(crate) fn written(raw: &RawValue) -> Option<String> {
+    let text = raw.get();
+    if text.starts_with('"') { serde_json::from_str(text).ok() } else { Some(text.to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

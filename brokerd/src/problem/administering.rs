@@ -1,5 +1,6 @@
 //! Changes by people that cannot be made, as clients meet it.
 
+use broker_core::access_key::CannotServe;
 use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, ServiceTokenError};
 
 use super::{Code, Problem, RETRY_AFTER};
@@ -49,6 +50,7 @@ impl From<ConnectorChangeError> for Problem {
             ConnectorChangeError::Unknown(_) => Self::new(Code::NotFound, error.to_string()),
             ConnectorChangeError::Taken(_) => Self::new(Code::Conflict, error.to_string()),
             ConnectorChangeError::ReadOnly(_) => Self::new(Code::ReadOnly, error.to_string()),
+            ConnectorChangeError::CannotServe(CannotServe::Policy(error)) => error.into(),
             ConnectorChangeError::UnknownAccessKey(_) | ConnectorChangeError::CannotServe(_) => {
                 Self::field("access_key", error.to_string())
             }

@@ -141,6 +141,25 @@ async fn what_may_not_be_meant_is_said_to_whoever_makes_it() {
 }
 
 #[tokio::test]
+async fn a_policy_for_another_partition_is_refused_with_its_place() {
+    let (_world, root) = world().await;
+    let body = |resource: &str| {
+        let policy = format!(
+            "{{\n \"Version\": \"2012-10-17\",\n \"Statement\": {{ \"Effect\": \"Allow\", \"Action\": \"s3:*\",\n  \"Resource\": \"{resource}\" }} }}"
+        );
+        let mut body = wanted("abroad");
+        body["principal"]["assume_role"]["policy"] = json!(policy);
+        body
+    };
+    let refused = root.post("/v1/admin/connectors", &body("arn:aws-us-gov:s3:::b")).await.problem("400 invalid_policy");
+    assert_eq!((&refused["line"], &refused["column"]), (&json!(4), &json!(15)), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("lies in the partition aws-us-gov"), "{refused}");
+    assert_eq!(root.post("/v1/admin/connectors", &body("arn:aws:s3:::b")).await.status, 201);
+    let refused = root.put("/v1/admin/connectors/abroad", &body("arn:aws-cn:s3:::b")).await;
+    assert_eq!(refused.problem("400 invalid_policy")["line"], 4);
+}
+
+#[tokio::test]
 async fn what_the_file_owns_is_left_to_it() {
     let (world, root) = world().await;
     let shown = root.get("/v1/admin/connectors/deploy").await.good();

@@ -107,6 +107,26 @@ async fn mistakes_in_a_policy_are_shown_by_line_and_column() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_for_another_partition_is_refused_where_it_says_so() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let written = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [{\n    \"Effect\": \"Deny\", \"Action\": \"s3:*\",\n    \"Resource\": [\"arn:aws:s3:::a\", \"arn:aws-cn:s3:::b/*\"]\n  }]\n}";
+    for (connector, policy) in [("deploy", written.to_owned()), ("reports", json!(written).to_string())] {
+        let answer = ada
+            .request(reqwest::Method::POST, &format!("/v1/connectors/{connector}/credentials"))
+            .header("content-type", "application/json")
+            .body(format!("{{\"policy\": {policy}}}"));
+        let problem = tests::world::Answer::of(answer).await.problem("400 invalid_policy");
+        assert_eq!((&problem["line"], &problem["column"]), (&json!(5), &json!(36)), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("lies in the partition aws-cn"), "{problem}");
+    }
+    assert_eq!((world.calls("AssumeRole").len(), world.calls("GetFederationToken").len()), (0, 0), "AWS is not asked");
+    for anywhere in ["arn:*:s3:::b", "arn:aws:s3:::b"] {
+        ada.vended("deploy", &json!({ "policy": policy("Deny", "s3:*", anywhere) })).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_aws_refuses_of_a_policy_comes_back_in_awss_own_words() {
     // Policies and tags share one space, whose size only AWS knows.
     let filler = |n: usize| format!("tags.filler{n} = {{ value = \"{}\" }}\n", "x".repeat(250));

@@ -222,6 +222,33 @@ fn a_policys_mistake_is_told_with_its_own_line() {
 }
 
 #[test]
+fn a_policy_for_another_partition_than_the_keys_is_told_with_its_line() {
+    let desk = Desk::new();
+    let wrong = READ.replace("arn:aws:", "arn:aws-cn:");
+    desk.write("policies/wrong.json", &wrong, 0o644);
+    let role = "assume_role]\nrole_arn = \"arn:aws:iam::123456789012:role/deploy\"";
+    for (principal, line) in [("federated_user]", 14), (role, 15)] {
+        let connector = |policy: &str| {
+            format!("[[connector]]\nname = \"a\"\naccess_key = \"main\"\n[connector.principal.{principal}\n{policy}\n")
+        };
+        let told = "`arn:aws-cn:s3:::reports/*` lies in the partition aws-cn, the connector's access key in aws";
+        let filed = desk.mistake(&connector("policy_file = \"policies/wrong.json\""));
+        assert!(
+            filed.starts_with("policies/wrong.json:3:73: connector \"a\": principal.") && filed.contains(told),
+            "{filed}"
+        );
+        let inline = desk.mistake(&connector(&format!("policy = '''\n{wrong}'''")));
+        assert!(
+            inline.starts_with(&format!("connectors.toml:{}:73: connector \"a\": principal.", line + 1)),
+            "{inline}"
+        );
+        assert!(inline.contains(told) && inline.ends_with("(line 3, column 73 of the policy)"), "{inline}");
+        let any = READ.replace("arn:aws:", "arn:*:");
+        assert!(desk.read(format!("{KEY}{}", connector(&format!("policy = '''\n{any}'''")))).is_ok());
+    }
+}
+
+#[test]
 fn a_policy_file_stays_in_the_folder_and_is_small_and_ours() {
     let desk = Desk::new();
     let outside = tempfile::tempdir().unwrap();

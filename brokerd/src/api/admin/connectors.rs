@@ -89,12 +89,14 @@ pub(crate) async fn add(
     State(app): State<App>,
     Permitted { permission, .. }: Permitted<Administrator>,
     Params(NoParams {}): Params<NoParams>,
-    Body(asked): Body<AdminConnector>,
+    Body(mut asked): Body<AdminConnector>,
 ) -> Result<Response, Problem> {
     let name = asked.name.clone().ok_or_else(|| Problem::field("name", "missing field `name`"))?;
     let name = name.try_into().map_err(|error| Problem::field("name", format!("{error}")))?;
+    let written = wire::written_policy(&mut asked);
     let spec = wire::spec(asked, &app.sign_in.directory_names())?;
-    let connector = app.administration.add_connector(name, spec, &permission).await?;
+    let added = app.administration.add_connector(name, spec, &permission).await;
+    let connector = added.map_err(|error| wire::refused(error, written.as_deref()))?;
     app.inventory.refresh().await?;
     answer(StatusCode::CREATED, &connector)
 }
@@ -122,7 +124,7 @@ pub(crate) async fn replace(
     Named(name): Named,
     Params(NoParams {}): Params<NoParams>,
     if_match: IfMatch,
-    Body(asked): Body<AdminConnector>,
+    Body(mut asked): Body<AdminConnector>,
 ) -> Result<Response, Problem> {
     if asked.name.as_deref().is_some_and(|asked| asked != name.as_str()) {
         return Err(Problem::field("name", "a connector keeps its name: make another one, and remove this one"));
@@ -132,8 +134,10 @@ pub(crate) async fn replace(
         Some(connector) => if_match.seen(&tag_of(connector), || seen(connector))?,
         None => return Err(no_such_connector()),
     };
+    let written = wire::written_policy(&mut asked);
     let spec = wire::spec(asked, &app.sign_in.directory_names())?;
-    let connector = app.administration.replace_connector(&name, spec, seen, &permission).await?;
+    let replaced = app.administration.replace_connector(&name, spec, seen, &permission).await;
+    let connector = replaced.map_err(|error| wire::refused(error, written.as_deref()))?;
     app.inventory.refresh().await?;
     answer(StatusCode::OK, &connector)
 }

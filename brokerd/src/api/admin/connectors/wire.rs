@@ -1,6 +1,8 @@
 //! Between a connector on the wire and a legal one: the same rules as for the connectors file, and the wrong field named.
 
 use broker_api::admin::{self, AdminConnector};
+use broker_core::access_key::CannotServe;
+use broker_core::administration::ConnectorChangeError;
 use broker_core::catalog::tell_apart;
 use broker_core::connector::{Connector, ConnectorSpec, ManagedBy};
 use broker_core::file::group;
@@ -8,7 +10,7 @@ use broker_core::name::DirectoryName;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::api::policy::parse_policy;
+use crate::api::policy::{parse_policy, written};
 use crate::body::named;
 use crate::problem::{Code, Problem};
 
@@ -55,6 +57,19 @@ pub(super) fn spec(mut asked: AdminConnector, directories: &[DirectoryName]) -> 
         return Err(Problem::field(&format!("principal.{kind}.{}", refused.key()), refused.to_string()));
     }
     Ok(spec)
+}
+
+/// The policy's text as it came.
+pub(super) fn written_policy(asked: &mut AdminConnector) -> Option<String> {
+    asked.principal.policy_mut()?.as_deref().and_then(written)
+}
+
+/// Why a connector is not taken, with places in what was written.
+pub(super) fn refused(error: ConnectorChangeError, written: Option<&str>) -> Problem {
+    match (error, written) {
+        (ConnectorChangeError::CannotServe(CannotServe::Policy(error)), Some(text)) => error.as_written(text).into(),
+        (error, _) => error.into(),
+    }
 }
 
 fn read(value: Value) -> Result<ConnectorSpec, Problem> {
