@@ -4,6 +4,7 @@
 
 mod administrators;
 mod copying;
+mod deadlines;
 mod durations;
 mod faults;
 mod flights;
