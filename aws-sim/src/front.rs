@@ -4,7 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 
 use crate::calls::{Call, Outcome};
@@ -86,7 +86,10 @@ pub(crate) async fn answer(State(cloud): State<SharedCloud>, request: Request) -
     });
     let response = match outcome {
         Ok(answer) if service == Service::S3 => {
-            s3::described(respond(StatusCode::OK, answer, &errand.request_id, &cloud))
+            // What was removed has no content.
+            let removed = errand.parts.method == Method::DELETE;
+            let status = if removed { StatusCode::NO_CONTENT } else { StatusCode::OK };
+            s3::described(respond(status, answer, &errand.request_id, &cloud))
         }
         Ok(answer) => respond(StatusCode::OK, answer, &errand.request_id, &cloud),
         Err(refusal) => refused(&refusal, service, &errand.request_id, &cloud),

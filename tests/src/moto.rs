@@ -76,9 +76,9 @@ impl Moto {
         self.post("/moto-api/reset", "");
     }
 
-    /// Makes users, each with an access key, and roles. `world` reads like
-    /// `{"users": {"broker": {policy}}, "roles": {"deploy": {"trust": {policy}, "policy": {policy}}}}`; the `policy` of a role
-    /// may be missing, that of a user may be null, and `{account}` in any string stands for the account's number.
+    /// Makes users, each with an access key, roles, and buckets with objects. `world` reads like
+    /// `{"users": {"broker": {policy}}, "roles": {"deploy": {"trust": {policy}, "policy": {policy}}}, "buckets": {"reports": {"objects":
+    /// {"monthly": "profits"}, "policy": {policy}}}}`; the `policy` of a role or bucket may be missing, that of a user may be null, and `{account}` in any string stands for the account's number.
     ///
     /// To be called before [`Moto::enforce`].
     pub fn populate(&self, world: &Value) -> World {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use aws_sim::{AccessKey, Role, Sim, User, World};
+use aws_sim::{AccessKey, Bucket, Role, Sim, User, World};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tests::moto::Moto;
@@ -17,6 +17,8 @@ struct Answer {
     status: u16,
     code: Option<String>,
     paths: BTreeSet<String>,
+    /// Of an object.
+    content: Option<String>,
 }
 
 /// A difference that is known, and why it is right that there is one.
@@ -130,6 +132,60 @@ const KNOWN: &[Difference] = &[
         sim: "403 InvalidClientTokenId",
         why: "moto is lax: to it an inactive key is as good as an active one",
     },
+    Difference {
+        steps: &[
+            "not allowed to list buckets",
+            "not allowed to delete",
+            "not allowed to put an object",
+            "not allowed to get",
+        ],
+        what: "elements",
+        moto: "/Error/HostId",
+        sim: "",
+        why: "the sim has no hosts to tell apart",
+    },
+    Difference {
+        steps: &["no such object", "deleted object"],
+        what: "elements",
+        moto: "/Error/HostId /Error/Key",
+        sim: "",
+        why: "no hosts; and the sim does not repeat the key",
+    },
+    Difference {
+        steps: &["no such bucket"],
+        what: "elements",
+        moto: "/Error/BucketName /Error/HostId",
+        sim: "",
+        why: "no hosts; and the sim does not repeat the bucket",
+    },
+    Difference {
+        steps: &["buckets"],
+        what: "elements",
+        moto: "/ListAllMyBucketsResult/Owner/DisplayName",
+        sim: "",
+        why: "AWS has stopped to tell it",
+    },
+    Difference {
+        steps: &["objects"],
+        what: "elements",
+        moto: "/ListBucketResult/Contents/ChecksumAlgorithm /ListBucketResult/Contents/ETag /ListBucketResult/EncodingType",
+        sim: "",
+        why: "the sim keeps no checksums, and names in lists are as they are",
+    },
+    Difference {
+        steps: &["closed by the bucket"],
+        what: "outcome",
+        moto: "403 403",
+        sim: "403 AccessDenied",
+        why: "where a bucket's policy refuses, moto says so without a document; AWS has one",
+    },
+    Difference {
+        steps: &["closed by the bucket"],
+        what: "elements",
+        moto: "",
+        sim: "/Error /Error/Code /Error/Message /Error/RequestId",
+        why: "as above",
+    },
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,11 +196,17 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
         "users": {
             "broker": policy(&["sts:*", "iam:*"]),
             "poor": null,
+            "clerk": policy(&CLERK),
+            "keeper": policy(&["s3:*"]),
         },
         "roles": {
             "deploy": { "trust": trust(&json!({})), "policy": policy(&["s3:GetObject"]) },
             "told": { "trust": trust(&json!({ "StringEquals": { "sts:ExternalId": "corp-7f3a" } })) },
             "theirs": { "trust": theirs() },
+        },
+        "buckets": {
+            "reports": { "objects": { "monthly": "profits", "salaries": "too much" } },
+            "closed": { "objects": { "monthly": "losses" }, "policy": closed() },
         },
     }));
     moto.enforce();
@@ -154,6 +216,10 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
     let world = World::new()
         .user(User::new(account, "broker").inline_policy("own", filled(policy(&["sts:*", "iam:*"]))).key(key("broker")))
         .user(User::new(account, "poor").key(key("poor")))
+        .user(User::new(account, "clerk").inline_policy("own", filled(policy(&CLERK))).key(key("clerk")))
+        .user(User::new(account, "keeper").inline_policy("own", filled(policy(&["s3:*"]))).key(key("keeper")))
+        .bucket(Bucket::new(account, "reports").object("monthly", "profits").object("salaries", "too much"))
+        .bucket(Bucket::new(account, "closed").object("monthly", "losses").policy(closed()))
         .role(
             Role::new(account, "deploy", filled(trust(&json!({}))))
                 .inline_policy("own", filled(policy(&["s3:GetObject"]))),
@@ -164,7 +230,7 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
 
     let user =
         |name: &str| json!({ "id": made.users[name].access_key_id, "secret": made.users[name].secret_access_key });
-    let (broker, poor) = (user("broker"), user("poor"));
+    let (broker, poor, clerk, keeper) = (user("broker"), user("poor"), user("clerk"), user("keeper"));
     let wrong = json!({ "id": broker["id"], "secret": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" });
     let unknown = json!({ "id": "AKIAUNKNOWNUNKNOWN00", "secret": broker["secret"] });
     let part = |name: &str| format!("$role.Credentials.{name}");
@@ -176,6 +242,7 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
         arguments[name] = json!(value);
         arguments
     };
+    let object = |key: &str| json!({ "Bucket": "reports", "Key": key });
     let of_role = |name: &str, more: Value| and(and(more, "RoleName", name), "PolicyName", "AWSRevokeOlderSessions");
     let revoking =
         json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": ["*"], "Resource": ["*"],
@@ -251,6 +318,21 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
         ("key last used", "iam", "get_access_key_last_used", json!({ "AccessKeyId": broker["id"] }), &broker),
         ("key never used", "iam", "get_access_key_last_used", json!({ "AccessKeyId": poor["id"] }), &broker),
         ("not allowed to list", "iam", "list_users", json!({}), &poor),
+        ("buckets", "s3", "list_buckets", json!({}), &clerk),
+        ("not allowed to list buckets", "s3", "list_buckets", json!({}), &poor),
+        ("objects", "s3", "list_objects_v2", json!({ "Bucket": "reports" }), &clerk),
+        ("object", "s3", "get_object", object("monthly"), &clerk),
+        ("no such object", "s3", "get_object", object("nothing"), &clerk),
+        ("no such bucket", "s3", "get_object", and(object("monthly"), "Bucket", "nothing"), &clerk),
+        ("object put", "s3", "put_object", and(object("daily"), "Body", "a penny"), &clerk),
+        ("object that was put", "s3", "get_object", object("daily"), &clerk),
+        ("not allowed to delete", "s3", "delete_object", object("daily"), &clerk),
+        ("object of a role", "s3", "get_object", object("monthly"), &role),
+        ("not allowed to put an object", "s3", "put_object", and(object("daily"), "Body", "two"), &role),
+        ("not allowed to get", "s3", "get_object", object("monthly"), &poor),
+        ("object deleted", "s3", "delete_object", object("daily"), &keeper),
+        ("deleted object", "s3", "get_object", object("daily"), &keeper),
+        ("closed by the bucket", "s3", "get_object", and(object("monthly"), "Bucket", "closed"), &keeper),
         ("keys", "iam", "list_access_keys", json!({ "UserName": "poor" }), &broker),
         ("second key", "iam", "create_access_key", json!({ "UserName": "poor" }), &broker),
         ("third key", "iam", "create_access_key", json!({ "UserName": "poor" }), &broker),
@@ -285,6 +367,7 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
         };
         let outcome = |answer: &Answer| format!("{} {}", answer.status, answer.code.as_deref().unwrap_or("done"));
         differs("outcome", outcome(moto), outcome(sim));
+        differs("content", format!("{:?}", moto.content), format!("{:?}", sim.content));
         // Of answers to different questions the elements cannot be the same.
         if moto.code.is_none() == sim.code.is_none() {
             let only = |one: &Answer, other: &Answer| {
@@ -308,6 +391,14 @@ async fn moto_and_the_sim_answer_alike_but_for_what_is_listed() {
 fn policy(actions: &[&str]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] })
 }
+
+/// Nobody reads it, whatever their own policies say.
+fn closed() -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::closed/*" }] })
+}
+
+const CLERK: [&str; 4] = ["s3:ListAllMyBuckets", "s3:ListBucket", "s3:GetObject", "s3:PutObject"];
 
 fn trust(condition: &Value) -> Value {
     let mut statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "arn:aws:iam::{account}:user/broker" } });
