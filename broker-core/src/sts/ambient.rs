@@ -138,6 +138,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::sts::Outbound;
 
     #[derive(Debug)]
     struct Stopped;
@@ -149,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_aws_refuses_is_forgotten_and_nothing_that_was_found_since() {
-        let ambient = Ambient::new(&Outbound::default(), Arc::new(Stopped)).unwrap();
+        let ambient = Ambient::new(&Outbound::default().pool().unwrap(), Arc::new(Stopped));
         let known = || async {
             ambient.0.found.lock().await.credentials.as_ref().map(|known| known.access_key_id().to_owned())
         };

@@ -75,7 +75,7 @@ async fn a_login_that_the_proxy_does_not_take_is_told_with_the_proxys_name_and_w
     assert_eq!(world.sim.calls().len(), 0);
 }
 
-/// The console's federation endpoint is asked by another client than STS.
+/// The console's federation endpoint is at another host than STS, perhaps, and so beyond another proxy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_is_one_that_stands_before_the_console_alone() {
     let proxy = Proxy::start(Options { login: Some(("brokerd", PASSWORD)), ..Options::default() });

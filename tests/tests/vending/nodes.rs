@@ -83,11 +83,11 @@ async fn a_roles_sessions_that_one_node_ends_are_lent_by_neither_again() {
     let revoked = |world: &World| -> Vec<Value> {
         world.trail().into_iter().filter(|record| record["action"] == "sessions_revoked").collect()
     };
-    let (by_here, by_there) = (revoked(&here), revoked(&there));
+    let (of_one, of_other) = (revoked(&here), revoked(&there));
     assert!(
-        by_here.iter().any(|record| record["connector"] == "deploy" && record["outcome"] == "success"),
-        "{by_here:?}"
+        of_one.iter().any(|record| record["connector"] == "deploy" && record["outcome"] == "success"),
+        "{of_one:?}"
     );
-    assert_eq!(by_here, by_there, "whoever looks sees the same");
+    assert_eq!(of_one, of_other, "whoever looks sees the same");
     there.run(&["audit", "verify"], "").succeeded();
 }

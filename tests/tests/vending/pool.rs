@@ -24,8 +24,8 @@ async fn all_access_keys_and_the_console_go_by_the_same_connection() {
         let name = format!("key-{number}");
         let added = ["key", "add", &name, "--access-key-id", id, "--region", "eu-central-1"];
         prepared.installation.run(&added, secret).succeeded();
-        connectors += &format!(
-            "[[connector]]\nname = \"by-{number}\"\naccess_key = \"{name}\"\ngroups = [\"corp/release\"]\n\
+        connectors = format!(
+            "{connectors}[[connector]]\nname = \"by-{number}\"\naccess_key = \"{name}\"\ngroups = [\"corp/release\"]\n\
              [connector.principal.assume_role]\nrole_arn = \"arn:aws:iam::{ACCOUNT}:role/deploy\"\n"
         );
     }
