@@ -19,7 +19,9 @@ use broker_core::clock::{Clock, SystemClock};
 use broker_core::connector::{Connector, ManagedBy};
 use broker_core::console::Federation;
 use broker_core::directory::local::{LocalDirectory, hash_password};
-use broker_core::directory::{AuthenticateError, Directory, Found, Gate, Password, Standing, TypedName, Unavailable};
+use broker_core::directory::{
+    AuthenticateError, Directory, Found, Gate, Lockout, Password, Standing, TypedName, Unavailable,
+};
 use broker_core::entitlement::Rules;
 use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
 use broker_core::inventory::Inventory;
@@ -268,6 +270,10 @@ struct Troubled(DirectoryName);
 impl Directory for Troubled {
     fn name(&self) -> &DirectoryName {
         &self.0
+    }
+
+    fn lockout(&self) -> Option<Lockout> {
+        None
     }
 
     async fn authenticate(&self, username: &TypedName, _: &dyn Gate) -> Result<Person, AuthenticateError> {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use broker_core::caller::{AdminGroups, Caller, Person};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{
-    AuthenticateError as Refused, Directory, Found, Gate, Password, Standing, TypedName, Unavailable,
+    AuthenticateError as Refused, Directory, Found, Gate, Lockout, Password, Standing, TypedName, Unavailable,
 };
 use broker_core::epoch::Epoch;
 use broker_core::id::{ConnectorId, RequestId, ServiceTokenId};
@@ -51,6 +51,10 @@ enum Mood {
 impl Directory for Moody {
     fn name(&self) -> &DirectoryName {
         self.people.name()
+    }
+
+    fn lockout(&self) -> Option<Lockout> {
+        None
     }
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, Refused> {

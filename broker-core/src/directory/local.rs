@@ -17,7 +17,8 @@ use self::password_hash::NotChecked;
 use self::person::Known;
 use crate::caller::Person;
 use crate::directory::{
-    AuthenticateError, Description, Directory, Found, Gate, Password, Refusal, Standing, TypedName, Unavailable,
+    AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
+    Unavailable,
 };
 use crate::name::DirectoryName;
 
@@ -93,6 +94,10 @@ impl LocalDirectory {
 impl Directory for LocalDirectory {
     fn name(&self) -> &DirectoryName {
         &self.name
+    }
+
+    fn lockout(&self) -> Option<Lockout> {
+        None
     }
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{AuthenticateError, Directory, Found, Gate, Standing, TypedName, Unavailable};
+use super::{AuthenticateError, Directory, Found, Gate, Lockout, Standing, TypedName, Unavailable};
 use crate::caller::Person;
 use crate::meter::Asked;
 use crate::name::DirectoryName;
@@ -17,6 +17,10 @@ pub struct MeasuredDirectory(pub Arc<dyn Directory>);
 impl Directory for MeasuredDirectory {
     fn name(&self) -> &DirectoryName {
         self.0.name()
+    }
+
+    fn lockout(&self) -> Option<Lockout> {
+        self.0.lockout()
     }
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {

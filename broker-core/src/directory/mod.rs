@@ -4,6 +4,7 @@ mod description;
 mod gate;
 pub mod ldap;
 pub mod local;
+mod lockout;
 mod measured;
 
 use std::fmt::Debug;
@@ -17,6 +18,7 @@ use crate::name::DirectoryName;
 
 pub use self::description::{Description, Found};
 pub use self::gate::{Gate, NotAdmitted};
+pub use self::lockout::{Lockout, NotALockout};
 pub use self::measured::MeasuredDirectory;
 
 /// A place that knows people. Every method answers within a time limit of its own.
@@ -24,6 +26,9 @@ pub use self::measured::MeasuredDirectory;
 pub trait Directory: Debug + Send + Sync {
     /// The name by which groups and sessions refer to this directory.
     fn name(&self) -> &DirectoryName;
+
+    /// When it locks accounts by itself; nothing where it never does.
+    fn lockout(&self) -> Option<Lockout>;
 
     /// Proves that the password behind the gate is this person's, and says who they are and which groups they are in, all of them.
     ///

@@ -3,23 +3,51 @@
 use jiff::Timestamp;
 
 use crate::clock::seconds_between;
+use crate::directory::Lockout;
 use crate::store::Failures;
 
-/// How many failures cost nothing, and how fast they are forgotten.
+/// How many failures cost nothing, and how they are forgotten.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limit {
     free: i64,
-    seconds_to_forget_one: i64,
+    forgets: Forgets,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Forgets {
+    /// One each time that so many seconds have gone by.
+    One { seconds: i64 },
+    /// All, so many seconds after the last; until then there may be no more than so many.
+    All { most: i64, seconds: i64 },
 }
 
 impl Limit {
+    /// So many of the failures that a directory bears.
+    pub(super) fn below(lockout: Lockout, most: u32) -> Self {
+        let seconds = i64::from(lockout.window_seconds()) + CLOCKS_DIFFER;
+        Self { free: ACCOUNT.free, forgets: Forgets::All { most: most.into(), seconds } }
+    }
+
+    /// Whether there is a number of failures after which no wait helps but the one for all to be forgotten.
+    pub(super) fn has_end(self) -> bool {
+        matches!(self.forgets, Forgets::All { .. })
+    }
+
     /// What still counts, and how many seconds to wait for the next attempt.
     pub(super) fn standing(self, seen: Failures, now: Timestamp) -> (i64, i64) {
         let Some(last) = seen.last else { return (0, 0) };
         let since = seconds_between(last.into(), now);
-        let count = seen.count.saturating_sub(since.max(0) / self.seconds_to_forget_one).max(0);
+        let (count, delay) = match self.forgets {
+            Forgets::One { seconds } => {
+                let count = seen.count.saturating_sub(since.max(0) / seconds).max(0);
+                (count, delay(count, self.free))
+            }
+            Forgets::All { seconds, .. } if since >= seconds => (0, 0),
+            Forgets::All { most, seconds } if seen.count >= most => (seen.count, seconds),
+            Forgets::All { .. } => (seen.count, delay(seen.count, self.free)),
+        };
         // A clock that was set back would keep everybody waiting until it has caught up.
-        let wait = if since < 0 { 0 } else { delay(count, self.free).saturating_sub(since).max(0) };
+        let wait = if since < 0 { 0 } else { delay.saturating_sub(since).max(0) };
         (count, wait)
     }
 }
@@ -35,13 +63,15 @@ fn delay(failures: i64, free: i64) -> i64 {
 }
 
 /// People mistype; a dozen guesses an hour is what is left for whoever does not stop.
-pub(super) const ACCOUNT: Limit = Limit { free: 5, seconds_to_forget_one: 12 * 60 };
+pub(super) const ACCOUNT: Limit = Limit { free: 5, forgets: Forgets::One { seconds: 12 * 60 } };
 /// An office shares one address.
-pub(super) const ADDRESS: Limit = Limit { free: 50, seconds_to_forget_one: 60 };
+pub(super) const ADDRESS: Limit = Limit { free: 50, forgets: Forgets::One { seconds: 60 } };
 /// Everybody in the office mistypes on a Monday morning. So many in vain and nobody there waits longer than 16 seconds, by what is
 /// forgotten meanwhile.
-pub(super) const ADDRESS_AT_HOME: Limit = Limit { free: 250, seconds_to_forget_one: 12 };
+pub(super) const ADDRESS_AT_HOME: Limit = Limit { free: 250, forgets: Forgets::One { seconds: 12 } };
 const LONGEST: i64 = 15 * 60;
+/// The directory counts by its own clock, and a little later than we do.
+const CLOCKS_DIFFER: i64 = 60;
 
 #[cfg(test)]
 mod tests {
@@ -68,6 +98,19 @@ mod tests {
         assert_eq!(ACCOUNT.standing(seen(7, 0), at(1)), (7, 3));
         assert_eq!(ACCOUNT.standing(seen(7, 0), at(720)), (6, 0));
         assert_eq!(ACCOUNT.standing(Failures::default(), at(0)), (0, 0));
+    }
+
+    #[test]
+    fn below_a_directorys_lockout_there_is_a_most_and_only_quiet_forgets() {
+        let lockout = Lockout::new(10, 1_800).unwrap();
+        let limit = Limit::below(lockout, lockout.of_strangers());
+        assert_eq!(limit.standing(seen(3, 0), at(0)), (3, 0));
+        assert_eq!(limit.standing(seen(4, 0), at(0)), (4, 1_860));
+        assert_eq!(limit.standing(seen(4, 0), at(1_859)), (4, 1), "nothing is forgotten one by one");
+        assert_eq!(limit.standing(seen(4, 0), at(1_860)), (0, 0));
+        let patient = Limit::below(Lockout::new(1_000, 14_400).unwrap(), 499);
+        assert_eq!(patient.standing(seen(7, 0), at(1)), (7, 3), "waits grow as everywhere");
+        assert!(patient.standing(seen(499, 0), at(14_400)).1 > 0);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
-use crate::directory::{Directory, Unavailable};
+use crate::directory::{Directory, Lockout, Unavailable};
 use crate::id::SessionId;
 use crate::name::DirectoryName;
 use crate::session::Session;
@@ -120,7 +120,8 @@ impl SignIn {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        let throttle = Throttle::new(store.clone(), Arc::clone(&clock));
+        let lockout = directories.iter().filter_map(|directory| directory.lockout()).reduce(Lockout::and);
+        let throttle = Throttle::new(store.clone(), Arc::clone(&clock), lockout);
         Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad: pad::Pad::new(), settings }))
     }
 

@@ -1,4 +1,5 @@
-//! One time for every refusal: longer than the slow ones of late took, so that how long one took says nothing about its reason.
+//! One time for every refusal: longer than the slow ones of late took, so that how long one took says nothing about its reason, nor
+//! about how many directories were asked.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -52,7 +53,7 @@ const STEP: Duration = Duration::from_millis(500);
 /// What is learnt makes nobody wait longer than this: else whoever can make the directory slow would make everybody's slips expensive.
 const LONGEST: Duration = Duration::from_secs(3);
 /// What was slow is forgotten after one or two of these.
-const PERIOD: Duration = Duration::from_mins(5);
+const PERIOD: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 mod tests {

@@ -17,9 +17,6 @@ struct Counting<'a> {
     password: Password,
 }
 
-/// Lets no password out: for directories that are asked only so that it takes as long.
-struct Closed;
-
 /// Why somebody was not proved, for those who write it down and for those who are told.
 pub(super) struct Unproved {
     /// Of the typed name.
@@ -133,26 +130,19 @@ impl SignIn {
         let password = Password::parse(credentials.password.clone())?;
         let gate = Counting { throttle: &self.0.throttle, attempt, password };
         let named = |name: &str| credentials.directory.is_none_or(|asked| asked == name);
-        let mut directories = self.0.directories.iter().filter(|directory| named(directory.name().as_str()));
-        let mut failure = Failure::Refused("no directory knows the name".to_owned());
-        for directory in directories.by_ref() {
-            failure = match directory.authenticate(&username, &gate).await {
+        for directory in self.0.directories.iter().filter(|directory| named(directory.name().as_str())) {
+            return Err(match directory.authenticate(&username, &gate).await {
                 Ok(person) => return Ok(person),
+                // Nothing else leads on: whoever is refused here is nobody's business elsewhere.
                 Err(AuthenticateError::NoSuchUser) => continue,
                 Err(AuthenticateError::Refused(refusal)) => Failure::Refused(refusal.to_string()),
                 Err(AuthenticateError::NotAdmitted(_)) => Failure::NotAdmitted,
-                Err(AuthenticateError::PasswordExpired) => return Err(Failure::PasswordExpired),
-                Err(AuthenticateError::Unavailable(error)) => return Err(Failure::Unavailable(error)),
-                Err(AuthenticateError::Unanswered(error)) => return Err(Failure::Unanswered(error)),
-            };
-            break;
+                Err(AuthenticateError::PasswordExpired) => Failure::PasswordExpired,
+                Err(AuthenticateError::Unavailable(error)) => Failure::Unavailable(error),
+                Err(AuthenticateError::Unanswered(error)) => Failure::Unanswered(error),
+            });
         }
-        // A name that no directory knows costs a question to each; one that the first knows costs the same. Nothing is made of the
-        // answers, and the password stays here.
-        for directory in directories {
-            drop(directory.authenticate(&username, &Closed).await);
-        }
-        Err(failure)
+        Err(Failure::Refused("no directory knows the name".to_owned()))
     }
 }
 
@@ -160,13 +150,6 @@ impl SignIn {
 impl Gate for Counting<'_> {
     async fn admit(&self, subject: &Subject) -> Result<&Password, NotAdmitted> {
         self.throttle.admit_subject(self.attempt, subject).await.map(|()| &self.password)
-    }
-}
-
-#[async_trait]
-impl Gate for Closed {
-    async fn admit(&self, _: &Subject) -> Result<&Password, NotAdmitted> {
-        Err(NotAdmitted)
     }
 }
 

@@ -11,7 +11,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::limit::{ACCOUNT, ADDRESS, ADDRESS_AT_HOME, Limit};
 use crate::caller::Subject;
 use crate::clock::Clock;
-use crate::directory::NotAdmitted;
+use crate::directory::{Lockout, NotAdmitted};
 use crate::store::{Failures, Store, StoreError};
 use crate::vault::Purpose;
 
@@ -20,6 +20,10 @@ use crate::vault::Purpose;
 pub struct Throttle {
     store: Store,
     clock: Arc<dyn Clock>,
+    /// Of an account, where it has never signed in.
+    of_strangers: Limit,
+    /// Of an account, where it has.
+    at_home: Limit,
 }
 
 /// An attempt that has been counted. Tell it how it ended; dropping it lets it count as a failure.
@@ -74,8 +78,10 @@ pub enum HeldBack {
 }
 
 impl Throttle {
-    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    /// `lockout` is the strictest rule by which a directory locks accounts by itself; with one, wrong passwords stay below it.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, lockout: Option<Lockout>) -> Self {
+        let below = |most: fn(Lockout) -> u32| lockout.map_or(ACCOUNT, |lockout| Limit::below(lockout, most(lockout)));
+        Self { store, clock, of_strangers: below(Lockout::of_strangers), at_home: below(Lockout::at_home) }
     }
 
     /// A keyed hash of a typed name, whether anybody has it or not. What was typed is kept nowhere: it may be a password.
@@ -103,9 +109,10 @@ impl Throttle {
         };
         let counters = if at_home { vec![pair] } else { vec![name.clone(), pair] };
         // Before anything is written: whoever asks in vain costs the store nothing.
-        self.open_counter(&counters, now).await?;
+        let limit = self.limit(at_home);
+        self.open_counter(&counters, limit, now).await?;
         let by_address = self.count(by_address, of_address, now).await?;
-        match self.count_first(counters, now).await {
+        match self.count_first(counters, limit, now).await {
             Ok((by_name, name_is_over)) => {
                 Ok(Attempt { network, by_address, name, by_name, name_is_over, known: OnceLock::new() })
             }
@@ -169,11 +176,13 @@ impl Throttle {
         let now = self.clock.now();
         let at_home = self.is_at_home(account, &attempt.network, now).await.map_err(|error| (false, error.into()))?;
         let key = match (at_home, attempt.name_is_over) {
+            // A directory that locks counts together what comes from all of somebody's homes.
+            (true, _) if self.at_home.has_end() => format!("homes:{account}"),
             (true, _) => pair(account, &attempt.network),
             (false, None) => account.to_owned(),
             (false, Some(_)) => return Err((false, HeldBack::NotAtHome)),
         };
-        match self.count(key, ACCOUNT, now).await {
+        match self.count(key, self.limit(at_home), now).await {
             Ok(counted) => Ok((at_home, counted)),
             Err(ThrottleError::TooMany { .. }) => Err((at_home, HeldBack::TooMany)),
             Err(ThrottleError::Store(error)) => Err((at_home, error.into())),
@@ -184,15 +193,19 @@ impl Throttle {
         self.store.is_familiar(account, network, ago(now, FAMILIAR_SECONDS).into()).await
     }
 
+    fn limit(&self, at_home: bool) -> Limit {
+        if at_home { self.at_home } else { self.of_strangers }
+    }
+
     async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
         self.store.forgive_attempt(&counted.key, counted.now, counted.before).await
     }
 
     /// Whether one of these counters has room, or how long to wait for the first.
-    async fn open_counter(&self, keys: &[String], now: Timestamp) -> Result<(), ThrottleError> {
+    async fn open_counter(&self, keys: &[String], limit: Limit, now: Timestamp) -> Result<(), ThrottleError> {
         let mut wait = 0;
         for key in keys {
-            match ACCOUNT.standing(self.store.failures(key).await?, now) {
+            match limit.standing(self.store.failures(key).await?, now) {
                 (_, 0) => return Ok(()),
                 (_, seconds) if wait == 0 => wait = seconds,
                 _ => {}
@@ -203,10 +216,15 @@ impl Throttle {
 
     /// Counts in the first of these counters that has room. Where that is not the very first, that one is over, so many seconds from
     /// room: whose name it is may be at home here under another one, and only the directory knows.
-    async fn count_first(&self, keys: Vec<String>, now: Timestamp) -> Result<(Counted, Option<u64>), ThrottleError> {
+    async fn count_first(
+        &self,
+        keys: Vec<String>,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<(Counted, Option<u64>), ThrottleError> {
         let mut first_is_over = None;
         for key in keys {
-            match self.count(key, ACCOUNT, now).await {
+            match self.count(key, limit, now).await {
                 Ok(counted) => return Ok((counted, first_is_over)),
                 Err(ThrottleError::TooMany { seconds }) => first_is_over = first_is_over.or(Some(seconds)),
                 Err(error) => return Err(error),
@@ -275,7 +293,8 @@ fn network_of(address: IpAddr) -> String {
     }
 }
 
-const FORGET_SECONDS: u32 = 4 * 60 * 60;
+/// Longer than the longest window of a lockout.
+const FORGET_SECONDS: u32 = 5 * 60 * 60;
 const FAMILIAR_SECONDS: u32 = 30 * 24 * 60 * 60;
 const MAX_RACES: usize = 32;
 

@@ -67,6 +67,12 @@ impl Config {
         self
     }
 
+    /// What the broker believes of the directory.
+    fn locks_after(mut self, failures: u32) -> Self {
+        self.more.push_str(&format!("\nlockout = {{ failures = {failures} }}"));
+        self
+    }
+
     fn open(&self) -> LdapDirectory {
         let Self { urls, ca_pem, password, users, groups, more } = self;
         let text = format!(

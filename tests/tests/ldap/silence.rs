@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use broker_core::caller::AdminGroups;
+use broker_core::directory::Directory;
 use broker_core::id::RequestId;
 use broker_core::sign_in::{Credentials, SessionKind, Settings, SignIn, SignInError, Throttle};
 use broker_core::trail::Origin;
@@ -33,8 +34,9 @@ impl Desk {
             sessions_per_person: NonZeroU32::MAX,
             admin_groups: AdminGroups::default(),
         };
-        let directory = Config::plain(&[&server.url()]).quick().open();
-        let throttle = Throttle::new(opened.store.clone(), house.clock.clone());
+        let directory = Config::plain(&[&server.url()]).quick().locks_after(1_000).open();
+        let lockout = directory.lockout();
+        let throttle = Throttle::new(opened.store.clone(), house.clock.clone(), lockout);
         let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, house.clock.clone(), settings);
         Self { sign_in, throttle }
     }

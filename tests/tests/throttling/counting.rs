@@ -18,7 +18,7 @@ struct Counter {
 
 impl Counter {
     async fn open(house: &Storehouse) -> Self {
-        let throttle = Throttle::new(house.open().await.store, house.clock.clone());
+        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), None);
         Self { throttle, ada: subject("corp", "0b1c-ada") }
     }
 

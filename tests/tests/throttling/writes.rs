@@ -8,7 +8,7 @@ use crate::HOME;
 
 where_others_reach_in! {
     async fn asking_in_vain_writes_nothing(house: Storehouse) {
-        let throttle = Throttle::new(house.open().await.store, house.clock.clone());
+        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), None);
         let mark = throttle.mark("ada");
         while throttle.admit(&mark, HOME).await.is_ok() {}
         // What is a view can be read and not be written.

@@ -42,6 +42,24 @@ pub struct LdapConfig<Secret> {
     /// How long a server that failed is only asked when all others have failed too.
     #[serde(default = "thirty")]
     pub rest_seconds: u64,
+    #[serde(default)]
+    pub lockout: LockoutConfig,
+}
+
+/// When the directory locks accounts by itself, so that guesses through the broker stay below that.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LockoutConfig {
+    /// So many wrong passwords lock an account.
+    pub failures: u32,
+    /// After so long without one it has forgotten them.
+    pub window_seconds: u32,
+}
+
+impl Default for LockoutConfig {
+    fn default() -> Self {
+        Self { failures: 10, window_seconds: 30 * 60 }
+    }
 }
 
 /// Where people are and what is to be read of them.

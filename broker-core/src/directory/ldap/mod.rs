@@ -37,7 +37,8 @@ use self::trouble::Trouble;
 use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
 use crate::directory::{
-    AuthenticateError, Description, Directory, Found, Gate, Password, Refusal, Standing, TypedName, Unavailable,
+    AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
+    Unavailable,
 };
 use crate::name::{DirectoryName, Group};
 
@@ -256,6 +257,10 @@ impl LdapDirectory {
 impl Directory for LdapDirectory {
     fn name(&self) -> &DirectoryName {
         &self.name
+    }
+
+    fn lockout(&self) -> Option<Lockout> {
+        Some(self.service.settings().lockout)
     }
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_rustls::TlsConnector;
 
-use super::config::{DisabledConfig, GroupsConfig, LdapConfig, TrustedAttribute, UsersConfig};
+use super::config::{DisabledConfig, GroupsConfig, LdapConfig, LockoutConfig, TrustedAttribute, UsersConfig};
 use super::dn::{Dn, is_attribute};
 use super::filter::{FilterError, Template};
 use super::server::{Server, UrlError, tls};
+use crate::directory::{Lockout, NotALockout};
 
 /// An LDAP directory's settings, checked.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct LdapSettings {
     pub(super) operation_timeout: Duration,
     pub(super) deadline: Duration,
     pub(super) rest: Duration,
+    pub(super) lockout: Lockout,
 }
 
 /// Our own credential.
@@ -87,6 +89,8 @@ pub enum SettingsProblem {
     NestedNeedsDn,
     #[error("must lie between {0} and {1}")]
     OutOfRange(u64, u64),
+    #[error(transparent)]
+    Lockout(#[from] NotALockout),
 }
 
 impl LdapSettings {
@@ -108,6 +112,7 @@ impl LdapSettings {
             operation_timeout: seconds("operation_timeout_seconds", config.operation_timeout_seconds)?,
             deadline: seconds("deadline_seconds", config.deadline_seconds)?,
             rest: seconds("rest_seconds", config.rest_seconds)?,
+            lockout: lockout(config.lockout)?,
         })
     }
 }
@@ -216,6 +221,17 @@ fn checked_dn(key: &'static str, dn: String) -> Result<String, LdapSettingsError
 
 fn attribute(key: &'static str, name: String) -> Result<String, LdapSettingsError> {
     if is_attribute(&name) { Ok(name) } else { Err(LdapSettingsError::at(key, SettingsProblem::NotAnAttribute)) }
+}
+
+fn lockout(config: LockoutConfig) -> Result<Lockout, LdapSettingsError> {
+    let LockoutConfig { failures, window_seconds } = config;
+    Lockout::new(failures, window_seconds).map_err(|problem| {
+        let key = match problem {
+            NotALockout::Failures => "lockout.failures",
+            NotALockout::Window => "lockout.window_seconds",
+        };
+        LdapSettingsError::at(key, problem)
+    })
 }
 
 fn seconds(key: &'static str, seconds: u64) -> Result<Duration, LdapSettingsError> {
