@@ -62,7 +62,7 @@ impl Daemon {
         let tls = tls.transpose().context("cannot serve TLS")?;
         let operations_socket = match config.operations.address {
             Some(at) => {
-                Some(TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at} for operators"))?)
+                Some(TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at} for operators (operations.address): end what listens there, or take another address or port"))?)
             }
             None => None,
         };

@@ -63,9 +63,15 @@ impl Tls {
                 self.warn_of_the_end();
             }
             Ok(Err(error)) => {
-                tracing::error!(error = with_causes(&error), "the new certificate is not used; the one before stays");
+                tracing::error!(
+                    error = with_causes(&error),
+                    alarm = "certificate",
+                    "the new certificate is not used; the one before stays"
+                );
             }
-            Err(error) => tracing::error!(%error, "the new certificate is not used; the one before stays"),
+            Err(error) => {
+                tracing::error!(%error, alarm = "certificate", "the new certificate is not used; the one before stays");
+            }
         }
     }
 
@@ -95,9 +101,11 @@ impl Tls {
         let expires_at: Timestamp = certificate.expires_at;
         match certificate.expires_soon(now) {
             Some(left) if left.is_zero() => {
-                tracing::error!(%expires_at, "the certificate has expired: clients refuse it");
+                tracing::error!(%expires_at, alarm = "certificate", "the certificate has expired: clients refuse it");
             }
-            Some(_) => tracing::warn!(%expires_at, "the certificate expires soon: put a new one in its place"),
+            Some(_) => {
+                tracing::warn!(%expires_at, alarm = "certificate", "the certificate expires soon: put a new one in its place");
+            }
             None => {}
         }
     }

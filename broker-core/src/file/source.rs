@@ -74,6 +74,10 @@ pub(super) enum Unreadable {
         "this file belongs to another user, who may change it: `chown` it to the user that brokerd runs as, or to root"
     )]
     ForeignOwner,
+    #[error(
+        "this file belongs to the user with the number {0}, and you are root: run this as the user that brokerd runs as (`sudo -u '#{0}' brokerd …`)"
+    )]
+    NotRoots(u32),
     #[error("others may write to the folder of this file, and so replace it: `chmod go-w` the folder")]
     OthersReplace,
     #[error("others may read this secret: `chmod 600` it")]
@@ -101,8 +105,8 @@ fn check(metadata: &Metadata, limit: u64, refused: u32) -> Result<(), Unreadable
     if metadata.len() > limit {
         return Err(Unreadable::TooLarge(limit));
     }
-    if is_foreign(metadata) {
-        return Err(Unreadable::ForeignOwner);
+    if let Some(foreign) = foreign_owner(metadata) {
+        return Err(foreign);
     }
     match mode(metadata) & refused {
         0 => Ok(()),
@@ -116,9 +120,15 @@ fn mode(metadata: &Metadata) -> u32 {
 }
 
 /// Neither ours nor root's.
-fn is_foreign(metadata: &Metadata) -> bool {
+fn foreign_owner(metadata: &Metadata) -> Option<Unreadable> {
     use std::os::unix::fs::MetadataExt;
-    ![0, rustix::process::geteuid().as_raw()].contains(&metadata.uid())
+    match (metadata.uid(), rustix::process::geteuid().as_raw()) {
+        (0, _) => None,
+        (owner, us) if owner == us => None,
+        // As a rule it is the daemon's: what root does here would be root's afterwards, and closed to it.
+        (owner, 0) => Some(Unreadable::NotRoots(owner)),
+        _ => Some(Unreadable::ForeignOwner),
+    }
 }
 
 /// Whether somebody else may put another file in this one's place: a sticky folder such as /tmp lets nobody.

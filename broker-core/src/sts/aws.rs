@@ -69,6 +69,9 @@ impl AwsSts {
     ) -> Result<T, StsError> {
         let outcome = tokio::time::timeout_at(deadline, asked).await.unwrap_or_else(|_| Err(witness.cut_short()));
         self.tell_of_skew(witness);
+        if matches!(outcome, Err(StsError::Unavailable(Outage::Silent))) {
+            witness.tell_of_silence();
+        }
         outcome.map_err(|error| witness.explain(error))
     }
 

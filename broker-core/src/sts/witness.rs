@@ -15,8 +15,11 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 
-use super::errors::told;
+use url::Url;
+
+use super::errors::{shown, told};
 use super::{AwsRefusal, Outage, ProxyFailure, StsError};
+use crate::file::with_causes;
 
 /// Hears every answer to one call. Clones hear the same.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +31,11 @@ struct Heard {
     skew: Option<Skew>,
     /// The access key ID of the last request's signature.
     signer: Option<String>,
+    /// Where it went.
+    url: String,
     proxy: Option<ProxyFailure>,
+    /// Why it came to no connection.
+    silence: Option<String>,
 }
 
 /// How far this machine's clock is from AWS's, by the `Date` of an answer: exact to the time that the answer took.
@@ -42,7 +49,8 @@ impl Witness {
     pub(super) fn explain(&self, error: StsError) -> StsError {
         match error.refusal() {
             Some(refusal) if refusal.is_about_time() => {
-                let skew = self.heard().skew;
+                // A little says nothing: the signature was refused, so that the clock has been set since it was dated.
+                let skew = self.notable_skew();
                 let ahead_seconds = skew.map(|skew| skew.ahead_seconds);
                 tracing::warn!(
                     aws.code = refusal.code,
@@ -61,6 +69,16 @@ impl Witness {
             Heard { proxy: Some(failure), .. } => StsError::stopped(&failure),
             Heard { refusal: Some(refusal), .. } => StsError::Unavailable(Outage::Told(refusal)),
             Heard { .. } => StsError::silent("the deadline came, retries included"),
+        }
+    }
+
+    /// Tells the operator whom the last attempt did not reach, and why.
+    pub(super) fn tell_of_silence(&self) {
+        let Heard { url, silence, .. } = self.heard();
+        if let Some(cause) = silence {
+            let url = Url::parse(&url).ok();
+            let host = url.as_ref().and_then(Url::host_str);
+            tracing::warn!(aws.host = host, aws.cause = cause, "AWS cannot be reached");
         }
     }
 
@@ -91,7 +109,9 @@ impl Intercept for Witness {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let signer = context.request().headers().get("authorization").and_then(signer).map(str::to_owned);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).signer = signer;
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.signer = signer;
+        context.request().uri().clone_into(&mut heard.url);
         Ok(())
     }
 
@@ -109,7 +129,7 @@ impl Intercept for Witness {
         let ours = components.time_source().map(|source| DateTime::from(source.now()));
         let skew = ours.zip(date).map(|(ours, date)| Skew { ahead_seconds: ours.secs().saturating_sub(date.secs()) });
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (heard.refusal, heard.skew, heard.proxy) = (refusal, skew, None);
+        (heard.refusal, heard.skew, heard.proxy, heard.silence) = (refusal, skew, None, None);
         Ok(())
     }
 
@@ -120,8 +140,11 @@ impl Intercept for Witness {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let failed = context.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_connector_error);
-        if let Some(failure) = failed.and_then(|error| ProxyFailure::among(error)) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).proxy = Some(failure.clone());
+        if let Some(error) = failed {
+            let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.proxy = ProxyFailure::among(error).cloned().or(heard.proxy.take());
+            // Of a connection that does not come about the causes are ours and the system's words; of an answer they would quote it.
+            heard.silence = Some(shown(&with_causes(error)));
         }
         Ok(())
     }

@@ -32,7 +32,11 @@ impl Serve {
         let mut hang_up = signal(SignalKind::hangup())?;
         let (address, public_url) = (config.listen.address, config.public_url.clone());
         let daemon = Daemon::build(config).await?;
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!(
+                "cannot listen on {address} (listen.address): end what listens there, or take another address or port"
+            )
+        })?;
         tracing::info!(address = %listener.local_addr()?, %public_url, "brokerd serves");
         supervisor::ready();
         tokio::spawn(supervisor::show_life());

@@ -46,6 +46,16 @@ async fn a_closed_port_and_a_foreign_certificate_are_passed_over_too() {
 }
 
 #[tokio::test]
+async fn an_outage_tells_what_is_the_matter_with_each_server() {
+    let (server, stranger) = (Slapd::start(), Slapd::start());
+    let urls = vec![stranger.ldaps_url(), closed_port()];
+    let outage = outage(&Config { urls: urls.clone(), ..Config::of(&server) }.open(), "ada", "ada secret").await;
+    let told = |url: &String| outage.contains(url.trim_start_matches("ldaps://"));
+    assert!(urls.iter().all(told), "{outage}");
+    assert!(outage.contains("certificate") && outage.contains("Connection refused"), "{outage}");
+}
+
+#[tokio::test]
 async fn when_all_servers_are_down_it_is_an_outage_in_bounded_time() {
     let hung = [Played::that_hangs(), Played::that_hangs(), Played::that_hangs()];
     let urls: Vec<_> = hung.iter().map(Played::url).collect();

@@ -57,6 +57,18 @@ async fn retries_end_and_then_it_is_said_what_aws_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_whom_a_call_did_not_reach_and_why() {
+    let world = World::prepare().await.configured("retries = 2", "retries = 1").serve();
+    let ada = world.person("ada").await;
+    let World { sim, brokerd, .. } = world;
+    drop(sim);
+    ada.vend("deploy", &json!({})).await.problem("503 aws_unavailable");
+    let log = brokerd.log();
+    let said = log.lines().find(|line| line.contains("AWS cannot be reached")).unwrap_or_else(|| panic!("{log}"));
+    assert!(said.contains("aws.host=\"127.0.0.1\"") && said.contains("Connection refused"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_may_cut_the_retries_short() {
     let world = World::prepare().await.configured("retries = 2", "retries = 7").serve();
     let ada = world.person("ada").await;

@@ -24,6 +24,11 @@ enum Part {
 pub enum FilterError {
     #[error("not a search filter in the form of RFC 4515")]
     Shape,
+    /// A server that does not know the rule answers as if nobody were found.
+    #[error(
+        "a place to fill cannot be matched by a rule, as in `(member:1.2.840.113556.1.4.1941:={{dn}})`: for groups in groups set `nested = true`"
+    )]
+    Rule,
     #[error("the filter must have one of the places {0} in it")]
     NoPlace(&'static str),
     #[error("the filter has a place in braces that is not known here")]
@@ -73,7 +78,11 @@ impl Template {
         let template = Self(parts);
         let filled = Filter::parse(&template.filled("a", "cn=a"));
         let open = Filter::parse(&template.open_text());
-        if filled.is_some() && open.is_some() && text.starts_with('(') { Ok(template) } else { Err(FilterError::Shape) }
+        match (filled, open) {
+            (Some(_), Some(_)) if text.starts_with('(') => Ok(template),
+            (Some(_), None) if text.contains(":=") => Err(FilterError::Rule),
+            _ => Err(FilterError::Shape),
+        }
     }
 
     pub(super) fn takes_dn(&self) -> bool {
@@ -179,6 +188,10 @@ mod tests {
         assert!(Template::for_groups("(member={dn})").unwrap().takes_dn());
         assert!(!Template::for_groups("(memberUid={username})").unwrap().takes_dn());
         assert!(Template::for_groups("(cn=staff)").is_err());
+        let in_chain = Template::for_groups("(member:1.2.840.113556.1.4.1941:={dn})");
+        assert_eq!(in_chain, Err(FilterError::Rule));
+        let enabled = "(&(sAMAccountName={username})(!(userAccountControl:1.2.840.113556.1.4.803:=2)))";
+        assert!(Template::for_users(enabled).is_ok(), "a rule for what is not filled in");
     }
 
     #[test]

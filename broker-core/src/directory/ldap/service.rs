@@ -11,6 +11,7 @@ use super::request::Search;
 use super::server::Server;
 use super::settings::LdapSettings;
 use super::trouble::{SUCCESS, Trouble};
+use crate::file::with_causes;
 
 /// Searches with our own credential. No person's password ever passes through one of its connections.
 #[derive(Debug)]
@@ -23,9 +24,11 @@ pub(super) struct Service {
 
 /// A server, and what is the matter with it.
 #[derive(Debug, thiserror::Error)]
-#[error("LDAP server {server}")]
+#[error("{before}LDAP server {server}")]
 pub(super) struct ServerTrouble {
     server: String,
+    /// Of those that were asked before it, in a sentence or none.
+    before: String,
     #[source]
     pub(super) trouble: Trouble,
 }
@@ -81,7 +84,7 @@ impl Service {
                     self.keep(Idle { connection, server: index, opened: now, used: now });
                     return Ok(entries);
                 }
-                Err(trouble) => failed = Some(self.failed(index, trouble)?),
+                Err(trouble) => failed = Some(self.failed(index, trouble, failed)?),
             }
         }
         Err(failed.unwrap_or_else(no_server))
@@ -93,7 +96,7 @@ impl Service {
         for (index, server) in self.in_order() {
             match self.open(server).await {
                 Ok(connection) => return Ok((index, connection)),
-                Err(trouble) => failed = Some(self.failed(index, trouble)?),
+                Err(trouble) => failed = Some(self.failed(index, trouble, failed)?),
             }
         }
         Err(failed.unwrap_or_else(no_server))
@@ -105,13 +108,19 @@ impl Service {
             self.rest(index);
         }
         let server = self.settings.servers.get(index).map_or_else(String::new, Server::to_string);
-        ServerTrouble { server, trouble }
+        ServerTrouble { server, before: String::new(), trouble }
     }
 
     /// Goes on to the next server after one that failed; an answer is final.
-    fn failed(&self, index: usize, trouble: Trouble) -> Result<ServerTrouble, ServerTrouble> {
+    fn failed(
+        &self,
+        index: usize,
+        trouble: Trouble,
+        before: Option<ServerTrouble>,
+    ) -> Result<ServerTrouble, ServerTrouble> {
         let final_answer = !trouble.is_the_servers();
-        let trouble = self.trouble_of(index, trouble);
+        let before = before.map(|failed| format!("{}; ", with_causes(&failed))).unwrap_or_default();
+        let trouble = ServerTrouble { before, ..self.trouble_of(index, trouble) };
         if final_answer {
             return Err(trouble);
         }
@@ -174,7 +183,7 @@ impl Service {
 }
 
 fn no_server() -> ServerTrouble {
-    ServerTrouble { server: "(none)".to_owned(), trouble: Trouble::Closed }
+    ServerTrouble { server: "(none)".to_owned(), before: String::new(), trouble: Trouble::Closed }
 }
 
 /// A panic elsewhere leaves nothing half done in these lists.
