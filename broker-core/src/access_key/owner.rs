@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccessKey, KeyDetails};
 use crate::arn::AccountId;
+use crate::id::AccessKeyId;
 use crate::name::AccessKeyName;
 
 /// What GetCallerIdentity answered to the key.
@@ -20,7 +21,7 @@ pub enum NotRightful {
     #[error(
         "access key `{name}` took the place of one of {expected}, and AWS has not said yet that it is of the same owner"
     )]
-    Unproved { name: AccessKeyName, expected: String },
+    Unproved { id: AccessKeyId, name: AccessKeyName, expected: String },
     #[error(
         "access key `{name}` is of {proved}, but took the place of one of {expected}: put a key of that owner there, and this one under a name of its own"
     )]
@@ -47,7 +48,7 @@ impl AccessKey {
         let Some(expected) = &self.details.expected_owner else { return Ok(()) };
         let (name, expected) = (self.name.clone(), expected.arn.clone());
         Err(match &self.details.owner {
-            None => NotRightful::Unproved { name, expected },
+            None => NotRightful::Unproved { id: self.id, name, expected },
             Some(proved) => NotRightful::OtherOwner { name, expected, proved: proved.arn.clone() },
         })
     }

@@ -157,6 +157,18 @@ fn place_of(key: &AccessKey) -> (AccessKeyId, i64) {
 /// Waits longer each time, and longest for what only somebody's hands can mend. Says the same thing once.
 fn next_attempt(key: &AccessKey, before: Option<Attempt>, unproved: &Unproved) -> Attempt {
     let said = unproved.to_string();
+    if let Unproved::NotProved(NotProved::Refused(refusal)) = unproved
+        // At first it may be that AWS does not know it everywhere yet.
+        && before.as_ref().is_some_and(|before| before.wait == FIRST_WAIT_REFUSED)
+    {
+        let code = refusal.code.as_str();
+        tracing::error!(
+            access_key.id = key.details.source.as_str(),
+            aws.code = code,
+            alarm = "access_key_refused",
+            "AWS refuses this access key"
+        );
+    }
     if before.as_ref().is_none_or(|before| before.said != said) {
         tracing::warn!(access_key.name = %key.name, reason = said, "it is not known whose access key this is; asking again");
     }

@@ -72,6 +72,15 @@ impl Store {
         Ok(())
     }
 
+    /// How AWS took a key when it was last noted.
+    pub async fn key_health(&self, id: AccessKeyId) -> Result<KeyHealth, StoreError> {
+        const SQL: &str = "SELECT refused_at, refused_code FROM access_keys WHERE id = $1";
+        let row: Option<(Option<i64>, Option<String>)> =
+            on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await?);
+        let (at, code) = row.unwrap_or_default();
+        Ok(KeyHealth { refused: at.map(|at| Timestamp::from(Millis(at))).zip(code) })
+    }
+
     fn write_access_key(&self, sql: &'static str, key: &AccessKey, seen: Option<i64>) -> Result<Change, StoreError> {
         let details = encode(&key.details)?;
         let managed_by = encode(&key.managed_by)?;

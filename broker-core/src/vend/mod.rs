@@ -27,8 +27,8 @@ use crate::meter;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
 use crate::reason::Reason;
-use crate::sign_in::SignIn;
-use crate::sts::{CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
+use crate::sign_in::{AuthenticateError, SignIn};
+use crate::sts::{AwsRefusal, CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
 use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail};
 use crate::vault::Vault;
 
@@ -299,8 +299,14 @@ impl Broker {
         let mut waited = false;
         loop {
             match self.wish(asking.caller, name, ask) {
-                Err(VendError::NotRightful(NotRightful::Unproved { .. })) if Instant::now() < asking.deadline => {
+                Err(VendError::NotRightful(NotRightful::Unproved { id, .. })) if Instant::now() < asking.deadline => {
                     waited = true;
+                    // AWS has been asked whose it is, and will not have it at all.
+                    if let Some((_, code)) =
+                        self.inventory.store().key_health(id).await.map_err(AuthenticateError::from)?.refused
+                    {
+                        return Err(StsError::KeyRefused(AwsRefusal::told(&code, "", None)).into());
+                    }
                     let next = Instant::now() + PROVED_LOOK;
                     tokio::time::sleep_until(next.min(asking.deadline)).await;
                 }

@@ -57,6 +57,25 @@ async fn credentials_of_a_replaced_key_are_not_given_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_takes_anothers_place_and_is_none_to_aws_keeps_nobody_waiting() {
+    let world = with_keys_of_the_operator(SECRET).await.serve();
+    let ada = world.person("ada").await;
+    soon("its owner", async || key(&world, "main")["arn"].is_string().then_some(())).await;
+    world
+        .run(&["key", "replace", "main", "--access-key-id", "AKIAZZZZZZZZZEXAMPLE", "--skip-validation"], SECOND_SECRET)
+        .succeeded();
+    let problem = soon("AWS's word", async || {
+        let answer = ada.vend("deploy", &json!({ "fresh": true })).await;
+        (answer.status == 502).then(|| answer.json())
+    })
+    .await;
+    assert_eq!(problem["aws"]["code"], "InvalidClientTokenId", "{problem}");
+    let by_it = |call: &aws_sim::Call| call.access_key_id.as_deref() == Some("AKIAZZZZZZZZZEXAMPLE");
+    assert!(!world.calls("AssumeRole").iter().any(by_it), "it signs nothing meanwhile");
+    soon("the alarm", async || world.brokerd.log().contains("alarm=\"access_key_refused\"").then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_proves_to_be_another_users_signs_nothing_in_the_place_of_one() {
     let world = with_keys_of_the_operator(SECRET).await.serve();
     let ada = world.person("ada").await;
