@@ -69,6 +69,11 @@ impl Register {
         secret
     }
 
+    /// For a secret that was there only to be found.
+    pub fn forget(&mut self, secret: &str) {
+        self.0.remove(secret.as_bytes());
+    }
+
     pub fn note_bytes(&mut self, kind: Kind, secret: &[u8]) {
         assert!(secret.len() >= SHORTEST, "a {kind:?} of {} bytes cannot be told from chance", secret.len());
         self.0.insert(secret.to_owned(), kind);

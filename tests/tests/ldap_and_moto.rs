@@ -36,7 +36,9 @@ async fn a_member_gets_credentials_that_aws_knows_by_name_and_limits_and_others_
     assert_eq!(refused["aws"]["code"], "AccessDenied");
     assert!(refused["aws"]["message"].as_str().unwrap().contains("sts:AssumeRole"), "{refused}");
 
+    leave(&slapd, "staff", "bob");
     let bob = person(&brokerd, "bob").await;
+    assert_eq!(bob.get("/v1/session").await.good()["identity"]["groups"], json!([]), "in no group at all");
     let hidden = bob.vend("reader", &json!({})).await;
     let missing = bob.vend("nowhere", &json!({})).await;
     hidden.problem("404 not_found");

@@ -5,7 +5,7 @@
 mod disguises;
 mod run;
 
-use tests::postgres;
+use tests::postgres::Postgres;
 use tests::process::new_folder;
 use tests::secrets::Leak;
 use tests::stage::Stage;
@@ -20,7 +20,7 @@ async fn no_secret_lies_about_on_sqlite() {
     run.assert_enough(&[]);
     assert_eq!(run.leaks(), [], "while it runs");
     // The search would have found something: a secret of each sort is put into each place that is searched.
-    run.plant();
+    run.plant().await;
     run.assert_finds_what_was_planted();
     run.unplant();
     assert_eq!(run.stopped().leaks(), [], "after it");
@@ -28,13 +28,15 @@ async fn no_secret_lies_about_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_lies_about_on_postgres() {
-    let url = postgres::database("secrets");
+    let server = Postgres::start();
+    let url = server.database("secrets");
     let mut run = Run::begin(|stage: &Stage| stage.on_postgres(&url), Engine::Postgres(url.clone())).await;
     run.journey().await;
     run.subcommands().await;
     run.assert_enough(&[(tests::secrets::Kind::StorePassword, 1)]);
     assert_eq!(run.leaks(), [], "while it runs");
-    run.plant();
+    assert_eq!(run.leaks_in(&server.process().unwrap().folder().join("data")), [], "and what the server has of it");
+    run.plant().await;
     run.assert_finds_what_was_planted();
     run.unplant();
     assert_eq!(run.stopped().leaks(), [], "after it");

@@ -1,7 +1,7 @@
 //! A whole run: everybody does everything, and every secret of it is noted.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use base64::Engine as _;
@@ -34,6 +34,10 @@ pub(crate) struct Run {
     door: Door,
     temp: TempDir,
     _slapd: Slapd,
+    /// Of ada in the second directory.
+    staff_password: String,
+    /// In the log and in a process's arguments, while it is there.
+    planted: Option<String>,
     /// What clients and operators saw, with the secrets that were meant for them.
     seen: Vec<Seen>,
 }
@@ -90,10 +94,25 @@ impl Run {
         if let Engine::Postgres(url) = &engine {
             secrets.note(Kind::StorePassword, url.parse::<Url>().unwrap().password().unwrap());
         }
+        let staff_password = secrets.note(Kind::Password, format!("by LDAP {}", Uuid::new_v4()));
+        slapd.set("ada", "userPassword", &staff_password);
+        // She need not change what the administrator has set.
+        slapd.set("ada", "pwdReset", "FALSE");
         let home = format!("TMPDIR={}", temp.path().display());
         let broker = installation.serve_under(&["/usr/bin/env", &home]);
         let door = Door::of(&broker.url());
-        Self { stage, engine, secrets, state: State::Served(broker), door, temp, _slapd: slapd, seen: Vec::new() }
+        Self {
+            stage,
+            engine,
+            secrets,
+            state: State::Served(broker),
+            door,
+            temp,
+            _slapd: slapd,
+            staff_password,
+            planted: None,
+            seen: Vec::new(),
+        }
     }
 
     /// People sign in rightly and wrongly, by the API and by the pages, vend, open the console, err, and sign out.
@@ -106,6 +125,14 @@ impl Run {
             tokens.push(self.meant(&answer, "token", Kind::SessionToken));
         }
         let [ada, bob, root] = &tokens[..] else { unreachable!() };
+        let typed = self.secrets.note(Kind::Mistyped, format!("wrong by LDAP {}", Uuid::new_v4()));
+        for (password, status) in [(self.staff_password.clone(), 201), (typed, 401)] {
+            let body = json!({ "username": "ada", "password": password, "directory": "staff" });
+            let answer = self.ask(Method::POST, "/v1/sessions", None, Some(body), status).await;
+            if status == 201 {
+                self.meant(&answer, "token", Kind::SessionToken);
+            }
+        }
         let wrong = self.secrets.note(Kind::Mistyped, format!("wrong {}", Uuid::new_v4()));
         let twice = self.secrets.note(Kind::Mistyped, format!("the-password-as-name-{}", Uuid::new_v4()));
         for (username, password) in [("ada", &wrong), (twice.as_str(), &wrong), ("nobody", &wrong)] {
@@ -349,8 +376,20 @@ impl Run {
         leaks
     }
 
+    /// What a database server keeps of it: tables, rows that are gone, and the log that is written ahead.
+    pub(crate) fn leaks_in(&self, server: &Path) -> Vec<Leak> {
+        let (files, leaks) = self.secrets.scanner(&[]).search_folder(server, &[]);
+        assert!(files > 100, "{files} files: that is no server's folder");
+        leaks
+    }
+
     /// Puts a secret into each place that is searched.
-    pub(crate) fn plant(&mut self) {
+    pub(crate) async fn plant(&mut self) {
+        // What a client calls its request is logged, and belongs there; this one is only here to be found.
+        let planted = self.secrets.note(Kind::Browser, Uuid::new_v4());
+        let request = self.door.request(Method::GET, "/healthz").header("x-request-id", &planted);
+        assert!(request.send().await.unwrap().status().is_success());
+        self.planted = Some(planted);
         let hex = hex::encode(self.secrets.one_of(Kind::ServiceToken));
         match &self.engine {
             Engine::Sqlite => self.sqlite(&format!("CREATE TABLE planted AS SELECT '{hex}' AS text")),
@@ -375,10 +414,18 @@ impl Run {
         assert!(found(Kind::ServiceToken, "hex"), "in the database: {leaks:?}");
         assert!(found(Kind::VendedSecretKey, "base64"), "in the temporary folder: {leaks:?}");
         assert!(found(Kind::Password, "JSON"), "in an answer: {leaks:?}");
+        let planted = self.planted.as_deref().unwrap();
+        assert!(leaks.iter().any(|leak| leak.kind == Kind::Browser && leak.place == "the log"), "{leaks:?}");
+        let mut other = environment::command("sh");
+        let mut other = other.args(["-c", "sleep 60", planted]).spawn().unwrap();
+        let seen = self.search_process(other.id(), "a process");
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(seen.iter().map(|leak| leak.place.as_str()).collect::<Vec<_>>(), ["cmdline of a process"]);
         let mut kinds: Vec<Kind> = leaks.iter().map(|leak| leak.kind).collect();
         kinds.sort();
         kinds.dedup();
-        assert_eq!(kinds, [Kind::Password, Kind::ServiceToken, Kind::VendedSecretKey], "{leaks:?}");
+        assert_eq!(kinds, [Kind::Password, Kind::ServiceToken, Kind::VendedSecretKey, Kind::Browser], "{leaks:?}");
     }
 
     /// Takes it away again; pages that SQLite has left are overwritten.
@@ -391,6 +438,7 @@ impl Run {
         }
         std::fs::remove_dir_all(self.temp.path().join("a")).unwrap();
         self.seen.retain(|seen| seen.place != "planted answer");
+        self.secrets.forget(&self.planted.take().unwrap());
     }
 
     /// The same run, with the daemon ended.
