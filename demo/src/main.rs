@@ -28,7 +28,7 @@ use crate::people::People;
 #[derive(Debug, Parser)]
 #[command(name = "demo")]
 struct Options {
-    /// Where brokerd listens; port 0 takes a free one
+    /// Where brokerd listens: an address of this machine alone, as it speaks plain HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// After the journey, print one line of JSON to standard output that lets a program drive the demo
