@@ -161,9 +161,9 @@ async fn haste_passes_whatever_its_code() {
         stub.sts(0, None).prove(&key("eu-central-1", None), soon()).await.unwrap_err()
     };
     let error = ask("<ErrorResponse><Error><Code>NeverHeardOf</Code></Error></ErrorResponse>").await;
-    assert!(matches!(&error, StsError::Unavailable(Some(said)) if said.code == "NeverHeardOf"), "{error:?}");
+    assert!(matches!(&error, StsError::Unavailable(Outage::Told(said)) if said.code == "NeverHeardOf"), "{error:?}");
     let error = ask("slow down").await;
-    assert!(matches!(error, StsError::Unavailable(None)), "{error:?}");
+    assert!(matches!(error, StsError::Unavailable(Outage::Silent)), "{error:?}");
 }
 
 #[tokio::test]
