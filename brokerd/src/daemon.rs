@@ -15,6 +15,7 @@ use broker_core::directory::{Directory, MeasuredDirectory};
 use broker_core::inventory::Inventory;
 use broker_core::permission::Administrator;
 use broker_core::sign_in::{Settings, SignIn};
+use broker_core::store::OpenError;
 use broker_core::sts::{AwsSts, MeasuredSts, Sts};
 use broker_core::vend::{Broker, Parts};
 use tokio::net::TcpListener;
@@ -68,8 +69,7 @@ impl Daemon {
         };
         let lock = config.store.lock_for_daemon()?;
         let house = House::open(&mut config).await?;
-        // A daemon that could record nothing would vend nothing: better told now than to the first who asks.
-        house.store.probe().await.map_err(|error| config.store.failed(error))?;
+        usable(&house, &config).await?;
         let inventory = Inventory::open(house.store.clone()).await?;
         let directories = directories(std::mem::take(&mut config.directories))?;
         let sign_in = SignIn::new(
@@ -120,8 +120,9 @@ impl Daemon {
         background.spawn(follow(tls.clone()));
         let metrics = Metrics::begin()?;
         background.spawn(metrics.clone().keep_up());
+        let (store, trail, vault) = (house.store.clone(), house.trail.clone(), Arc::clone(&house.vault));
         let operations = Operations {
-            readiness: Readiness::new(house.store.clone(), Arc::clone(&house.vault), sign_in.clone()),
+            readiness: Readiness::new(store, trail, vault, sign_in.clone()),
             metrics,
             only_this_machine: config.listen.address.ip().is_loopback()
                 && config.listen.trusted_proxies.is_empty()
@@ -219,6 +220,16 @@ impl Connectors {
         self.administration.apply_unattended(&catalog, &Administrator::of_the_daemon()).await?;
         self.inventory.refresh().await.context("cannot read what has been applied")
     }
+}
+
+/// Whether there can be records, and nobody else reads them.
+async fn usable(house: &House, config: &Config) -> Result<(), OpenError> {
+    // A daemon that could record nothing would vend nothing: better told now than to the first who asks.
+    house.store.probe().await.map_err(|error| config.store.failed(error))?;
+    for file in house.store.readable_by_others() {
+        tracing::warn!(file = %file.display(), "others may read the store's file, and with it names, addresses and the whole trail: let it have mode 0600");
+    }
+    Ok(())
 }
 
 fn tell_not_applied(error: &anyhow::Error) {

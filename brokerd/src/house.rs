@@ -1,5 +1,6 @@
 //! What the daemon and every subcommand stand on: the store, the vault, the trail, and the clock.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,10 +33,25 @@ pub enum HouseError {
         "{store} cannot be used: no installation is in it, but the anchor file {anchors} has lines of one. Put a backup of the store back and run `brokerd restored`; or, if a new installation is to begin, move the anchor file away", anchors = .anchors.display()
     )]
     Emptied { store: String, anchors: PathBuf },
+    #[error("{error} (it is in {place} now)")]
+    WrongMasterKey { error: OpenError, place: String },
     #[error(transparent)]
     Kms(#[from] KmsError),
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+}
+
+impl HouseError {
+    /// Says where the key is that does not fit.
+    fn with_place(self, places: &BTreeMap<String, String>) -> Self {
+        match self {
+            Self::Store(OpenError::WrongMasterKey(id)) if places.contains_key(&id) => {
+                let place = places.get(&id).cloned().unwrap_or_default();
+                Self::WrongMasterKey { error: OpenError::WrongMasterKey(id), place }
+            }
+            other => other,
+        }
+    }
 }
 
 impl House {
@@ -44,7 +60,9 @@ impl House {
     pub async fn open(config: &mut Config) -> Result<Self, HouseError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let master_keys = Box::pin(unwrapped(config, &clock)).await?;
-        let Opened { store, vault } = opened(config, master_keys, clock.as_ref()).await?;
+        let places = &config.master_key_places;
+        let Opened { store, vault } =
+            opened(config, master_keys, clock.as_ref()).await.map_err(|error| error.with_place(places))?;
         let trail = Trail::start(store.clone(), Arc::clone(&clock), &node());
         let file = config.audit.anchor_file.clone();
         let anchoring = Anchoring::new(store.clone(), trail.clone(), Arc::clone(&clock), &node(), file);

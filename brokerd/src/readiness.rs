@@ -1,4 +1,4 @@
-//! Whether the daemon can do its work: the store takes writes, the directories answer, the master key still fits.
+//! Whether the daemon can do its work: the store takes records, the directories answer, the master key still fits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use broker_api::{CheckStatus, Ready, ReadyStatus};
 use broker_core::file::with_causes;
 use broker_core::sign_in::SignIn;
 use broker_core::store::Store;
+use broker_core::trail::Trail;
 use broker_core::vault::Vault;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ pub struct Readiness(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     store: Store,
+    trail: Trail,
     vault: Arc<Vault>,
     sign_in: SignIn,
     last: Mutex<Option<(Instant, Arc<Report>)>>,
@@ -36,8 +38,8 @@ pub(crate) struct Report {
 }
 
 impl Readiness {
-    pub fn new(store: Store, vault: Arc<Vault>, sign_in: SignIn) -> Self {
-        Self(Arc::new(Parts { store, vault, sign_in, last: Mutex::default() }))
+    pub fn new(store: Store, trail: Trail, vault: Arc<Vault>, sign_in: SignIn) -> Self {
+        Self(Arc::new(Parts { store, trail, vault, sign_in, last: Mutex::default() }))
     }
 
     /// Asked by a task of its own: whoever hangs up does not make the next one ask everything again.
@@ -65,7 +67,7 @@ impl Parts {
 
     async fn ask(&self) -> Report {
         let (store, directories, seal) = tokio::join!(
-            within(async { self.store.probe().await.map_err(|error| with_causes(&error)) }),
+            within(async { self.trail.probe().await.map_err(|error| with_causes(&error)) }),
             within(self.directories()),
             within(async { self.store.prove_seal(&self.vault).await.map_err(|error| with_causes(&error)) }),
         );

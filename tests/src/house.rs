@@ -153,7 +153,7 @@ impl House {
         };
         let administration = Administration::new(store.clone(), Arc::clone(&vault), trail.clone(), Arc::clone(&clock));
         let operations = Operations {
-            readiness: Readiness::new(store.clone(), Arc::clone(&vault), sign_in.clone()),
+            readiness: Readiness::new(store.clone(), trail.clone(), Arc::clone(&vault), sign_in.clone()),
             metrics: Metrics::begin().unwrap(),
             token: None,
             only_this_machine: true,

@@ -257,7 +257,9 @@ fn of_commit(error: TrailError, name: &AccessKeyName) -> AccessKeyError {
         TrailError::Change(StoreError::Stale) => AccessKeyError::Stale(name.clone()),
         // By a connector whose row does not prove to be ours, and that so cannot be named.
         TrailError::Change(StoreError::InUse) => AccessKeyError::InUse { name: name.clone(), connectors: Vec::new() },
-        TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Database(_))) => error.into(),
+        TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Away(_) | StoreError::Database(_))) => {
+            error.into()
+        }
         error @ (TrailError::Unwritten(_) | TrailError::Closed) => AccessKeyError::Trail(error),
     }
 }

@@ -96,7 +96,7 @@ impl Administration {
         applied.map_err(|error| match error {
             // Somebody else changed a row, took a name, or began or ceased to use a key: it is to be looked at again.
             TrailError::Change(StoreError::Stale | StoreError::Taken | StoreError::InUse) => Attempt::Again,
-            TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Database(_))) => {
+            TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Away(_) | StoreError::Database(_))) => {
                 Attempt::Failed(error.into())
             }
             error @ (TrailError::Unwritten(_) | TrailError::Closed) => Attempt::Failed(ApplyError::Trail(error)),

@@ -134,7 +134,9 @@ fn of_commit(error: TrailError, connector: &Connector) -> ConnectorChangeError {
         TrailError::Change(StoreError::InUse) => {
             ConnectorChangeError::UnknownAccessKey(connector.spec.access_key().clone())
         }
-        TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Database(_))) => error.into(),
+        TrailError::Change(error @ (StoreError::Forged { .. } | StoreError::Away(_) | StoreError::Database(_))) => {
+            error.into()
+        }
         error @ (TrailError::Unwritten(_) | TrailError::Closed) => ConnectorChangeError::Trail(error),
     }
 }

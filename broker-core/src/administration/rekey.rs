@@ -9,7 +9,7 @@ use super::Administration;
 use crate::permission::Administrator;
 use crate::store::{ResealError, SealedRow, StoreError};
 use crate::trail::{Action, TrailError, Vec1};
-use crate::vault::{Place, SealBroken};
+use crate::vault::Place;
 
 /// How many secrets stand under which master key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl Administration {
     async fn rekey_row(&self, row: &SealedRow, by: &Administrator) -> Result<Moved, RekeyError> {
         let change = match self.store.reseal(row, &self.vault) {
             Ok(change) => change,
-            Err(ResealError::Seal(SealBroken)) => return Ok(Moved::Broken),
+            Err(ResealError::Seal(_)) => return Ok(Moved::Broken),
             Err(ResealError::Store(error)) => return Err(error.into()),
         };
         let place = row.place();

@@ -59,7 +59,10 @@ macro_rules! run {
 
 /// Commits again and again, by a connection that it keeps in between.
 #[derive(Debug)]
-pub(crate) struct Committer(AtHand);
+pub(crate) struct Committer {
+    store: Store,
+    kept: AtHand,
+}
 
 impl Store {
     /// Runs all changes in one transaction, or none.
@@ -69,16 +72,17 @@ impl Store {
 
     /// For whoever commits often.
     pub(crate) fn committer(&self) -> Committer {
-        Committer(AtHand::of(&self.pool))
+        Committer { store: self.clone(), kept: AtHand::of(&self.pool) }
     }
 }
 
 impl Committer {
-    /// Runs all changes in one transaction, or none.
+    /// Runs all changes in one transaction, or none. What is committed is where the store is: not in a file that was taken away meanwhile.
     pub(crate) async fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         const ANNOUNCE: &str = "UPDATE installation SET revision = revision + 1 WHERE singleton = 1";
-        let was_kept = self.0.is_kept();
-        on_hand!(&mut self.0, kept => {
+        self.store.is_in_place()?;
+        let was_kept = self.kept.is_kept();
+        on_hand!(&mut self.kept, kept => {
             let mut taken = kept.take().await?;
             match &changes[..] {
                 [Change { rows: Rows::Inserted(_), announces: false, .. }] if taken.connection.commits_a_statement() => {
@@ -107,12 +111,12 @@ impl Committer {
             }
             kept.keep(taken);
         });
-        Ok(())
+        self.store.is_in_place()
     }
 
     /// Lets the connection go where nothing has been committed for a while.
     pub(crate) fn rest(&mut self) {
-        self.0.give_back_idle();
+        self.kept.give_back_idle();
     }
 }
 

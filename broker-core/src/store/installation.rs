@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::change::BeginWrite;
 use super::open::OpenError;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::{Clock, Millis};
 use crate::id::InstallationId;
-use crate::vault::{Binding, Place, Purpose, Sealed, Seals, Vault};
+use crate::vault::{Binding, Place, Purpose, SealBroken, Sealed, Seals, Vault};
 
 /// What an empty store is.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +31,11 @@ impl Store {
         Ok(asked.await.map_err(|late| sqlx::Error::Io(late.into()))??)
     }
 
-    /// Proves that the database answers, that it can be read as every request reads it, and that it may be written to. Changes nothing.
+    /// Proves that the database answers, that it can be read as every request reads it, and that it may be written to: an SQLite file also
+    /// that there is room for a record. Changes nothing.
     pub async fn probe(&self) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE installation SET revision = revision WHERE singleton = 1";
+        self.is_in_place()?;
         self.reads.probe().await?;
         on!(&self.pool, pool => {
             let mut connection = pool.acquire().await?;
@@ -39,19 +43,25 @@ impl Store {
             sqlx::query(SQL).execute(&mut *transaction).await?;
             transaction.rollback().await?;
         });
-        Ok(())
+        match &self.place {
+            Some(place) => Ok(place.probe_writing().await?),
+            None => Ok(()),
+        }
     }
 
     /// Proves that this is still the installation that was opened: its sealed secret opens, and is the one we hold.
     pub async fn prove_seal(&self, vault: &Vault) -> Result<(), OpenError> {
         let missing = || StoreError::Forged { table: "installation", id: "its only row is missing".to_owned() };
         let (id, sealed) = read(&self.pool).await?.ok_or_else(missing)?;
-        let secret = vault.open(binding(&id), &sealed)?;
+        let secret = opened(vault, &id, &sealed).map_err(|error| match error {
+            OpenError::UnknownMasterKey(named) => OpenError::Rekeyed(named),
+            other => other,
+        })?;
         let held = self.seals.mac(Purpose::Form, &[PROBE]);
         if Seals::derive(&secret)?.verify(Purpose::Form, &[PROBE], &held) {
             Ok(())
         } else {
-            Err(OpenError::WrongMasterKey)
+            Err(OpenError::WrongMasterKey(sealed.master_key().unwrap_or_default().to_owned()))
         }
     }
 }
@@ -92,11 +102,33 @@ fn reopen(
         return Err(OpenError::OtherInstallation { wrapped, store: id });
     }
     let vault = vault.for_installation(id);
-    let secret = vault.open(binding(&id), sealed).map_err(|broken| match sealed.master_key() {
-        Some(named) if !vault.key_ids().any(|known| known == named) => OpenError::UnknownMasterKey(named.to_owned()),
-        Some(_) | None => broken.into(),
-    })?;
-    Ok((vault, Seals::derive(&secret)?))
+    let secret = opened(&vault, &id, sealed)?;
+    let seals = Seals::derive(&secret)?;
+    Ok((vault, seals))
+}
+
+/// The installation's secret.
+fn opened(vault: &Vault, id: &InstallationId, sealed: &Sealed) -> Result<SecretString, OpenError> {
+    vault.open(binding(id), sealed).map_err(|broken| match (broken, sealed.master_key()) {
+        (SealBroken::UnknownMasterKey(named), _) => OpenError::UnknownMasterKey(named),
+        (SealBroken::Damaged, named) => OpenError::WrongMasterKey(named.unwrap_or_default().to_owned()),
+    })
+}
+
+/// Whether there is an installation, in a database whose schema nobody has looked at.
+pub(super) async fn is_there(pool: &Pool) -> Result<bool, StoreError> {
+    let tables: i64 = match pool {
+        Pool::Sqlite(pool) => {
+            const SQL: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'installation'";
+            sqlx::query_scalar(SQL).fetch_one(pool).await?
+        }
+        Pool::Postgres(pool) => {
+            const SQL: &str = "SELECT count(*) FROM pg_catalog.pg_tables
+                               WHERE tablename = 'installation' AND schemaname = ANY (current_schemas(false))";
+            sqlx::query_scalar(SQL).fetch_one(pool).await?
+        }
+    };
+    Ok(tables > 0 && read(pool).await?.is_some())
 }
 
 pub(super) async fn read(pool: &Pool) -> Result<Option<(InstallationId, Sealed)>, StoreError> {

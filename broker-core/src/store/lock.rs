@@ -43,6 +43,12 @@ impl DaemonLock {
     }
 }
 
+/// Whether a daemon serves from it at this moment.
+pub(super) fn is_served(database: &Path) -> bool {
+    let lock = OpenOptions::new().write(true).open(beside(database, "daemon-lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Waits for its turn to migrate; SQLite itself has no lock for that. It blocks the thread, though not for ever.
 pub(super) fn migration(database: &Path) -> Result<File, LockError> {
     migration_within(database, PATIENCE)

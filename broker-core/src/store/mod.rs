@@ -10,9 +10,11 @@ mod fingerprint;
 mod gathered;
 mod installation;
 mod lock;
+mod log;
 mod marks;
 mod open;
 mod page;
+mod place;
 mod readers;
 mod sealed;
 mod server;
@@ -22,6 +24,7 @@ mod throttles;
 mod trail;
 mod unusable;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::{PgPool, SqlitePool};
@@ -36,9 +39,12 @@ pub use epochs::StoredEpoch;
 pub use fingerprint::Fingerprint;
 use gathered::{Gathered, Key};
 pub use lock::{DaemonLock, LockError};
+pub use log::StrayLog;
 pub use marks::{Kept, Mark, MarkKind};
 pub use open::{Location, OpenError, Opened};
 pub use page::Page;
+pub use place::Away;
+use place::StorePlace;
 use readers::Readers;
 pub use sealed::{ResealError, SealedRow, SealedRows, UnprovedRow};
 pub use throttles::Failures;
@@ -50,6 +56,8 @@ pub use unusable::Unusable;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: Pool,
+    /// Of an SQLite file.
+    place: Option<Arc<StorePlace>>,
     seals: Arc<Seals>,
     last_epoch: Arc<epochs::LastEpoch>,
     reads: Arc<Reads>,
@@ -93,11 +101,18 @@ pub enum StoreError {
     /// Contents that nobody with our keys wrote. An alarm has been logged.
     #[error("a row of table {table} does not prove to be ours: {id}")]
     Forged { table: &'static str, id: String },
+    #[error(transparent)]
+    Away(#[from] Away),
     #[error("the database failed")]
     Database(#[source] Arc<sqlx::Error>),
 }
 
 impl StoreError {
+    /// Whether the store itself failed, and not what was asked of it.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Database(_))
+    }
+
     /// Whether the database knows what was asked, and does not let this role do it (PostgreSQL's `insufficient_privilege`).
     pub fn is_forbidden(&self) -> bool {
         let Self::Database(error) = self else { return false };
@@ -163,6 +178,22 @@ impl Store {
 
     /// Ends all connections, so that nothing is half written when the process goes.
     pub async fn close(&self) {
+        if let Some(place) = &self.place {
+            place.leave_no_log().await;
+        }
         on!(&self.pool, pool => pool.close().await);
+        if let Some(place) = &self.place {
+            place.close().await;
+        }
+    }
+
+    /// The files of the store that others than their owner may read: names, addresses and the whole trail are in them.
+    pub fn readable_by_others(&self) -> Vec<PathBuf> {
+        self.place.as_ref().map(|place| place.readable_by_others()).unwrap_or_default()
+    }
+
+    /// Whether what is written will be found where the store is.
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        Ok(self.place.as_ref().map_or(Ok(()), |place| place.check())?)
     }
 }

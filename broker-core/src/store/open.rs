@@ -9,16 +9,18 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqlSafeStr};
 
 use super::installation::New;
 use super::lock::{self, DaemonLock, LockError};
+use super::log::{self, Found, StrayLog};
+use super::place::StorePlace;
 use super::unusable::Unusable;
 use super::{Pool, Reads, Store, StoreError, on, server};
 use crate::clock::Clock;
 use crate::id::InstallationId;
-use crate::vault::{MasterKey, MasterKeyError, SealBroken, Vault};
+use crate::vault::{MasterKey, MasterKeyError, SealBroken, Seals, Vault};
 
 /// Where the store is.
 #[derive(Clone, Debug)]
@@ -54,15 +56,24 @@ pub enum OpenError {
     #[error(transparent)]
     Unusable(#[from] Unusable),
     #[error(transparent)]
+    StrayLog(#[from] StrayLog),
+    #[error(transparent)]
     Lock(#[from] LockError),
     #[error("the schema of {0} is not of this brokerd's making: {1}. Run the release that made it, or a newer one")]
     Migrate(String, MigrateError),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
     #[error(
-        "the master key does not fit this store: the secret that was sealed when it was made does not open. Point [[master_key]] at the key that was used then"
+        "the master key does not fit this store: its secret is sealed with the master key of id `{0}`, and does not open with the one that the configuration has for that id. Point [[master_key]] at the key that was used then"
     )]
-    WrongMasterKey,
+    WrongMasterKey(String),
+    /// While the process ran.
+    #[error(
+        "the store has been sealed with master key `{0}` meanwhile, which this process does not know: give it a [[master_key]] of that id, and restart it"
+    )]
+    Rekeyed(String),
+    #[error(transparent)]
+    Seal(#[from] SealBroken),
     #[error(
         "this store is sealed with master key `{0}`, which the configuration does not know: add a [[master_key]] of that id. It can go only after `brokerd rekey` has said so"
     )]
@@ -115,13 +126,23 @@ impl Location {
         }
     }
 
+    /// Whether a daemon on this machine serves from here; nobody knows of a server's.
+    pub fn is_served(&self) -> bool {
+        match self {
+            Self::Sqlite(path) => lock::is_served(path),
+            Self::Memory | Self::Postgres { .. } => false,
+        }
+    }
+
     /// What a store that is there, and fails, fails from.
     pub fn failed(&self, error: StoreError) -> OpenError {
         match error {
             StoreError::Database(error) => Unusable::new(self, &error).into(),
-            error @ (StoreError::Taken | StoreError::Stale | StoreError::InUse | StoreError::Forged { .. }) => {
-                error.into()
-            }
+            error @ (StoreError::Taken
+            | StoreError::Stale
+            | StoreError::InUse
+            | StoreError::Forged { .. }
+            | StoreError::Away(_)) => error.into(),
         }
     }
 }
@@ -134,10 +155,13 @@ impl Store {
             Location::Sqlite(path) if !path.exists() => return Ok(None),
             Location::Sqlite(_) | Location::Postgres { .. } => {}
         }
-        let pool = connect(location).await?;
-        let found = super::installation::read(&pool).await.map_err(|error| location.failed(error))?;
-        on!(&pool, pool => pool.close().await);
-        Ok(found.map(|(id, _)| id))
+        let connected = Box::pin(Connected::to(location, true)).await?;
+        let found = match migrate(&connected.pool, location).await {
+            Ok(()) => super::installation::read(&connected.pool).await.map_err(|error| location.failed(error)),
+            Err(error) => Err(error),
+        };
+        connected.close().await;
+        Ok(found?.map(|(id, _)| id))
     }
 
     /// Opens the store, makes an installation in an empty one, and refuses a master key that does not open what is there.
@@ -147,7 +171,7 @@ impl Store {
         seals_with: &str,
         clock: &dyn Clock,
     ) -> Result<Opened, OpenError> {
-        Self::open_as(location, master_keys, seals_with, New::Begins(clock)).await
+        Box::pin(Self::open_as(location, master_keys, seals_with, New::Begins(clock))).await
     }
 
     /// The same where something outside the store says that it was in use: an empty one is [`OpenError::Empty`].
@@ -156,7 +180,7 @@ impl Store {
         master_keys: Vec<MasterKey>,
         seals_with: &str,
     ) -> Result<Opened, OpenError> {
-        Self::open_as(location, master_keys, seals_with, New::IsLost).await
+        Box::pin(Self::open_as(location, master_keys, seals_with, New::IsLost)).await
     }
 
     async fn open_as(
@@ -168,16 +192,45 @@ impl Store {
         // Before anything is touched: a key that is none is the configuration's fault.
         let bound = bound_to(&master_keys)?;
         let vault = Vault::new(InstallationId::random(), master_keys, seals_with)?;
-        let pool = connect(location).await?;
-        let opening = super::installation::open(&pool, vault, bound, new).await;
-        let (vault, seals) = opening.map_err(|error| match error {
-            OpenError::Store(error) => location.failed(error),
-            other => other,
-        })?;
-        let reads = Arc::new(Reads::of(&pool));
-        let store = Self { pool, seals: Arc::new(seals), last_epoch: Arc::default(), reads };
-        Ok(Opened { store, vault: Arc::new(vault) })
+        let connected = Connected::to(location, matches!(new, New::IsLost)).await?;
+        match installed(&connected.pool, location, vault, bound, new).await {
+            Ok((vault, seals)) => {
+                let Connected { pool, place, fresh, turn: _turn } = connected;
+                if let Some(fresh) = fresh {
+                    fresh.stays();
+                }
+                let reads = Arc::new(Reads::of(&pool));
+                let store = Self { pool, place, seals: Arc::new(seals), last_epoch: Arc::default(), reads };
+                Ok(Opened { store, vault: Arc::new(vault) })
+            }
+            Err(error) => {
+                connected.close().await;
+                Err(error)
+            }
+        }
     }
+}
+
+/// Brings the schema up to date, and opens the installation or makes it.
+async fn installed(
+    pool: &Pool,
+    location: &Location,
+    vault: Vault,
+    bound: Option<InstallationId>,
+    new: New<'_>,
+) -> Result<(Vault, Seals), OpenError> {
+    let told = |error| match error {
+        OpenError::Store(error) => location.failed(error),
+        other => other,
+    };
+    // Nothing is written to what is not the one that was lost.
+    if matches!(new, New::IsLost)
+        && !super::installation::is_there(pool).await.map_err(|error| location.failed(error))?
+    {
+        return Err(OpenError::Empty);
+    }
+    migrate(pool, location).await?;
+    super::installation::open(pool, vault, bound, new).await.map_err(told)
 }
 
 /// The one installation that the keys are for, where any is for one alone.
@@ -190,28 +243,84 @@ fn bound_to(keys: &[MasterKey]) -> Result<Option<InstallationId>, OpenError> {
     }
 }
 
-async fn connect(location: &Location) -> Result<Pool, OpenError> {
-    let unusable = |error| Unusable::new(location, &error);
-    let pool = match location {
-        Location::Sqlite(path) => {
-            let _turn = turn_to_migrate(path).await.map_err(unusable)??;
-            create(path);
-            let pool = Pool::Sqlite(sqlite(Some(path)).await.map_err(unusable)?);
-            migrate(&pool, location).await?;
-            return Ok(pool);
+/// A store whose schema and installation nobody has looked at.
+struct Connected {
+    pool: Pool,
+    place: Option<Arc<StorePlace>>,
+    /// Gone, and its log with it, unless something comes of it.
+    fresh: Option<Fresh>,
+    /// To migrate an SQLite file.
+    turn: Option<File>,
+}
+
+impl Connected {
+    /// `is_used` where there is to be one: then nothing is made.
+    async fn to(location: &Location, is_used: bool) -> Result<Self, OpenError> {
+        let unusable = |error| Unusable::new(location, &error);
+        let pool = match location {
+            Location::Sqlite(path) => {
+                let turn = turn_to_migrate(path).await.map_err(unusable)??;
+                let fresh = match log::look(path)? {
+                    Found::Nothing if is_used => return Err(OpenError::Empty),
+                    Found::Nothing => Fresh::make(path),
+                    Found::AStore => None,
+                };
+                let (place, pool) = sqlite_file(path).await.map_err(unusable)?;
+                return Ok(Self { pool: Pool::Sqlite(pool), place: Some(place), fresh, turn: Some(turn) });
+            }
+            Location::Memory => Pool::Sqlite(sqlite_in_memory().await.map_err(unusable)?),
+            Location::Postgres { url, password } => {
+                let options = server::options(url)?;
+                let options = match password {
+                    Some(password) => options.password(password.expose_secret()),
+                    None => options,
+                };
+                Pool::Postgres(postgres(options).await.map_err(unusable)?)
+            }
+        };
+        Ok(Self { pool, place: None, fresh: None, turn: None })
+    }
+
+    /// Leaves nothing behind that was not there before.
+    async fn close(self) {
+        on!(&self.pool, pool => pool.close().await);
+        if let Some(place) = &self.place {
+            place.close().await;
         }
-        Location::Memory => Pool::Sqlite(sqlite(None).await.map_err(unusable)?),
-        Location::Postgres { url, password } => {
-            let options = server::options(url)?;
-            let options = match password {
-                Some(password) => options.password(password.expose_secret()),
-                None => options,
-            };
-            Pool::Postgres(postgres(options).await.map_err(unusable)?)
+    }
+}
+
+/// A file that was made for a new installation. Dropped, it is gone, with what SQLite made beside it.
+struct Fresh {
+    path: PathBuf,
+    stays: bool,
+}
+
+impl Fresh {
+    /// For our own eyes only, where there is none: SQLite would let everybody read it.
+    fn make(path: &Path) -> Option<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // What else goes wrong here SQLite says better.
+        options.open(path).is_ok().then(|| Self { path: path.to_owned(), stays: false })
+    }
+
+    /// Something has come of it.
+    fn stays(mut self) {
+        self.stays = true;
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if !self.stays {
+            for suffix in ["-wal", "-shm", "-journal", ""] {
+                let _ = std::fs::remove_file(log::beside(&self.path, suffix));
+            }
         }
-    };
-    migrate(&pool, location).await?;
-    Ok(pool)
+    }
 }
 
 /// Waits on a thread of its own: another opener in this very process may be the one that has it.
@@ -219,16 +328,6 @@ async fn turn_to_migrate(path: &Path) -> sqlx::Result<Result<File, LockError>> {
     let path = path.to_owned();
     let waited = tokio::task::spawn_blocking(move || lock::migration(&path)).await;
     waited.map_err(|error| sqlx::Error::Io(error.into()))
-}
-
-/// Makes the file, for our own eyes only, where there is none: SQLite would let everybody read it.
-fn create(path: &Path) {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // What else goes wrong here SQLite says better.
-    let _ = options.open(path);
 }
 
 /// Waits a moment for a server that is just starting, and then says why there is none.
@@ -258,28 +357,46 @@ async fn answers(connection: &mut PgConnection, within: Duration) -> sqlx::Resul
     tokio::time::timeout(within, connection.ping()).await.map_err(|late| sqlx::Error::Io(late.into()))?.map(|()| true)
 }
 
-async fn sqlite(path: Option<&Path>) -> sqlx::Result<sqlx::SqlitePool> {
-    let options = SqliteConnectOptions::new();
-    let options = match path {
-        Some(path) => options.filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
-        None => options.in_memory(true),
-    };
-    // FULL: a commit is on the disk before it is answered, else the trail would promise too much.
-    let options = options.synchronous(SqliteSynchronous::Full).busy_timeout(BUSY).foreign_keys(true);
-    let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE);
-    // Each connection in memory is a database of its own, so there it must be the only one, and stay.
-    let pool = match path {
+/// A file that is there: nobody makes another one in its place.
+async fn sqlite_file(path: &Path) -> sqlx::Result<(Arc<StorePlace>, sqlx::SqlitePool)> {
+    let options = sqlite_options().filename(path).create_if_missing(false);
+    let place = Arc::new(StorePlace::open(path, &options).await?);
+    let checked = Arc::clone(&place);
+    let pool = SqlitePoolOptions::new()
+        .acquire_timeout(ACQUIRE)
+        .max_connections(8)
+        .after_connect(move |connection, _| {
+            let place = Arc::clone(&checked);
+            Box::pin(async move {
+                // It has read nothing yet: whoever closes a file that took the store's place must not replay the store's log over it.
+                if let Err(away) = place.check() {
+                    // The pool would try again at once, and log it each time.
+                    tokio::time::sleep(PAUSE).await;
+                    return Err(sqlx::Error::Io(std::io::Error::other(away)));
+                }
+                // A commit is on the disk before it is answered, else the trail would promise too much.
+                sqlx::query("PRAGMA synchronous = FULL").execute(connection).await.map(drop)
+            })
+        })
         // On a full disk SQLite rolls back by itself. The library's own rollback fails then, and it takes the transaction for open ever
         // after: such a connection goes. An answer to a ping comes after what was waiting, a rollback among it.
-        Some(_) => pool.max_connections(8).after_release(|connection, _| {
+        .after_release(|connection, _| {
             Box::pin(async move {
                 connection.ping().await?;
                 Ok(!connection.is_in_transaction())
             })
-        }),
-        None => pool.max_connections(1).idle_timeout(None).max_lifetime(None),
-    };
-    pool.connect_with(options).await
+        });
+    Ok((place, pool.connect_with(options).await?))
+}
+
+/// Each connection in memory is a database of its own, so it must be the only one, and stay.
+async fn sqlite_in_memory() -> sqlx::Result<sqlx::SqlitePool> {
+    let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE).max_connections(1);
+    pool.idle_timeout(None).max_lifetime(None).connect_with(sqlite_options().in_memory(true)).await
+}
+
+fn sqlite_options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new().busy_timeout(BUSY).foreign_keys(true)
 }
 
 async fn migrate(pool: &Pool, location: &Location) -> Result<(), OpenError> {
@@ -332,12 +449,7 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '9s'";
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);
 /// For a connection that was idle.
 const ANSWERS: Duration = Duration::from_secs(2);
 const LAST_TRY: Duration = Duration::from_secs(2);
-
-impl From<SealBroken> for OpenError {
-    fn from(SealBroken: SealBroken) -> Self {
-        Self::WrongMasterKey
-    }
-}

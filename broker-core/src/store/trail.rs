@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sqlx::FromRow;
 
-use super::change::Value;
+use super::change::{BeginWrite, Value};
 use super::{Change, Page, Rows, Store, StoreError, on, readable};
 use crate::clock::Millis;
 use crate::id::{ChainId, Id, RecordId};
@@ -85,6 +85,20 @@ impl Store {
             }
         }
         changes
+    }
+
+    /// Whether the trail takes a record, which is taken back.
+    pub(crate) async fn probe_trail(&self) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, record, hash)
+                           VALUES ($1, $1, 0, 0, '', '', '', $2, $3)";
+        on!(&self.pool, pool => {
+            let mut connection = pool.acquire().await?;
+            let mut transaction = connection.begin_write().await?;
+            let probe = sqlx::query(SQL).bind("probe").bind("as long as a record ".repeat(200)).bind(vec![0_u8; 32]);
+            probe.execute(&mut *transaction).await?;
+            transaction.rollback().await?;
+        });
+        Ok(())
     }
 
     /// Links in the order of chains and, within each, of sequence: the order in which they prove each other.

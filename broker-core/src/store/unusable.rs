@@ -1,5 +1,6 @@
 //! A store that cannot be used, told to whoever runs the broker: which one it is, what is wrong with it, and what to do.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
@@ -15,15 +16,15 @@ use super::open::Location;
 pub struct Unusable {
     store: String,
     cause: String,
-    advice: &'static str,
+    advice: Cow<'static, str>,
 }
 
 impl Unusable {
     pub(super) fn new(location: &Location, error: &sqlx::Error) -> Self {
         let advice = match location {
             Location::Sqlite(path) => of_sqlite(path, error),
-            Location::Memory => "It is gone with the process",
-            Location::Postgres { .. } => of_postgres(error),
+            Location::Memory => "It is gone with the process".into(),
+            Location::Postgres { .. } => of_postgres(error).into(),
         };
         Self { store: location.to_string(), cause: cause(error), advice }
     }
@@ -69,17 +70,27 @@ fn cause(error: &sqlx::Error) -> String {
     }
 }
 
-fn of_sqlite(path: &Path, error: &sqlx::Error) -> &'static str {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
-    // The lower byte says it all; those above, how it came about (https://www.sqlite.org/rescode.html).
-    match code.map(|code| code & 0xff) {
+/// The lower byte says it all; those above, how it came about (<https://www.sqlite.org/rescode.html>).
+fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+fn of_sqlite(path: &Path, error: &sqlx::Error) -> Cow<'static, str> {
+    let code = sqlite_code(error);
+    // What SQLite makes beside the file at its start it finds no room for in other words.
+    if matches!(code, Some(INPUT_OUTPUT | FULL | CANNOT_OPEN))
+        && let Some(free) = free_space(path).filter(|free| *free < LITTLE)
+    {
+        return format!("The disk is full ({} KiB are free there): make room", free >> 10).into();
+    }
+    let advice = match code {
         Some(BUSY) => "Another program has it locked: let that one finish, or end it",
         Some(READ_ONLY) => {
             "brokerd must write to it: give the file and its folder to the user that brokerd runs as, and see that the file system is not mounted read-only"
         }
         Some(INPUT_OUTPUT) => "See whether the disk is well, and what the kernel's log says about it",
         Some(CORRUPT) => {
-            "It is damaged, or cut short: keep it and the files beside it, put a backup in its place, and run `brokerd restored`"
+            "It is damaged, or cut short, or a backup that met another store's log: keep it and the files -wal and -shm beside it elsewhere, put a backup in its place alone, without those two, and run `brokerd restored`"
         }
         Some(FULL) => "The disk is full: make room",
         Some(CANNOT_OPEN) if path.is_dir() => "It is a folder: name a file in store.url",
@@ -90,7 +101,15 @@ fn of_sqlite(path: &Path, error: &sqlx::Error) -> &'static str {
             "It is some other file, or damaged: see whether store.url names the right one. If it does, keep it, put a backup in its place, and run `brokerd restored`"
         }
         Some(_) | None => "Keep a copy of it before you try anything",
-    }
+    };
+    advice.into()
+}
+
+/// In bytes, for whoever is not root; nothing where the file system does not say.
+fn free_space(path: &Path) -> Option<u64> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let found = rustix::fs::statvfs(folder).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn of_postgres(error: &sqlx::Error) -> &'static str {
@@ -127,6 +146,8 @@ fn of_postgres(error: &sqlx::Error) -> &'static str {
 }
 
 const TLS: &str = "See whether the server speaks TLS, whether its certificate is for the very host in store.url, and whether a CA of the system's signed it, or the one that sslrootcert in store.url names";
+/// Less than the least that SQLite makes beside a file.
+const LITTLE: u64 = 256 << 10;
 const BUSY: i32 = 5;
 const READ_ONLY: i32 = 8;
 const INPUT_OUTPUT: i32 = 10;

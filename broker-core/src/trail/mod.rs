@@ -14,6 +14,7 @@ mod verify;
 mod writer;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ pub use prune::{Prunable, Pruned};
 pub use refusals::RefusalKind;
 pub use vec1::Vec1;
 pub(crate) use verify::proved_record;
-pub use verify::{Break, Report, verify, verify_against};
+pub use verify::{Break, Report, is_ours, verify, verify_against};
 
 /// Writes the trail. Clones share one writer, one chain and one queue.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub struct Trail {
     jobs: mpsc::Sender<writer::Job>,
     refusals: Arc<refusals::Lanes>,
     heads: Heads,
+    outage: writer::Outage,
 }
 
 /// A value that may leave the house, because its record is durable. Only the trail makes one.
@@ -81,9 +83,10 @@ impl Trail {
     /// Begins a chain and the task that writes it. `node` says where, in every record.
     pub fn start(store: Store, clock: Arc<dyn Clock>, node: &str) -> Self {
         let heads = Heads::default();
-        let jobs = writer::start(store.clone(), Arc::clone(&clock), node, Arc::clone(&heads));
+        let outage = writer::Outage::default();
+        let jobs = writer::start(store.clone(), Arc::clone(&clock), node, Arc::clone(&heads), Arc::clone(&outage));
         let refusals = Arc::new(refusals::Lanes::start(&jobs, &clock));
-        Self { store, jobs, refusals, heads }
+        Self { store, jobs, refusals, heads, outage }
     }
 
     /// Writes an entry and hands the value over once the record is on the disk.
@@ -143,6 +146,16 @@ impl Trail {
             Some(entry) => self.record(entry, ()).await.map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Whether what is to be recorded can be: where the last commit failed, a record must fit again. Changes nothing.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.store.probe().await?;
+        if self.outage.load(Ordering::Relaxed) {
+            self.store.probe_trail().await?;
+            self.outage.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// How far each chain has come that this process has written to: what is in the store, if nobody has laid hands on it.

@@ -233,6 +233,12 @@ pub(crate) fn proved_record(seals: &Seals, link: &TrailLink) -> Option<Record> {
     record
 }
 
+/// Whether somebody with our keys wrote this link, and its columns say what the record says. What only this release cannot read may be
+/// a newer one's.
+pub fn is_ours(seals: &Seals, link: &TrailLink) -> bool {
+    is_link_of_ours(seals, link) && serde_json::from_str(&link.record).map_or(true, |record| is_filed(&record, link))
+}
+
 /// Whether the columns repeat what the record says.
 fn is_filed(record: &Record, link: &TrailLink) -> bool {
     record.id == link.id

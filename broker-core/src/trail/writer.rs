@@ -1,5 +1,6 @@
 //! The one task that writes a chain: it gathers what waits into one commit, so that many share one sync of the disk.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) enum Job {
 
 /// Where each entry of a job went.
 pub(super) type Written = Vec1<(RecordId, Timestamp)>;
+/// Whether the last commit failed because the store did.
+pub(super) type Outage = Arc<AtomicBool>;
 type Done = oneshot::Sender<Result<Written, TrailError>>;
 
 struct Writer {
@@ -34,6 +37,7 @@ struct Writer {
     node: String,
     chain: Chain,
     heads: Heads,
+    outage: Outage,
 }
 
 /// Where the chain stands.
@@ -44,11 +48,17 @@ struct Chain {
     head: Mac,
 }
 
-pub(super) fn start(store: Store, clock: Arc<dyn Clock>, node: &str, heads: Heads) -> mpsc::Sender<Job> {
+pub(super) fn start(
+    store: Store,
+    clock: Arc<dyn Clock>,
+    node: &str,
+    heads: Heads,
+    outage: Outage,
+) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE);
     let chain = Chain::begin(&store);
     let committer = store.committer();
-    let writer = Writer { store, committer, clock, node: node.to_owned(), chain, heads };
+    let writer = Writer { store, committer, clock, node: node.to_owned(), chain, heads, outage };
     tokio::spawn(writer.run(waiting));
     jobs
 }
@@ -130,7 +140,9 @@ impl Writer {
         let begun = tokio::time::Instant::now();
         let committed = tokio::time::timeout(limit, self.committer.commit(changes)).await;
         let committed = committed.unwrap_or_else(|late| Err(StoreError::from(sqlx::Error::Io(late.into()))));
-        meter::committed(begun.elapsed(), !matches!(committed, Err(StoreError::Database(_))));
+        let is_written = !committed.as_ref().is_err_and(StoreError::is_outage);
+        self.outage.store(!is_written, Ordering::Relaxed);
+        meter::committed(begun.elapsed(), is_written);
         match committed {
             Ok(()) => {
                 let (sequence, epoch) = (chain.next.saturating_sub(1), self.store.known_epoch());
@@ -145,7 +157,7 @@ impl Writer {
             Err(error) => {
                 // Whether a lost connection committed cannot be known, and somebody else may have written into our chain: a new one
                 // never meets a place that is taken.
-                if records_alone || matches!(error, StoreError::Database(_)) {
+                if records_alone || error.is_outage() {
                     self.chain = Chain::begin(&self.store);
                 }
                 Err(error)
@@ -213,7 +225,7 @@ impl Chain {
 impl TrailError {
     fn from_write(error: StoreError) -> Self {
         match error {
-            StoreError::Database(_) => Self::Unwritten(Arc::new(error)),
+            StoreError::Away(_) | StoreError::Database(_) => Self::Unwritten(Arc::new(error)),
             StoreError::Taken | StoreError::Stale | StoreError::InUse | StoreError::Forged { .. } => {
                 Self::Change(error)
             }

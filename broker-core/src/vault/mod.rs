@@ -47,10 +47,16 @@ pub struct Binding<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed(String);
 
-/// Says no more: every reason why a seal does not open looks the same from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a sealed secret does not open: wrong master key, wrong owner, or damaged")]
-pub struct SealBroken;
+/// Why a seal does not open, as far as it can be told: all that is wrong with one whose key is known looks the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealBroken {
+    #[error(
+        "a secret is sealed with master key `{0}`, which this process does not know: give it a [[master_key]] of that id, and restart it"
+    )]
+    UnknownMasterKey(String),
+    #[error("a sealed secret does not open: wrong master key, wrong owner, or damaged")]
+    Damaged,
+}
 
 /// What is wrong with a master key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +101,7 @@ impl MasterKey {
     /// A new key as text for a file, from the operating system's randomness.
     pub fn generate() -> Result<SecretString, SealBroken> {
         let mut bytes = Zeroizing::new([0; 32]);
-        rand::fill(&mut *bytes).map_err(|_| SealBroken)?;
+        rand::fill(&mut *bytes).map_err(|_| SealBroken::Damaged)?;
         Ok(SecretString::from(base64::engine::general_purpose::STANDARD.encode(*bytes)))
     }
 }
@@ -124,9 +130,10 @@ impl Vault {
 
     /// Seals a secret to its owner.
     pub fn seal(&self, binding: Binding<'_>, secret: &SecretString) -> Result<Sealed, SealBroken> {
-        let key = self.keys.get(&self.seals).ok_or(SealBroken)?;
+        let key = self.keys.get(&self.seals).ok_or(SealBroken::Damaged)?;
         let mut text = Zeroizing::new(secret.expose_secret().as_bytes().to_vec());
-        let nonce = key.seal_in_place_append_tag(Aad::from(self.bind(binding)), &mut *text).map_err(|_| SealBroken)?;
+        let nonce =
+            key.seal_in_place_append_tag(Aad::from(self.bind(binding)), &mut *text).map_err(|_| SealBroken::Damaged)?;
         let body = [nonce.as_ref().as_slice(), text.as_slice()].concat();
         Ok(Sealed(format!("{FORMAT}:{}:{}", self.seals, STANDARD_NO_PAD.encode(body))))
     }
@@ -148,14 +155,17 @@ impl Vault {
 
     /// Opens what was sealed to this owner.
     pub fn open(&self, binding: Binding<'_>, sealed: &Sealed) -> Result<SecretString, SealBroken> {
-        let [FORMAT, id, body] = sealed.0.split(':').collect::<Vec<_>>()[..] else { return Err(SealBroken) };
-        let key = self.keys.get(id).ok_or(SealBroken)?;
-        let body = STANDARD_NO_PAD.decode(body).map_err(|_| SealBroken)?;
-        let (nonce, text) = body.split_first_chunk::<12>().ok_or(SealBroken)?;
+        let [FORMAT, id, body] = sealed.0.split(':').collect::<Vec<_>>()[..] else { return Err(SealBroken::Damaged) };
+        let unknown =
+            || sealed.master_key().map_or(SealBroken::Damaged, |id| SealBroken::UnknownMasterKey(id.to_owned()));
+        let key = self.keys.get(id).ok_or_else(unknown)?;
+        let body = STANDARD_NO_PAD.decode(body).map_err(|_| SealBroken::Damaged)?;
+        let (nonce, text) = body.split_first_chunk::<12>().ok_or(SealBroken::Damaged)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let plain =
-            key.open_in_place(nonce.into(), Aad::from(self.bind(binding)), &mut text).map_err(|_| SealBroken)?;
-        Ok(SecretString::from(std::str::from_utf8(plain).map_err(|_| SealBroken)?))
+        let plain = key
+            .open_in_place(nonce.into(), Aad::from(self.bind(binding)), &mut text)
+            .map_err(|_| SealBroken::Damaged)?;
+        Ok(SecretString::from(std::str::from_utf8(plain).map_err(|_| SealBroken::Damaged)?))
     }
 
     fn bind(&self, binding: Binding<'_>) -> Vec<u8> {
@@ -261,17 +271,21 @@ mod tests {
         assert_eq!(both.open(binding(b"r", &[]), &resealed).unwrap().expose_secret(), "s");
         assert!(both.reseal(binding(b"other", &[]), &sealed).is_err(), "only what opens where it is");
         let only_new = Vault::new(installation, vec![key("k2", 2)], "k2").unwrap();
-        assert_eq!(only_new.open(binding(b"r", &[]), &sealed).unwrap_err(), SealBroken);
+        assert_eq!(only_new.open(binding(b"r", &[]), &sealed).unwrap_err(), SealBroken::UnknownMasterKey("k1".into()));
         let other_bytes = Vault::new(installation, vec![key("k1", 9)], "k1").unwrap();
-        assert_eq!(other_bytes.open(binding(b"r", &[]), &sealed).unwrap_err(), SealBroken);
+        assert_eq!(other_bytes.open(binding(b"r", &[]), &sealed).unwrap_err(), SealBroken::Damaged);
     }
 
     #[test]
     fn a_damaged_seal_is_refused_in_one_word() {
         let vault = Vault::new(InstallationId::random(), vec![key("k1", 1)], "k1").unwrap();
         let sealed = vault.seal(binding(b"r", &[]), &SecretString::from("s")).unwrap();
-        for text in ["", "v1", "v1:k1:", "v1:k1:%%%", "v2:k1:AAAA", "v1:k9:AAAA", &sealed.as_str()[..20]] {
-            assert_eq!(vault.open(binding(b"r", &[]), &Sealed(text.to_owned())).unwrap_err(), SealBroken, "{text}");
+        for text in ["", "v1", "v1:k1:", "v1:k1:%%%", "v2:k1:AAAA", "v1:k 9:AAAA", &sealed.as_str()[..20]] {
+            assert_eq!(
+                vault.open(binding(b"r", &[]), &Sealed(text.to_owned())).unwrap_err(),
+                SealBroken::Damaged,
+                "{text}"
+            );
         }
     }
 
@@ -287,7 +301,7 @@ mod tests {
         let sealed = vault.seal(binding(b"r", &[]), &SecretString::from("s")).unwrap();
         for format in ["v2:", "v01:", "V1:", ":", ""] {
             let other = Sealed(sealed.as_str().replacen("v1:", format, 1));
-            assert_eq!(vault.open(binding(b"r", &[]), &other).unwrap_err(), SealBroken, "{format}");
+            assert_eq!(vault.open(binding(b"r", &[]), &other).unwrap_err(), SealBroken::Damaged, "{format}");
             assert_eq!(other.master_key(), None, "{format}");
         }
     }

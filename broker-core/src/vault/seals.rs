@@ -61,7 +61,7 @@ impl Seals {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"brokerd installation");
         let base = salt.extract(secret.expose_secret().as_bytes());
         let key = |purpose: Purpose| -> Result<hmac::Key, SealBroken> {
-            Ok(base.expand(&[purpose.label()], hmac::HMAC_SHA256).map_err(|_| SealBroken)?.into())
+            Ok(base.expand(&[purpose.label()], hmac::HMAC_SHA256).map_err(|_| SealBroken::Damaged)?.into())
         };
         Ok(Self {
             token: key(Purpose::Token)?,
@@ -108,7 +108,7 @@ impl Seals {
 /// A new bearer token: the prefix by which secret scanners know it, and 256 bits of the operating system's randomness.
 pub fn new_token(prefix: &str) -> Result<SecretString, SealBroken> {
     let mut bytes = Zeroizing::new([0; 32]);
-    rand::fill(&mut *bytes).map_err(|_| SealBroken)?;
+    rand::fill(&mut *bytes).map_err(|_| SealBroken::Damaged)?;
     Ok(SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(*bytes))))
 }
 

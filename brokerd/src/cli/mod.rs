@@ -144,4 +144,4 @@ impl Command {
 }
 
 const CONFIG_HELP: &str = "The configuration [default: $BROKERD_CONFIG, then brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]";
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or `check` and `audit verify` found something; 2 wrong arguments, or nobody was there to be asked";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or `check` or `audit` found something; 2 wrong arguments, or nobody was there to be asked";

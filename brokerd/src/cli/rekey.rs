@@ -36,6 +36,11 @@ impl Rekey {
         if self.dry_run {
             return Ok(ended(&survey.left));
         }
+        if count > 0 && opened.config.store.is_served() {
+            say(&format!(
+                "a daemon serves from this store: unless it was started with a configuration that has `{to}`, it vends nothing from now on until it is restarted with one"
+            ));
+        }
         if count > 0 && !self.yes {
             say(&order(to));
             if !terminal::is_attended() {

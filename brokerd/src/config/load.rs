@@ -58,6 +58,7 @@ impl Loader<'_> {
         let audit = self.audit(fields.audit, store.as_ref());
         let sessions = self.sessions(&fields.sessions);
         let aws = self.aws(fields.aws);
+        let master_key_places = fields.master_key.iter().map(|entry| entry.get_ref().place()).collect();
         let (master_keys, seals_with) = self.master_keys(fields.master_key);
         let directories = self.directories(fields.directory);
         let directory_names: Vec<DirectoryName> = directories.iter().map(|directory| directory.name.clone()).collect();
@@ -90,6 +91,7 @@ impl Loader<'_> {
             log: Log { format, level },
             operations,
             master_keys,
+            master_key_places,
             seals_with: seals_with?,
             directories,
             directory_names,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use broker_core::file::{Document, Environment, Folders, Reading, SecretRef, Source, WebUrl, with_causes};
 use broker_core::kms::{KmsKey, WrappedKey};
+use broker_core::store::Location;
 use broker_core::vault::MasterKey;
 use toml::Spanned;
 
@@ -26,6 +27,18 @@ pub enum SealingKey {
     File(PathBuf),
     Environment,
     Kms,
+}
+
+impl MasterKeyFields {
+    /// Its id, and where it is, in the configuration's own words.
+    pub(super) fn place(&self) -> (String, String) {
+        let place = match &self.source {
+            MasterKeyRef::Plain(SecretRef::File(file)) => format!("the file {}", file.display()),
+            MasterKeyRef::Plain(SecretRef::Env(name)) => format!("the variable {name}"),
+            MasterKeyRef::Kms(kms) => format!("the file {}", kms.wrapped_file.display()),
+        };
+        (self.id.clone(), place)
+    }
 }
 
 impl Loader<'_> {
@@ -132,6 +145,16 @@ pub fn sealing_key(path: &Path) -> Result<SealingKey, Vec<ConfigError>> {
         let at = document.offset_in_entry(MASTER_KEY, entry, &["source"]);
         vec![source.remark(Some(at), &format!("{MASTER_KEY} {:?}: source", key.id), &with_causes(&error))]
     })
+}
+
+/// For `brokerd init` as well: the SQLite file that the configuration names as the store, if it does.
+pub fn sqlite_store(path: &Path) -> Option<PathBuf> {
+    let source = Source::read(path, load::MAX_FILE).ok()?;
+    let fields = Document::parse(&source).ok()?.read::<ConfigFields>().value?;
+    match fields.store.url.parse() {
+        Ok(Location::Sqlite(file)) => Some(path.parent().map_or_else(|| file.clone(), |folder| folder.join(&file))),
+        Ok(Location::Memory | Location::Postgres { .. }) | Err(_) => None,
+    }
 }
 
 pub(super) const MASTER_KEY: &str = "master_key";

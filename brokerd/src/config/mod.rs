@@ -16,6 +16,7 @@ mod seconds;
 mod spoilt;
 mod store;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ pub use self::environment::{HandOverError, take_out_of_environment};
 pub use self::fields::{Level, LogFormat};
 pub use self::kms::{WrappedKeyToMake, WrappedKeysToMake, wrapped_keys_to_make};
 pub use self::limits::Limits;
-pub use self::master_key::{ConfiguredMasterKey, SealingKey, sealing_key};
+pub use self::master_key::{ConfiguredMasterKey, SealingKey, sealing_key, sqlite_store};
 pub use self::operations::OperationsSettings;
 pub use self::spoilt::SpoiltConfig;
 
@@ -72,6 +73,8 @@ pub struct Config {
     pub operations: OperationsSettings,
     /// All that can open what is sealed. To be taken out by whoever opens the store.
     pub master_keys: Vec<ConfiguredMasterKey>,
+    /// Where each of them is, by its id: for whoever is told that it does not fit.
+    pub master_key_places: BTreeMap<String, String>,
     /// The id of the one that seals.
     pub seals_with: String,
     /// In the order in which somebody is looked for.

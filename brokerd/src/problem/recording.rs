@@ -23,7 +23,9 @@ impl From<StoreError> for Problem {
                 Self::hidden(Code::Internal, &error)
             }
             // The trail is in the same store: what cannot be read or written there cannot be recorded either.
-            StoreError::Database(_) => Self::hidden(Code::AuditUnavailable, &error).retry(RETRY_AFTER),
+            StoreError::Away(_) | StoreError::Database(_) => {
+                Self::hidden(Code::AuditUnavailable, &error).retry(RETRY_AFTER)
+            }
         }
     }
 }

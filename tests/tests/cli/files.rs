@@ -36,6 +36,7 @@ fn init_overwrites_nothing_and_makes_what_is_missing() {
     fs::write(folder.path().join("connectors.toml"), "# mine").unwrap();
     let stdout = brokerd_in(folder.path(), &["init"], "").succeeded();
     assert!(stdout.contains("there already, left as it is: brokerd.toml"), "{stdout}");
+    assert!(!stdout.contains("Next:"), "nothing was made: {stdout}");
     assert_eq!((read("master.key"), read("connectors.toml").as_str()), (key.clone(), "# mine"));
 
     fs::remove_file(folder.path().join("master.key")).unwrap();
@@ -45,6 +46,31 @@ fn init_overwrites_nothing_and_makes_what_is_missing() {
     let ended = brokerd_in(folder.path(), &["init", "--directory", "brokerd.toml/x"], "");
     assert_eq!(code(&ended), 1);
     assert!(ended.stderr.starts_with("error: cannot make the folder brokerd.toml/x: "), "{}", ended.stderr);
+}
+
+#[test]
+fn init_makes_no_second_master_key_beside_a_store() {
+    let here = installation();
+    add_main(&here);
+    let key = here.read("master.key");
+    fs::rename(here.path("master.key"), here.path("copy.key")).unwrap();
+    let said = here.run(&["init"], "").failed();
+    for word in ["no master key is made: the store", "brokerd.db is there already", "master.key", "move the store away"]
+    {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(!here.path("master.key").exists());
+
+    // Nor is another key taken for it, and it is said which and where.
+    here.write("master.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    for arguments in [&["serve"][..], &["key", "list"]] {
+        let said = here.run(arguments, "").failed();
+        for word in ["does not fit this store", "the master key of id `test`", "in the file master.key now"] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+    }
+    here.write("master.key", &key);
+    here.run(&["key", "list"], "").succeeded();
 }
 
 #[test]

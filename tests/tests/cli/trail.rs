@@ -49,6 +49,38 @@ fn more_than_a_page_is_exported_once_each() {
 }
 
 #[tokio::test]
+async fn a_record_that_somebody_changed_is_shown_as_that_and_never_among_the_good_ones() {
+    let here = installation();
+    apply(&here);
+    here.run(&["audit", "tail"], "").succeeded();
+    let before = export(&here, &[]);
+    let mut hands = SqliteConnection::connect(here.path("brokerd.db").to_str().unwrap()).await.unwrap();
+    sqlx::query("UPDATE trail SET record = replace(record, 'access_key_added', 'access_key_removed') WHERE action = 'access_key_added'")
+        .execute(&mut hands)
+        .await
+        .unwrap();
+    hands.close().await.unwrap();
+
+    let tail = here.run(&["audit", "tail"], "");
+    assert_eq!(code(&tail), 1, "{tail:?}");
+    let forged: Vec<_> =
+        tail.stdout.lines().filter(|line| line.starts_with("FORGED, run `brokerd audit verify`:")).collect();
+    assert!(forged.len() == 1 && forged[0].contains("access_key_removed"), "{tail:?}");
+    assert_eq!(tail.stdout.lines().count(), 3, "{tail:?}");
+    assert!(tail.stderr.contains("without the installation's secret: 1"), "{tail:?}");
+
+    for arguments in [&["audit", "export", "--format", "jsonl"][..], &["audit", "tail", "--json"]] {
+        let exported = here.run(arguments, "");
+        assert_eq!(code(&exported), 1, "{exported:?}");
+        assert!(exported.stderr.contains("without the installation's secret: 1"), "{exported:?}");
+        let lines: Vec<Value> = exported.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines[1..], before[1..], "the others are as they were");
+        assert_eq!((&lines[0]["id"], &lines[0]["action"]), (&before[0]["id"], &Value::Null), "{exported:?}");
+        assert!(lines[0]["forged"].as_str().unwrap().contains("access_key_removed"), "{exported:?}");
+    }
+}
+
+#[tokio::test]
 async fn verify_is_content_until_somebody_lays_hands_on_it() {
     let here = installation();
     apply(&here);

@@ -8,6 +8,8 @@ mod ending;
 mod opening;
 mod outages;
 mod read_only;
+mod rekeyed;
+mod replaced;
 mod store;
 mod sts;
 mod stopping;

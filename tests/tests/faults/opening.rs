@@ -60,7 +60,7 @@ async fn a_file_that_is_no_store_is_told_with_what_to_do_and_left_as_it_is() {
         ),
         (
             "cut.db",
-            "the SQLite file {} cannot be used: database disk image is malformed. It is damaged, or cut short: keep it and the files beside it, put a backup in its place, and run `brokerd restored`",
+            "the SQLite file {} cannot be used: database disk image is malformed. It is damaged, or cut short, or a backup that met another store's log: keep it and the files -wal and -shm beside it elsewhere, put a backup in its place alone, without those two, and run `brokerd restored`",
         ),
         (
             "nowhere/brokerd.db",

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tests::barrier::Barrier;
 use tests::brokerd::Installation;
-use tests::installed;
 use tests::postgres::Postgres;
 use tests::stores::Hands;
 use tests::world::{Asker, Prepared, World, soon};
+use tests::{ended, environment, installed};
 use url::Url;
 
 use crate::store::{on_sqlite, outage};
@@ -79,6 +80,21 @@ async fn a_full_disk_is_told_and_over_as_soon_as_there_is_room() {
     let world = World { sim, brokerd: installation.serve_under(&wrapper) };
     // The daemon's own view of its disk.
     let inside = PathBuf::from(format!("/proc/{}/root{}", world.brokerd.id(), disk.display()));
+    let beside = |arguments: &[&str]| {
+        let mut command = environment::command(installed::program("nsenter"));
+        let bare = world.brokerd.installation().command(arguments);
+        command.args([
+            "--user",
+            "--mount",
+            "--preserve-credentials",
+            "--target",
+            &world.brokerd.id().to_string(),
+            "--",
+        ]);
+        command.arg(bare.get_program()).args(bare.get_args());
+        ended::run("brokerd", command, "")
+    };
+    beside(&["token", "create", "ci", "--connector", "ci"]).succeeded();
     let ada = world.person("ada").await;
     let mut received = Received::default();
     received.vend(&ada).await;
@@ -97,14 +113,57 @@ async fn a_full_disk_is_told_and_over_as_soon_as_there_is_room() {
         })
         .await;
         outage(&ada.vend("deploy", &fresh()).await);
+        // Not once in a while, but as long as nothing can be recorded.
+        let report = ready(&world.stranger(), 503).await;
+        assert!(report["causes"]["store"].as_str().unwrap().contains("full"), "{report}");
+        tokio::time::sleep(LONGER_THAN_AN_ANSWER_IS_GOOD_FOR).await;
+        assert_eq!(ready(&world.stranger(), 503).await["checks"]["store"], "failed");
+        // What the daemon holds open can be read. A token that is not revoked is said not to be.
+        let kept = beside(&["token", "revoke", "ci", "--yes"]);
+        let said = kept.clone().failed();
+        assert!(said.contains("service token `ci` is NOT revoked, and still good"), "{said}");
+        assert!(said.contains("The disk is full (") && said.contains("make room"), "{said}");
         fs::remove_file(inside.join("filling")).unwrap();
+        ready(&world.stranger(), 200).await;
         received.vend(&ada).await;
     }
+    beside(&["token", "revoke", "ci", "--yes"]).succeeded();
     // The disk goes with the daemon.
     for file in ["brokerd.db", "brokerd.db-wal"] {
         fs::copy(inside.join(file), disk.join(file)).unwrap();
     }
     received.are_recorded(world.brokerd.installation());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_when_a_store_is_opened_is_told_as_that() {
+    let World { brokerd, sim: _sim } = World::open().await;
+    let installation = brokerd.stop();
+    let disk = installation.path("disk");
+    fs::create_dir(&disk).unwrap();
+    installation.edit("brokerd.toml", "sqlite:brokerd.db", "sqlite:disk/brokerd.db");
+    let [here, file] = [disk.display().to_string(), installation.path("brokerd.db").display().to_string()];
+    let mount = format!(
+        "mount -t tmpfs -o size={DISK} brokerd '{here}' && cp '{file}' '{here}' && touch '{here}'/brokerd.db.migration-lock \
+         '{here}'/brokerd.db.daemon-lock && ! dd if=/dev/zero of='{here}/filling' bs=4k 2>/dev/null && exec \"$@\""
+    );
+    for arguments in [&["serve"][..], &["key", "list"], &["audit", "verify"]] {
+        let mut command = environment::command(installed::program("unshare"));
+        let bare = installation.command(arguments);
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount, "sh"]);
+        command.arg(bare.get_program()).args(bare.get_args());
+        let said = ended::run("brokerd", command, "").failed();
+        assert!(said.contains("The disk is full (0 KiB are free there): make room"), "{arguments:?}: {said}");
+    }
+}
+
+/// Waits until readiness has this status.
+async fn ready(asker: &Asker, status: u16) -> Value {
+    soon("readiness to follow", async || {
+        let answer = asker.get("/readyz").await;
+        (answer.status == status).then(|| answer.json())
+    })
+    .await
 }
 
 /// Writes a file until nothing more fits.
@@ -154,3 +213,4 @@ fn fresh() -> Value {
 }
 
 const DISK: &str = "2m";
+const LONGER_THAN_AN_ANSWER_IS_GOOD_FOR: Duration = Duration::from_secs(6);

@@ -4,6 +4,7 @@
 
 mod anchored;
 mod emptied;
+mod left_over;
 mod minutes;
 mod noticed;
 mod pruned;

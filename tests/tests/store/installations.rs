@@ -54,7 +54,7 @@ mod together {
             desk.close().await;
             let before = contents(&house).await;
             let refused = house.open_with(2).await.map(drop);
-            assert!(matches!(refused, Err(OpenError::WrongMasterKey)), "{refused:?}");
+            assert!(matches!(refused, Err(OpenError::WrongMasterKey(_))), "{refused:?}");
             assert_eq!(contents(&house).await, before);
             assert_eq!(Desk::open(&house).await.connectors().await, ["deploy"], "the right one still fits");
         }
@@ -80,7 +80,7 @@ mod together {
             house.open().await;
             house.hands().await.run(&format!("UPDATE installation SET sealed_secret = '{theirs}'")).await;
             let refused = house.open_with(1).await.map(drop);
-            assert!(matches!(refused, Err(OpenError::WrongMasterKey)), "{refused:?}");
+            assert!(matches!(refused, Err(OpenError::WrongMasterKey(_))), "{refused:?}");
             house.hands().await.run("UPDATE installation SET id = 'no id'").await;
             let refused = house.open_with(1).await.map(drop);
             assert!(matches!(refused, Err(OpenError::Store(StoreError::Forged { table: "installation", .. }))), "{refused:?}");

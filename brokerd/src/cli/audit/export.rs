@@ -9,7 +9,7 @@ use broker_core::store::{Store, StoreError, TrailFilter, TrailLink};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::record::json_line;
+use super::record::{Forged, json_line};
 use crate::cli::progress::Progress;
 use crate::cli::site::Opened;
 
@@ -58,12 +58,12 @@ impl Export {
         }
         // Whoever watches the records themselves sees how far it is.
         let progress = Some(progress).filter(|_| !io::stdout().is_terminal());
-        let mut written = 0;
+        let (mut written, mut forged) = (0, Forged::default());
         let mut out = BufWriter::new(io::stdout().lock());
         for before in begins.into_iter().rev() {
             let older = page(store, after, Some(before)).await?;
             for link in older.iter().rev() {
-                writeln!(out, "{}", json_line(link))?;
+                writeln!(out, "{}", json_line(&forged.look(opened, link)))?;
             }
             written += older.len();
             if let Some(progress) = &progress {
@@ -71,10 +71,11 @@ impl Export {
             }
         }
         for link in newest.iter().filter(|link| after.admits(link)) {
-            writeln!(out, "{}", json_line(link))?;
+            writeln!(out, "{}", json_line(&forged.look(opened, link)))?;
         }
         out.flush()?;
-        Ok(ExitCode::SUCCESS)
+        drop(progress);
+        Ok(forged.told())
     }
 }
 

@@ -9,7 +9,7 @@ use broker_core::id::RecordId;
 use broker_core::store::{Store, StoreError, TrailFilter, TrailLink};
 use clap::Args;
 
-use super::record::{json_line, text_line};
+use super::record::{Forged, json_line, text_line};
 use crate::cli::output;
 use crate::cli::site::Opened;
 
@@ -34,14 +34,15 @@ impl Tail {
         // Those that are not shown are known all the same.
         let mut known: BTreeSet<RecordId> = newest.iter().map(|link| link.id).collect();
         newest.truncate(usize::from(self.limit));
-        self.print(&newest)?;
+        let mut forged = Forged::default();
+        self.print(opened, &newest, &mut forged)?;
         if !self.follow {
-            return Ok(ExitCode::SUCCESS);
+            return Ok(forged.told());
         }
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             tokio::select! {
-                _ = &mut interrupted => return Ok(ExitCode::SUCCESS),
+                _ = &mut interrupted => return Ok(forged.told()),
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             let fresh = unknown(store, &known).await?;
@@ -49,13 +50,16 @@ impl Tail {
             while known.len() > REMEMBERED {
                 known.pop_first();
             }
-            self.print(&fresh)?;
+            self.print(opened, &fresh, &mut forged)?;
         }
     }
 
     /// Newest first they come, oldest first they are printed.
-    fn print(&self, links: &[TrailLink]) -> io::Result<()> {
-        links.iter().rev().try_for_each(|link| output::line(&if self.json { json_line(link) } else { text_line(link) }))
+    fn print(&self, opened: &Opened, links: &[TrailLink], forged: &mut Forged) -> io::Result<()> {
+        links.iter().rev().try_for_each(|link| {
+            let shown = forged.look(opened, link);
+            output::line(&if self.json { json_line(&shown) } else { text_line(&shown) })
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `brokerd token revoke`: a token is good for nothing from this moment on.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use broker_core::administration::TokenIdentifier;
 use broker_core::store::Table;
 use clap::Args;
@@ -34,7 +34,8 @@ impl Revoke {
         };
         let which = TokenIdentifier::Id(id);
         terminal::agrees_if_attended(&format!("Revoke service token {shown}?"), self.yes)?;
-        let revoked = opened.administration.revoke_service_token(&which, &operator::may()).await?;
+        let revoked = opened.administration.revoke_service_token(&which, &operator::may()).await;
+        let revoked = revoked.with_context(|| format!("service token {shown} is NOT revoked, and still good"))?;
         say(&format!("service token {shown} is revoked ({})", revoked.id));
         if !revoked.recorded {
             bail!("the token is revoked, but the audit trail could not be written: note it down by hand");
