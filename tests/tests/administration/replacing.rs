@@ -74,7 +74,8 @@ tests::where_others_reach_in! {
             let key = office.key("main").await.unwrap();
             (key.is_rightful(), key.details.owner.map(|owner| owner.arn), key.details.expected_owner.map(|owner| owner.arn))
         };
-        let unproved = Err(NotRightful::Unproved { name: "main".to_owned().try_into().unwrap(), expected: BROKER.to_owned() });
+        let id = office.key("main").await.unwrap().id;
+        let unproved = Err(NotRightful::Unproved { id, name: "main".to_owned().try_into().unwrap(), expected: BROKER.to_owned() });
         assert_eq!(replace(MAIN).await, (Ok(()), Some(BROKER.to_owned()), None));
         assert_eq!(replace(SECOND).await, (unproved.clone(), None, Some(BROKER.to_owned())));
         // Neither by one more step, nor by another region's STS, is the owner forgotten.

@@ -186,11 +186,10 @@ async fn who_loses_the_role_while_a_directory_is_asked_for_them_is_told_nothing(
     let before = asked.logged(question);
 
     barrier.slow(Duration::from_mins(10));
-    let asker = bob.clone();
-    let asking =
-        tokio::spawn(
-            async move { asker.post("/v1/admin/directories/branch/test", &json!({ "username": "carol" })).await },
-        );
+    let waiting = bob.clone();
+    let asking = tokio::spawn(async move {
+        waiting.post("/v1/admin/directories/branch/test", &json!({ "username": "carol" })).await
+    });
     soon("the question to be there", async || (asked.logged(question) > before).then_some(())).await;
     home.modify(&format!("dn: cn=staff,{GROUPS}\nchangetype: modify\ndelete: member\nmember: uid=bob,{USERS}\n"));
     // The bound is a second.

@@ -69,7 +69,7 @@ impl Config {
 
     /// What the broker believes of the directory.
     fn locks_after(mut self, failures: u32) -> Self {
-        self.more.push_str(&format!("\nlockout = {{ failures = {failures} }}"));
+        self.more = format!("{}\nlockout = {{ failures = {failures} }}", self.more);
         self
     }
 
