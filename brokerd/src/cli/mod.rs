@@ -47,7 +47,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve until told to stop; SIGHUP reads the connectors file again
+    /// Serve until told to stop; SIGHUP reads the connectors file and the certificate again
     Serve(serve::Serve),
     /// Make a master key and two files to start from; overwrites nothing
     Init(init::Init),

@@ -14,7 +14,7 @@ use crate::daemon::Daemon;
 use crate::supervisor;
 use crate::telemetry;
 
-/// Serve until told to stop (SIGTERM, SIGINT); SIGHUP reads the connectors file again
+/// Serve until told to stop (SIGTERM, SIGINT); SIGHUP reads the connectors file and the certificate again
 #[derive(Debug, Args)]
 pub(super) struct Serve {}
 
