@@ -71,7 +71,7 @@ async fn s3_keeps_what_it_is_given() {
     assert!(listed.contains("<Key>a b/ü.txt</Key>"), "{listed}");
     let (_, buckets) = signed(&sim, &who, "s3", "GET", "/", "").await;
     assert!(buckets.contains("<Name>reports</Name>"), "{buckets}");
-    assert_eq!(signed(&sim, &who, "s3", "DELETE", path, "").await.0, 200);
+    assert_eq!(signed(&sim, &who, "s3", "DELETE", path, "").await.0, 204);
     assert_eq!(get_object(&sim, &who, path).await, Err("NoSuchKey".to_owned()));
 }
 

@@ -79,7 +79,7 @@ mod tests {
             ("arn::s3:::b", Partition::Aws),
         ] {
             let error = policy(wrong).must_stay_in(own).unwrap_err();
-            assert_eq!((error.line, error.column), (1, 84), "{error}");
+            assert_eq!((error.line, error.column), (1, 88), "{error}");
             assert!(error.to_string().contains(wrong) && error.to_string().contains(own.as_str()), "{error}");
         }
         let not = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws-cn:s3:::b"}}"#;

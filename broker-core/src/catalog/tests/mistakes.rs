@@ -234,15 +234,15 @@ fn a_policy_for_another_partition_than_the_keys_is_told_with_its_line() {
         let told = "`arn:aws-cn:s3:::reports/*` lies in the partition aws-cn, the connector's access key in aws";
         let filed = desk.mistake(&connector("policy_file = \"policies/wrong.json\""));
         assert!(
-            filed.starts_with("policies/wrong.json:3:73: connector \"a\": principal.") && filed.contains(told),
+            filed.starts_with("policies/wrong.json:3:71: connector \"a\": principal.") && filed.contains(told),
             "{filed}"
         );
         let inline = desk.mistake(&connector(&format!("policy = '''\n{wrong}'''")));
         assert!(
-            inline.starts_with(&format!("connectors.toml:{}:73: connector \"a\": principal.", line + 1)),
+            inline.starts_with(&format!("connectors.toml:{}:71: connector \"a\": principal.", line + 1)),
             "{inline}"
         );
-        assert!(inline.contains(told) && inline.ends_with("(line 3, column 73 of the policy)"), "{inline}");
+        assert!(inline.contains(told) && inline.ends_with("(line 3, column 71 of the policy)"), "{inline}");
         let any = READ.replace("arn:aws:", "arn:*:");
         assert!(desk.read(format!("{KEY}{}", connector(&format!("policy = '''\n{any}'''")))).is_ok());
     }

@@ -189,6 +189,7 @@ name = "ldap"
 urls = []
 users = { base = "dc=corp", disabled = { attribute = "x" } }
 groups = { member_of = {} }
+lockout = {}
 
 [[directory]]
 name = "local"
