@@ -4,25 +4,19 @@ mod aws;
 mod folder;
 mod journey;
 mod people;
+mod stage;
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
-use aws_sim::Sim;
-use broker_core::administration::NewServiceToken;
-use broker_core::permission::{Operator, Permission};
-use brokerd::config::{Config, Level, Log, LogFormat};
-use brokerd::daemon::Daemon;
+use anyhow::{anyhow, bail};
+use brokerd::config::{Level, Log, LogFormat};
 use clap::Parser;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::json;
-use tokio::net::TcpListener;
 
-use crate::folder::Folder;
-use crate::journey::Journey;
-use crate::people::People;
+use crate::stage::Demo;
 
 /// brokerd on embedded defaults: SQLite, a local directory with three people, and a stand-in for AWS.
 #[derive(Debug, Parser)]
@@ -60,33 +54,13 @@ async fn run(options: Options) -> anyhow::Result<()> {
     }
     // From here on the end is an orderly one, and the folder with the secrets goes.
     let terminated = terminated()?;
-    let people = People::random()?;
-    let listener = TcpListener::bind(options.listen).await.with_context(|| {
-        format!("cannot listen on {}: is something else there? Try --listen 127.0.0.1:0", options.listen)
-    })?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let folder = Folder::write(&people, &url)?;
-    let sim = Sim::start(aws::world(&folder)?, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    folder.point_at(&sim.endpoint(), &sim.federation_endpoint())?;
+    let demo = Demo::begin(options.listen).await?;
 
-    let config = Config::load(&folder.config())
-        .map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let daemon = Daemon::build(config).await?;
-    let service_token = service_token(&daemon).await?;
-    let store = daemon.house().store.clone();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let until_told = async move {
-        let _ = stopped.await;
-    };
-    let (_never, reload) = tokio::sync::mpsc::channel(1);
-    let served = tokio::spawn(daemon.run(listener, reload, until_told));
-
-    introduce(&url, &sim, &people, options.once);
-    let journey = Journey { url: &url, aws_endpoint: &sim.endpoint(), people: &people, service_token: &service_token };
+    introduce(&demo, options.once);
     let shown = async {
-        journey.travel(&store).await?;
+        demo.journey().travel(&demo.store).await?;
         if options.print_json {
-            print_json(&url, &sim, &people, &service_token)?;
+            print_json(&demo)?;
         }
         if !options.once {
             say("\nUp and serving. End it with Ctrl-C.");
@@ -98,24 +72,12 @@ async fn run(options: Options) -> anyhow::Result<()> {
         outcome = shown => outcome,
         () = terminated => if options.once { Err(anyhow!("ended before the journey was over")) } else { Ok(()) },
     };
-    let _ = stop.send(());
-    served.await?;
+    demo.end().await?;
     outcome
 }
 
-/// A token for a CI job, as `brokerd token create` makes it.
-async fn service_token(daemon: &Daemon) -> anyhow::Result<SecretString> {
-    let connector = folder::SYSTEM_CONNECTOR.to_owned().try_into()?;
-    let new = NewServiceToken {
-        name: "demo-ci".to_owned().try_into()?,
-        connectors: std::collections::BTreeSet::from([connector]),
-        expires_at: None,
-        networks: Vec::new(),
-    };
-    Ok(daemon.administration().create_service_token(new, &Operator::on_the_host("demo")).await?.0)
-}
-
-fn introduce(url: &str, sim: &Sim, people: &People, once: bool) {
+fn introduce(demo: &Demo, once: bool) {
+    let Demo { url, sim, people, .. } = demo;
     say(&format!("brokerd serves at        {url}"));
     say(&format!("the stand-in for AWS at  {}", sim.endpoint()));
     say("\nWho can sign in:");
@@ -137,7 +99,8 @@ fn introduce(url: &str, sim: &Sim, people: &People, once: bool) {
     say(&format!("  or open {url}/ in a browser\n"));
 }
 
-fn print_json(url: &str, sim: &Sim, people: &People, service_token: &SecretString) -> anyhow::Result<()> {
+fn print_json(demo: &Demo) -> anyhow::Result<()> {
+    let Demo { url, sim, people, service_token, .. } = demo;
     let line = json!({
         "url": url,
         "aws_endpoint": sim.endpoint(),
