@@ -48,29 +48,32 @@ impl NotToldApart {
     }
 }
 
-/// Whether what AWS is told of people tells those of different directories apart, where there are several. Jobs are of none.
-pub fn tell_apart(spec: &ConnectorSpec, directories: &[DirectoryName]) -> Result<(), NotToldApart> {
+/// What does not tell people of different directories apart to AWS, where there are several. Jobs are of none.
+#[must_use]
+pub fn not_told_apart(spec: &ConnectorSpec, directories: &[DirectoryName]) -> Vec<NotToldApart> {
     if directories.len() < 2 || spec.scope() == Scope::System {
-        return Ok(());
+        return Vec::new();
     }
-    match spec.principal() {
+    let (name, tags) = match spec.principal() {
         Principal::AssumeRole(role) => {
-            match &role.source_identity {
-                Some(identity) if !identity.names_directory() => return Err(NotToldApart::SourceIdentity),
-                None if !role.session_name.names_directory() => return Err(NotToldApart::SessionName),
-                Some(_) | None => {}
-            }
-            tags_tell_apart(role.tags.values().map(|tag| &tag.source))
+            let name = match &role.source_identity {
+                Some(identity) => (!identity.names_directory()).then_some(NotToldApart::SourceIdentity),
+                None => (!role.session_name.names_directory()).then_some(NotToldApart::SessionName),
+            };
+            (name, tags_not_told_apart(role.tags.values().map(|tag| &tag.source)))
         }
-        Principal::FederatedUser(user) if !user.session_name.names_directory() => Err(NotToldApart::SessionName),
-        Principal::FederatedUser(user) => tags_tell_apart(user.tags.values()),
-        Principal::SessionToken(_) => Ok(()),
-    }
+        Principal::FederatedUser(user) => {
+            let name = (!user.session_name.names_directory()).then_some(NotToldApart::SessionName);
+            (name, tags_not_told_apart(user.tags.values()))
+        }
+        Principal::SessionToken(_) => (None, None),
+    };
+    name.into_iter().chain(tags).collect()
 }
 
-fn tags_tell_apart<'a>(tags: impl Iterator<Item = &'a TagSource> + Clone) -> Result<(), NotToldApart> {
+fn tags_not_told_apart<'a>(tags: impl Iterator<Item = &'a TagSource> + Clone) -> Option<NotToldApart> {
     let has = |attribute| tags.clone().any(|source| *source == TagSource::From(attribute));
-    if has(Attribute::Username) && !has(Attribute::Directory) { Err(NotToldApart::Tags) } else { Ok(()) }
+    (has(Attribute::Username) && !has(Attribute::Directory)).then_some(NotToldApart::Tags)
 }
 
 impl Reader<'_> {
@@ -102,10 +105,10 @@ impl Reader<'_> {
 
     /// Two directories may each have an `ada`: AWS must not take them for one.
     fn check_names(&mut self, spec: &ConnectorSpec, entry: &Spanned<DeValue<'_>>, about: &str) {
-        if let Err(refused) = tell_apart(spec, self.context.directories) {
+        for refused in not_told_apart(spec, self.context.directories) {
             let kind = spec.principal().kind().as_str();
             let about = format!("{about}: principal.{kind}.{}", refused.key());
-            self.error(offset_in(entry, &["principal", kind]), &about, &refused.to_string());
+            self.error(offset_in(entry, &["principal", kind, refused.key()]), &about, &refused.to_string());
         }
     }
 

@@ -18,7 +18,7 @@ use crate::store::Found;
 
 #[doc(hidden)]
 pub use self::access_key::KeyFields;
-pub use self::connector::{NotToldApart, tell_apart};
+pub use self::connector::{NotToldApart, not_told_apart};
 pub(crate) use self::plan::{Difference, REPAIRED, difference, written};
 pub use self::plan::{Plan, PlanError, PlannedAction, PlannedChange, PlannedKind};
 

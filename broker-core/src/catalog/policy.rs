@@ -94,16 +94,22 @@ impl Reader<'_> {
     fn inline_policy(&mut self, policy: &mut Spanned<DeValue<'_>>, about: &str) {
         let span = policy.span();
         let DeValue::String(text) = policy.get_mut() else { return };
-        match SessionPolicy::parse(text) {
-            Ok(parsed) => {
-                for warning in parsed.warnings() {
-                    self.warn(span.start, about, &warning.to_string());
+        let source = self.source;
+        let at = |line, column| offset_in_string(source, span.start, text, line, column).unwrap_or(span.start);
+        match SessionPolicy::parse_telling_all(text) {
+            Ok(_) => {
+                for (line, column, warning) in SessionPolicy::warnings_in(text) {
+                    self.warn(at(line, column), about, &warning.to_string());
                 }
             }
-            Err(error) => {
-                let PolicyError { line, column, kind } = &error;
-                let at = offset_in_string(self.source, span.start, text, *line, *column).unwrap_or(span.start);
-                self.error(at, about, &format!("{kind} (line {line}, column {column} of the policy)"));
+            Err(errors) => {
+                for PolicyError { line, column, kind } in errors {
+                    self.error(
+                        at(line, column),
+                        about,
+                        &format!("{kind} (line {line}, column {column} of the policy)"),
+                    );
+                }
                 *text = DeString::Borrowed(HARMLESS);
             }
         }
@@ -141,14 +147,15 @@ impl Reader<'_> {
     }
 
     fn policy_in_file(&mut self, path: &Path, text: &str, about: &str) -> Option<SessionPolicy> {
-        match SessionPolicy::parse(text) {
+        let remark = |line, column, text: &str| Remark::new(path, Some(Place { line, column }), about, text);
+        match SessionPolicy::parse_telling_all(text) {
             Ok(policy) => {
-                let warnings = policy.warnings().into_iter();
-                self.warnings.extend(warnings.map(|warning| Remark::new(path, None, about, &warning.to_string())));
+                let warnings = SessionPolicy::warnings_in(text).into_iter();
+                self.warnings.extend(warnings.map(|(line, column, it)| remark(line, column, &it.to_string())));
                 Some(policy)
             }
-            Err(PolicyError { line, column, kind }) => {
-                self.errors.push(Remark::new(path, Some(Place { line, column }), about, &kind.to_string()));
+            Err(errors) => {
+                self.errors.extend(errors.into_iter().map(|it| remark(it.line, it.column, &it.kind.to_string())));
                 None
             }
         }

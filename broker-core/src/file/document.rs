@@ -87,10 +87,16 @@ pub fn read<T: DeserializeOwned>(source: &Source, value: &Spanned<DeValue<'_>>, 
             Err(error) => error,
         };
         let span = error.span().unwrap_or_else(|| value.span());
-        let path = fault::locate(&left, &span).unwrap_or_default();
-        if !omitted.explains(&left, &path, error.message()) {
-            // A document as a whole has no place.
-            let place = (!span.is_empty()).then_some(span.start);
+        let mut path = fault::locate(&left, &span).unwrap_or_default();
+        // A document as a whole has no place.
+        let mut place = (!span.is_empty()).then_some(span.start);
+        // What is wrong with a table as a whole is told of the key that it is about; and then the other keys are looked at.
+        let named = fault::first_named(&left, &path, error.message());
+        let is_explained = omitted.explains(&left, &path, named.as_ref(), error.message());
+        if let Some((key, at)) = named.filter(|_| !is_explained) {
+            (path, place) = (key, Some(at));
+        }
+        if !is_explained {
             errors.push(source.remark(place, &fault::about(about, &path), &fault::in_words(error.message())));
         }
         if !omitted.leave_out(left.to_mut(), path) {
@@ -109,14 +115,17 @@ struct Omitted {
 
 impl Omitted {
     /// Whether a mistake may be there only because something is not.
-    fn explains(&self, left: &Spanned<DeValue<'_>>, path: &Path, message: &str) -> bool {
+    fn explains(&self, left: &Spanned<DeValue<'_>>, path: &Path, named: Option<&(Path, usize)>, message: &str) -> bool {
         if let Some(field) = fault::missing_field(message) {
-            let mut missing = path.clone();
-            missing.push(Step::Key(field.to_owned()));
-            return self.exactly.contains(&missing);
+            return self.exactly.contains(&fault::below(path, field));
         }
         let is_container = matches!(fault::get(left, path), Some(DeValue::Table(_) | DeValue::Array(_)));
-        is_container && self.below.contains(path)
+        // A message about a key that is there follows only from another one that it names.
+        let follows = |(key, _): &(Path, usize)| {
+            let around = key.split_last().map_or(&[][..], |(_, around)| around);
+            fault::words(message).any(|word| self.exactly.contains(&fault::below(around, word)))
+        };
+        is_container && self.below.contains(path) && named.is_none_or(follows)
     }
 
     /// Says whether there was something to leave out: the whole cannot be.

@@ -14,6 +14,11 @@ pub(super) enum Step {
     Index(usize),
 }
 
+/// The path to a key of the table there.
+pub(super) fn below(path: &[Step], key: &str) -> Path {
+    path.iter().cloned().chain([Step::Key(key.to_owned())]).collect()
+}
+
 /// The innermost value with this span, or whose key has it; empty for the whole.
 pub(super) fn locate(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<Path> {
     let child = |step: Step, value: &Spanned<DeValue<'_>>, key: Option<Range<usize>>| {
@@ -89,6 +94,31 @@ pub(super) fn about(entry: &str, path: &[Step]) -> String {
     }
 }
 
+/// The key that a message about the whole table here names first, and the byte where it stands: in the table itself, or in the one that
+/// is all it holds, as a variant is. Serde's errors carry no more than words to go by. Where these are ill chosen, a mistake is told at a
+/// neighbour's place: it is told all the same.
+pub(super) fn first_named(value: &Spanned<DeValue<'_>>, path: &[Step], message: &str) -> Option<(Path, usize)> {
+    // These know their own place, and name keys that are not meant.
+    if SERDES_OWN.iter().any(|start| message.starts_with(start)) {
+        return None;
+    }
+    let mut table = get(value, path)?.as_table()?;
+    let mut path = path.to_vec();
+    loop {
+        if let Some((key, _)) = words(message).find_map(|word| table.get_key_value(word)) {
+            return Some((below(&path, key.get_ref()), key.span().start));
+        }
+        let (variant, inside) = table.iter().next().filter(|_| table.len() == 1)?;
+        path = below(&path, variant.get_ref());
+        table = inside.get_ref().as_table()?;
+    }
+}
+
+/// What may be keys among the words of a message.
+pub(super) fn words(message: &str) -> impl Iterator<Item = &str> {
+    message.split(|char: char| !char.is_ascii_alphanumeric() && char != '_')
+}
+
 /// The field that serde misses.
 pub(super) fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.strip_suffix('`')
@@ -159,3 +189,15 @@ fn with_article(kind: &str) -> &str {
         _ => "something else",
     }
 }
+
+/// How messages begin that are not our own types'.
+const SERDES_OWN: [&str; 8] = [
+    "missing field ",
+    "unknown field ",
+    "unknown variant ",
+    "unexpected keys in table: ",
+    "invalid type: ",
+    "invalid value: ",
+    "invalid length ",
+    "duplicate field ",
+];

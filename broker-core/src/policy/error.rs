@@ -5,7 +5,7 @@ use super::compact::{MAX_CHARS, MAX_DEPTH};
 use crate::character;
 use crate::partition::Partition;
 
-/// The first mistake of a policy. The text says what and what to do; the place is in the fields, for whoever knows
+/// A mistake of a policy. The text says what and what to do; the place is in the fields, for whoever knows
 /// which file or form the text came from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
@@ -114,16 +114,49 @@ pub(super) struct Fault {
     pub(super) kind: PolicyErrorKind,
 }
 
+/// The mistakes found so far. A text can hold more of them than anybody wants to read.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn add(&mut self, fault: Fault) {
+        if self.0.len() < MAX_FAULTS {
+            self.0.push(fault);
+        }
+    }
+
+    /// What was read, unless it is a mistake.
+    pub(super) fn good<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
+        read.map_err(|fault| self.add(fault)).ok()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// In the order of the text; what is missing comes last, for it stands nowhere.
+    pub(super) fn into_sorted(mut self) -> Vec<Fault> {
+        self.0.sort_by_key(|fault| (matches!(fault.kind, PolicyErrorKind::Missing(_)), fault.at));
+        self.0
+    }
+}
+
 impl Fault {
     pub(super) fn placed_in(self, text: &str) -> PolicyError {
-        let (mut line, mut column) = (1_u32, 1_u32);
-        let mut chars = text.char_indices().peekable();
-        while let Some((_, char)) = chars.next_if(|(at, _)| *at < self.at) {
-            let breaks = char == '\n' || char == '\r' && chars.peek().is_none_or(|(_, next)| *next != '\n');
-            (line, column) = if breaks { (line.saturating_add(1), 1) } else { (line, column.saturating_add(1)) };
-        }
+        let (line, column) = place(text, self.at);
         PolicyError { line, column, kind: self.kind }
     }
+}
+
+/// Line and column of a byte, counted from 1.
+pub(super) fn place(text: &str, at: usize) -> (u32, u32) {
+    let (mut line, mut column) = (1_u32, 1_u32);
+    let mut chars = text.char_indices().peekable();
+    while let Some((_, char)) = chars.next_if(|(here, _)| *here < at) {
+        let breaks = char == '\n' || char == '\r' && chars.peek().is_none_or(|(_, next)| *next != '\n');
+        (line, column) = if breaks { (line.saturating_add(1), 1) } else { (line, column.saturating_add(1)) };
+    }
+    (line, column)
 }
 
 /// What somebody wrote, short enough and harmless enough for an error message.
@@ -137,6 +170,8 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 const MAX_SHOWN: usize = 80;
+/// Of one policy.
+pub(super) const MAX_FAULTS: usize = 20;
 
 #[cfg(test)]
 mod tests {

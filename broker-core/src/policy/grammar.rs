@@ -6,7 +6,7 @@ use jsonc_parser::ast::{Object, StringLit, Value};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
 
-use super::error::{Fault, PolicyErrorKind, shown};
+use super::error::{Fault, Faults, PolicyErrorKind, shown};
 use super::statement::{self, Effect, Statement};
 
 /// A policy whose every part has been looked at.
@@ -46,27 +46,43 @@ impl Document<'_> {
     }
 }
 
-/// Reads strict JSON into a policy, or tells the first part that IAM's grammar does not know.
-pub(super) fn read(text: &str) -> Result<Document<'_>, Fault> {
+/// Reads strict JSON into a policy, or tells the parts that IAM's grammar does not know, in the order of the text: at least one.
+pub(super) fn read(text: &str) -> Result<Document<'_>, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let document = read_whole(text, &mut faults);
+    match faults.good(document).flatten() {
+        Some(document) if faults.is_empty() => Ok(document),
+        Some(_) | None => Err(faults.into_sorted()),
+    }
+}
+
+/// Goes on after a mistake, as far as the text is JSON.
+fn read_whole<'t>(text: &'t str, faults: &mut Faults) -> Result<Option<Document<'t>>, Fault> {
     let collect = CollectOptions { comments: CommentCollectionStrategy::Off, tokens: false };
     let json = parse_to_ast(text, &collect, &STRICT)
         .map_err(|error| Fault { at: error.range().start, kind: not_json(&error.kind().to_string()) })?;
     let policy = json.value.ok_or(Fault { at: 0, kind: not_json("there is nothing") })?;
     let policy = object(&policy, "the policy")?;
-    unique_keys(policy)?;
+    faults.good(unique_keys(policy));
 
     let (mut version, mut id, mut statements) = (None, None, None);
+    let mut is_misspelt = false;
     for property in &policy.properties {
         let value = &property.value;
         match property.name.as_str() {
-            "Version" => version = Some(read_version(value)?),
-            "Id" => id = Some(string(value, "Id")?.text(text)),
-            "Statement" => statements = Some(read_statements(value, text)?),
-            unknown => return Err(unknown_element(property.start(), unknown, "`Version`, `Id` and `Statement`")),
+            "Version" => version = faults.good(read_version(value)),
+            "Id" => id = faults.good(string(value, "Id")).map(|id| id.text(text)),
+            "Statement" => statements = read_statements(value, text, faults).map_err(|fault| faults.add(fault)).ok(),
+            unknown => {
+                is_misspelt = true;
+                faults.add(unknown_element(property.start(), unknown, "`Version`, `Id` and `Statement`"));
+            }
         }
     }
-    let statements = statements.ok_or(Fault { at: policy.start(), kind: PolicyErrorKind::Missing("`Statement`") })?;
-    Ok(Document { version, id, statements })
+    if !is_misspelt && !policy.properties.iter().any(|property| property.name.as_str() == "Statement") {
+        faults.add(Fault { at: policy.start(), kind: PolicyErrorKind::Missing("`Statement`") });
+    }
+    Ok(statements.map(|statements| Document { version, id, statements }))
 }
 
 fn read_version(value: &Value<'_>) -> Result<Version, Fault> {
@@ -78,7 +94,7 @@ fn read_version(value: &Value<'_>) -> Result<Version, Fault> {
     }
 }
 
-fn read_statements<'t>(value: &Value<'_>, text: &'t str) -> Result<Vec<Statement<'t>>, Fault> {
+fn read_statements<'t>(value: &Value<'_>, text: &'t str, faults: &mut Faults) -> Result<Vec<Statement<'t>>, Fault> {
     let values = match value {
         Value::Array(list) if list.elements.is_empty() => return Err(empty_list(list.start(), "Statement")),
         Value::Array(list) => list.elements.as_slice(),
@@ -88,11 +104,12 @@ fn read_statements<'t>(value: &Value<'_>, text: &'t str) -> Result<Vec<Statement
     let mut sids = HashSet::new();
     let mut statements = Vec::with_capacity(values.len());
     for value in values {
-        let statement = statement::read(object(value, "Statement")?, text)?;
+        let Some(object) = faults.good(object(value, "Statement")) else { continue };
+        let Some(statement) = statement::read(object, text, faults) else { continue };
         if let Some(sid) = &statement.sid
             && !sids.insert(sid.clone())
         {
-            return Err(Fault { at: statement.at, kind: PolicyErrorKind::DuplicateSid(shown(sid)) });
+            faults.add(Fault { at: statement.at, kind: PolicyErrorKind::DuplicateSid(shown(sid)) });
         }
         statements.push(statement);
     }

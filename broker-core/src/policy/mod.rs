@@ -17,7 +17,7 @@ pub use self::error::{PolicyError, PolicyErrorKind};
 pub use self::warning::PolicyWarning;
 
 use self::compact::Compact;
-use self::error::Fault;
+use self::error::{Fault, MAX_FAULTS, place};
 use self::grammar::Document;
 use self::statement::Effect;
 
@@ -33,7 +33,24 @@ pub struct SessionPolicy(String);
 impl SessionPolicy {
     /// Reads what somebody wrote; of several mistakes the first is told, with its place in `text`.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        compacted(text).map(Self).map_err(|fault| fault.placed_in(text))
+        compacted(text).map(Self).map_err(|faults| first(faults).placed_in(text))
+    }
+
+    /// The same, and all mistakes are told, in the order of the text; of very many, the first that were found.
+    pub fn parse_telling_all(text: &str) -> Result<Self, Vec<PolicyError>> {
+        let told = |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.placed_in(text)).collect();
+        compacted(text).map(Self).map_err(told)
+    }
+
+    /// What an administrator should hear of before relying on a good policy that is written like this: line and column, counted from 1,
+    /// and the warning.
+    pub fn warnings_in(text: &str) -> Vec<(u32, u32, PolicyWarning)> {
+        let Ok(document) = grammar::read(text) else { return Vec::new() };
+        let placed = |warning: PolicyWarning| {
+            let (line, column) = place(text, warning.at(&document));
+            (line, column, warning)
+        };
+        warning::of(&document).into_iter().map(placed).collect()
     }
 
     /// The policy without whitespace between its parts; what stands inside strings is as it was written.
@@ -74,7 +91,7 @@ impl SessionPolicy {
 
     /// Reads again what was read once already, so it does not fail.
     fn document(&self) -> Result<Document<'_>, PolicyError> {
-        grammar::read(&self.0).map_err(|fault| fault.placed_in(&self.0))
+        grammar::read(&self.0).map_err(|faults| first(faults).placed_in(&self.0))
     }
 }
 
@@ -98,21 +115,35 @@ impl fmt::Display for SessionPolicy {
     }
 }
 
-fn compacted(text: &str) -> Result<String, Fault> {
+fn compacted(text: &str) -> Result<String, Vec<Fault>> {
     if text.len() > MAX_TEXT {
-        return Err(Fault { at: MAX_TEXT, kind: PolicyErrorKind::TextTooLarge(text.len()) });
+        return Err(vec![Fault { at: MAX_TEXT, kind: PolicyErrorKind::TextTooLarge(text.len()) }]);
     }
     let compact = match (compact::compact(text), grammar::read(text)) {
         (Ok(compact), Ok(_)) => compact,
-        (Err(character), Err(grammar)) => return Err(if grammar.at < character.at { grammar } else { character }),
-        (Err(fault), Ok(_)) | (Ok(_), Err(fault)) => return Err(fault),
+        (Err(character), Err(mut faults)) => {
+            // Where both stumble over the same place, the character is what is wrong with it.
+            faults.retain(|fault| fault.at != character.at);
+            let before = faults.iter().take_while(|fault| fault.at < character.at).count();
+            faults.insert(before, character);
+            faults.truncate(MAX_FAULTS);
+            return Err(faults);
+        }
+        (Err(fault), Ok(_)) => return Err(vec![fault]),
+        (Ok(_), Err(faults)) => return Err(faults),
     };
     match compact {
         Compact { text, too_long_at: None } => Ok(text),
         Compact { text, too_long_at: Some(at) } => {
-            Err(Fault { at, kind: PolicyErrorKind::TooLong(text.chars().count()) })
+            Err(vec![Fault { at, kind: PolicyErrorKind::TooLong(text.chars().count()) }])
         }
     }
+}
+
+/// There is one wherever there are faults.
+fn first(faults: Vec<Fault>) -> Fault {
+    let none = Fault { at: 0, kind: PolicyErrorKind::Missing("`Statement`") };
+    faults.into_iter().next().unwrap_or(none)
 }
 
 fn may_be_appended(own: &Document<'_>, asked: &Document<'_>) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 
 use super::condition;
-use super::error::{Fault, PolicyErrorKind, shown};
+use super::error::{Fault, Faults, PolicyErrorKind, shown};
 use super::grammar::{empty_list, string, unique_keys, unknown_element, wrong_type};
 
 /// A statement whose every part has been looked at.
@@ -43,30 +43,37 @@ impl Patterns {
     }
 }
 
-pub(super) fn read<'t>(statement: &Object<'_>, text: &'t str) -> Result<Statement<'t>, Fault> {
-    unique_keys(statement)?;
+/// The statement, unless something of it is wrong, which is told then; each part is looked at, whatever is wrong with the others.
+pub(super) fn read<'t>(statement: &Object<'_>, text: &'t str, faults: &mut Faults) -> Option<Statement<'t>> {
+    faults.good(unique_keys(statement));
     let (mut sid, mut effect, mut actions, mut resources) = (None, None, None, None);
-    let mut condition_holds_variables = false;
+    let (mut condition_holds_variables, mut is_misspelt) = (false, false);
     for property in &statement.properties {
         let (at, value) = (property.start(), &property.value);
         match property.name.as_str() {
-            "Sid" => sid = Some(read_sid(value)?).filter(|sid| !sid.is_empty()),
-            "Effect" => effect = Some(read_effect(value)?),
-            name @ ("Action" | "NotAction") => read_patterns(&mut actions, &ACTIONS, at, name, value)?,
-            name @ ("Resource" | "NotResource") => read_patterns(&mut resources, &RESOURCES, at, name, value)?,
-            "Condition" => condition_holds_variables = condition::read(value)?,
+            "Sid" => sid = faults.good(read_sid(value)).filter(|sid| !sid.is_empty()),
+            "Effect" => effect = faults.good(read_effect(value)),
+            name @ ("Action" | "NotAction") => read_patterns(&mut actions, &ACTIONS, at, name, value, faults),
+            name @ ("Resource" | "NotResource") => read_patterns(&mut resources, &RESOURCES, at, name, value, faults),
+            "Condition" => condition_holds_variables = faults.good(condition::read(value)).unwrap_or_default(),
             name @ ("Principal" | "NotPrincipal") => {
-                return Err(Fault { at, kind: PolicyErrorKind::Principal(name.to_owned()) });
+                faults.add(Fault { at, kind: PolicyErrorKind::Principal(name.to_owned()) });
             }
-            unknown => return Err(unknown_element(at, unknown, ELEMENTS)),
+            unknown => {
+                is_misspelt = true;
+                faults.add(unknown_element(at, unknown, ELEMENTS));
+            }
         }
     }
-    let missing = |what| Fault { at: statement.start(), kind: PolicyErrorKind::Missing(what) };
-    let effect = effect.ok_or(missing("a statement's `Effect`"))?;
-    let actions = actions.ok_or(missing("a statement's `Action` or `NotAction`"))?;
-    let resources = resources.ok_or(missing("a statement's `Resource` or `NotResource`"))?;
+    // What is missing is there, perhaps, under a name that is no element's, which has been told.
+    for (names, what) in REQUIRED {
+        if !is_misspelt && !statement.properties.iter().any(|property| names.contains(&property.name.as_str())) {
+            faults.add(Fault { at: statement.start(), kind: PolicyErrorKind::Missing(what) });
+        }
+    }
+    let (effect, actions, resources) = (effect?, actions?, resources?);
     let holds_variables = condition_holds_variables || resources.each().iter().any(|pattern| holds_variable(pattern));
-    Ok(Statement {
+    Some(Statement {
         at: statement.start(),
         text: statement.text(text),
         sid,
@@ -117,26 +124,26 @@ fn read_patterns(
     at: usize,
     name: &str,
     value: &Value<'_>,
-) -> Result<(), Fault> {
+    faults: &mut Faults,
+) {
     if into.is_some() {
-        return Err(Fault { at, kind: PolicyErrorKind::Both(grammar.element) });
+        faults.add(Fault { at, kind: PolicyErrorKind::Both(grammar.element) });
     }
     let values = match value {
-        Value::Array(list) if list.elements.is_empty() => return Err(empty_list(list.start(), name)),
+        Value::Array(list) if list.elements.is_empty() => return faults.add(empty_list(list.start(), name)),
         Value::Array(list) => list.elements.as_slice(),
         Value::StringLit(_) => std::slice::from_ref(value),
-        other => return Err(wrong_type(other.start(), name, "a string, or a list of strings")),
+        other => return faults.add(wrong_type(other.start(), name, "a string, or a list of strings")),
     };
     let mut patterns = Vec::with_capacity(values.len());
     for value in values {
-        let pattern = string(value, name)?;
+        let Some(pattern) = faults.good(string(value, name)) else { continue };
         if !(grammar.accepts)(&pattern.value) {
-            return Err(Fault { at: pattern.start(), kind: (grammar.refusal)(shown(&pattern.value)) });
+            faults.add(Fault { at: pattern.start(), kind: (grammar.refusal)(shown(&pattern.value)) });
         }
         patterns.push(pattern.value.clone().into_owned());
     }
     *into = Some(if name == grammar.element { Patterns::These(patterns) } else { Patterns::AllBut(patterns) });
-    Ok(())
 }
 
 /// A service's prefix has no wildcard (AWS: "Action vendors must not contain wildcards"), but for `*:*`, an old way to
@@ -168,6 +175,12 @@ fn is_resource(resource: &str) -> bool {
     resource == "*" || resource.starts_with("arn:") && colons >= 5
 }
 
+/// What each statement has, by the names of the elements.
+const REQUIRED: [(&[&str], &str); 3] = [
+    (&["Effect"], "a statement's `Effect`"),
+    (&["Action", "NotAction"], "a statement's `Action` or `NotAction`"),
+    (&["Resource", "NotResource"], "a statement's `Resource` or `NotResource`"),
+];
 const ELEMENTS: &str =
     "`Sid`, `Effect`, `Action` or `NotAction`, `Resource` or `NotResource`, and `Condition`, with those capitals";
 

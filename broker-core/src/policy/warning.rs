@@ -53,6 +53,21 @@ impl fmt::Display for PolicyWarning {
     }
 }
 
+impl PolicyWarning {
+    /// The byte where the statement begins that it is about, or the first.
+    pub(super) fn at(self, document: &Document<'_>) -> usize {
+        let statement = match self {
+            Self::EverythingEverywhere { statement }
+            | Self::EveryAction { statement }
+            | Self::AllActionsBut { statement }
+            | Self::AllResourcesBut { statement }
+            | Self::LiteralVariables { statement } => statement,
+            Self::AllowsNothing => 1,
+        };
+        document.statements.get(statement.saturating_sub(1)).map_or(0, |statement| statement.at)
+    }
+}
+
 pub(super) fn of(document: &Document<'_>) -> Vec<PolicyWarning> {
     let mut warnings = Vec::new();
     for (number, statement) in (1..).zip(&document.statements) {

@@ -125,9 +125,9 @@ pub enum PrincipalError {
     ExternalId,
     #[error("at most {MAX_TAGS} tags, AWS takes no more")]
     TooManyTags,
-    #[error("the tag keys `{0}` are one to AWS, which does not regard case")]
+    #[error("two of tags are one to AWS, which does not regard case: take `{0}` away, or the other")]
     TagTwice(String),
-    #[error("the tag `{0}` needs one of value and from")]
+    #[error("each of tags needs one of value and from: `{0}` does not have just one")]
     TagSource(String),
     #[error(
         "session_name must have {{username}} or {{email}}, unless source_identity has: the trail must tell people apart"

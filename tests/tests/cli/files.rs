@@ -99,6 +99,83 @@ fn check_says_every_mistake_with_its_line() {
 }
 
 #[test]
+fn check_says_all_mistakes_of_one_entry_and_of_one_policy_each_at_its_own_place() {
+    let here = installation();
+    here.write("narrow.json", NARROW);
+    here.write("connectors.toml", MISTAKEN);
+    let ended = here.run(&["check"], "");
+    assert_eq!(code(&ended), 1);
+    let expected = [
+        "connectors.toml:5:1: connector \"one\": groups: a system connector",
+        "connectors.toml:6:1: connector \"one\": console: a system connector",
+        "connectors.toml:9:1: connector \"one\": principal.assume_role.default_duration_seconds: default",
+        "connectors.toml:19:1: connector \"two\": principal.assume_role.session_name: session_name must have",
+        "connectors.toml:20:1: connector \"two\": principal.assume_role.default_duration_seconds: default",
+        "narrow.json:2:14: connector \"one\": principal.assume_role.policy_file: `2012` is not a version",
+        "narrow.json:4:17: connector \"one\": principal.assume_role.policy_file: `allow` is not an effect",
+        "narrow.json:4:37: connector \"one\": principal.assume_role.policy_file: `s3` is not an action",
+        "narrow.json:4:54: connector \"one\": principal.assume_role.policy_file: `:x` is not an action",
+        "narrow.json:5:25: connector \"one\": principal.assume_role.policy_file: `Acton` is not an element",
+        "narrow.json:5:54: connector \"one\": principal.assume_role.policy_file: `bucket` is not a resource",
+    ];
+    for line in expected {
+        assert!(ended.stdout.contains(line), "{line}\n{}", ended.stdout);
+    }
+    assert!(ended.stdout.contains(&format!("errors: {}", expected.len())), "and nothing else:\n{}", ended.stdout);
+}
+
+const NARROW: &str = r#"{
+  "Version": "2012",
+  "Statement": [
+    { "Effect": "allow", "Action": ["s3", "s3:Get*", ":x"], "Resource": "*" },
+    { "Effect": "Deny", "Acton": "s3:*", "Resource": "bucket" }
+  ]
+}"#;
+
+const MISTAKEN: &str = r#"[[connector]]
+name = "one"
+access_key = "main"
+scope = "system"
+groups = ["staff"]
+console = { destination = "https://console.aws.amazon.com/" }
+[connector.principal.assume_role]
+role_arn = "arn:aws:iam::111111111111:role/one"
+default_duration_seconds = 7200
+max_duration_seconds = 3600
+policy_file = "narrow.json"
+
+[[connector]]
+name = "two"
+access_key = "main"
+groups = ["staff"]
+[connector.principal.assume_role]
+role_arn = "arn:aws:iam::111111111111:role/two"
+session_name = "everybody"
+default_duration_seconds = 7200
+max_duration_seconds = 3600
+"#;
+
+#[test]
+fn a_warning_about_a_policy_points_at_its_statement() {
+    let here = installation();
+    let everything = r#"{ "Effect": "Allow", "Action": "*", "Resource": "*" }"#;
+    let policy = format!("{{ \"Version\": \"2012-10-17\",\n  \"Statement\": {everything} }}");
+    here.write("wide.json", &policy);
+    let connector = |name: &str, policy: &str| {
+        format!(
+            "[[connector]]\nname = \"{name}\"\naccess_key = \"main\"\ngroups = [\"staff\"]\n[connector.principal.assume_role]\n\
+             role_arn = \"arn:aws:iam::111111111111:role/{name}\"\n{policy}\n\n"
+        )
+    };
+    let inline = format!("policy = '''\n{policy}'''");
+    here.write("connectors.toml", &(connector("one", "policy_file = \"wide.json\"") + &connector("two", &inline)));
+    let said = here.run(&["check"], "").succeeded();
+    for line in ["wide.json:2:16: connector \"one\"", "connectors.toml:17:16: connector \"two\""] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+}
+
+#[test]
 fn check_warns_and_that_is_no_failure() {
     let stdout = installation().run(&["check"], "").succeeded();
     assert!(stdout.contains("warning: ") && stdout.contains("whether the store has it was not looked up"), "{stdout}");

@@ -37,9 +37,9 @@ principal.session_token = {}
         "connectors.toml:14:12: connector \"deploy\": principal.assume_role.role_arn: `arn:aws:iam::123456789012:user/deploy` is not",
         "connectors.toml:15:1: connector \"deploy\": principal.assume_role.sesion_name: `sesion_name` is not a key that can stand here: use one of `role_arn`",
         "connectors.toml:16:24: connector \"deploy\": principal.assume_role.max_duration_seconds: 60 seconds is too short",
-        "connectors.toml:18:1: connector \"deploy\": a system connector is for service tokens: take `groups` away",
         "connectors.toml:19:8: connector \"deploy\": line 10 has this name already",
         "connectors.toml:20:1: connector \"deploy\": access_key: no access key is called `other`",
+        "connectors.toml:22:1: connector \"deploy\": groups: a system connector is for service tokens: take `groups` away",
     ];
     assert_eq!(errors.len(), starts.len(), "{errors:#?}");
     for (error, start) in errors.iter().zip(starts) {
@@ -249,6 +249,30 @@ fn a_policy_for_another_partition_than_the_keys_is_told_with_its_line() {
 }
 
 #[test]
+fn what_follows_from_a_key_that_was_refused_is_not_told_but_its_neighbours_mistakes_are() {
+    let desk = Desk::new();
+    let connector = |more: &str| {
+        format!(
+            "[[connector]]\nname = \"deploy\"\naccess_key = \"main\"\n[connector.principal.assume_role]\n\
+             role_arn = \"arn:aws:iam::123456789012:role/deploy\"\nsession_name = \"everybody\"\n{more}\n"
+        )
+    };
+    let follows = desk.mistake(&connector("source_identity = \"{nobody}\""));
+    assert!(follows.contains("principal.assume_role.source_identity: "), "{follows}");
+    let beside = desk.mistakes(&connector("external_id = 7\ntags.a = { value = \"x\", from = \"email\" }"));
+    let [name, external, tags] = &beside[..] else { panic!("{beside:#?}") };
+    assert!(
+        name.starts_with("connectors.toml:13:1: connector \"deploy\": principal.assume_role.session_name: "),
+        "{name}"
+    );
+    assert!(
+        tags.starts_with("connectors.toml:15:1: connector \"deploy\": principal.assume_role.tags: each of tags"),
+        "{tags}"
+    );
+    assert!(external.contains("principal.assume_role.external_id: "), "{external}");
+}
+
+#[test]
 fn a_policy_file_stays_in_the_folder_and_is_small_and_ours() {
     let desk = Desk::new();
     let outside = tempfile::tempdir().unwrap();
@@ -349,6 +373,13 @@ fn with_several_directories_names_must_tell_them_apart() {
         let told = desk.mistake(&connector(&format!("{apart}{bad}")));
         assert!(told.contains(&format!("principal.assume_role.{about}")), "{told}");
     }
+    let told = desk.mistakes(&connector("session_name = \"{username}\"\ntags.who = { from = \"username\" }"));
+    let [name, tags] = &told[..] else { panic!("{told:#?}") };
+    assert!(
+        name.starts_with("connectors.toml:14:1: connector \"deploy\": principal.assume_role.session_name: "),
+        "{name}"
+    );
+    assert!(tags.starts_with("connectors.toml:15:1: connector \"deploy\": principal.assume_role.tags: "), "{tags}");
     let federated = "[[connector]]\nname = \"f\"\naccess_key = \"main\"\ngroups = [\"corp/a\"]\n\
                      [connector.principal.federated_user]\nresource_policies_grant_access = true\n\
                      session_name = \"{directory}.{username}\"\ntags.who = { from = \"username\" }\n";

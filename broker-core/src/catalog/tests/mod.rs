@@ -63,9 +63,13 @@ impl Desk {
 
     /// The one mistake of a file with a good key and this connector.
     fn mistake(&self, connector: &str) -> String {
-        let mut errors = self.read(format!("{KEY}{connector}")).unwrap_err();
+        let mut errors = self.mistakes(connector);
         assert_eq!(errors.len(), 1, "{errors:#?}");
         errors.pop().unwrap()
+    }
+
+    fn mistakes(&self, connector: &str) -> Vec<String> {
+        self.read(format!("{KEY}{connector}")).unwrap_err()
     }
 
     fn told(&self, remarks: &[FileError]) -> Vec<String> {

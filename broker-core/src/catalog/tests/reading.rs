@@ -93,7 +93,7 @@ fn what_deserves_a_second_look_is_a_warning_with_its_place() {
     let [everything, whole] = &warnings[..] else { panic!("{warnings:#?}") };
     assert!(
         everything
-            .starts_with("connectors.toml:40:10: connector \"reports\": principal.federated_user.policy: statement 1"),
+            .starts_with("connectors.toml:41:16: connector \"reports\": principal.federated_user.policy: statement 1"),
         "{everything}"
     );
     assert!(
@@ -150,5 +150,5 @@ fn a_policy_file_that_many_connectors_share_is_told_of_once() {
     let connectors = connectors.concat();
     let catalog = desk.read(format!("{KEY}{connectors}")).unwrap();
     assert_eq!((catalog.connectors.len(), catalog.warnings.len()), (3, 1));
-    assert!(desk.told(&catalog.warnings)[0].starts_with("policies/all.json: connector \"c0\""));
+    assert!(desk.told(&catalog.warnings)[0].starts_with("policies/all.json:1:14: connector \"c0\""));
 }

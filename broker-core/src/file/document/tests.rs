@@ -97,6 +97,14 @@ fn what_follows_from_a_mistake_alone_is_not_told() {
 }
 
 #[test]
+fn a_table_that_cannot_stand_there_is_told_at_its_own_name_whatever_is_in_it() {
+    let told = errors("[house]\nname = 1\nrooms = 2\n[kind.hut]\nflat = 3\n");
+    let [house, kind] = &told[..] else { panic!("{told:#?}") };
+    assert!(told.iter().any(|error| error.starts_with("f:1:2: house: `house` is not a key")), "{house}");
+    assert!(told.iter().any(|error| error.starts_with("f:4:7: kind.hut: `hut` cannot stand here")), "{kind}");
+}
+
+#[test]
 fn every_mistake_of_grammar_is_told() {
     let told = errors("a = \nb = 1\nb = 2\n[x\n");
     assert!(told.len() >= 3, "{told:#?}");

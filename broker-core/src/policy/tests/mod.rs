@@ -97,7 +97,8 @@ fn a_mistake_is_found_where_it_stands() {
         (r#"  "effect": "Allow""#, 3, "`effect` is not an element that can stand here"),
         (r#"é "Effect": "Allow""#, 1, "U+00E9 may stand inside strings only"),
         (r#"  "Effect": "allow""#, 13, "`allow` is not an effect"),
-        (r#"  "Sid": "é", "Sid": "b""#, 15, "`Sid` stands twice"),
+        (r#"  "Sid": "é", "Sid": "b""#, 10, "`é` is not a statement's id"),
+        (r#"  "Sid": "a", "Sid": "b""#, 15, "`Sid` stands twice"),
         (r#"  "Sid": "read-only""#, 10, "`read-only` is not a statement's id"),
         (r#"  "Principal": "*""#, 3, "`Principal` cannot stand in a session policy"),
         (r#"  "NotPrincipal": {}"#, 3, "`NotPrincipal` cannot stand"),
@@ -124,6 +125,27 @@ fn a_mistake_is_found_where_it_stands() {
         assert!(text.starts_with(start), "{line}: {text}");
         assert_eq!((found_line, found_column), (3, column), "{line}: {text}");
     }
+}
+
+#[test]
+fn all_mistakes_are_told_up_to_a_number_that_somebody_reads() {
+    let told = |text: &str| {
+        let errors = SessionPolicy::parse_telling_all(text).unwrap_err();
+        errors.into_iter().map(|error| (error.line, error.column, error.kind.to_string())).collect::<Vec<_>>()
+    };
+    let found = told("{\"Version\": \"2\",\n\"Statement\": [7, {\"Effect\": \"x\", \"Action\": [\"a\", \"b\"]}]}");
+    let places: Vec<_> = found.iter().map(|(line, column, _)| (*line, *column)).collect();
+    assert_eq!(places, [(1, 13), (2, 15), (2, 29), (2, 45), (2, 50), (2, 18)], "{found:?}");
+    assert!(found[5].2.contains("`Resource` or `NotResource` is missing"), "{found:?}");
+
+    let many = vec!["\"x\""; 1_000].join(",");
+    let found =
+        told(&format!("{{\"Statement\": {{\"Effect\": \"Deny\", \"Action\": [{many}], \"Resource\": \"*\"}}}}"));
+    assert_eq!(found.len(), 20);
+    let found = told(&format!(
+        "{{\"Id\": \"\u{100}\", \"Statement\": {{\"Effect\": \"Deny\", \"Action\": [{many}], \"Resource\": \"*\"}}}}"
+    ));
+    assert!(found.len() == 20 && found[0].2.contains("U+0100"), "{found:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use broker_api::admin::{self, AdminConnector};
 use broker_core::access_key::CannotServe;
 use broker_core::administration::ConnectorChangeError;
-use broker_core::catalog::tell_apart;
+use broker_core::catalog::not_told_apart;
 use broker_core::connector::{Connector, ConnectorSpec, ManagedBy};
 use broker_core::file::group;
 use broker_core::name::DirectoryName;
@@ -52,7 +52,7 @@ pub(super) fn spec(mut asked: AdminConnector, directories: &[DirectoryName]) -> 
     }
     let value = serde_json::to_value(&asked).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
     let spec = read(value)?;
-    if let Err(refused) = tell_apart(&spec, directories) {
+    if let Some(refused) = not_told_apart(&spec, directories).first() {
         let kind = spec.principal().kind().as_str();
         return Err(Problem::field(&format!("principal.{kind}.{}", refused.key()), refused.to_string()));
     }
