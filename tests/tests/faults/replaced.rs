@@ -93,7 +93,9 @@ async fn a_store_that_is_removed_is_not_made_anew_and_leaves_nothing_behind() {
     let ada = world.person("ada").await;
     ada.vended("deploy", &fresh()).await;
     let here = world.brokerd.installation();
-    PARTS.iter().for_each(|part| fs::remove_file(here.path(part)).unwrap());
+    for part in PARTS {
+        fs::remove_file(here.path(part)).unwrap();
+    }
     nobody_gets_anything(&ada).await;
     trouble(&world.stranger()).await;
     assert_eq!(is_there(here), [false; 3]);
