@@ -31,13 +31,22 @@ impl Authority {
 
     /// A certificate for a host's name or address, good for long.
     pub fn sign(&self, name: &str) -> Signed {
-        self.sign_until(name, (2100, 1, 1))
+        self.sign_for(vec![name.to_owned()])
     }
 
-    /// The same, good until the beginning of a day.
-    pub fn sign_until(&self, name: &str, (year, month, day): (i32, u8, u8)) -> Signed {
+    /// The same for several names and addresses.
+    pub fn sign_for(&self, names: Vec<String>) -> Signed {
+        self.sign_wanted(names, (2100, 1, 1))
+    }
+
+    /// A certificate that is good until the beginning of a day.
+    pub fn sign_until(&self, name: &str, day: (i32, u8, u8)) -> Signed {
+        self.sign_wanted(vec![name.to_owned()], day)
+    }
+
+    fn sign_wanted(&self, names: Vec<String>, (year, month, day): (i32, u8, u8)) -> Signed {
         let key = KeyPair::generate().unwrap();
-        let mut wanted = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut wanted = CertificateParams::new(names).unwrap();
         wanted.not_after = date_time_ymd(year, month, day);
         let certificate = wanted.signed_by(&key, &self.issuer).unwrap();
         Signed { certificate: certificate.pem(), key: key.serialize_pem() }

@@ -27,7 +27,9 @@ pub struct Slapd {
 pub struct Options {
     pub tls: bool,
     /// For whom the certificate is.
-    pub certificate_name: String,
+    pub certificate_names: Vec<String>,
+    /// On `[::1]` as well, by TLS.
+    pub ipv6: bool,
     pub members: Members,
     /// More lines for the top of `slapd.conf`.
     pub global: String,
@@ -50,7 +52,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             tls: true,
-            certificate_name: "127.0.0.1".to_owned(),
+            certificate_names: vec!["127.0.0.1".to_owned()],
+            ipv6: false,
             members: Members::Memberof,
             // What a careful administrator sets: no password in plain text.
             global: "security simple_bind=128".to_owned(),
@@ -76,13 +79,14 @@ impl Slapd {
 
     fn start_on(port: u16, tls_port: u16, options: &Options) -> Option<Self> {
         let folder = new_folder();
-        let ca_pem = write_certificates(folder.path(), &options.certificate_name);
+        let ca_pem = write_certificates(folder.path(), options.certificate_names.clone());
         std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(folder.path().join("slapd.conf"), configuration(folder.path(), options)).unwrap();
         let ldaps = if options.tls { format!("ldaps://127.0.0.1:{tls_port}/") } else { String::new() };
+        let ldaps6 = if options.ipv6 { format!("ldaps://[::1]:{tls_port}/") } else { String::new() };
         let mut command = environment::command(installed::program("slapd"));
         command.arg("-f").arg(folder.path().join("slapd.conf"));
-        command.arg("-h").arg(format!("ldap://127.0.0.1:{port}/ {ldaps} {}", socket_url(folder.path())));
+        command.arg("-h").arg(format!("ldap://127.0.0.1:{port}/ {ldaps} {ldaps6} {}", socket_url(folder.path())));
         // Stays in the foreground and writes every operation to standard error.
         command.args(["-d", "stats"]);
         let process = Process::start_in(folder, "slapd", command, Signal::INT);
@@ -115,6 +119,11 @@ impl Slapd {
 
     pub fn ldaps_url(&self) -> String {
         format!("ldaps://127.0.0.1:{}", self.tls_port)
+    }
+
+    /// The same server by IPv6, where the options say so.
+    pub fn ldaps_url_by_ipv6(&self) -> String {
+        format!("ldaps://[::1]:{}", self.tls_port)
     }
 
     /// The certificate of the authority that signed the server's.
@@ -212,10 +221,10 @@ ppolicy_use_lockout
     text
 }
 
-/// Writes a certificate for `name` and its key, signed by a new authority; answers the authority's certificate.
-fn write_certificates(folder: &Path, name: &str) -> String {
+/// Writes a certificate for these names and its key, signed by a new authority; answers the authority's certificate.
+fn write_certificates(folder: &Path, names: Vec<String>) -> String {
     let authority = Authority::new();
-    let signed = authority.sign(name);
+    let signed = authority.sign_for(names);
     std::fs::write(folder.join("server.pem"), signed.certificate).unwrap();
     std::fs::write(folder.join("server.key"), signed.key).unwrap();
     authority.pem().to_owned()

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use tests::ended;
 use tests::process::new_folder;
 
 use super::{add_main, brokerd_in, code, installation};
@@ -96,6 +97,25 @@ fn check_says_every_mistake_with_its_line() {
     here.edit("brokerd.toml", "connectors_file = ", "connectors_fil = ");
     let ended = here.run(&["check"], "");
     assert!(ended.stdout.contains("the connectors file was not checked: "), "{}", ended.stdout);
+}
+
+/// Where the system has no certificates to trust, and the directory names none of its own.
+#[test]
+fn a_directory_that_nothing_could_vouch_for_is_refused_at_the_start() {
+    let here = installation();
+    let ldap = "\n[[directory]]\nname = \"staff\"\n[directory.backend.ldap]\nurls = [\"ldaps://127.0.0.1:1\"]\n\
+                anonymous = true\nusers = { base = \"dc=corp\" }\ngroups = { member_of = {} }\n";
+    here.write("brokerd.toml", &(here.read("brokerd.toml") + ldap));
+    let nothing = here.path("nothing");
+    for arguments in [["check"], ["serve"]] {
+        let mut command = here.command(&arguments);
+        command.env("SSL_CERT_FILE", &nothing).env("SSL_CERT_DIR", &nothing);
+        let ended = ended::run("brokerd", command, "");
+        assert_eq!(code(&ended), 1);
+        let said = ended.stdout + &ended.stderr;
+        assert!(said.contains("the system has no certificates to trust"), "{said}");
+        assert!(said.contains("name the ones that signed your directory's") && said.contains("ca_file"), "{said}");
+    }
 }
 
 #[test]

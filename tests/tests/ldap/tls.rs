@@ -1,8 +1,11 @@
 //! The way to the server: encrypted, to the right server, or not at all.
 
+use std::io::Write;
+
 use broker_core::directory::Directory;
 use tests::slapd::{Options, Slapd};
 
+use crate::played::{BIND, Played, message, result};
 use crate::{Config, outage, told, welcome};
 
 #[tokio::test]
@@ -46,7 +49,8 @@ async fn a_certificate_of_another_authority_is_refused() {
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
-    let server = Slapd::start_with(&Options { certificate_name: "ldap.corp.example".to_owned(), ..Options::default() });
+    let server =
+        Slapd::start_with(&Options { certificate_names: vec!["ldap.corp.example".to_owned()], ..Options::default() });
     for config in [
         Config::of(&server),
         Config { urls: vec![server.ldap_url()], ..Config::of(&server) }.starttls(),
@@ -60,9 +64,28 @@ async fn a_certificate_for_another_name_is_refused() {
 
 #[tokio::test]
 async fn a_host_name_in_the_certificate_is_matched() {
-    let server = Slapd::start_with(&Options { certificate_name: "localhost".to_owned(), ..Options::default() });
+    let server = Slapd::start_with(&Options { certificate_names: vec!["localhost".to_owned()], ..Options::default() });
     let url = server.ldaps_url().replace("127.0.0.1", "localhost");
     welcome(&Config { urls: vec![url], ..Config::of(&server) }.open(), "ada").await;
+}
+
+#[tokio::test]
+async fn an_ipv6_address_in_the_certificate_is_matched() {
+    let names = |names: &[&str]| Options {
+        certificate_names: names.iter().map(|name| (*name).to_owned()).collect(),
+        ipv6: true,
+        ..Options::default()
+    };
+    let server = Slapd::start_with(&names(&["127.0.0.1", "::1"]));
+    for url in [server.ldaps_url_by_ipv6(), server.ldaps_url()] {
+        welcome(&Config { urls: vec![url], ..Config::of(&server) }.open(), "ada").await;
+    }
+
+    let server = Slapd::start_with(&names(&["127.0.0.1"]));
+    let directory = Config { urls: vec![server.ldaps_url_by_ipv6()], ..Config::of(&server) }.open();
+    let outage = outage(&directory, "ada", "ada secret").await;
+    assert!(outage.contains("certificate") && outage.contains(&server.ldaps_url_by_ipv6()), "{outage}");
+    assert_eq!(server.logged(" BIND "), server.logged(" BIND dn=\"cn=root"), "{}", server.log());
 }
 
 #[tokio::test]
@@ -75,12 +98,30 @@ async fn starttls_refused_is_an_error_and_nothing_is_said_in_plain_text() {
     assert_eq!(server.logged(" BIND "), server.logged(" BIND dn=\"cn=root"), "{}", server.log());
 }
 
+/// By both codes that servers refuse plain text with, at the bind or later: 13, and 8 of Active Directory and of servers that want SASL.
 #[tokio::test]
-async fn a_server_that_wants_confidentiality_is_not_argued_with() {
-    let server = Slapd::start();
-    let directory = Config::plain(&[&server.ldap_url()]).open();
-    let outage = outage(&directory, "ada", "ada secret").await;
-    assert!(outage.contains("code 13"), "{outage}");
-    let probe = told(&directory.probe().await.unwrap_err());
-    assert!(probe.contains("code 13"), "{probe}");
+async fn whoever_reads_of_a_server_that_wants_more_than_plain_text_is_told_what_to_do() {
+    let confidential = Slapd::start();
+    let sasl = Played::that_answers_searches(|id, stream| stream.write_all(&message(id, &result(0x65, 8))));
+    let bind = |code| {
+        Played::by(move |id, operation, _, stream| match operation {
+            BIND => stream.write_all(&message(id, &result(0x61, code))),
+            _ => Ok(()),
+        })
+    };
+    let (eight, thirteen) = (bind(8), bind(13));
+    for (url, code, also) in [
+        (confidential.ldap_url(), "credential with code 13", "an encrypted connection"),
+        (thirteen.url(), "credential with code 13", "an encrypted connection"),
+        (sasl.url(), "does not search: code 8", "SASL"),
+        (eight.url(), "credential with code 8", "SASL"),
+    ] {
+        let directory = Config::plain(&[&url]).open();
+        let outage = outage(&directory, "ada", "ada secret").await;
+        let probe = told(&directory.probe().await.unwrap_err());
+        for told in [outage, probe] {
+            assert!(told.contains(code) && told.contains(&url), "{told}");
+            assert!(told.contains("use ldaps://, or `starttls = true` with ldap://") && told.contains(also), "{told}");
+        }
+    }
 }

@@ -28,13 +28,13 @@ pub(super) enum Trouble {
     TooMuch(&'static str),
     #[error("there are more entries than we can use")]
     TooManyEntries,
-    #[error("it refuses our own credential with {0}")]
+    #[error("it refuses our own credential with {0}{advice}", advice = advice(.0))]
     ServiceBindRefused(Outcome),
-    #[error("it does not search: {0}")]
+    #[error("it does not search: {0}{advice}", advice = advice(.0))]
     SearchRefused(Outcome),
     #[error("it gives a part of the answer only: {0}")]
     Incomplete(Outcome),
-    #[error("it does not check the password: {0}")]
+    #[error("it does not check the password: {0}{advice}", advice = advice(.0))]
     BindRefused(Outcome),
 }
 
@@ -60,11 +60,27 @@ impl Trouble {
     }
 }
 
+/// What whoever runs the broker can do about a refusal. A server that insists on encryption says so with either code: Active Directory
+/// with the first, OpenLDAP with the second; with the first also one that takes nothing but SASL.
+fn advice(outcome: &Outcome) -> &'static str {
+    match outcome.code {
+        STRONGER_AUTH_REQUIRED => {
+            " (the server wants more than a password in plain text: use ldaps://, or `starttls = true` with ldap://; if that is so already, it wants SASL, which brokerd does not speak: let the service account and people bind by password)"
+        }
+        CONFIDENTIALITY_REQUIRED => {
+            " (the server insists on an encrypted connection: use ldaps://, or `starttls = true` with ldap://)"
+        }
+        _ => "",
+    }
+}
+
 // Result codes (RFC 4511, appendix A).
 pub(super) const SUCCESS: u32 = 0;
 pub(super) const TIME_LIMIT: u32 = 3;
 pub(super) const SIZE_LIMIT: u32 = 4;
+const STRONGER_AUTH_REQUIRED: u32 = 8;
 pub(super) const REFERRAL: u32 = 10;
 pub(super) const ADMIN_LIMIT: u32 = 11;
+const CONFIDENTIALITY_REQUIRED: u32 = 13;
 pub(super) const BUSY: u32 = 51;
 pub(super) const UNAVAILABLE: u32 = 52;
