@@ -74,10 +74,10 @@ impl Federation {
     pub(crate) async fn link(&self, ask: &LinkRequest<'_>, now: Timestamp) -> Result<ConsoleLink, ConsoleError> {
         let endpoint = self.endpoint.clone().or_else(|| endpoint_of(&ask.key.region)).ok_or(ConsoleError::Unusable)?;
         let call = self.calls.get(ask.key, || call::of(&self.pool, &self.settings, &endpoint, ask.key));
-        let token = match sign_in_token(&call, ask, ask.session_duration_seconds).await {
+        let token = match sign_in_token(&call, &endpoint, ask, ask.session_duration_seconds).await {
             // A chained role among them would be refused for its duration alone.
             Err(ConsoleError::Refused { status: 400, .. }) if ask.session_duration_seconds.is_some() => {
-                sign_in_token(&call, ask, None).await?
+                sign_in_token(&call, &endpoint, ask, None).await?
             }
             outcome => outcome?,
         };
@@ -94,15 +94,16 @@ impl Federation {
 
 async fn sign_in_token(
     call: &GetSigninToken,
+    endpoint: &Url,
     ask: &LinkRequest<'_>,
     duration: Option<u32>,
 ) -> Result<SecretString, ConsoleError> {
     let measured = Asked::now();
-    let asked = Form::new(form(ask.credentials, duration));
+    let asked = Form::new(form(ask.credentials, duration), endpoint);
     let stopped = asked.stopped.clone();
     let token = match tokio::time::timeout_at(ask.deadline, call.invoke(asked)).await {
-        Ok(answer) => answer.map_err(|error| call::failure(error, ask.credentials)),
-        Err(_) => Err(ConsoleError::Unavailable(stopped.outage())),
+        Ok(answer) => answer.map_err(|error| call::failure(error, ask.credentials, &stopped)),
+        Err(_) => Err(stopped.cut_short()),
     };
     measured.aws(ACTION, outcome(&token));
     token

@@ -21,7 +21,8 @@ use serde::Deserialize;
 use url::{Position, Url};
 
 use super::{ACTION, ConsoleError, said};
-use crate::sts::{Credentials, OpenKey, Outage, Pool, ProxyFailure, StsSettings, quota_of};
+use crate::file::with_causes;
+use crate::sts::{Credentials, OpenKey, Outage, Pool, ProxyFailure, StsSettings, quota_of, shown};
 
 /// From a form to a sign-in token.
 pub(super) type GetSigninToken = Operation<Form, SecretString, NoToken>;
@@ -33,20 +34,50 @@ pub(super) struct Form {
     pub(super) stopped: Stopped,
 }
 
-/// The proxy that did not let the last attempt through. Clones hear of the same.
+/// What kept the last attempt from the endpoint. Clones hear of the same.
+#[derive(Clone, Debug)]
+pub(super) struct Stopped {
+    host: Option<String>,
+    last: Arc<Mutex<Last>>,
+}
+
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stopped(Arc<Mutex<Option<ProxyFailure>>>);
+struct Last {
+    proxy: Option<ProxyFailure>,
+    /// Why it came to no connection.
+    cause: Option<String>,
+}
 
 impl Form {
-    pub(super) fn new(text: SecretString) -> Self {
-        Self { text, stopped: Stopped::default() }
+    /// To be sent to this endpoint.
+    pub(super) fn new(text: SecretString, endpoint: &Url) -> Self {
+        let host = endpoint.host_str().map(str::to_owned);
+        Self { text, stopped: Stopped { host, last: Arc::default() } }
     }
 }
 
 impl Stopped {
-    /// For a call that was cut short.
-    pub(super) fn outage(&self) -> Outage {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Outage::Silent, Outage::Proxy)
+    /// The deadline came between two attempts, or within one.
+    pub(super) fn cut_short(&self) -> ConsoleError {
+        self.outage("the deadline came, retries included")
+    }
+
+    /// No word from the endpoint. Callers hear that much; the log says what kept it.
+    fn outage(&self, what: &str) -> ConsoleError {
+        let Last { proxy, cause } = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Which proxy it was is logged with the request.
+        ConsoleError::Unavailable(proxy.map_or_else(
+            || {
+                tracing::warn!(
+                    aws.host = self.host,
+                    aws.failure = what,
+                    aws.cause = cause,
+                    "AWS's federation endpoint does not answer"
+                );
+                Outage::Silent
+            },
+            Outage::Proxy,
+        ))
     }
 }
 
@@ -56,11 +87,11 @@ impl Storable for Stopped {
 
 /// Hears what the SDK keeps to itself while it tries again.
 #[derive(Debug)]
-struct HearsProxies;
+struct HearsTrouble;
 
-impl Intercept for HearsProxies {
+impl Intercept for HearsTrouble {
     fn name(&self) -> &'static str {
-        "HearsProxies"
+        "HearsTrouble"
     }
 
     fn read_before_execution(
@@ -81,9 +112,11 @@ impl Intercept for HearsProxies {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let failed = context.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_connector_error);
-        let failure = failed.and_then(|error| ProxyFailure::among(error)).cloned();
+        // Of a connection that does not come about the causes are ours and the system's words; of an answer they would quote it.
+        let cause = failed.map(|error| shown(&with_causes(error)));
+        let proxy = failed.and_then(|error| ProxyFailure::among(error)).cloned();
         if let Some(stopped) = config.load::<Stopped>() {
-            *stopped.0.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+            *stopped.last.lock().unwrap_or_else(PoisonError::into_inner) = Last { proxy, cause };
         }
         Ok(())
     }
@@ -115,7 +148,7 @@ pub(super) fn of(pool: &Pool, settings: &StsSettings, endpoint: &Url, key: &Open
         .retry_classifier(PassingTrouble)
         .timeout_config(settings.timeout_config())
         .with_connection_poisoning()
-        .interceptor(HearsProxies)
+        .interceptor(HearsTrouble)
         .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()))
         .serializer(move |form: Form| request(&path, &form.text))
         .deserializer(|answer: &HttpResponse| read(answer).map_err(OrchestratorError::operation))
@@ -123,22 +156,25 @@ pub(super) fn of(pool: &Pool, settings: &StsSettings, endpoint: &Url, key: &Open
 }
 
 /// Why there is no token, once nothing is tried any more. Never the SDK's text or source: they quote what was sent and answered.
-pub(super) fn failure(error: SdkError<NoToken, HttpResponse>, sent: &Credentials) -> ConsoleError {
+pub(super) fn failure(error: SdkError<NoToken, HttpResponse>, sent: &Credentials, stopped: &Stopped) -> ConsoleError {
     let told = match error {
         SdkError::ServiceError(told) => told,
-        SdkError::DispatchFailure(failure) => {
-            let stopped = failure.as_connector_error().and_then(|error| ProxyFailure::among(error)).cloned();
-            return ConsoleError::Unavailable(stopped.map_or(Outage::Silent, Outage::Proxy));
-        }
-        // Timeouts, broken connections, answers that were cut off; and kinds that the SDK may add.
-        _ => return ConsoleError::Unavailable(Outage::Silent),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => return stopped.outage("no connection in time"),
+        SdkError::DispatchFailure(_) => return stopped.outage("no connection, or one that broke"),
+        SdkError::TimeoutError(_) => return stopped.outage("no answer to an attempt in time"),
+        SdkError::ResponseError(_) => return stopped.outage("an answer that was cut off"),
+        // The request could not be made; and kinds that the SDK may add.
+        _ => return stopped.outage("something that this release does not know"),
     };
     match told.err() {
         NoToken::Refused => {
             let status = told.raw().status().as_u16();
             ConsoleError::Refused { status, said: said::heard(told.raw(), sent) }
         }
-        NoToken::Unavailable => ConsoleError::Unavailable(Outage::Silent),
+        NoToken::Unavailable => {
+            let status = told.raw().status().as_u16();
+            stopped.outage(&format!("it asks for patience, or is out of order: HTTP {status}"))
+        }
         NoToken::Unusable => ConsoleError::Unusable,
     }
 }

@@ -87,7 +87,7 @@ impl StsError {
                 };
                 match told {
                     Some(refusal) => Self::of_code(refusal, passing),
-                    None if passing => Self::Unavailable(Outage::Silent),
+                    None if passing => Self::silent("an error of its own without a code"),
                     None => Self::Unusable("an error without a code"),
                 }
             }

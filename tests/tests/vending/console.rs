@@ -1,6 +1,6 @@
 //! Links that open AWS's console signed in.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_sim::{Calls, Fault};
 use reqwest::{Method, Url};
@@ -174,6 +174,47 @@ async fn trouble_at_the_federation_endpoint_that_stays_is_said_and_recorded() {
     assert_eq!(world.trail_of("deploy"), vec!["person:corp/ada console_url failed"; trouble().len()]);
 }
 
+/// Each of the ways in which it is silent: callers hear that it did not answer, the log says how.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_why_the_federation_endpoint_gave_no_answer() {
+    const LINE: &str = "AWS's federation endpoint does not answer";
+    let set = "retries = 0, attempt_timeout_seconds = 2";
+    let world = World::prepare().await.configured("retries = 2", set).serve();
+    let ada = world.person("ada").await;
+    ada.vended("deploy", &json!({})).await;
+    let stalled = Fault::Stall(Duration::from_secs(30));
+    for (fault, why) in [
+        (stalled, "no answer to an attempt in time"),
+        (Fault::ServiceUnavailable, "it asks for patience, or is out of order: HTTP 503"),
+        (Fault::CutConnection, "an answer that was cut off"),
+        (Fault::DroppedConnection, "no connection, or one that broke"),
+    ] {
+        world.sim.faults().once(Calls::of("getSigninToken"), fault.clone());
+        let before = world.brokerd.log().len();
+        let answer = link(&ada, "deploy", &json!({})).await;
+        answer.problem("503 aws_unavailable");
+        assert!(!answer.text.contains("127.0.0.1"), "{}", answer.text);
+        let log = world.brokerd.log().split_off(before);
+        let line = log.lines().find(|line| line.contains(LINE)).unwrap_or_else(|| panic!("{fault:?}: {log}"));
+        assert!(line.contains(&format!("aws.failure=\"{why}\"")), "{fault:?}: {line}");
+        assert!(line.contains("aws.host=\"127.0.0.1\""), "{line}");
+    }
+
+    // The deadline comes before the attempt's own limit.
+    world.sim.faults().once(Calls::of("getSigninToken"), Fault::Stall(Duration::from_secs(30)));
+    let hasty = ada.request(Method::POST, "/v1/connectors/deploy/console-url").header("prefer", "wait=1");
+    Answer::of(hasty.json(&json!({}))).await.problem("503 aws_unavailable");
+    let log = world.brokerd.log();
+    assert!(log.contains("aws.failure=\"the deadline came, retries included\""), "{log}");
+
+    let prepared = World::prepare().await;
+    let here = format!("federation_url = \"http://127.0.0.1:{}", prepared.sim.address().port());
+    let world = prepared.configured(&here, "federation_url = \"http://127.0.0.1:1").serve();
+    link(&world.person("ada").await, "deploy", &json!({})).await.problem("503 aws_unavailable");
+    let log = world.brokerd.log();
+    assert!(log.contains(LINE) && log.contains("aws.cause=") && log.contains("Connection refused"), "{log}");
+}
+
 /// What may be over in a moment.
 fn trouble() -> Vec<Fault> {
     let too_many = Fault::Refusal { status: 429, code: "TooManyRequestsException", message: "Slow down".to_owned() };
@@ -195,7 +236,7 @@ async fn what_the_federation_endpoint_refuses_comes_back_in_its_own_words_but_ne
     let ada = world.person("ada").await;
     let vended = ada.vended("deploy", &json!({})).await;
     // By AWS's clock what is lent again has expired.
-    world.sim.clock().advance(std::time::Duration::from_hours(2));
+    world.sim.clock().advance(Duration::from_hours(2));
     let problem = link(&ada, "deploy", &json!({})).await.problem("502 aws_refused");
     assert!(problem["aws"]["message"].as_str().unwrap().contains("The credentials are not valid"), "{problem}");
     world.sim.clock().reset();
