@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use sqlx::FromRow;
+use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
 use super::change::{BeginWrite, Value};
 use super::{Change, Page, Rows, Store, StoreError, on, readable};
@@ -52,7 +52,7 @@ impl Place {
     }
 }
 
-/// A row that has no id or no chain of ours.
+/// A row that has no id or no chain of ours, or no number in it.
 #[derive(Debug)]
 pub(crate) struct NotALink {
     pub(crate) id: String,
@@ -116,29 +116,28 @@ impl Store {
             .collect::<Result<_, _>>()?)
     }
 
-    /// The same, with rows that are no links among them, and the place of each: whatever somebody wrote there, the next page goes on
-    /// behind it.
+    /// The same, with rows that are no links among them, and the place of each that has one: whatever somebody wrote there, the next page
+    /// goes on behind the last of them.
     pub(crate) async fn rows_in_order(
         &self,
         after: Option<&Place>,
         limit: i64,
-    ) -> Result<Vec<(Place, Result<TrailLink, NotALink>)>, StoreError> {
+    ) -> Result<Vec<(Option<Place>, Result<TrailLink, NotALink>)>, StoreError> {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain > $1 OR (chain = $1 AND sequence > $2) ORDER BY chain, sequence LIMIT $3";
         let (chain, sequence) = after.map_or(("", i64::MIN), |place| (place.chain.as_str(), place.sequence));
-        let rows: Vec<Row> = on!(&self.pool, pool => {
-            sqlx::query_as(SQL).bind(chain).bind(sequence).bind(limit).fetch_all(pool).await?
+        let rows = on!(&self.pool, pool => {
+            as_far(sqlx::query(SQL).bind(chain).bind(sequence).bind(limit).fetch_all(pool).await?)
         });
-        Ok(rows.into_iter().map(|row| (Place { chain: row.1.clone(), sequence: row.2 }, link(row))).collect())
+        Ok(rows.into_iter().map(|row| (row.place(), link(row))).collect())
     }
 
     /// One record by its place; nothing as well where what is there cannot be read at all, which is reported.
     pub async fn link_at(&self, chain: ChainId, sequence: i64) -> Result<Option<TrailLink>, StoreError> {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain = $1 AND sequence = $2";
-        let rows: Vec<Row> = on!(&self.pool, pool => {
-            let query = sqlx::query(SQL).bind(chain.to_string()).bind(sequence);
-            readable("trail", query.fetch_all(pool).await?.iter().map(Row::from_row))
+        let rows = on!(&self.pool, pool => {
+            as_far(sqlx::query(SQL).bind(chain.to_string()).bind(sequence).fetch_all(pool).await?)
         });
         Ok(rows.into_iter().next().map(link).transpose()?)
     }
@@ -161,11 +160,10 @@ impl Store {
     ) -> Result<Vec<(Place, Result<TrailLink, NotALink>)>, StoreError> {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
-        let rows: Vec<Row> = on!(&self.pool, pool => {
-            let query = sqlx::query(SQL).bind(chain.to_string()).bind(sequence).bind(limit);
-            readable("trail", query.fetch_all(pool).await?.iter().map(Row::from_row))
+        let rows = on!(&self.pool, pool => {
+            as_far(sqlx::query(SQL).bind(chain.to_string()).bind(sequence).bind(limit).fetch_all(pool).await?)
         });
-        Ok(rows.into_iter().map(|row| (Place { chain: row.1.clone(), sequence: row.2 }, link(row))).collect())
+        Ok(rows.into_iter().filter_map(|row| Some((row.place()?, link(row)))).collect())
     }
 
     /// The places, among those of a chain after one and up to another, whose predecessor is not there.
@@ -189,9 +187,8 @@ impl Store {
                            AND NOT EXISTS (SELECT 1 FROM trail AS before
                                            WHERE before.chain = here.chain AND before.sequence = here.sequence - 1)
                            ORDER BY chain, sequence LIMIT $2";
-        let rows: Vec<Row> = on!(&self.pool, pool => {
-            let query = sqlx::query(SQL).bind(after.to_string()).bind(MOST_GAPS);
-            readable("trail", query.fetch_all(pool).await?.iter().map(Row::from_row))
+        let rows = on!(&self.pool, pool => {
+            as_far(sqlx::query(SQL).bind(after.to_string()).bind(MOST_GAPS).fetch_all(pool).await?)
         });
         Ok(rows.into_iter().filter_map(|row| link(row).ok()).collect())
     }
@@ -219,8 +216,10 @@ impl Store {
     pub async fn chains_older_than(&self, time: Millis) -> Result<Vec<(ChainId, i64, i64)>, StoreError> {
         const SQL: &str = "SELECT chain, MIN(sequence), MAX(sequence), MIN(CASE WHEN at >= $1 THEN sequence END)
                            FROM trail GROUP BY chain ORDER BY chain";
-        let rows: Vec<(String, i64, i64, Option<i64>)> =
-            on!(&self.pool, pool => sqlx::query_as(SQL).bind(time.0).fetch_all(pool).await?);
+        let rows: Vec<(String, i64, i64, Option<i64>)> = on!(&self.pool, pool => {
+            let rows = sqlx::query(SQL).bind(time.0).fetch_all(pool).await?;
+            readable("trail", rows.iter().map(FromRow::from_row))
+        });
         let prefix = |(chain, first, last, young): (String, i64, i64, Option<i64>)| {
             let upto = young.map_or(last, |young| young.saturating_sub(1));
             Some((ours(&chain)?, first, upto)).filter(|(_, first, upto)| first <= upto)
@@ -248,7 +247,7 @@ impl Store {
         limit: usize,
     ) -> Result<Page<TrailLink>, StoreError> {
         let rows = self.newest_rows(filter, after, Page::<Row>::to_read(limit)).await?;
-        Page::of(rows, limit, |row| row.0.clone()).filter_map(|row| {
+        Page::of(rows, limit, |row| row.id.clone()).filter_map(|row| {
             Ok(link(row)
                 .inspect_err(|NotALink { id }| {
                     tracing::error!(table = "trail", row = %id, alarm = "forged_row", "a row of the trail is no link of it");
@@ -277,8 +276,8 @@ impl Store {
         let [actor, action, outcome, connector] = [&filter.actor, &filter.action, &filter.outcome, &filter.connector]
             .map(|word| word.clone().unwrap_or_default());
         Ok(on!(&self.pool, pool => {
-            let query = sqlx::query_as(sql).bind(before).bind(actor).bind(action).bind(outcome).bind(connector);
-            query.bind(limit).fetch_all(pool).await?
+            let query = sqlx::query(sql).bind(before).bind(actor).bind(action).bind(outcome).bind(connector);
+            as_far(query.bind(limit).fetch_all(pool).await?)
         }))
     }
 }
@@ -317,9 +316,49 @@ fn values(link: TrailLink) -> [Value; COLUMNS] {
     ]
 }
 
+/// Rows as far as they can be read.
+fn as_far<R>(rows: Vec<R>) -> Vec<Row>
+where
+    R: sqlx::Row,
+    &'static str: ColumnIndex<R>,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let text = |row: &R, column: &'static str| row.try_get::<String, _>(column).unwrap_or_default();
+    let read = |row: &R| Row {
+        id: row.try_get_unchecked("id").unwrap_or_default(),
+        chain: row.try_get("chain").ok(),
+        sequence: row.try_get("sequence").ok(),
+        at: row.try_get("at").unwrap_or_default(),
+        actor: text(row, "actor"),
+        action: text(row, "action"),
+        outcome: text(row, "outcome"),
+        // Not as if there were none: of many records that would be true.
+        connector: row.try_get("connector").unwrap_or_else(|_| Some(String::new())),
+        record: text(row, "record"),
+        hash: row.try_get("hash").unwrap_or_default(),
+    };
+    rows.iter().map(read).collect()
+}
+
+impl Row {
+    /// Where the next page goes on. A row without a number stands behind all those of its chain that have one, and whatever is like it is
+    /// passed over; where not even its chain can be read, it has no place.
+    fn place(&self) -> Option<Place> {
+        let chain = self.chain.as_ref()?;
+        Some(match self.sequence {
+            Some(sequence) => Place { chain: chain.clone(), sequence },
+            None => Place { chain: format!("{chain}\u{1}"), sequence: i64::MIN },
+        })
+    }
+}
+
 fn link(row: Row) -> Result<TrailLink, NotALink> {
-    let (id, chain, sequence, at, actor, action, outcome, connector, record, hash) = row;
-    let (Some(parsed), Some(chain)) = (ours(&id), ours(&chain)) else { return Err(NotALink { id }) };
+    let Row { id, chain, sequence, at, actor, action, outcome, connector, record, hash } = row;
+    let (Some(parsed), Some(chain), Some(sequence)) = (ours(&id), chain.as_deref().and_then(ours), sequence) else {
+        return Err(NotALink { id });
+    };
     Ok(TrailLink { id: parsed, chain, sequence, at: Millis(at), actor, action, outcome, connector, record, hash })
 }
 
@@ -338,4 +377,17 @@ const COLUMNS: usize = 10;
 /// 640 values, of 32,766 that SQLite binds and 65,535 of PostgreSQL. Of each number of rows a statement stays prepared.
 const MOST: usize = 64;
 
-type Row = (String, String, i64, i64, String, String, String, Option<String>, String, Vec<u8>);
+/// A row as far as it can be read: SQLite takes any type in any column. What cannot be read is as no record of ours says it, and so
+/// does not prove.
+struct Row {
+    id: String,
+    chain: Option<String>,
+    sequence: Option<i64>,
+    at: i64,
+    actor: String,
+    action: String,
+    outcome: String,
+    connector: Option<String>,
+    record: String,
+    hash: Vec<u8>,
+}

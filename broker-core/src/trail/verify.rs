@@ -68,12 +68,13 @@ pub async fn verify_against(store: &Store, anchors: &Anchors, mut tell: impl FnM
     let mut chain: Option<(ChainId, i64, Mac)> = None;
     let mut after: Option<Place> = None;
     loop {
-        let page = store.rows_in_order(after.as_ref(), PAGE).await?;
-        if page.is_empty() {
-            break;
+        let mut page = store.rows_in_order(after.as_ref(), PAGE).await?;
+        // Rows that have no place come last, all at once, when no other is left to go on behind.
+        if let Some(last) = page.iter().rposition(|(place, _)| place.is_some()) {
+            page.truncate(last + 1);
         }
-        for (place, link) in page {
-            after = Some(place);
+        after = page.last().and_then(|(place, _)| place.clone());
+        for (_, link) in page {
             let link = match link {
                 Ok(link) => link,
                 Err(NotALink { id }) => {
@@ -117,6 +118,9 @@ pub async fn verify_against(store: &Store, anchors: &Anchors, mut tell: impl FnM
             chain = Some((link.chain, link.sequence.saturating_add(1), head));
         }
         tell(report.records);
+        if after.is_none() {
+            break;
+        }
     }
     report.anchored_chains = anchored.len() as u64;
     for (chain, sequence) in anchors.places().filter(|place| !seen.contains(place)) {

@@ -103,6 +103,32 @@ async fn verify_is_content_until_somebody_lays_hands_on_it() {
     assert!(ended.stdout.ends_with("result: BROKEN\n"), "{}", ended.stdout);
 }
 
+#[tokio::test]
+async fn a_value_of_another_kind_is_told_with_its_record_and_the_rest_is_proved_and_exported() {
+    let here = installation();
+    apply(&here);
+    let mut hands = SqliteConnection::connect(here.path("brokerd.db").to_str().unwrap()).await.unwrap();
+    let deed = "UPDATE trail SET at = 'yesterday', hash = 7 WHERE action = 'access_key_added'";
+    sqlx::query(deed).execute(&mut hands).await.unwrap();
+    let ended = here.run(&["audit", "verify"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stdout.contains("record 0 was changed") && ended.stdout.contains("records: 3\n"), "{ended:?}");
+    assert_eq!(export(&here, &[]).len(), 3);
+
+    sqlx::query("UPDATE trail SET sequence = 'first' WHERE sequence = 0 AND action = 'connector_added'")
+        .execute(&mut hands)
+        .await
+        .unwrap();
+    hands.close().await.unwrap();
+    let ended = here.run(&["audit", "verify"], "");
+    assert_eq!(code(&ended), 1);
+    assert!(ended.stdout.contains("record 0 is missing (found 1)"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("a row that is in no chain of ours") && !ended.stderr.contains("failed"),
+        "{ended:?}"
+    );
+}
+
 #[test]
 fn tail_shows_the_newest_and_follows() {
     let here = installation();

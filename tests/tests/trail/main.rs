@@ -7,6 +7,7 @@ mod atomic;
 mod breaks;
 mod durable;
 mod grouping;
+mod kinds;
 mod losses;
 mod outages;
 mod pruning;
