@@ -95,9 +95,12 @@ impl Administration {
             return Err(AccessKeyError::Taken(name));
         }
         let damaged = stored.damaged.into_iter().find(|row| row.is_called(name.as_str()));
-        if damaged.as_ref().is_some_and(|row| row.damage == Damage::Unreadable) {
-            return Err(AccessKeyError::Damaged(name));
-        }
+        let damaged = match damaged.as_ref().map(|row| row.damage) {
+            Some(Damage::Unreadable) => return Err(AccessKeyError::Damaged(name)),
+            Some(Damage::NotOurs) => damaged,
+            // There is nothing whose place it would take.
+            Some(Damage::Gone) | None => None,
+        };
         let owner = match proof {
             Proof::Required(sts, deadline) => Some(owner_of(sts, deadline, &details, &secret).await?),
             Proof::Skipped => None,

@@ -32,8 +32,11 @@ impl Administration {
 
     /// Takes a row away that does not prove to be ours, and that gave nobody anything.
     pub async fn remove_damaged(&self, row: &DamagedRow, by: &Administrator) -> Result<(), DamagedRowError> {
-        if row.damage == Damage::Unreadable {
-            return Err(DamagedRowError::Unreadable);
+        match row.damage {
+            Damage::NotOurs => {}
+            Damage::Unreadable => return Err(DamagedRowError::Unreadable),
+            // Nothing of it is there but that connectors name it.
+            Damage::Gone => return Err(DamagedRowError::InUse),
         }
         let removed = match row.table {
             Table::AccessKeys => Action::AccessKeyRemoved,

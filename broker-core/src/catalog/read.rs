@@ -197,6 +197,13 @@ impl<'s> Reader<'s> {
                     "the row of access key `{key}` does not prove to be ours, and this connector is out of service with it: put the key right with `brokerd key add {key}`"
                 ),
             ),
+            Some(Damage::Gone) => self.warn(
+                at,
+                &about,
+                &format!(
+                    "access key `{key}` is not in the store any more, this connector is out of service with it, and what changes in it waits: put a key there with `brokerd key add {key}`"
+                ),
+            ),
             Some(Damage::Unreadable) => self.warn(
                 at,
                 &about,

@@ -1,9 +1,10 @@
 //! Rows of access keys: sealed secret, details, and what AWS last said of them.
 
 use jiff::Timestamp;
+use sqlx::FromRow;
 
 use super::damaged::found;
-use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
+use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves, readable};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::clock::Millis;
 use crate::connector::ManagedBy;
@@ -20,7 +21,20 @@ impl Store {
     pub async fn all_access_keys(&self) -> Result<Found<AccessKey>, StoreError> {
         const SQL: &str = "SELECT id, name, generation, managed_by, details, sealed, mac, refused_at, refused_code
                            FROM access_keys ORDER BY name";
-        Ok(found!(&self.pool, Table::AccessKeys, SQL, |row: Row| self.access_key(row)))
+        let mut found = found!(&self.pool, Table::AccessKeys, SQL, |row: Row| self.access_key(row));
+        found.damaged.extend(self.gone_access_keys().await?.iter().map(|name| DamagedRow::gone(name)));
+        Ok(found)
+    }
+
+    /// What connectors name and is not there. The database keeps such keys, unless somebody has told it not to.
+    async fn gone_access_keys(&self) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "SELECT DISTINCT access_key FROM connectors
+                           WHERE NOT EXISTS (SELECT 1 FROM access_keys WHERE access_keys.name = connectors.access_key)
+                           ORDER BY access_key";
+        let rows: Vec<(String,)> = on!(&self.pool, pool => {
+            readable("connectors", sqlx::query(SQL).fetch_all(pool).await?.iter().map(FromRow::from_row))
+        });
+        Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
     /// Adds a key under a name that is free.

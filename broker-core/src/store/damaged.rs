@@ -19,6 +19,8 @@ pub enum Damage {
     NotOurs,
     /// It is ours, but this release cannot read it: a newer one wrote it, and still can.
     Unreadable,
+    /// It is not there at all, though connectors name it: somebody took it away past the database's own rules. Only access keys are named.
+    Gone,
 }
 
 /// A row that is out of service, by its own words, which anybody may have written.
@@ -70,6 +72,19 @@ impl DamagedRow {
     /// Whether somebody who has seen what is shown means this row, by name or by id.
     pub fn is_meant_by(&self, text: &str) -> bool {
         text == self.shown_name() || text == self.shown_id()
+    }
+
+    /// An access key that connectors name by this word. Its id went with it.
+    pub(super) fn gone(name: &str) -> Self {
+        let row = Self::new(Table::AccessKeys, Damage::Gone, name, name);
+        let key = row.shown_name();
+        tracing::error!(
+            table = row.table.as_str(),
+            row = key,
+            alarm = "forged_row",
+            "the row of an access key that connectors name is not there, and they are out of service"
+        );
+        row
     }
 
     /// The id as found, to be written into a statement's condition.

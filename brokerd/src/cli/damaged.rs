@@ -22,6 +22,7 @@ impl Shown {
         let damaged = match row.damage {
             Damage::NotOurs => "not_ours",
             Damage::Unreadable => "unreadable",
+            Damage::Gone => "gone",
         };
         Self { name: row.shown_name(), id: row.shown_id(), damaged }
     }
@@ -32,6 +33,7 @@ pub(super) fn state(row: &DamagedRow) -> String {
     match row.damage {
         Damage::NotOurs => format!("OUT OF SERVICE: the row does not prove to be ours ({})", row.shown_id()),
         Damage::Unreadable => format!("OUT OF SERVICE: a newer release wrote the row ({})", row.shown_id()),
+        Damage::Gone => "OUT OF SERVICE: connectors name it, and its row is not there".to_owned(),
     }
 }
 

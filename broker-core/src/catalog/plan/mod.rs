@@ -5,6 +5,7 @@ mod difference;
 mod text;
 
 use std::collections::{HashMap, HashSet};
+use std::mem::take;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -93,7 +94,23 @@ impl Plan {
             };
             self.left_damaged.extend(left);
         }
+        self.hold_back();
         if errors.is_empty() { Ok(self) } else { Err(errors) }
+    }
+
+    /// Leaves connectors as they are whose key is not there: the database takes no row that names none, and the others are not to wait.
+    fn hold_back(&mut self) {
+        let Self { connectors, left_damaged, keys: _ } = self;
+        let gone: Vec<DamagedRow> = left_damaged.iter().filter(|row| row.damage == Damage::Gone).cloned().collect();
+        let waits = |connector: &Connector| gone.iter().any(|row| row.is_called(connector.spec.access_key().as_str()));
+        connectors.added.retain(|connector| !waits(connector));
+        let before = connectors.changed.len();
+        connectors.changed.retain(|step| !waits(&step.new));
+        connectors.unchanged += before - connectors.changed.len();
+        let (waiting, repaired) = take(&mut connectors.repaired).into_iter().partition(|(new, _)| waits(new));
+        connectors.repaired = repaired;
+        let waiting: Vec<(Connector, DamagedRow)> = waiting;
+        left_damaged.extend(waiting.into_iter().map(|(_, row)| row));
     }
 
     /// Rows out of service that the file does not mend, for whoever can.
@@ -137,6 +154,8 @@ impl<T> Steps<T> {
         match row.damage {
             Damage::NotOurs => self.repaired.push((self.added.remove(place), row)),
             Damage::Unreadable => errors.push(PlanError::Unreadable { name: row.shown_name() }),
+            // There is nothing whose place it would take.
+            Damage::Gone => {}
         }
         None
     }

@@ -66,6 +66,7 @@ fn why(damage: Damage) -> &'static str {
     match damage {
         Damage::NotOurs => "its row does not prove to be ours",
         Damage::Unreadable => "a newer release wrote it",
+        Damage::Gone => "connectors name it, and its row is not there",
     }
 }
 

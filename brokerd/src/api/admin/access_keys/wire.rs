@@ -114,6 +114,7 @@ pub(super) fn damaged(row: &DamagedRow) -> ListedAccessKey {
     let detail = match row.damage {
         Damage::NotOurs => NOT_OURS,
         Damage::Unreadable => UNREADABLE,
+        Damage::Gone => GONE,
     };
     ListedAccessKey::Damaged(DamagedAccessKey {
         name: row.shown_name(),
@@ -159,4 +160,6 @@ const NO_ROLE: &str = "this is not the ARN of an IAM role, such as arn:aws:iam::
 const OTHER_PARTITION: &str = "this role is of another partition than the region";
 const NOT_OURS: &str =
     "somebody else wrote this row: put a good key there under the same name, or take it away with `brokerd key remove`";
+const GONE: &str =
+    "connectors name it, and its row is not there: somebody took it away. Put a good key there under the same name";
 const UNREADABLE: &str = "a newer release wrote this row: use that one";
