@@ -138,8 +138,9 @@ async fn a_token_that_is_revoked_over_or_abroad_is_unauthenticated_and_only_the_
         (said.len() == 9).then_some(said)
     })
     .await;
-    assert!(said[0].starts_with("service:abroad ") && said[0].contains("network"), "{said:?}");
-    assert!(said[3].contains("revoked"), "{said:?}");
+    // Known actors and strangers have lanes of their own, which do not wait for each other.
+    let of = |actor: &str, why: &str| said.iter().filter(|it| it.starts_with(actor) && it.contains(why)).count();
+    assert_eq!((of("service:abroad ", "network"), of("anonymous ", "revoked")), (3, 6), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,8 @@ struct Attempt {
     due: Instant,
     wait: Duration,
     said: String,
+    /// How often in a row AWS has refused the key.
+    refusals: u32,
 }
 
 /// Why a key has no owner yet.
@@ -105,7 +107,7 @@ impl Administration {
             Err(not_proved) => {
                 if let NotProved::Refused(refusal) = &not_proved {
                     let health = KeyHealth { refused: Some((self.clock.now(), refusal.code.clone())) };
-                    self.store.note_key_health(key.id, &health).await?;
+                    self.store.note_key_health(key.id, key.generation, &health).await?;
                 }
                 return Err(not_proved.into());
             }
@@ -157,9 +159,15 @@ fn place_of(key: &AccessKey) -> (AccessKeyId, i64) {
 /// Waits longer each time, and longest for what only somebody's hands can mend. Says the same thing once.
 fn next_attempt(key: &AccessKey, before: Option<Attempt>, unproved: &Unproved) -> Attempt {
     let said = unproved.to_string();
+    let before_refused = before.as_ref().map_or(0, |before| before.refusals);
+    let refusals = match unproved {
+        Unproved::NotProved(NotProved::Refused(_)) => before_refused.saturating_add(1),
+        // Nothing was learnt about the key.
+        _ => before_refused,
+    };
     if let Unproved::NotProved(NotProved::Refused(refusal)) = unproved
         // At first it may be that AWS does not know it everywhere yet.
-        && before.as_ref().is_some_and(|before| before.wait == FIRST_WAIT_REFUSED)
+        && refusals == 2
     {
         let code = refusal.code.as_str();
         tracing::error!(
@@ -179,7 +187,7 @@ fn next_attempt(key: &AccessKey, before: Option<Attempt>, unproved: &Unproved) -
         | Unproved::Trail(_) => FIRST_WAIT,
     };
     let wait = before.map_or(first, |before| (before.wait * 2).max(first)).min(LONGEST_WAIT);
-    Attempt { due: Instant::now() + wait, wait, said }
+    Attempt { due: Instant::now() + wait, wait, said, refusals }
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -30,15 +30,6 @@ impl Lockout {
         Ok(Self { failures, window_seconds })
     }
 
-    /// What stays below both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            failures: self.failures.min(other.failures),
-            window_seconds: self.window_seconds.max(other.window_seconds),
-        }
-    }
-
     /// How many wrong passwords from places where the person has never signed in.
     pub fn of_strangers(self) -> u32 {
         (self.failures - 1) / 2
@@ -66,12 +57,6 @@ mod tests {
             assert_eq!(lockout.of_strangers() + lockout.at_home(), failures - 1);
             assert!(lockout.of_strangers() >= 1 && lockout.at_home() >= lockout.of_strangers(), "{lockout:?}");
         }
-    }
-
-    #[test]
-    fn of_two_the_stricter_counts() {
-        let [early, late] = [(5, 600), (10, 3_600)].map(|(failures, window)| Lockout::new(failures, window).unwrap());
-        assert_eq!(early.and(late), Lockout::new(5, 3_600).unwrap());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::clock::seconds_between;
+use crate::clock::{Millis, seconds_between};
 use crate::directory::Lockout;
 use crate::store::Failures;
 
@@ -28,9 +28,10 @@ impl Limit {
         Self { free: ACCOUNT.free, forgets: Forgets::All { most: most.into(), seconds } }
     }
 
-    /// Whether there is a number of failures after which no wait helps but the one for all to be forgotten.
-    pub(super) fn has_end(self) -> bool {
-        matches!(self.forgets, Forgets::All { .. })
+    /// Whether a pause since the last failure has ended all that was before it.
+    pub(super) fn has_forgotten(self, last: Option<Millis>, now: Timestamp) -> bool {
+        let Some(last) = last else { return true };
+        matches!(self.forgets, Forgets::All { seconds, .. } if seconds_between(last.into(), now) >= seconds)
     }
 
     /// What still counts, and how many seconds to wait for the next attempt.
@@ -46,8 +47,8 @@ impl Limit {
             Forgets::All { most, seconds } if seen.count >= most => (seen.count, seconds),
             Forgets::All { .. } => (seen.count, delay(seen.count, self.free)),
         };
-        // A clock that was set back would keep everybody waiting until it has caught up.
-        let wait = if since < 0 { 0 } else { delay.saturating_sub(since).max(0) };
+        // A clock that was set back would keep everybody waiting until it has caught up; nodes' clocks differ by less.
+        let wait = if since < -CLOCKS_DIFFER { 0 } else { delay.saturating_sub(since.max(0)).max(0) };
         (count, wait)
     }
 }

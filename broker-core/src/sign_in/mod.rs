@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
-use crate::directory::{Directory, Lockout, Unavailable};
+use crate::directory::{Directory, Unavailable};
 use crate::id::SessionId;
 use crate::name::DirectoryName;
 use crate::session::Session;
@@ -120,9 +120,11 @@ impl SignIn {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        let lockout = directories.iter().filter_map(|directory| directory.lockout()).reduce(Lockout::and);
-        let throttle = Throttle::new(store.clone(), Arc::clone(&clock), lockout);
-        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad: pad::Pad::new(), settings }))
+        let lockouts =
+            directories.iter().filter_map(|directory| Some((directory.name().clone(), directory.lockout()?)));
+        let throttle = Throttle::new(store.clone(), Arc::clone(&clock), lockouts.collect());
+        let pad = pad::Pad::of(directories.len());
+        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad, settings }))
     }
 
     /// Lets somebody in. Every failure before the password is proved is one answer, after one time.

@@ -8,7 +8,11 @@ use tokio::time::Instant;
 
 /// Remembers how long refusals took, and holds each back for as long as the slowest.
 #[derive(Debug)]
-pub(super) struct Pad(Mutex<Recent>);
+pub(super) struct Pad {
+    recent: Mutex<Recent>,
+    /// Of any refusal: half a second for each directory that an unknown name is looked for in.
+    least: Duration,
+}
 
 #[derive(Debug)]
 struct Recent {
@@ -19,8 +23,10 @@ struct Recent {
 }
 
 impl Pad {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(Recent { since: Instant::now(), slowest: Duration::ZERO, slowest_before: Duration::ZERO }))
+    pub(super) fn of(directories: usize) -> Self {
+        let recent = Recent { since: Instant::now(), slowest: Duration::ZERO, slowest_before: Duration::ZERO };
+        let least = (STEP * u32::try_from(directories).unwrap_or(u32::MAX)).clamp(STEP, LONGEST);
+        Self { recent: Mutex::new(recent), least }
     }
 
     /// Waits until as much time has gone by since `started` as every refusal takes now.
@@ -31,7 +37,7 @@ impl Pad {
 
     /// How long a refusal is to take in all whose work took so long. Always whole steps: also while a slower one than ever is being learnt.
     fn time_of(&self, took: Duration, now: Instant) -> Duration {
-        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let age = now.duration_since(recent.since);
         if age >= PERIOD {
             let slowest_before = if age < PERIOD * 2 { recent.slowest } else { Duration::ZERO };
@@ -40,7 +46,7 @@ impl Pad {
         recent.slowest = recent.slowest.max(took);
         let slowest = recent.slowest.max(recent.slowest_before);
         // A quarter more, so that the next that is a little slower still does not stand out.
-        in_steps(slowest + slowest / 4).min(LONGEST).max(in_steps(took))
+        in_steps(slowest + slowest / 4).min(LONGEST).max(self.least).max(in_steps(took))
     }
 }
 
@@ -65,7 +71,7 @@ mod tests {
 
     #[test]
     fn quick_and_slow_refusals_take_the_same_once_the_slow_ones_are_known() {
-        let (pad, now) = (Pad::new(), Instant::now());
+        let (pad, now) = (Pad::of(1), Instant::now());
         assert_eq!([1, 100, 400].map(|took| pad.time_of(ms(took), now)), [ms(500); 3]);
         assert_eq!(pad.time_of(ms(490), now), ms(1_000), "the boundary between two steps is no place to be at");
         assert_eq!([1, 400, 490, 520, 790].map(|took| pad.time_of(ms(took), now)), [ms(1_000); 5]);
@@ -74,8 +80,16 @@ mod tests {
     }
 
     #[test]
+    fn as_many_directories_as_there_are_may_take_their_half_second_without_being_told_apart() {
+        let now = Instant::now();
+        assert_eq!(Pad::of(2).time_of(ms(1), now), ms(1_000));
+        assert_eq!(Pad::of(0).time_of(ms(1), now), ms(500));
+        assert_eq!(Pad::of(100).time_of(ms(1), now), ms(3_000));
+    }
+
+    #[test]
     fn what_was_slow_is_forgotten_and_costs_nobody_more_than_three_seconds() {
-        let (pad, now) = (Pad::new(), Instant::now());
+        let (pad, now) = (Pad::of(1), Instant::now());
         assert_eq!(pad.time_of(ms(9_990), now), ms(10_000), "it is what it is");
         assert_eq!(pad.time_of(ms(1), now), ms(3_000));
         assert_eq!(pad.time_of(ms(1), now + PERIOD), ms(3_000));

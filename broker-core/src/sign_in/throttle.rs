@@ -1,6 +1,7 @@
 //! Slows down guessing: by address, by the name that was typed, by the person whose name it is, and by the pair of account and
 //! network where the account is at home there.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +13,7 @@ use super::limit::{ACCOUNT, ADDRESS, ADDRESS_AT_HOME, Limit};
 use crate::caller::Subject;
 use crate::clock::Clock;
 use crate::directory::{Lockout, NotAdmitted};
+use crate::name::DirectoryName;
 use crate::store::{Failures, Store, StoreError};
 use crate::vault::Purpose;
 
@@ -20,10 +22,8 @@ use crate::vault::Purpose;
 pub struct Throttle {
     store: Store,
     clock: Arc<dyn Clock>,
-    /// Of an account, where it has never signed in.
-    of_strangers: Limit,
-    /// Of an account, where it has.
-    at_home: Limit,
+    /// By which directories lock accounts themselves: wrong passwords of theirs stay below it.
+    lockouts: Arc<HashMap<DirectoryName, Lockout>>,
 }
 
 /// An attempt that has been counted. Tell it how it ended; dropping it lets it count as a failure.
@@ -78,10 +78,9 @@ pub enum HeldBack {
 }
 
 impl Throttle {
-    /// `lockout` is the strictest rule by which a directory locks accounts by itself; with one, wrong passwords stay below it.
-    pub fn new(store: Store, clock: Arc<dyn Clock>, lockout: Option<Lockout>) -> Self {
-        let below = |most: fn(Lockout) -> u32| lockout.map_or(ACCOUNT, |lockout| Limit::below(lockout, most(lockout)));
-        Self { store, clock, of_strangers: below(Lockout::of_strangers), at_home: below(Lockout::at_home) }
+    /// `lockouts` are the rules by which directories lock accounts by themselves: wrong passwords of theirs stay below them.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, lockouts: HashMap<DirectoryName, Lockout>) -> Self {
+        Self { store, clock, lockouts: Arc::new(lockouts) }
     }
 
     /// A keyed hash of a typed name, whether anybody has it or not. What was typed is kept nowhere: it may be a password.
@@ -109,10 +108,9 @@ impl Throttle {
         };
         let counters = if at_home { vec![pair] } else { vec![name.clone(), pair] };
         // Before anything is written: whoever asks in vain costs the store nothing.
-        let limit = self.limit(at_home);
-        self.open_counter(&counters, limit, now).await?;
+        self.open_counter(&counters, now).await?;
         let by_address = self.count(by_address, of_address, now).await?;
-        match self.count_first(counters, limit, now).await {
+        match self.count_first(counters, now).await {
             Ok((by_name, name_is_over)) => {
                 Ok(Attempt { network, by_address, name, by_name, name_is_over, known: OnceLock::new() })
             }
@@ -128,7 +126,7 @@ impl Throttle {
     pub async fn admit_subject(&self, attempt: &Attempt, subject: &Subject) -> Result<(), NotAdmitted> {
         let parts = [subject.directory.as_str().as_bytes(), subject.id.as_bytes()];
         let account = format!("subject:{}", hex::encode(self.store.seals().mac(Purpose::Subject, &parts)));
-        let (at_home, counted) = match self.count_subject(attempt, &account).await {
+        let (at_home, counted) = match self.count_subject(attempt, subject, &account).await {
             Ok((at_home, counted)) => (at_home, Ok(counted)),
             Err((at_home, held_back)) => (at_home, Err(held_back)),
         };
@@ -172,17 +170,23 @@ impl Throttle {
         self.store.sweep_throttles(ago(now, FORGET_SECONDS).into(), ago(now, FAMILIAR_SECONDS).into()).await
     }
 
-    async fn count_subject(&self, attempt: &Attempt, account: &str) -> Result<(bool, Counted), (bool, HeldBack)> {
+    async fn count_subject(
+        &self,
+        attempt: &Attempt,
+        subject: &Subject,
+        account: &str,
+    ) -> Result<(bool, Counted), (bool, HeldBack)> {
         let now = self.clock.now();
         let at_home = self.is_at_home(account, &attempt.network, now).await.map_err(|error| (false, error.into()))?;
-        let key = match (at_home, attempt.name_is_over) {
-            // A directory that locks counts together what comes from all of somebody's homes.
-            (true, _) if self.at_home.has_end() => format!("homes:{account}"),
-            (true, _) => pair(account, &attempt.network),
-            (false, None) => account.to_owned(),
-            (false, Some(_)) => return Err((false, HeldBack::NotAtHome)),
+        if !at_home && attempt.name_is_over.is_some() {
+            return Err((false, HeldBack::NotAtHome));
+        }
+        let counted = match self.lockouts.get(&subject.directory) {
+            Some(lockout) => self.count_below(*lockout, account, at_home, now).await,
+            None if at_home => self.count(pair(account, &attempt.network), ACCOUNT, now).await,
+            None => self.count(account.to_owned(), ACCOUNT, now).await,
         };
-        match self.count(key, self.limit(at_home), now).await {
+        match counted {
             Ok(counted) => Ok((at_home, counted)),
             Err(ThrottleError::TooMany { .. }) => Err((at_home, HeldBack::TooMany)),
             Err(ThrottleError::Store(error)) => Err((at_home, error.into())),
@@ -193,8 +197,35 @@ impl Throttle {
         self.store.is_familiar(account, network, ago(now, FAMILIAR_SECONDS).into()).await
     }
 
-    fn limit(&self, at_home: bool) -> Limit {
-        if at_home { self.at_home } else { self.of_strangers }
+    /// Counts what a directory may count, too: it has one count for what comes from wherever, and forgets it after a pause in all of it.
+    async fn count_below(
+        &self,
+        lockout: Lockout,
+        account: &str,
+        at_home: bool,
+        now: Timestamp,
+    ) -> Result<Counted, ThrottleError> {
+        let (strangers, homes) = (account.to_owned(), format!("homes:{account}"));
+        let (key, other, most) =
+            if at_home { (homes, strangers, lockout.at_home()) } else { (strangers, homes, lockout.of_strangers()) };
+        let limit = Limit::below(lockout, most);
+        for _ in 0..MAX_RACES {
+            let (before, beside) = (self.store.failures(&key).await?, self.store.failures(&other).await?);
+            let last = before.last.max(beside.last);
+            let (count, wait) = limit.standing(Failures { count: before.count, last }, now);
+            if wait > 0 {
+                return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
+            }
+            // A pause ends both counts at once, or the one that is not counted in now would come back with the other's next failure.
+            if beside.count > 0 && limit.has_forgotten(last, now) {
+                self.store.forgive(&other).await?;
+            }
+            let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
+            if self.store.count_attempt(&key, before, counted.count, now.into()).await? {
+                return Ok(Counted { key, before, now: counted });
+            }
+        }
+        Err(ThrottleError::TooMany { seconds: 1 })
     }
 
     async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
@@ -202,10 +233,10 @@ impl Throttle {
     }
 
     /// Whether one of these counters has room, or how long to wait for the first.
-    async fn open_counter(&self, keys: &[String], limit: Limit, now: Timestamp) -> Result<(), ThrottleError> {
+    async fn open_counter(&self, keys: &[String], now: Timestamp) -> Result<(), ThrottleError> {
         let mut wait = 0;
         for key in keys {
-            match limit.standing(self.store.failures(key).await?, now) {
+            match ACCOUNT.standing(self.store.failures(key).await?, now) {
                 (_, 0) => return Ok(()),
                 (_, seconds) if wait == 0 => wait = seconds,
                 _ => {}
@@ -216,15 +247,10 @@ impl Throttle {
 
     /// Counts in the first of these counters that has room. Where that is not the very first, that one is over, so many seconds from
     /// room: whose name it is may be at home here under another one, and only the directory knows.
-    async fn count_first(
-        &self,
-        keys: Vec<String>,
-        limit: Limit,
-        now: Timestamp,
-    ) -> Result<(Counted, Option<u64>), ThrottleError> {
+    async fn count_first(&self, keys: Vec<String>, now: Timestamp) -> Result<(Counted, Option<u64>), ThrottleError> {
         let mut first_is_over = None;
         for key in keys {
-            match self.count(key, limit, now).await {
+            match self.count(key, ACCOUNT, now).await {
                 Ok(counted) => return Ok((counted, first_is_over)),
                 Err(ThrottleError::TooMany { seconds }) => first_is_over = first_is_over.or(Some(seconds)),
                 Err(error) => return Err(error),

@@ -77,11 +77,16 @@ impl Store {
     }
 
     /// Notes what AWS said of a key. Decides nothing, so it is neither proved nor announced.
-    pub async fn note_key_health(&self, id: AccessKeyId, health: &KeyHealth) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE access_keys SET refused_at = $2, refused_code = $3 WHERE id = $1";
+    pub async fn note_key_health(
+        &self,
+        id: AccessKeyId,
+        generation: i64,
+        health: &KeyHealth,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE access_keys SET refused_at = $2, refused_code = $3 WHERE id = $1 AND generation = $4";
         let (at, code) = health.refused.as_ref().map(|(at, code)| (Millis::from(*at).0, code.clone())).unzip();
         on!(&self.pool, pool => {
-            sqlx::query(SQL).bind(id.to_string()).bind(at).bind(code).execute(pool).await?;
+            sqlx::query(SQL).bind(id.to_string()).bind(at).bind(code).bind(generation).execute(pool).await?;
         });
         Ok(())
     }

@@ -4,11 +4,12 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::log::beside;
 
@@ -20,7 +21,7 @@ pub(super) struct StorePlace {
     /// SQLite takes the log away when it is done.
     is_closed: AtomicBool,
     /// Open all the while, so that the log beside the file is made once and stays the same one; and for probes. Nothing once it is closed.
-    keeper: Mutex<Option<SqliteConnection>>,
+    keeper: Arc<Mutex<Option<SqliteConnection>>>,
 }
 
 /// The file or its log, as it was when the store was opened.
@@ -52,7 +53,7 @@ impl StorePlace {
             parts,
             is_away: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
-            keeper: Mutex::new(Some(keeper)),
+            keeper: Arc::new(Mutex::new(Some(keeper))),
         })
     }
 
@@ -82,15 +83,10 @@ impl StorePlace {
 
     /// Writes to the log what is more than a record, with its indexes, and takes it back: a full disk shows only then.
     pub(super) async fn probe_writing(&self) -> sqlx::Result<()> {
-        const SQL: &str = "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, record, hash)
-                           VALUES ('probe', 'probe', 0, 0, '', '', '', zeroblob(65536), zeroblob(32))";
-        let mut keeper = self.keeper.lock().await;
-        let Some(keeper) = keeper.as_mut() else { return Err(sqlx::Error::PoolClosed) };
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *keeper).await?;
-        let written = sqlx::query(SQL).execute(&mut *keeper).await;
-        // On a full disk SQLite has rolled back by itself.
-        let ended = sqlx::query("ROLLBACK").execute(keeper).await;
-        written.and(ended).map(drop)
+        // One that is still under way says enough.
+        let keeper = Arc::clone(&self.keeper).try_lock_owned().map_err(|_| sqlx::Error::PoolTimedOut)?;
+        // Goes on to its end though whoever asked is gone: what has begun here holds up everybody who writes.
+        tokio::spawn(write_and_take_back(keeper)).await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
     /// Where something else took the file's place, SQLite would leave the log there at the end, to be replayed over that; so the log is
@@ -111,6 +107,17 @@ impl StorePlace {
             let _ = keeper.close().await;
         }
     }
+}
+
+async fn write_and_take_back(mut keeper: OwnedMutexGuard<Option<SqliteConnection>>) -> sqlx::Result<()> {
+    const SQL: &str = "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, record, hash)
+                       VALUES ('probe', 'probe', 0, 0, '', '', '', zeroblob(65536), zeroblob(32))";
+    let keeper = keeper.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *keeper).await?;
+    let written = sqlx::query(SQL).execute(&mut *keeper).await;
+    // On a full disk SQLite has rolled back by itself.
+    let ended = sqlx::query("ROLLBACK").execute(keeper).await;
+    written.and(ended).map(drop)
 }
 
 impl Part {

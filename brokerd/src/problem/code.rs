@@ -181,7 +181,7 @@ impl Code {
                 "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token."
             }
             Self::InvalidCredentials => {
-                "Check both. If they are right, the account may be locked or disabled where it is kept: ask whoever runs that directory."
+                "Check both. If they are right, the account may be locked or disabled where it is kept: ask whoever runs that directory; or there were too many wrong passwords of late: wait half an hour."
             }
             Self::AccountDisabled => {
                 "The directory no longer vouches for the account behind this session. Ask whoever runs the directory."

@@ -73,7 +73,8 @@ where_others_reach_in! {
     async fn everything_moves_and_stays_the_same_secret(house: Storehouse) {
         let office = furnished(&house).await;
         let refused = KeyHealth { refused: Some((broker_core::clock::Clock::now(&*house.clock), "InvalidClientTokenId".to_owned())) };
-        office.store.note_key_health(office.key("b").await.unwrap().id, &refused).await.unwrap();
+        let b = office.key("b").await.unwrap();
+        office.store.note_key_health(b.id, b.generation, &refused).await.unwrap();
         let before = office.store.revision().await.unwrap();
 
         let office = Office::over(&house, house.open_keyed(&BOTH, "k2").await.unwrap()).await;

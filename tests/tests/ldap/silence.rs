@@ -1,5 +1,6 @@
 //! A directory that says nothing to a password may have counted it all the same, so that it stays counted here.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -35,8 +36,8 @@ impl Desk {
             admin_groups: AdminGroups::default(),
         };
         let directory = Config::plain(&[&server.url()]).quick().locks_after(1_000).open();
-        let lockout = directory.lockout();
-        let throttle = Throttle::new(opened.store.clone(), house.clock.clone(), lockout);
+        let lockouts = HashMap::from([(directory.name().clone(), directory.lockout().unwrap())]);
+        let throttle = Throttle::new(opened.store.clone(), house.clock.clone(), lockouts);
         let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, house.clock.clone(), settings);
         Self { sign_in, throttle }
     }

@@ -138,12 +138,12 @@ on_every_engine! {
         let key = desk.store.access_keys().await.unwrap().remove(0);
         let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         let refused = KeyHealth { refused: Some((at, "InvalidClientTokenId".to_owned())) };
-        desk.store.note_key_health(key.id, &refused).await.unwrap();
+        desk.store.note_key_health(key.id, key.generation, &refused).await.unwrap();
         assert_eq!(desk.store.access_keys().await.unwrap()[0].health, refused);
-        desk.store.note_key_health(key.id, &KeyHealth::default()).await.unwrap();
+        desk.store.note_key_health(key.id, key.generation, &KeyHealth::default()).await.unwrap();
         assert_eq!(desk.store.access_keys().await.unwrap()[0].health, KeyHealth::default());
 
-        desk.store.note_key_health(key.id, &refused).await.unwrap();
+        desk.store.note_key_health(key.id, key.generation, &refused).await.unwrap();
         let mut next = key;
         next.generation = 2;
         desk.commit(vec![desk.store.replace_access_key(&next, 1).unwrap()]).await.unwrap();
@@ -176,7 +176,7 @@ on_every_engine! {
 
         desk.commit(vec![Store::remove_access_key(key.id, key.generation)]).await.unwrap_err();
         assert!(!moved(&desk).await, "a refused change");
-        desk.store.note_key_health(key.id, &KeyHealth::default()).await.unwrap();
+        desk.store.note_key_health(key.id, key.generation, &KeyHealth::default()).await.unwrap();
         assert!(!moved(&desk).await, "what AWS said of a key");
         let (session, hash) = crate::sessions::session(&desk.store, "ada");
         desk.commit(vec![desk.store.add_session(&session, &hash).unwrap()]).await.unwrap();

@@ -129,7 +129,7 @@ mod others_changes {
             }
             desk.commit(vec![Store::remove_access_key(key.id, 2)]).await.unwrap();
             assert_eq!(desk.store.fingerprint().await.unwrap(), seen[2], "as before that key");
-            desk.store.note_key_health(key.id, &broker_core::access_key::KeyHealth::default()).await.unwrap();
+            desk.store.note_key_health(key.id, key.generation, &broker_core::access_key::KeyHealth::default()).await.unwrap();
             desk.store.probe().await.unwrap();
             assert_eq!(desk.store.fingerprint().await.unwrap(), seen[2]);
         }

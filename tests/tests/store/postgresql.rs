@@ -85,7 +85,7 @@ async fn whole_life(house: &Storehouse) {
     desk.store.touch_session(session.id, Millis(i64::MAX)).await.unwrap();
     desk.trail.record(entry(Action::Vend), "credentials").await.unwrap();
     let key = desk.store.access_keys().await.unwrap().remove(0);
-    desk.store.note_key_health(key.id, &key.health).await.unwrap();
+    desk.store.note_key_health(key.id, key.generation, &key.health).await.unwrap();
     desk.commit(vec![Store::end_session(session.id)]).await.unwrap();
     // A job vends, until its token is revoked.
     desk.store.touch_service_token(token.id, Millis(3)).await.unwrap();

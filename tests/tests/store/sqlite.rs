@@ -3,6 +3,8 @@
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::task::Poll;
+use std::time::Duration;
 
 use broker_core::store::{LockError, OpenError, Store, StoreError};
 use broker_core::trail::{Action, TrailError};
@@ -143,6 +145,25 @@ async fn a_database_that_another_program_keeps_locked_is_an_error_and_nothing_is
     assert_eq!(desk.store.failures("ada").await.unwrap().count, 0);
     let report = broker_core::trail::verify(&desk.store).await.unwrap();
     assert_eq!((report.records, report.breaks), (3, vec![]));
+}
+
+#[tokio::test]
+async fn a_probe_that_nobody_waits_for_any_more_holds_up_nobody() {
+    let house = Storehouse::on_sqlite("given-up");
+    let desk = Desk::with_a_key(&house).await;
+    for steps in 1..40 {
+        let mut probe = Box::pin(desk.store.probe());
+        for _ in 0..steps {
+            // One step further, and SQLite's thread has time for its own.
+            let over = std::future::poll_fn(|context| Poll::Ready(probe.as_mut().poll(context).is_ready())).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            if over {
+                break;
+            }
+        }
+        drop(probe);
+        desk.trail.record(entry(Action::Vend), "credentials").await.unwrap_or_else(|error| panic!("{steps}: {error}"));
+    }
 }
 
 #[tokio::test]

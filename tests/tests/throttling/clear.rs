@@ -1,6 +1,7 @@
 //! Nothing that is counted stands in clear in the store.
 
 use broker_core::sign_in::Throttle;
+use std::collections::HashMap;
 use tests::stores::Storehouse;
 use tests::where_others_reach_in;
 
@@ -8,7 +9,7 @@ use crate::{HOME, network, subject};
 
 where_others_reach_in! {
     async fn the_tables_hold_no_name_and_no_id(house: Storehouse) {
-        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), None);
+        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), HashMap::new());
         for (from, succeeds) in [(HOME, true), (HOME, false), (network(1), false)] {
             let attempt = throttle.admit(&throttle.mark("zoe@corp.example"), from).await.unwrap();
             throttle.admit_subject(&attempt, &subject("corp", "id-of-zoe")).await.unwrap();

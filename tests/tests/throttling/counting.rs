@@ -1,5 +1,6 @@
 //! What an attempt is counted in, on every engine.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use broker_core::caller::Subject;
@@ -18,7 +19,7 @@ struct Counter {
 
 impl Counter {
     async fn open(house: &Storehouse) -> Self {
-        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), None);
+        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), HashMap::new());
         Self { throttle, ada: subject("corp", "0b1c-ada") }
     }
 

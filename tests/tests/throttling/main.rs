@@ -4,6 +4,7 @@
 
 mod clear;
 mod counting;
+mod lockout;
 mod signing_in;
 mod writes;
 

@@ -1,6 +1,7 @@
 //! What an attempt costs the store: whoever is told to wait has written nothing.
 
 use broker_core::sign_in::{Throttle, ThrottleError};
+use std::collections::HashMap;
 use tests::stores::Storehouse;
 use tests::where_others_reach_in;
 
@@ -8,7 +9,7 @@ use crate::HOME;
 
 where_others_reach_in! {
     async fn asking_in_vain_writes_nothing(house: Storehouse) {
-        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), None);
+        let throttle = Throttle::new(house.open().await.store, house.clock.clone(), HashMap::new());
         let mark = throttle.mark("ada");
         while throttle.admit(&mark, HOME).await.is_ok() {}
         // What is a view can be read and not be written.
