@@ -127,3 +127,24 @@ async fn an_expired_password_is_expired_only_for_who_knows_it() {
     let answer = sign_in(&directory, "fred", "fred secret").await;
     assert!(matches!(answer, Err(AuthenticateError::PasswordExpired)), "{answer:?}");
 }
+
+#[tokio::test]
+async fn a_warning_of_the_end_is_no_refusal_and_grace_comes_to_an_end() {
+    let server = Slapd::start();
+    let policy = |attribute: &str, value: u32| {
+        server.modify(&format!(
+            "dn: cn=short,ou=policies,dc=corp,dc=example\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n"
+        ));
+    };
+    policy("pwdMaxAge", 1_000);
+    policy("pwdExpireWarning", 1_000);
+    let directory = Config::of(&server).open();
+    assert_eq!(welcome(&directory, "fred").await.username, "fred", "it expires soon");
+    policy("pwdExpireWarning", 0);
+    policy("pwdGraceAuthNLimit", 1);
+    policy("pwdMaxAge", 1);
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(welcome(&directory, "fred").await.username, "fred", "by grace, once");
+    let answer = sign_in(&directory, "fred", "fred secret").await;
+    assert!(matches!(answer, Err(AuthenticateError::PasswordExpired)), "{answer:?}");
+}

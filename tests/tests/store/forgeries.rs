@@ -1,7 +1,7 @@
 //! Somebody who has the database and nothing else can put rows out of service, and cannot put any in.
 
 use broker_core::access_key::AccessKey;
-use broker_core::store::{Damage, Store, StoreError};
+use broker_core::store::{Damage, DamagedRow, Store, StoreError};
 use broker_core::vault::Purpose;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -205,7 +205,10 @@ where_others_reach_in! {
             hands.run("PRAGMA foreign_keys = OFF").await;
         }
         forge(&house, &mut hands, &statements, &only_sqlite).await;
-        let found = desk.store.damaged_rows().await.unwrap();
+        // A connector names the key by an id that no row has any more.
+        let is_gone = |row: &DamagedRow| row.damage == Damage::Gone;
+        let (gone, found): (Vec<_>, Vec<_>) = desk.store.damaged_rows().await.unwrap().into_iter().partition(is_gone);
+        assert_eq!(gone.iter().map(DamagedRow::shown_name).collect::<Vec<_>>(), if house.is_sqlite() { vec!["main"] } else { vec![] });
         let shown: Vec<_> = found.iter().map(|row| (row.table.as_str(), row.shown_name())).collect();
         let mut expected = vec![("connectors", "a\u{fffd}[2J\u{fffd}b".to_owned()), ("service_tokens", "forged-1".to_owned())];
         if house.is_sqlite() {
@@ -219,7 +222,7 @@ where_others_reach_in! {
             desk.commit(vec![Store::remove_damaged(row)]).await.unwrap();
             assert_eq!(desk.commit(vec![Store::remove_damaged(row)]).await.unwrap_err().to_string(), StoreError::Stale.to_string());
         }
-        assert!(desk.store.damaged_rows().await.unwrap().is_empty());
+        assert!(desk.store.damaged_rows().await.unwrap().iter().all(is_gone));
         assert_eq!(desk.connectors().await, ["kept"]);
         assert_eq!(desk.store.service_tokens().await.unwrap().len(), 1);
     }

@@ -212,8 +212,9 @@ async fn whoever_asks_by_a_connection_that_hangs_has_an_answer_by_another() {
     holder.run("COMMIT").await;
     assert_eq!(asking.await.unwrap().unwrap(), Some(ada));
 
-    // Those that are back in the pool were asked by it whether they are well.
-    let resting = "FROM pg_stat_activity WHERE usename = current_user AND state = 'idle' AND query = '/* SQLx ping */'";
+    // Those that are back in the pool it asks whether they are well, for a moment only.
+    let resting =
+        "FROM pg_stat_activity WHERE usename = current_user AND state = 'idle' AND query LIKE 'SELECT failures%'";
     desk.store.failures("ada").await.unwrap();
     while hands.number(&format!("SELECT count(*) {resting}")).await == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
