@@ -45,7 +45,8 @@ fn a_byte_now_and_then_wins_no_time() {
             }
         });
         line.answer().expect("an answer").problem(408, "too_slow");
-        line.stream.shutdown(std::net::Shutdown::Both).unwrap();
+        // The daemon may have hung up by now.
+        let _ = line.stream.shutdown(std::net::Shutdown::Both);
     });
 }
 
