@@ -302,8 +302,8 @@ impl Broker {
             match self.wish(asking.caller, name, ask) {
                 Err(VendError::NotRightful(NotRightful::Unproved { id, .. })) if Instant::now() < asking.deadline => {
                     waited = true;
-                    // Once a second: AWS has been asked whose it is, and will not have it at all.
-                    if look.is_multiple_of(10) {
+                    // AWS has been asked whose it is, and will not have it at all.
+                    if look.is_multiple_of(LOOKS_A_READ) {
                         let health = self.inventory.store().key_health(id).await.map_err(AuthenticateError::from)?;
                         if let Some((_, code)) = health.refused {
                             return Err(StsError::KeyRefused(AwsRefusal::told(&code, "", None)).into());
@@ -437,3 +437,5 @@ impl Recorded<Vended> {
 const ATTEMPTS: usize = 2;
 /// How often a request that waits for a key to be proved looks again, in memory.
 const PROVED_LOOK: Duration = Duration::from_millis(100);
+/// Whether AWS has refused it stands in the store alone, which is asked once a second.
+const LOOKS_A_READ: u32 = 10;

@@ -203,6 +203,13 @@ async fn credentials_are_vended_all_the_while_a_clock_is_set_back_and_forth() {
         // Where an answer was under way the SDK has learnt the difference from it, and AWS is asked with the right time at once.
         let told = || count(false) > refused || count(true) > taken + 5;
         soon("AWS to be asked by that clock", async || told().then_some(())).await;
+        soon("the daemon to go by that clock", async || {
+            let log = world.brokerd.log();
+            let said_at: jiff::Timestamp = log.lines().last()?.split_whitespace().next()?.parse().ok()?;
+            let off = said_at.duration_since(jiff::Timestamp::now()) - SignedDuration::from_hours(hours);
+            (off.abs() < SignedDuration::from_mins(1)).then_some(())
+        })
+        .await;
         clock.set(SignedDuration::ZERO);
         let taken = count(true);
         soon("AWS to take this one", async || (count(true) > taken).then_some(())).await;
