@@ -21,8 +21,7 @@ use serde::Deserialize;
 use url::{Position, Url};
 
 use super::{ACTION, ConsoleError, said};
-use crate::file::with_causes;
-use crate::sts::{Credentials, OpenKey, Outage, Pool, ProxyFailure, StsSettings, quota_of, shown};
+use crate::sts::{Credentials, Hindrance, OpenKey, Outage, Pool, StsSettings, quota_of};
 
 /// From a form to a sign-in token.
 pub(super) type GetSigninToken = Operation<Form, SecretString, NoToken>;
@@ -38,14 +37,7 @@ pub(super) struct Form {
 #[derive(Clone, Debug)]
 pub(super) struct Stopped {
     host: Option<String>,
-    last: Arc<Mutex<Last>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Last {
-    proxy: Option<ProxyFailure>,
-    /// Why it came to no connection.
-    cause: Option<String>,
+    last: Arc<Mutex<Option<Hindrance>>>,
 }
 
 impl Form {
@@ -64,9 +56,10 @@ impl Stopped {
 
     /// No word from the endpoint. Callers hear that much; the log says what kept it.
     fn outage(&self, what: &str) -> ConsoleError {
-        let Last { proxy, cause } = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (proxy, cause) = last.map(|Hindrance { proxy, cause }| (proxy, cause)).unzip();
         // Which proxy it was is logged with the request.
-        ConsoleError::Unavailable(proxy.map_or_else(
+        ConsoleError::Unavailable(proxy.flatten().map_or_else(
             || {
                 tracing::warn!(
                     aws.host = self.host,
@@ -111,12 +104,8 @@ impl Intercept for HearsTrouble {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let failed = context.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_connector_error);
-        // Of a connection that does not come about the causes are ours and the system's words; of an answer they would quote it.
-        let cause = failed.map(|error| shown(&with_causes(error)));
-        let proxy = failed.and_then(|error| ProxyFailure::among(error)).cloned();
         if let Some(stopped) = config.load::<Stopped>() {
-            *stopped.last.lock().unwrap_or_else(PoisonError::into_inner) = Last { proxy, cause };
+            *stopped.last.lock().unwrap_or_else(PoisonError::into_inner) = Hindrance::of(context);
         }
         Ok(())
     }

@@ -34,6 +34,7 @@ pub use aws::AwsSts;
 pub(crate) use errors::shown;
 pub use errors::{AwsRefusal, StsError};
 pub use measured::MeasuredSts;
+pub(crate) use outage::Hindrance;
 pub use outage::Outage;
 pub use patience::StsSettings;
 pub(crate) use patience::{PerKey, quota_of};

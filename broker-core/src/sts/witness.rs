@@ -9,7 +9,6 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
-use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -17,9 +16,8 @@ use aws_smithy_types::date_time::Format;
 
 use url::Url;
 
-use super::errors::{shown, told};
-use super::{AwsRefusal, Outage, ProxyFailure, StsError};
-use crate::file::with_causes;
+use super::errors::told;
+use super::{AwsRefusal, Hindrance, Outage, ProxyFailure, StsError};
 
 /// Hears every answer to one call. Clones hear the same.
 #[derive(Clone, Debug, Default)]
@@ -139,12 +137,10 @@ impl Intercept for Witness {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let failed = context.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_connector_error);
-        if let Some(error) = failed {
+        if let Some(Hindrance { proxy, cause }) = Hindrance::of(context) {
             let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.proxy = ProxyFailure::among(error).cloned().or(heard.proxy.take());
-            // Of a connection that does not come about the causes are ours and the system's words; of an answer they would quote it.
-            heard.silence = Some(shown(&with_causes(error)));
+            heard.proxy = proxy.or(heard.proxy.take());
+            heard.silence = Some(cause);
         }
         Ok(())
     }
