@@ -10,15 +10,15 @@ mod two;
 
 use std::time::{Duration, Instant};
 
-/// Waits until something is so; panics if it is not within a second of `since`.
+/// Waits until something is so; panics if whoever asks a second after `since` is told that it is not.
 pub(crate) async fn within_a_second(since: Instant, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    while !is_so().await {
-        assert!(since.elapsed() < Duration::from_secs(1), "{what}: not within a second");
+    loop {
+        // A busy machine may take long over the question; what it says is of the moment when it was asked, or later.
+        let asked = since.elapsed();
+        if is_so().await {
+            return;
+        }
+        assert!(asked < Duration::from_secs(1), "{what}: not within a second, but asked after {asked:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // The last look may have taken long.
-    assert!(since.elapsed() < LATE, "{what}: only after {:?}", since.elapsed());
 }
-
-/// A second, and the time of one question to a busy machine.
-const LATE: Duration = Duration::from_millis(1_500);
