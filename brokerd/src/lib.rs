@@ -5,6 +5,7 @@ pub mod daemon;
 mod past;
 pub mod house;
 pub mod serve;
+mod refusal;
 pub mod tls;
 mod supervisor;
 pub mod routes;

@@ -49,7 +49,12 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     let client_request_id = request.headers().get("x-request-id").map(|value| plain(value.as_bytes()));
     let span = tracing::info_span!("request", request.id = %id);
     let in_flight = InFlight::begin();
-    let mut response = attach(next.run(request).instrument(span).await, id);
+    // What could not be read as a request comes as a problem alone.
+    let response = match request.extensions_mut().remove::<Problem>() {
+        Some(refused) => refused.into_response(),
+        None => next.run(request).instrument(span).await,
+    };
+    let mut response = attach(response, id);
     drop(in_flight);
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert("x-request-id", value);

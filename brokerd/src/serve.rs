@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::config::Limits;
+use crate::refusal::Answering;
 use crate::room::Room;
 use crate::tls::Tls;
 
@@ -69,12 +70,16 @@ pub async fn serve(listener: Listener, router: Router, stop: impl Future<Output 
                         // Nothing has been asked yet, so nothing is owed.
                         _ = stopped.changed() => None,
                     };
-                    // A client that breaks off or talks nonsense is no concern of the log.
-                    let _ = match begun {
+                    let ended = match begun {
                         Some(Begun::Plain(stream)) => watcher.watch(front.connection(stream, peer)).await,
                         Some(Begun::Tls(stream)) => watcher.watch(front.connection(stream, peer)).await,
                         None => Ok(()),
                     };
+                    // Whoever breaks off, says nothing for long or talks nonsense is no concern of ours, unless somebody looks for it.
+                    if let Err(error) = ended {
+                        let cause = std::error::Error::source(&error).map(ToString::to_string);
+                        tracing::debug!(client.address = %address, %error, cause, "a connection breaks off");
+                    }
                 });
             }
             Err(error) => {
@@ -119,6 +124,8 @@ impl Front {
             .timer(TokioTimer::new())
             .header_read_timeout(listener.limits.head)
             .max_headers(MAX_HEADERS)
+            .max_header_size(MAX_HEAD)
+            // Of more than one head it holds no more than this either.
             .max_buf_size(MAX_HEAD);
         let loopback = listener.socket.local_addr().is_ok_and(|address| address.ip().is_loopback());
         Self {
@@ -180,10 +187,12 @@ impl Front {
             request.extensions_mut().insert(ConnectInfo(peer));
             tower::ServiceExt::oneshot(router.clone(), request)
         });
+        let stream = Answering::new(stream, self.router.clone(), peer);
         self.server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
     }
 }
 
+/// [`crate::refusal`] tells both. Up to so many hyper asks for no memory of their own.
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD: usize = 64 * 1024;
 /// How long a client may leave what it is sent lying.

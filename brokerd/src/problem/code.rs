@@ -21,6 +21,7 @@ pub(crate) enum Code {
     ReadOnly,
     PreconditionFailed,
     TooLarge,
+    HeadTooLarge,
     UnsupportedMediaType,
     WrongHost,
     TooManyAttempts,
@@ -36,7 +37,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::InvalidRequest,
         Self::InvalidPolicy,
         Self::DurationOutOfRange,
@@ -53,6 +54,7 @@ impl Code {
         Self::ReadOnly,
         Self::PreconditionFailed,
         Self::TooLarge,
+        Self::HeadTooLarge,
         Self::UnsupportedMediaType,
         Self::WrongHost,
         Self::TooManyAttempts,
@@ -81,6 +83,7 @@ impl Code {
             Self::Conflict | Self::ReadOnly => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooManyAttempts | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -112,6 +115,7 @@ impl Code {
             Self::ReadOnly => "read_only",
             Self::PreconditionFailed => "precondition_failed",
             Self::TooLarge => "too_large",
+            Self::HeadTooLarge => "head_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::WrongHost => "wrong_host",
             Self::TooManyAttempts => "too_many_attempts",
@@ -145,6 +149,7 @@ impl Code {
             Self::ReadOnly => "The connectors file owns it",
             Self::PreconditionFailed => "Somebody else was faster",
             Self::TooLarge => "The request is too large",
+            Self::HeadTooLarge => "The request has too large a head",
             Self::UnsupportedMediaType => "The body is not JSON",
             Self::WrongHost => "This is not the host you asked for",
             Self::TooManyAttempts => "Too many attempts",
@@ -202,6 +207,9 @@ impl Code {
             Self::ReadOnly => "Change it in the connectors file, then run `brokerd apply` or send the daemon SIGHUP.",
             Self::PreconditionFailed => "It is not any more what `If-Match` names. Read it again, and decide again.",
             Self::TooLarge => "Send a body of at most 64 KiB.",
+            Self::HeadTooLarge => {
+                "Send at most 100 headers, and at most 64 KiB of them together with the path: a shorter path, or fewer and smaller headers and cookies. A proxy on the way may have added some."
+            }
             Self::UnsupportedMediaType => "Send `Content-Type: application/json`.",
             Self::WrongHost => "Use the address that the broker is known by (`public_url` in its configuration).",
             Self::TooManyAttempts => {

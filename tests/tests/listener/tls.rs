@@ -109,6 +109,19 @@ fn beyond_this_machine_operators_are_spoken_to_by_tls_as_well() {
 }
 
 #[test]
+fn too_large_a_head_is_refused_in_our_words_by_tls_as_well() {
+    let authority = Authority::new();
+    let broker = with(&authority.sign("127.0.0.1"), "").serve();
+    let (url, host) = (broker.url(), host(&broker.url()));
+    let mut line = connect(&url, &authority, &version::TLS13);
+    line.try_send(format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n{}\r\n", "x: y\r\n".repeat(10_000)));
+    let said = line.answer().expect("an answer");
+    said.problem(431, "head_too_large");
+    assert!(said.header("x-request-id").is_some_and(|id| said.body.contains(id)), "{said:?}");
+    line.is_hung_up_on();
+}
+
+#[test]
 fn whoever_does_not_finish_the_handshake_is_hung_up_on() {
     let authority = Authority::new();
     let broker = with(&authority.sign("127.0.0.1"), "head_seconds = 1").serve();
