@@ -85,6 +85,8 @@ pub struct AccessKey {
     pub refused: Option<RefusedAccessKey>,
     /// Counts every change.
     pub generation: i64,
+    /// For `If-Match`, as the header `ETag` has it.
+    pub etag: String,
     /// Who uses it.
     pub connectors: Vec<String>,
 }

@@ -35,6 +35,9 @@ pub struct AdminConnector {
     /// In an answer: what is legal and perhaps not meant, a sentence each. What is sent here is not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// In an answer: for `If-Match`, as the header `ETag` has it. What is sent here is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
 }
 
 /// Who may change something: the connectors file, or the API and the command line.

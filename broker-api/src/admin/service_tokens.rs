@@ -24,6 +24,8 @@ pub struct NewServiceToken {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceToken {
     pub id: String,
+    /// For `If-Match`, as the header `ETag` has it.
+    pub etag: String,
     pub name: String,
     /// By name; those that are gone are left out, and the token is good for none of the same name.
     pub connectors: Vec<String>,

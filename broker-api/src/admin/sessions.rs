@@ -10,6 +10,8 @@ use crate::Identity;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedInSession {
     pub id: String,
+    /// For `If-Match`.
+    pub etag: String,
     /// As the directory described them at `checked_at`.
     pub identity: Identity,
     pub created_at: Timestamp,

@@ -41,7 +41,7 @@ on_both_engines! {
         let shown = json!({
             "name": "spare", "managed_by": "api", "access_key_id": SECOND, "region": "eu-central-1", "partition": "aws",
             "serves": {}, "state": "proved", "account_id": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/second"),
-            "generation": 1, "connectors": [],
+            "generation": 1, "connectors": [], "etag": made.header("etag"),
         });
         assert_eq!(made.json(), shown);
         let first = made.header("etag").unwrap().to_owned();

@@ -100,25 +100,6 @@ on_both_engines! {
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
     }
-
-    async fn pages_of_connectors_are_in_the_order_of_names(world: World) {
-        let root = furnished(&world).await;
-        let (mut names, mut query) = (Vec::new(), "limit=5".to_owned());
-        loop {
-            let page = root.get(&format!("/v1/admin/connectors?{query}")).await.good();
-            let items = page["items"].as_array().unwrap();
-            names.extend(items.iter().map(|it| it["name"].as_str().unwrap().to_owned()));
-        assert!(names.len() < 1_000, "pages without end: {names:?}");
-            match page["next"].as_str() {
-                Some(next) => query = format!("limit=5&after={next}"),
-                None => break,
-            }
-        }
-        let mut sorted = names.clone();
-        sorted.sort();
-        sorted.dedup();
-        assert_eq!((names.len(), names), (sorted.len(), sorted));
-    }
 }
 
 #[tokio::test]

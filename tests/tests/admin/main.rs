@@ -24,6 +24,7 @@ mod access_keys;
 mod audit;
 mod connectors;
 mod directories;
+mod lists;
 mod old_sign_ins;
 mod roles;
 mod service_tokens;

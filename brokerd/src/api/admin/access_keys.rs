@@ -16,7 +16,7 @@ use broker_core::permission::{Administrator, Auditor};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::etag::{ETag, IfMatch};
+use super::etag::IfMatch;
 use super::page::Paging;
 use crate::api::query::{NoParams, Params};
 use crate::app::App;
@@ -202,18 +202,14 @@ impl FromRequestParts<App> for Named {
 async fn seen(app: &App, name: &AccessKeyName, if_match: &IfMatch) -> Result<Option<SeenAccessKey>, Problem> {
     app.inventory.refresh().await?;
     match app.inventory.snapshot().access_key(name) {
-        Some(key) => if_match.seen(&tag_of(key), || SeenAccessKey::of(key)),
+        Some(key) => if_match.seen(&wire::tag_of(key), || SeenAccessKey::of(key)),
         None => Ok(None),
     }
 }
 
 fn answer(app: &App, status: StatusCode, key: &AccessKey) -> Response {
     let shown = wire::shown(key, &wire::Uses::of(&app.inventory.snapshot()));
-    tag_of(key).on(status, Json(shown))
-}
-
-fn tag_of(key: &AccessKey) -> ETag {
-    ETag::of(key.id, key.generation)
+    wire::tag_of(key).on(status, Json(shown))
 }
 
 fn no_such_key() -> Problem {

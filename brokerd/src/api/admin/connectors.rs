@@ -12,7 +12,7 @@ use broker_core::administration::SeenConnector;
 use broker_core::connector::Connector;
 use broker_core::permission::{Administrator, Auditor};
 
-use super::etag::{ETag, IfMatch};
+use super::etag::IfMatch;
 use super::page::Paging;
 use crate::api::query::{NoParams, Params};
 use crate::api::{self, Named};
@@ -131,7 +131,7 @@ pub(crate) async fn replace(
     }
     app.inventory.refresh().await?;
     let seen = match app.inventory.snapshot().connector(&name) {
-        Some(connector) => if_match.seen(&tag_of(connector), || seen(connector))?,
+        Some(connector) => if_match.seen(&wire::tag_of(connector), || seen(connector))?,
         None => return Err(no_such_connector()),
     };
     let written = wire::written_policy(&mut asked);
@@ -167,7 +167,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     app.inventory.refresh().await?;
     let seen = match app.inventory.snapshot().connector(&name) {
-        Some(connector) => if_match.seen(&tag_of(connector), || seen(connector))?,
+        Some(connector) => if_match.seen(&wire::tag_of(connector), || seen(connector))?,
         None => return Err(no_such_connector()),
     };
     app.administration.remove_connector(&name, seen, &permission).await?;
@@ -205,11 +205,7 @@ pub(crate) async fn try_out(
 }
 
 fn answer(status: StatusCode, connector: &Connector) -> Result<Response, Problem> {
-    Ok(tag_of(connector).on(status, Json(wire::shown(connector)?)))
-}
-
-fn tag_of(connector: &Connector) -> ETag {
-    ETag::of(connector.id, connector.revision)
+    Ok(wire::tag_of(connector).on(status, Json(wire::shown(connector)?)))
 }
 
 fn seen(connector: &Connector) -> SeenConnector {

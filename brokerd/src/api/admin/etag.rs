@@ -29,6 +29,11 @@ impl ETag {
         Self(format!("\"{id}.{version}\""))
     }
 
+    /// As a list has it, quotes included.
+    pub(crate) fn to_text(&self) -> String {
+        self.0.clone()
+    }
+
     /// The answer with the tag of what it shows.
     pub(crate) fn on(&self, status: StatusCode, answer: impl IntoResponse) -> Response {
         let mut response = (status, answer).into_response();
@@ -78,7 +83,9 @@ impl IntoParams for IfMatch {
             .name("If-Match")
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
-            .description(Some("The `ETag` of what was seen, if one was given: 412 where something else is there now"))
+            .description(Some(
+                "The `ETag` of what was seen, or its `etag` in a list: 412 where something else is there now",
+            ))
             .schema(Some(text));
         vec![header.build()]
     }

@@ -165,6 +165,7 @@ fn shown(token: session::ServiceToken, snapshot: &Snapshot, now: Timestamp) -> S
     let named = snapshot.connectors().filter(|connector| token.terms.connectors.contains(&connector.id));
     ServiceToken {
         id: token.id.to_string(),
+        etag: tag_of(token.id).to_text(),
         name: token.name.to_string(),
         connectors: named.map(|connector| connector.name.to_string()).collect(),
         networks: token.terms.networks.iter().map(ToString::to_string).collect(),

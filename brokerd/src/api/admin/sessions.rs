@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use broker_api::List;
 use broker_api::admin::SignedInSession;
+use broker_core::id::SessionId;
 use broker_core::permission::{Auditor, Operator};
 use broker_core::session::Session;
 
@@ -63,12 +64,16 @@ pub(crate) async fn end(
     Params(NoParams {}): Params<NoParams>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    if_match.seen(&ETag::of(&id, 1), || ())?;
-    let there = match id.parse() {
-        Ok(id) => app.sign_in.end_session(id, &permission).await?,
-        Err(_) => false,
-    };
-    if there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(Code::NotFound, "no such session")) }
+    let no_such_session = || Problem::new(Code::NotFound, "no such session");
+    let id = id.parse().map_err(|_| no_such_session())?;
+    if_match.seen(&tag_of(id), || ())?;
+    let there = app.sign_in.end_session(id, &permission).await?;
+    if there { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_session()) }
+}
+
+/// Whose a session is never changes.
+fn tag_of(id: SessionId) -> ETag {
+    ETag::of(id, 1)
 }
 
 fn shown(app: &App, session: Session) -> SignedInSession {
@@ -76,6 +81,7 @@ fn shown(app: &App, session: Session) -> SignedInSession {
     let role = app.sign_in.role_of(&person);
     SignedInSession {
         id: id.to_string(),
+        etag: tag_of(id).to_text(),
         identity: identity_of(&person, role),
         created_at,
         expires_at,

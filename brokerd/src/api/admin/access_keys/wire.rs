@@ -14,6 +14,7 @@ use broker_core::principal::PrincipalType;
 use broker_core::store::{Damage, DamagedRow};
 use secrecy::SecretString;
 
+use crate::api::admin::etag::ETag;
 use crate::problem::Problem;
 
 /// Which connectors use which key.
@@ -106,8 +107,14 @@ pub(super) fn shown(key: &AccessKey, uses: &Uses) -> admin::AccessKey {
         expected_arn: details.expected_owner.as_ref().map(|owner| owner.arn.clone()),
         refused,
         generation: *generation,
+        etag: tag_of(key).to_text(),
         connectors: uses.0.get(name).cloned().unwrap_or_default(),
     }
+}
+
+/// Which version of a key this is.
+pub(super) fn tag_of(key: &AccessKey) -> ETag {
+    ETag::of(key.id, key.generation)
 }
 
 pub(super) fn damaged(row: &DamagedRow) -> ListedAccessKey {

@@ -10,6 +10,7 @@ use broker_core::name::DirectoryName;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::api::admin::etag::ETag;
 use crate::api::policy::{parse_policy, written};
 use crate::body::named;
 use crate::problem::{Code, Problem};
@@ -29,14 +30,21 @@ pub(super) fn shown(connector: &Connector) -> Result<AdminConnector, Problem> {
         name: Some(connector.name.to_string()),
         managed_by: Some(managed_by),
         warnings: connector.spec.principal().warnings(),
+        etag: Some(tag_of(connector).to_text()),
         ..shown
     })
+}
+
+/// Which version of a connector this is.
+pub(super) fn tag_of(connector: &Connector) -> ETag {
+    ETag::of(connector.id, connector.revision)
 }
 
 /// What the connector would be; its name is for others to look at.
 pub(super) fn spec(mut asked: AdminConnector, directories: &[DirectoryName]) -> Result<ConnectorSpec, Problem> {
     asked.name = None;
     asked.warnings.clear();
+    asked.etag = None;
     if asked.managed_by.take() == Some(admin::ManagedBy::File) {
         return Err(Problem::field("managed_by", "what is made here is managed by the API: leave it out"));
     }
