@@ -1,5 +1,7 @@
 //! Whoever signed in a quarter of an hour ago changes nothing until they have signed in again, and may look all the while.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::wall_clock::WallClock;
@@ -11,7 +13,7 @@ async fn world() -> (World, WallClock) {
     (World::prepare().await.serve_by(&clock), clock)
 }
 
-/// Every change that there is, each of which would be made by somebody who may: what it names is there, or is no wonder.
+/// Every route that wants a sign-in of the last quarter of an hour, asked by somebody who may: what it names is there, or is no wonder.
 async fn changes(asker: &Asker) -> Vec<(&'static str, Answer)> {
     let key =
         json!({ "region": "eu-central-1", "access_key_id": SECOND, "secret_access_key": SECOND_SECRET, "serves": {} });
@@ -26,20 +28,45 @@ async fn changes(asker: &Asker) -> Vec<(&'static str, Answer)> {
     });
     let none = "0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d";
     vec![
-        ("POST access-keys", asker.post("/v1/admin/access-keys?skip_validation=true", &with("spare")).await),
-        ("PUT access-keys", asker.put("/v1/admin/access-keys/spare?skip_validation=true", &key).await),
-        ("POST connectors", asker.post("/v1/admin/connectors", &connector).await),
-        ("PUT connectors", asker.put("/v1/admin/connectors/fresh", &connector).await),
-        ("DELETE connectors", asker.delete("/v1/admin/connectors/fresh").await),
-        ("DELETE access-keys", asker.delete("/v1/admin/access-keys/spare").await),
+        ("POST /v1/admin/access-keys", asker.post("/v1/admin/access-keys?skip_validation=true", &with("spare")).await),
+        ("PUT /v1/admin/access-keys/{name}", asker.put("/v1/admin/access-keys/spare?skip_validation=true", &key).await),
+        ("POST /v1/admin/connectors", asker.post("/v1/admin/connectors", &connector).await),
+        ("PUT /v1/admin/connectors/{name}", asker.put("/v1/admin/connectors/fresh", &connector).await),
+        ("POST /v1/admin/connectors/{name}/try", asker.post("/v1/admin/connectors/deploy/try", &json!({})).await),
         (
-            "POST service-tokens",
+            "POST /v1/admin/directories/{name}/test",
+            asker.post("/v1/admin/directories/corp/test", &json!({ "username": "ada" })).await,
+        ),
+        ("DELETE /v1/admin/connectors/{name}", asker.delete("/v1/admin/connectors/fresh").await),
+        ("DELETE /v1/admin/access-keys/{name}", asker.delete("/v1/admin/access-keys/spare").await),
+        (
+            "POST /v1/admin/service-tokens",
             asker.post("/v1/admin/service-tokens", &json!({ "name": "job", "connectors": ["ci"] })).await,
         ),
-        ("confirm service-tokens", asker.post(&format!("/v1/admin/service-tokens/{none}/confirm"), &json!({})).await),
-        ("DELETE service-tokens", asker.delete(&format!("/v1/admin/service-tokens/{none}")).await),
-        ("DELETE sessions", asker.delete(&format!("/v1/admin/sessions/{none}")).await),
+        (
+            "POST /v1/admin/service-tokens/{id}/confirm",
+            asker.post(&format!("/v1/admin/service-tokens/{none}/confirm"), &json!({})).await,
+        ),
+        ("DELETE /v1/admin/service-tokens/{id}", asker.delete(&format!("/v1/admin/service-tokens/{none}")).await),
+        ("DELETE /v1/admin/sessions/{id}", asker.delete(&format!("/v1/admin/sessions/{none}")).await),
     ]
+}
+
+/// What the document of the API says wants such a sign-in: whatever does more than look, and it says so.
+async fn promised(asker: &Asker) -> BTreeSet<String> {
+    let document = asker.get("/openapi.json").await.good();
+    let mut promised = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters") {
+            let says_so = operation["description"].as_str().is_some_and(|it| it.contains("less than 15 minutes old"));
+            let does_more = path.starts_with("/v1/admin/") && method != "get";
+            assert_eq!(says_so, does_more, "{method} {path}");
+            if does_more {
+                promised.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+    }
+    promised
 }
 
 fn changed(world: &World) -> Vec<Value> {
@@ -54,7 +81,10 @@ async fn an_old_sign_in_changes_nothing_until_it_is_made_anew() {
     let (world, clock) = world().await;
     let root = world.person("root").await;
     clock.set(SignedDuration::from_secs(15 * 60));
-    for (change, answer) in changes(&root).await {
+    let asked = changes(&root).await;
+    let routes: BTreeSet<String> = asked.iter().map(|(change, _)| (*change).to_owned()).collect();
+    assert_eq!(routes, promised(&root).await, "a route is not asked here, or not promised");
+    for (change, answer) in asked {
         let problem = answer.problem("403 forbidden");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains("15 minutes") && detail.contains("sign in again"), "{change}: {detail}");
@@ -68,11 +98,16 @@ async fn an_old_sign_in_changes_nothing_until_it_is_made_anew() {
 
     let again = root.signed_in("root").await;
     for (change, answer) in changes(&again).await {
-        let named_nobody = ["confirm service-tokens", "DELETE service-tokens", "DELETE sessions"].contains(&change);
+        let named_nobody = [
+            "POST /v1/admin/service-tokens/{id}/confirm",
+            "DELETE /v1/admin/service-tokens/{id}",
+            "DELETE /v1/admin/sessions/{id}",
+        ]
+        .contains(&change);
         let expected = if named_nobody { [404, 404, 404] } else { [200, 201, 204] };
         assert!(expected.contains(&answer.status), "{change}: {}", answer.text);
     }
-    assert_eq!(changed(&world).len(), 7);
+    assert_eq!(changed(&world).len(), 8);
     let refused = tests::world::soon("the refusals in the trail", async || {
         let mut records = world.trail();
         records.retain(|it| it["action"] == "administration_refused");
