@@ -1,6 +1,7 @@
 //! `ListAccessKeys`, `CreateAccessKey`, `UpdateAccessKey`, `DeleteAccessKey`, `GetAccessKeyLastUsed`.
 
 use http::StatusCode;
+use jiff::Timestamp;
 
 use super::{CREATED, Request, no_such_entity};
 use crate::refusal::Refusal;
@@ -16,7 +17,7 @@ pub(super) fn list(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, Ref
                 xml.text("UserName", &user_name);
                 xml.text("AccessKeyId", key.id());
                 xml.text("Status", status_name(key.status));
-                xml.text("CreateDate", CREATED);
+                xml.text("CreateDate", &create_date(key));
             });
         }
     });
@@ -26,7 +27,7 @@ pub(super) fn list(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, Ref
 
 pub(super) fn create(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, Refusal> {
     let (user_arn, user_name) = user_of(request, "iam:CreateAccessKey", &[])?;
-    let key = AccessKey::random();
+    let key = AccessKey::random().made_at(request.cloud.clock.now());
     request.cloud.world.add_key(&user_arn, key.clone()).map_err(failed)?;
     note(request, key.id());
     xml.element("AccessKey", |xml| {
@@ -34,7 +35,7 @@ pub(super) fn create(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool, R
         xml.text("AccessKeyId", key.id());
         xml.text("Status", "Active");
         xml.text("SecretAccessKey", key.secret());
-        xml.text("CreateDate", CREATED);
+        xml.text("CreateDate", &create_date(&key));
     });
     Ok(true)
 }
@@ -80,7 +81,7 @@ pub(super) fn last_used(request: &mut Request<'_>, xml: &mut Xml) -> Result<bool
     let last = request.cloud.last_used.of(&id);
     xml.element("AccessKeyLastUsed", |xml| {
         if let Some(last) = &last {
-            xml.text("LastUsedDate", &last.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            xml.text("LastUsedDate", &to_the_second(last.at));
         }
         xml.text("ServiceName", last.as_ref().map_or("N/A", |last| last.service));
         xml.text("Region", last.as_ref().map_or("N/A", |last| &last.region));
@@ -125,6 +126,14 @@ fn failed(error: WorldError) -> Refusal {
         }
         other => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceFailure", other.to_string()),
     }
+}
+
+fn create_date(key: &AccessKey) -> String {
+    key.made_at.map_or_else(|| CREATED.to_owned(), to_the_second)
+}
+
+fn to_the_second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn status_name(status: KeyStatus) -> &'static str {

@@ -123,5 +123,5 @@ fn no_such_entity(message: String) -> Refusal {
 /// The version that tells IAM's calls from STS's.
 pub(crate) const VERSION: &str = "2010-05-08";
 const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
-/// When everything in the world was made.
+/// When everything was made that the world began with.
 const CREATED: &str = "2026-01-01T00:00:00Z";

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 /// An access key of an IAM user, or of an account's root.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey {
     pub(crate) id: String,
     pub(crate) secret: String,
     pub(crate) status: KeyStatus,
+    /// Not of those that the world began with.
+    pub(crate) made_at: Option<Timestamp>,
 }
 
 /// Whether a key may be used.
@@ -23,12 +27,18 @@ pub enum KeyStatus {
 impl AccessKey {
     /// An active key. The id has 16 to 128 letters and digits, the secret 40 characters.
     pub fn new(id: &str, secret: &str) -> Self {
-        Self { id: id.to_owned(), secret: secret.to_owned(), status: KeyStatus::Active }
+        Self { id: id.to_owned(), secret: secret.to_owned(), status: KeyStatus::Active, made_at: None }
     }
 
     /// A new active key with a random id and secret.
     pub fn random() -> Self {
-        Self { id: crate::chance::id("AKIA"), secret: crate::chance::secret(), status: KeyStatus::Active }
+        Self::new(&crate::chance::id("AKIA"), &crate::chance::secret())
+    }
+
+    /// The key as IAM made it at this time.
+    pub(crate) fn made_at(mut self, now: Timestamp) -> Self {
+        self.made_at = Some(now);
+        self
     }
 
     /// The key in this state.

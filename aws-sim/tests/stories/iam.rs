@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sim::{Role, Sim};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::kit::{
@@ -41,6 +42,22 @@ async fn a_new_key_is_unknown_for_a_moment_and_an_old_one_goes_on() {
     sts(&sim).get_caller_identity().send().await.unwrap();
     sim.clock().advance(LAG);
     assert_eq!(code(sts(&sim).get_caller_identity().send().await), "InvalidClientTokenId");
+}
+
+#[tokio::test]
+async fn when_a_key_was_made_is_told() {
+    let sim = start(world()).await;
+    let who = long_term();
+    let made_at = "2031-02-03T04:05:06.789Z".parse().unwrap();
+    sim.clock().set(made_at);
+    let made = iam(&sim, &who, "Action=CreateAccessKey").await.unwrap();
+    let date: Timestamp = element(&made, "CreateDate").parse().unwrap();
+    assert!((0..5).contains(&(date.as_second() - made_at.as_second())), "{date}");
+    sim.clock().advance(Duration::from_hours(24));
+    let listed = iam(&sim, &who, "Action=ListAccessKeys").await.unwrap();
+    let dates: Vec<&str> =
+        listed.split("<CreateDate>").skip(1).filter_map(|rest| rest.split_once('<')).map(|(date, _)| date).collect();
+    assert_eq!(dates, ["2026-01-01T00:00:00Z", &element(&made, "CreateDate")], "each its own, and it stays");
 }
 
 #[tokio::test]
