@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::damaged::found;
+use super::heard::heard;
 use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves, readable};
 use crate::access_key::{AccessKey, KeyHealth};
 use crate::clock::Millis;
@@ -31,7 +32,7 @@ impl Store {
         const SQL: &str = "SELECT DISTINCT access_key FROM connectors
                            WHERE NOT EXISTS (SELECT 1 FROM access_keys WHERE access_keys.name = connectors.access_key)
                            ORDER BY access_key";
-        let rows: Vec<(String,)> = on!(&self.pool, pool => {
+        let rows: Vec<(String,)> = heard!(&self.pool, pool => {
             readable("connectors", sqlx::query(SQL).fetch_all(pool).await?.iter().map(FromRow::from_row))
         });
         Ok(rows.into_iter().map(|(name,)| name).collect())
@@ -95,7 +96,7 @@ impl Store {
     pub async fn key_health(&self, id: AccessKeyId) -> Result<KeyHealth, StoreError> {
         const SQL: &str = "SELECT refused_at, refused_code FROM access_keys WHERE id = $1";
         let row: Option<(Option<i64>, Option<String>)> =
-            on!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await?);
+            heard!(&self.pool, pool => sqlx::query_as(SQL).bind(id.to_string()).fetch_optional(pool).await?);
         let (at, code) = row.unwrap_or_default();
         Ok(KeyHealth { refused: at.map(|at| Timestamp::from(Millis(at))).zip(code) })
     }

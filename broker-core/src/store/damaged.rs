@@ -150,7 +150,7 @@ impl<T> Found<T> {
 macro_rules! found {
     ($pool:expr, $table:expr, $sql:expr, $prove:expr) => {{
         let mut found = $crate::store::Found::default();
-        $crate::store::on!($pool, pool => {
+        $crate::store::heard::heard!($pool, pool => {
             let mut rows = sqlx::query($sql).fetch(pool);
             let mut count = 0_usize;
             while let Some(row) = futures_util::TryStreamExt::try_next(&mut rows).await? {

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::{Change, Rows, Store, StoreError, on, proves};
+use super::heard::heard;
+use super::{Change, Rows, Store, StoreError, proves};
 use crate::epoch::Epoch;
 use crate::vault::{Mac, Purpose};
 
@@ -110,7 +111,7 @@ impl Store {
 
     async fn read_epoch(&self) -> Result<(i64, Option<Vec<u8>>), StoreError> {
         const SQL: &str = "SELECT epoch, epoch_mac FROM installation WHERE singleton = 1";
-        Ok(on!(&self.pool, pool => sqlx::query_as(SQL).fetch_one(pool).await)?)
+        Ok(heard!(&self.pool, pool => sqlx::query_as(SQL).fetch_one(pool).await)?)
     }
 }
 

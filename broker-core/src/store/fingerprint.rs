@@ -4,7 +4,8 @@ use aws_lc_rs::digest::{Context, Digest, SHA256};
 use futures_util::TryStreamExt;
 use sqlx::Row;
 
-use super::{Store, StoreError, on};
+use super::heard::heard;
+use super::{Store, StoreError};
 
 /// All rows of connectors and access keys at one moment. Two that are equal came from the same rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl Store {
     async fn digest(&self, sql: &'static str) -> Result<Digest, StoreError> {
         let mut digest = Context::new(&SHA256);
         // SQLite takes any type in any column; what cannot be read is in no service, whatever it is.
-        on!(&self.pool, pool => {
+        heard!(&self.pool, pool => {
             let mut rows = sqlx::query(sql).fetch(pool);
             while let Some(row) = rows.try_next().await? {
                 for column in ["id", "mac"] {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::change::BeginWrite;
+use super::heard::heard;
 use super::open::OpenError;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::{Clock, Millis};
@@ -26,7 +27,7 @@ impl Store {
         const SQL: &str = "SELECT revision FROM installation WHERE singleton = 1";
         // A node asks all the while: sooner or later it does so by a connection that hangs.
         let asked = tokio::time::timeout(WITHIN, async {
-            on!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)
+            heard!(&self.pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await)
         });
         Ok(asked.await.map_err(|late| sqlx::Error::Io(late.into()))??)
     }
@@ -133,7 +134,7 @@ pub(super) async fn is_there(pool: &Pool) -> Result<bool, StoreError> {
 
 pub(super) async fn read(pool: &Pool) -> Result<Option<(InstallationId, Sealed)>, StoreError> {
     const SQL: &str = "SELECT id, sealed_secret FROM installation WHERE singleton = 1";
-    let row: Option<(String, String)> = on!(pool, pool => sqlx::query_as(SQL).fetch_optional(pool).await)?;
+    let row: Option<(String, String)> = heard!(pool, pool => sqlx::query_as(SQL).fetch_optional(pool).await)?;
     row.map(|(id, sealed)| {
         let parsed = id.parse().map_err(|_| StoreError::Forged { table: "installation", id })?;
         Ok((parsed, Sealed::from_store(sealed)))

@@ -1,7 +1,8 @@
 //! Marks: what was taken out of the trail lawfully, each proved by a keyed hash. Only ever inserted and read.
 
 use super::change::Value;
-use super::{Change, Rows, Store, StoreError, on, proves};
+use super::heard::heard;
+use super::{Change, Rows, Store, StoreError, proves};
 use crate::clock::Millis;
 use crate::id::ChainId;
 use crate::vault::{Mac, Purpose};
@@ -77,7 +78,7 @@ impl Store {
     pub async fn trail_marks(&self, chain: ChainId, from: i64) -> Result<Vec<Mark>, StoreError> {
         const SQL: &str = "SELECT chain, kind, sequence, hash, at, kept, kept_hash, mac FROM trail_marks
                            WHERE chain = $1 AND sequence >= $2 ORDER BY sequence";
-        let rows: Vec<Row> = on!(&self.pool, pool => {
+        let rows: Vec<Row> = heard!(&self.pool, pool => {
             sqlx::query_as(SQL).bind(chain.to_string()).bind(from).fetch_all(pool).await?
         });
         Ok(rows.into_iter().filter_map(|row| self.read_mark(row)).collect())
@@ -88,7 +89,7 @@ impl Store {
         const SQL: &str = "SELECT chain, kind, sequence, hash, at, kept, kept_hash, mac FROM trail_marks AS marks WHERE kind = 'pruned'
                            AND sequence = (SELECT MAX(others.sequence) FROM trail_marks AS others
                                            WHERE others.chain = marks.chain AND others.kind = 'pruned')";
-        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
+        let rows: Vec<Row> = heard!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
         Ok(rows.into_iter().filter_map(|row| self.read_mark(row)).collect())
     }
 
@@ -97,7 +98,7 @@ impl Store {
         const SQL: &str =
             "SELECT chain, kind, sequence, hash, at, kept, kept_hash, mac FROM trail_marks WHERE kind = 'lost_after'
                            ORDER BY chain, sequence";
-        let rows: Vec<Row> = on!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
+        let rows: Vec<Row> = heard!(&self.pool, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
         Ok(rows.into_iter().filter_map(|row| self.read_mark(row)).collect())
     }
 

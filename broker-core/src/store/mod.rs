@@ -8,6 +8,7 @@ mod damaged;
 mod epochs;
 mod fingerprint;
 mod gathered;
+mod heard;
 mod installation;
 mod lock;
 mod log;

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqlSafeStr};
 
+use super::heard::heard;
 use super::installation::New;
 use super::lock::{self, DaemonLock, LockError};
 use super::log::{self, Found, StrayLog};
@@ -433,7 +434,7 @@ async fn migrated(pool: &Pool, migrator: &Migrator) -> Result<(), MigrateError> 
 /// gone ahead already: its schema suits this release too.
 async fn is_current(pool: &Pool) -> bool {
     const SQL: &str = "SELECT max(version) FROM _sqlx_migrations WHERE success";
-    let version: Option<i64> = on!(pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await).ok().flatten();
+    let version: Option<i64> = heard!(pool, pool => sqlx::query_scalar(SQL).fetch_one(pool).await).ok().flatten();
     version >= MIGRATIONS.last().map(|(version, ..)| *version)
 }
 

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use sqlx::FromRow;
 
 use super::change::Rows;
-use super::{Change, Store, StoreError, installation, on, readable};
+use super::heard::heard;
+use super::{Change, Store, StoreError, installation, readable};
 use crate::access_key::AccessKey;
 use crate::id::InstallationId;
 use crate::vault::{Place, SealBroken, Sealed, Vault};
@@ -88,7 +89,7 @@ impl Store {
     async fn access_key_seals(&self) -> Result<Vec<UnprovedRow>, StoreError> {
         // SQLite takes any type in any column.
         const SQL: &str = "SELECT CAST(id AS TEXT), CAST(sealed AS TEXT) FROM access_keys ORDER BY name";
-        let rows: Vec<(String, String)> = on!(&self.pool, pool => {
+        let rows: Vec<(String, String)> = heard!(&self.pool, pool => {
             readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(FromRow::from_row))
         });
         let row =

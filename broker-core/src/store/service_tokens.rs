@@ -6,6 +6,7 @@ use super::access_keys::encode;
 use super::damaged::found;
 use super::epochs::EpochWhenAsked;
 use super::gathered::{Key, Query};
+use super::heard::heard;
 use super::{Change, Damage, DamagedRow, Found, Rows, Store, StoreError, Table, on, proves};
 use crate::clock::Millis;
 use crate::epoch::Epoch;
@@ -70,7 +71,7 @@ impl Store {
         const WRITE: &str = "UPDATE service_tokens SET epoch = $2, mac = $3 WHERE id = $1 AND mac = $4";
         let present = self.epoch().await?;
         let row: Option<Row> =
-            on!(&self.pool, pool => sqlx::query_as(READ).bind(id.to_string()).fetch_optional(pool).await)?;
+            heard!(&self.pool, pool => sqlx::query_as(READ).bind(id.to_string()).fetch_optional(pool).await)?;
         let Some(row) = row else { return Ok(None) };
         let Ok(token) = self.read_service_token(row.clone(), present) else { return Ok(None) };
         let (id, name, hash, terms, created_at, expires_at, _, seen, _) = row;

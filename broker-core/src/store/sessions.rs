@@ -3,6 +3,7 @@
 use super::access_keys::encode;
 use super::epochs::EpochWhenAsked;
 use super::gathered::{Key, Query};
+use super::heard::heard;
 use super::{Change, Page, Rows, Store, StoreError, on, proves};
 use crate::caller::Subject;
 use crate::clock::Millis;
@@ -50,7 +51,7 @@ impl Store {
              ORDER BY sessions.id DESC LIMIT $4"
         );
         let asked = self.ask_epoch();
-        let rows: Vec<Row> = on!(&self.pool, pool => {
+        let rows: Vec<Row> = heard!(&self.pool, pool => {
             let query = sqlx::query_as(SQL).bind(after.unwrap_or("g")).bind(now.0).bind(idle_since.0);
             query.bind(Page::<Row>::to_read(limit)).fetch_all(pool).await?
         });
@@ -95,7 +96,7 @@ impl Store {
         const SQL: &str =
             "SELECT id FROM sessions WHERE subject = $1 AND epoch = $2 AND expires_at > $3 AND last_seen_at > $4
                            ORDER BY id DESC LIMIT 100 OFFSET $5";
-        let ids: Vec<String> = on!(&self.pool, pool => {
+        let ids: Vec<String> = heard!(&self.pool, pool => {
             let query = sqlx::query_scalar(SQL).bind(subject.to_string()).bind(epoch.number());
             query.bind(now.0).bind(idle_since.0).bind(i64::from(keep)).fetch_all(pool).await?
         });

@@ -1,5 +1,6 @@
 //! Failed attempts to sign in, counted by account, by address and by the pair of both; and networks that succeeded lately.
 
+use super::heard::heard;
 use super::{Store, StoreError, on};
 use crate::clock::Millis;
 
@@ -15,7 +16,7 @@ impl Store {
     pub async fn failures(&self, subject: &str) -> Result<Failures, StoreError> {
         const SQL: &str = "SELECT failures, last_failed_at FROM throttles WHERE subject = $1";
         let row: Option<(i64, i64)> =
-            on!(&self.pool, pool => sqlx::query_as(SQL).bind(subject).fetch_optional(pool).await)?;
+            heard!(&self.pool, pool => sqlx::query_as(SQL).bind(subject).fetch_optional(pool).await)?;
         Ok(row.map_or_else(Failures::default, |(count, last)| Failures { count, last: Some(Millis(last)) }))
     }
 
@@ -80,7 +81,7 @@ impl Store {
     pub async fn is_familiar(&self, account: &str, network: &str, since: Millis) -> Result<bool, StoreError> {
         const SQL: &str = "SELECT last_success_at FROM familiar_networks
                            WHERE account = $1 AND network = $2 AND last_success_at >= $3";
-        let row: Option<i64> = on!(&self.pool, pool => {
+        let row: Option<i64> = heard!(&self.pool, pool => {
             sqlx::query_scalar(SQL).bind(account).bind(network).bind(since.0).fetch_optional(pool).await?
         });
         Ok(row.is_some())

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
 use super::change::{BeginWrite, Value};
+use super::heard::heard;
 use super::{Change, Page, Rows, Store, StoreError, on, readable};
 use crate::clock::Millis;
 use crate::id::{ChainId, Id, RecordId};
@@ -126,7 +127,7 @@ impl Store {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain > $1 OR (chain = $1 AND sequence > $2) ORDER BY chain, sequence LIMIT $3";
         let (chain, sequence) = after.map_or(("", i64::MIN), |place| (place.chain.as_str(), place.sequence));
-        let rows = on!(&self.pool, pool => {
+        let rows = heard!(&self.pool, pool => {
             as_far(sqlx::query(SQL).bind(chain).bind(sequence).bind(limit).fetch_all(pool).await?)
         });
         Ok(rows.into_iter().map(|row| (row.place(), link(row))).collect())
@@ -136,7 +137,7 @@ impl Store {
     pub async fn link_at(&self, chain: ChainId, sequence: i64) -> Result<Option<TrailLink>, StoreError> {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain = $1 AND sequence = $2";
-        let rows = on!(&self.pool, pool => {
+        let rows = heard!(&self.pool, pool => {
             as_far(sqlx::query(SQL).bind(chain.to_string()).bind(sequence).fetch_all(pool).await?)
         });
         Ok(rows.into_iter().next().map(link).transpose()?)
@@ -145,7 +146,7 @@ impl Store {
     /// Whether there is anything at this place.
     pub(crate) async fn is_link_there(&self, chain: ChainId, sequence: i64) -> Result<bool, StoreError> {
         const SQL: &str = "SELECT count(*) FROM trail WHERE chain = $1 AND sequence = $2";
-        let there: i64 = on!(&self.pool, pool => {
+        let there: i64 = heard!(&self.pool, pool => {
             sqlx::query_scalar(SQL).bind(chain.to_string()).bind(sequence).fetch_one(pool).await?
         });
         Ok(there > 0)
@@ -160,7 +161,7 @@ impl Store {
     ) -> Result<Vec<(Place, Result<TrailLink, NotALink>)>, StoreError> {
         const SQL: &str = "SELECT id, chain, sequence, at, actor, action, outcome, connector, record, hash FROM trail
                            WHERE chain = $1 AND sequence <= $2 ORDER BY sequence DESC LIMIT $3";
-        let rows = on!(&self.pool, pool => {
+        let rows = heard!(&self.pool, pool => {
             as_far(sqlx::query(SQL).bind(chain.to_string()).bind(sequence).bind(limit).fetch_all(pool).await?)
         });
         Ok(rows.into_iter().filter_map(|row| Some((row.place()?, link(row)))).collect())
@@ -173,7 +174,7 @@ impl Store {
                            AND NOT EXISTS (SELECT 1 FROM trail AS before
                                            WHERE before.chain = here.chain AND before.sequence = here.sequence - 1)
                            ORDER BY sequence LIMIT $4";
-        Ok(on!(&self.pool, pool => {
+        Ok(heard!(whole, &self.pool, pool => {
             let query = sqlx::query_scalar(SQL).bind(chain.to_string()).bind(after).bind(upto);
             query.bind(MOST_GAPS).fetch_all(pool).await?
         }))
@@ -187,7 +188,7 @@ impl Store {
                            AND NOT EXISTS (SELECT 1 FROM trail AS before
                                            WHERE before.chain = here.chain AND before.sequence = here.sequence - 1)
                            ORDER BY chain, sequence LIMIT $2";
-        let rows = on!(&self.pool, pool => {
+        let rows = heard!(whole, &self.pool, pool => {
             as_far(sqlx::query(SQL).bind(after.to_string()).bind(MOST_GAPS).fetch_all(pool).await?)
         });
         Ok(rows.into_iter().filter_map(|row| link(row).ok()).collect())
@@ -198,7 +199,7 @@ impl Store {
         // Ids begin with their time, so that only what is new is looked at.
         const SQL: &str = "SELECT chain, MAX(sequence) FROM trail WHERE id > $1 GROUP BY chain";
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows: Vec<(String, i64)> = on!(&self.pool, pool => {
+        let rows: Vec<(String, i64)> = heard!(whole, &self.pool, pool => {
             let rows = sqlx::query(SQL).bind(after).fetch_all(pool).await?;
             readable("trail", rows.iter().map(<(String, i64)>::from_row))
         });
@@ -216,7 +217,7 @@ impl Store {
     pub async fn chains_older_than(&self, time: Millis) -> Result<Vec<(ChainId, i64, i64)>, StoreError> {
         const SQL: &str = "SELECT chain, MIN(sequence), MAX(sequence), MIN(CASE WHEN at >= $1 THEN sequence END)
                            FROM trail GROUP BY chain ORDER BY chain";
-        let rows: Vec<(String, i64, i64, Option<i64>)> = on!(&self.pool, pool => {
+        let rows: Vec<(String, i64, i64, Option<i64>)> = heard!(whole, &self.pool, pool => {
             let rows = sqlx::query(SQL).bind(time.0).fetch_all(pool).await?;
             readable("trail", rows.iter().map(FromRow::from_row))
         });
@@ -275,7 +276,7 @@ impl Store {
         let before = before.unwrap_or("g");
         let [actor, action, outcome, connector] = [&filter.actor, &filter.action, &filter.outcome, &filter.connector]
             .map(|word| word.clone().unwrap_or_default());
-        Ok(on!(&self.pool, pool => {
+        Ok(heard!(&self.pool, pool => {
             let query = sqlx::query(sql).bind(before).bind(actor).bind(action).bind(outcome).bind(connector);
             as_far(query.bind(limit).fetch_all(pool).await?)
         }))

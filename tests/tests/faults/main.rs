@@ -10,6 +10,7 @@ mod outages;
 mod read_only;
 mod rekeyed;
 mod replaced;
+mod silence;
 mod store;
 mod sts;
 mod stopping;
