@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::proof::owner_of;
-use super::{Administration, NotProved, Proof};
+use super::{Administration, NotProved, Proof, Removed};
 use crate::access_key::{AccessKey, CannotServe, KeyDetails, KeyHealth, KeyOwner, KeySource};
 use crate::catalog::{Difference, REPAIRED, difference, written};
 use crate::connector::{Connector, ManagedBy};
@@ -12,7 +12,7 @@ use crate::id::AccessKeyId;
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::permission::{Administrator, Auditor};
 use crate::store::{Damage, Found, Store, StoreError};
-use crate::trail::{Action, TrailError, Vec1};
+use crate::trail::{Action, TakenAway, TrailError, Vec1};
 use crate::vault::SealBroken;
 
 /// A key as somebody hands it in. What `details` say of its owner does not count: AWS is asked.
@@ -172,24 +172,30 @@ impl Administration {
         Ok(key)
     }
 
-    /// Forgets a key that no connector uses. `seen` must still be there.
+    /// Forgets a key that no connector uses, whether or not that can be recorded at this moment. `seen` must still be there.
     pub async fn remove_access_key(
         &self,
         name: &AccessKeyName,
         seen: Option<SeenAccessKey>,
         by: &Administrator,
-    ) -> Result<(), AccessKeyError> {
+    ) -> Result<Removed, AccessKeyError> {
         let stored = self.changeable_access_key(name, seen).await?;
         self.refuse_if_in_use(name).await?;
         let fields = difference(&written(&stored.details), &Value::Null);
         let entry = by.did(Action::AccessKeyRemoved).changes(about(name, &fields));
         let change = Store::remove_access_key(stored.id, stored.generation);
-        let committed = self.trail.commit(vec![change], Vec1::new(entry)).await;
-        if let Err(TrailError::Change(StoreError::InUse)) = &committed {
-            // Somebody was faster, and it is known now who uses it.
-            self.refuse_if_in_use(name).await?;
+        match self.trail.take_away(vec![change], Vec1::new(entry)).await {
+            Ok(TakenAway::Recorded) => Ok(Removed { recorded: true }),
+            Ok(TakenAway::Unrecorded) => Ok(Removed { recorded: false }),
+            Ok(TakenAway::Nothing) => Err(AccessKeyError::Stale(name.clone())),
+            Err(error) => {
+                if matches!(error, StoreError::InUse) {
+                    // Somebody was faster, and it is known now who uses it.
+                    self.refuse_if_in_use(name).await?;
+                }
+                Err(of_commit(TrailError::Change(error), name))
+            }
         }
-        committed.map_err(|error| of_commit(error, name))
     }
 
     pub(super) async fn connectors_of(&self, name: &AccessKeyName) -> Result<Vec<Connector>, StoreError> {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Administration;
 use super::access_keys::may_serve;
+use super::{Administration, Removed};
 use crate::access_key::CannotServe;
 use crate::catalog::{Difference, difference, written};
 use crate::connector::{Connector, ConnectorSpec, ManagedBy};
@@ -11,7 +11,7 @@ use crate::id::ConnectorId;
 use crate::name::{AccessKeyName, ConnectorName};
 use crate::permission::Administrator;
 use crate::store::{Store, StoreError};
-use crate::trail::{Action, Entry, TrailError, Vec1};
+use crate::trail::{Action, Entry, TakenAway, TrailError, Vec1};
 
 /// Which form of a connector somebody has looked at. A name that was given again is another connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,18 +81,23 @@ impl Administration {
         Ok(connector)
     }
 
-    /// Takes a connector out of service. `seen` must still be there.
+    /// Takes a connector out of service, whether or not that can be recorded at this moment. `seen` must still be there.
     pub async fn remove_connector(
         &self,
         name: &ConnectorName,
         seen: Option<SeenConnector>,
         by: &Administrator,
-    ) -> Result<(), ConnectorChangeError> {
+    ) -> Result<Removed, ConnectorChangeError> {
         let stored = self.changeable_connector(name, seen).await?;
         let fields = difference(&written(&stored.spec), &Value::Null);
         let entry = changed(by, Action::ConnectorRemoved, name, &fields);
         let change = Store::remove_connector(stored.id, stored.revision);
-        self.trail.commit(vec![change], Vec1::new(entry)).await.map_err(|error| of_commit(error, &stored))
+        match self.trail.take_away(vec![change], Vec1::new(entry)).await {
+            Ok(TakenAway::Recorded) => Ok(Removed { recorded: true }),
+            Ok(TakenAway::Unrecorded) => Ok(Removed { recorded: false }),
+            Ok(TakenAway::Nothing) => Err(ConnectorChangeError::Stale(stored.name)),
+            Err(error) => Err(of_commit(TrailError::Change(error), &stored)),
+        }
     }
 
     async fn find_connector(&self, name: &ConnectorName) -> Result<Option<Connector>, StoreError> {

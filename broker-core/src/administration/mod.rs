@@ -34,6 +34,13 @@ pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, Servi
 pub use sessions::{Aws, Revocation, RevokeError, RevokedSessions, SessionsOf};
 pub use trail::ProvedRecord;
 
+/// A connector or a key is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Removed {
+    /// Not where the trail cannot be written at this moment: a process that goes on writes it there later.
+    pub recorded: bool,
+}
+
 /// Makes administrative changes. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Administration {

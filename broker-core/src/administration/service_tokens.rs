@@ -134,7 +134,7 @@ impl Administration {
         };
         let changes = json!({ "service_token": name.as_ref().map(ServiceTokenName::as_str), "service_token_id": id });
         let entry = by.did(Action::ServiceTokenRevoked).changes(changes);
-        let recorded = match self.trail.take_away(Store::revoke_service_token(id), entry).await? {
+        let recorded = match self.trail.take_away(vec![Store::revoke_service_token(id)], Vec1::new(entry)).await? {
             TakenAway::Recorded => true,
             TakenAway::Unrecorded => false,
             TakenAway::Nothing => return Err(ServiceTokenError::Unknown),

@@ -15,7 +15,7 @@ use crate::permission::{Administrator, By};
 use crate::principal::{Principal, PrincipalType};
 use crate::store::StoreError;
 use crate::sts::{OpenKey, Sts};
-use crate::trail::{Action, Entry, Outcome, TrailError, Vec1, VendedFacts};
+use crate::trail::{Action, Entry, Outcome, TakenAway, TrailError, Vec1, VendedFacts};
 use crate::vault::SealBroken;
 
 /// Whose sessions are meant.
@@ -53,6 +53,8 @@ pub struct Revocation {
 pub struct RevokedSessions {
     /// Sessions issued before this are refused; by AWS's own clock.
     pub issued_before: Timestamp,
+    /// Not where the trail cannot be written at this moment: a process that goes on writes it there later.
+    pub recorded: bool,
 }
 
 /// Why sessions go on. Cut by what the caller does next.
@@ -86,9 +88,9 @@ pub enum RevokeError {
     AnotherPlan,
     /// AWS has done its part.
     #[error(
-        "AWS refuses the older sessions from now on, but that could not be noted here, so brokerd may go on lending them: run this again"
+        "AWS refuses the older sessions from now on, but the store took no note of it, so brokerd may go on lending them until they expire: run this again as soon as the store can be written, and stop the daemon until then"
     )]
-    Unnoted(#[source] TrailError),
+    Unnoted(#[source] StoreError),
     #[error(transparent)]
     Seal(#[from] SealBroken),
     #[error(transparent)]
@@ -165,31 +167,33 @@ impl Administration {
             "access_key": access_key.as_str(),
             "aws_request_id": put.request_id,
         });
-        self.begin_anew(role, &changes, by).await.map_err(RevokeError::Unnoted)?;
-        Ok(RevokedSessions { issued_before })
+        let recorded = self.begin_anew(role, &changes, by).await.map_err(RevokeError::Unnoted)?;
+        Ok(RevokedSessions { issued_before, recorded })
     }
 
-    /// Gives every connector of a role its next revision: what was lent by an earlier one is not given again, on any node.
-    async fn begin_anew(&self, role: &RoleArn, changes: &Value, by: &Administrator) -> Result<(), TrailError> {
-        let mut stale = None;
+    /// Gives every connector of a role its next revision: what was lent by an earlier one is not given again, on any node. With or
+    /// without the trail, which is told later, for it only takes away. Whether it is recorded by now.
+    async fn begin_anew(&self, role: &RoleArn, changes: &Value, by: &Administrator) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS {
-            let connectors = self.store.connectors().await.map_err(TrailError::Change)?;
+            let connectors = self.store.connectors().await?;
             let lending: Vec<Connector> =
                 connectors.into_iter().filter(|connector| role_in(connector) == Some(role)).collect();
             let next = lending.iter().map(|connector| {
                 let next = Connector { revision: connector.revision.saturating_add(1), ..connector.clone() };
                 self.store.replace_connector(&next, connector.revision)
             });
-            let next = next.collect::<Result<Vec<_>, _>>().map_err(TrailError::Change)?;
+            let next = next.collect::<Result<Vec<_>, _>>()?;
             let entry = || ended_sessions(by, Outcome::Success, role).changes(changes.clone());
             let entries: Vec<Entry> = lending.iter().map(|connector| entry().connector(&connector.name)).collect();
             let entries = Vec1::try_from_vec(entries).unwrap_or_else(|_| Vec1::new(entry()));
-            match self.trail.commit(next, entries).await {
-                Err(TrailError::Change(StoreError::Stale)) => stale = Some(StoreError::Stale),
-                outcome => return outcome,
+            match self.trail.take_away(next, entries).await? {
+                TakenAway::Recorded => return Ok(true),
+                TakenAway::Unrecorded => return Ok(false),
+                // Somebody changed one of them meanwhile.
+                TakenAway::Nothing => {}
             }
         }
-        Err(TrailError::Change(stale.unwrap_or(StoreError::Stale)))
+        Err(StoreError::Stale)
     }
 
     /// The attempt is recorded as well.

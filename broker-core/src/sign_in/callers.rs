@@ -11,7 +11,7 @@ use crate::directory::{Standing, Unavailable};
 use crate::id::SessionId;
 use crate::session::{ServiceToken, Session};
 use crate::store::{Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Vec1};
 use crate::vault::{Mac, Purpose};
 
 /// Why a token is good for nothing.
@@ -156,7 +156,7 @@ impl SignIn {
             Ok(Standing::Disabled | Standing::Gone) => {
                 let reason = "the account has been disabled or removed; its session is over";
                 let entry = refused(Outcome::Refused).reason(&reason);
-                self.0.trail.take_away(Store::end_session(session.id), entry).await?;
+                self.0.trail.take_away(vec![Store::end_session(session.id)], Vec1::new(entry)).await?;
                 Err(AuthenticateError::AccountDisabled)
             }
             Err(error) => {

@@ -147,7 +147,7 @@ impl SignIn {
     /// Ends a session at once, on every node, whether or not that can be recorded at this moment.
     pub async fn sign_out(&self, leaving: &Leaving, origin: &Origin) -> Result<(), StoreError> {
         let entry = Entry::new(Actor::person(leaving.person()), Action::SignOut, Outcome::Success, origin.clone());
-        self.0.trail.take_away(Store::end_session(leaving.session()), entry).await.map(drop)
+        self.0.trail.take_away(vec![Store::end_session(leaving.session())], Vec1::new(entry)).await.map(drop)
     }
 
     /// In the order in which somebody is looked for.

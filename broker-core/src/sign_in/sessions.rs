@@ -8,7 +8,7 @@ use crate::id::SessionId;
 use crate::permission::{Auditor, Operator};
 use crate::session::Session;
 use crate::store::{Page, Store, StoreError};
-use crate::trail::{Action, TakenAway};
+use crate::trail::{Action, TakenAway, Vec1};
 
 impl SignIn {
     /// Sessions that are not over, the newest first.
@@ -27,6 +27,6 @@ impl SignIn {
         let (person, person_id) = owner.unzip();
         let changes = json!({ "session_id": id, "person": person, "person_id": person_id });
         let entry = by.did(Action::SessionEnded).changes(changes);
-        Ok(self.0.trail.take_away(Store::end_session(id), entry).await? != TakenAway::Nothing)
+        Ok(self.0.trail.take_away(vec![Store::end_session(id)], Vec1::new(entry)).await? != TakenAway::Nothing)
     }
 }

@@ -63,7 +63,7 @@ pub enum TakenAway {
     Recorded,
     /// It is gone. The trail cannot be written at this moment; it is told again and again until it can, or the process ends.
     Unrecorded,
-    /// There was nothing to take away.
+    /// There was nothing to take away, or no longer what was meant.
     Nothing,
 }
 
@@ -102,33 +102,32 @@ impl Trail {
 
     /// Takes rights away and writes that down, in one commit; and where the trail cannot be written, takes them away all the same,
     /// to be written down later. Goes on to its end though whoever asked is gone: nothing is taken away without a record.
-    pub async fn take_away(&self, change: Change, entry: Entry) -> Result<TakenAway, StoreError> {
+    pub async fn take_away(&self, changes: Vec<Change>, entries: Vec1<Entry>) -> Result<TakenAway, StoreError> {
         let trail = self.clone();
-        let taken = tokio::spawn(async move { trail.take_away_recorded(change, entry).await }).await;
+        let taken = tokio::spawn(async move { trail.take_away_recorded(changes, entries).await }).await;
         taken.unwrap_or_else(|cut_off| Err(sqlx::Error::Io(cut_off.into()).into()))
     }
 
     /// For what only takes rights away and has happened already: written now or, when that fails, again and again until it works.
-    pub fn record_later(&self, entry: Entry) {
+    pub fn record_later(&self, entries: Vec1<Entry>) {
         let trail = self.clone();
         let (done, written) = oneshot::channel();
         // Queued before this returns: who closes the trail afterwards does not leave it out.
-        let queued =
-            self.jobs.try_send(writer::Job::Write { entries: Vec1::new(entry.clone()), changes: Vec::new(), done });
+        let queued = self.jobs.try_send(writer::Job::Write { entries: entries.clone(), changes: Vec::new(), done });
         tokio::spawn(async move {
             let mut outcome = match queued {
                 Ok(()) => written.await.unwrap_or(Err(TrailError::Closed)),
-                Err(_) => trail.write(Vec1::new(entry.clone()), Vec::new()).await,
+                Err(_) => trail.write(entries.clone(), Vec::new()).await,
             };
             let mut wait = FIRST_WAIT;
             while let Err(error) = outcome {
-                tracing::error!(%error, action = entry.action.as_str(), "a record waits for the trail");
+                tracing::error!(%error, action = entries.first().action.as_str(), "a record waits for the trail");
                 if matches!(error, TrailError::Closed) {
                     return;
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
-                outcome = trail.write(Vec1::new(entry.clone()), Vec::new()).await;
+                outcome = trail.write(entries.clone(), Vec::new()).await;
             }
         });
     }
@@ -174,16 +173,16 @@ impl Trail {
         }
     }
 
-    async fn take_away_recorded(&self, change: Change, entry: Entry) -> Result<TakenAway, StoreError> {
-        match self.commit(vec![change.clone()], Vec1::new(entry.clone())).await {
+    async fn take_away_recorded(&self, changes: Vec<Change>, entries: Vec1<Entry>) -> Result<TakenAway, StoreError> {
+        match self.commit(changes.clone(), entries.clone()).await {
             Ok(()) => return Ok(TakenAway::Recorded),
             Err(TrailError::Change(StoreError::Stale)) => return Ok(TakenAway::Nothing),
             Err(TrailError::Change(error)) => return Err(error),
             Err(TrailError::Unwritten(_) | TrailError::Closed) => {}
         }
-        match self.store.commit(vec![change]).await {
+        match self.store.commit(changes).await {
             Ok(()) => {
-                self.record_later(entry);
+                self.record_later(entries);
                 Ok(TakenAway::Unrecorded)
             }
             // Where only the answer to the first commit was lost, the record is there with it.

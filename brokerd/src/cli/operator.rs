@@ -1,11 +1,22 @@
-//! Who runs a subcommand: a name for the audit trail, as the operating system or `sudo` tells it.
+//! Who runs a subcommand: a name for the audit trail, as the operating system or `sudo` tells it; and what they do where the trail does
+//! not take it.
 
+use anyhow::bail;
 use broker_core::character::is_hidden;
 use broker_core::permission::Permission;
 
 /// Whoever runs this process may do what `P` is for: they have the files.
 pub(super) fn may<P: Permission>() -> P {
     P::on_the_host(&name())
+}
+
+/// What took rights away is done, and whoever did it must know where the trail does not say so: this process ends, and nobody is left who
+/// would write it there later.
+pub(super) fn recorded(what: &str, recorded: bool) -> anyhow::Result<()> {
+    if recorded {
+        return Ok(());
+    }
+    bail!("{what}, but the audit trail could not be written: note it down by hand")
 }
 
 /// A hint and no proof: whoever runs a subcommand can read the master key, and so write anything.

@@ -69,7 +69,7 @@ impl Revoke {
             "AWS refuses sessions issued before {}, as soon as the policy has reached all of AWS: seconds, rarely minutes",
             output::time(revoked.issued_before)
         ));
-        Ok(())
+        operator::recorded("AWS was told, and brokerd lends none of them again", revoked.recorded)
     }
 }
 

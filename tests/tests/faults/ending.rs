@@ -1,9 +1,10 @@
-//! Sessions end while the trail cannot be written: at once, for that takes rights away; and the trail says so when it can be written again.
+//! Sessions end, and connectors and keys go, while the trail cannot be written: at once, for that takes rights away; and the trail says so
+//! when it can be written again.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::postgres;
 use tests::stores::Hands;
-use tests::world::{Asker, World, soon};
+use tests::world::{ACCOUNT, Asker, SECOND, SECOND_SECRET, World, soon};
 
 use crate::store::{on_postgres, on_sqlite};
 
@@ -45,6 +46,54 @@ async fn a_session_ends(world: World, mut hands: Hands) {
         (&by_otto["changes"]["session_id"], &by_otto["changes"]["person"]),
         (&of_eve.into(), &"corp/eve".into())
     );
+    assert!(world.run(&["audit", "verify"], "").succeeded().contains("result: whole"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_and_its_key_go_on_sqlite_though_nothing_can_be_recorded() {
+    let (world, hands) = on_sqlite().await;
+    a_connector_and_its_key_go(world, hands).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_and_its_key_go_on_postgresql_though_nothing_can_be_recorded() {
+    let (world, hands) = on_postgres(&postgres::database("going")).await;
+    a_connector_and_its_key_go(world, hands).await;
+}
+
+async fn a_connector_and_its_key_go(world: World, mut hands: Hands) {
+    let add = ["key", "add", "spare", "--access-key-id", SECOND, "--region", "eu-central-1", "--skip-validation"];
+    world.run(&add, SECOND_SECRET).succeeded();
+    let (ada, root) = (world.person("ada").await, world.person("root").await);
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/deploy");
+    let wanted = json!({ "name": "fresh", "access_key": "spare", "groups": ["release"],
+        "principal": { "assume_role": { "role_arn": role } } });
+    assert_eq!(root.post("/v1/admin/connectors", &wanted).await.status, 201);
+    ada.vended("fresh", &json!({})).await;
+
+    hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
+    root.delete("/v1/admin/access-keys/spare").await.problem("409 conflict");
+    assert_eq!(root.delete("/v1/admin/connectors/fresh").await.status, 204);
+    root.get("/v1/admin/connectors/fresh").await.problem("404 not_found");
+    assert_eq!(root.delete("/v1/admin/access-keys/spare").await.status, 204);
+    root.get("/v1/admin/access-keys/spare").await.problem("404 not_found");
+    let mut again = wanted.clone();
+    again["name"] = json!("again");
+    again["access_key"] = json!("main");
+    root.post("/v1/admin/connectors", &again).await.problem("503 audit_unavailable");
+
+    hands.run("ALTER TABLE elsewhere RENAME TO trail").await;
+    ada.vend("fresh", &json!({})).await.problem("404 not_found");
+    let gone = soon("both in the trail", async || {
+        let mut records = world.trail();
+        records.retain(|it| ["connector_removed", "access_key_removed"].contains(&it["action"].as_str().unwrap()));
+        (records.len() >= 2).then_some(records)
+    })
+    .await;
+    let mut said: Vec<String> =
+        gone.iter().map(|it| format!("{} {}", it["actor"], it["action"]).replace('"', "")).collect();
+    said.sort();
+    assert_eq!(said, ["person:corp/root access_key_removed", "person:corp/root connector_removed"], "each once");
     assert!(world.run(&["audit", "verify"], "").succeeded().contains("result: whole"));
 }
 

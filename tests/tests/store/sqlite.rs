@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use broker_core::store::{LockError, OpenError, Store, StoreError};
-use broker_core::trail::{Action, TrailError};
+use broker_core::trail::{Action, TrailError, Vec1};
 use tests::ended::{self, Ended};
 use tests::process::{Process, Signal, new_folder};
 use tests::stores::{Storehouse, entry};
@@ -132,7 +132,10 @@ async fn a_database_that_another_program_keeps_locked_is_an_error_and_nothing_is
     let (written, counted, ended) = tokio::join!(
         desk.trail.record(entry(Action::Vend), "credentials"),
         desk.store.count_attempt("ada", broker_core::store::Failures::default(), 1, broker_core::clock::Millis(1)),
-        desk.trail.take_away(Store::end_session(broker_core::id::SessionId::random()), entry(Action::SignOut)),
+        desk.trail.take_away(
+            vec![Store::end_session(broker_core::id::SessionId::random())],
+            Vec1::new(entry(Action::SignOut))
+        ),
     );
     assert!(matches!(&written, Err(TrailError::Unwritten(_))), "{written:?}");
     let cause = std::error::Error::source(&counted.unwrap_err()).unwrap().to_string();

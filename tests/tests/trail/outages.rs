@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker_core::trail::{Action, RefusalKind, TrailError};
+use broker_core::trail::{Action, RefusalKind, TrailError, Vec1};
 use tests::stores::{Storehouse, entry};
 use tests::where_others_reach_in;
 
@@ -37,7 +37,7 @@ where_others_reach_in! {
         let mut hands = house.hands().await;
         hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
         for _ in 0..3 {
-            desk.trail.record_later(entry(Action::SignOut));
+            desk.trail.record_later(Vec1::new(entry(Action::SignOut)));
         }
         desk.trail.record(entry_of(0), Credentials).await.unwrap_err();
         hands.run("ALTER TABLE elsewhere RENAME TO trail").await;
@@ -67,7 +67,7 @@ where_others_reach_in! {
     async fn a_close_comes_to_its_end_though_nothing_can_be_written(house: Storehouse) {
         let desk = Desk::open(&house).await;
         house.hands().await.run("ALTER TABLE trail RENAME TO elsewhere").await;
-        desk.trail.record_later(entry(Action::SignOut));
+        desk.trail.record_later(Vec1::new(entry(Action::SignOut)));
         for _ in 0..100 {
             desk.trail.note_refusal(RefusalKind::SignIn, refusal("192.0.2.7"));
         }

@@ -113,7 +113,7 @@ mod one_process {
         async fn close_writes_what_waits_and_ends_the_chain(house: Storehouse) {
             let desk = Desk::open(&house).await;
             for number in 0..50 {
-                desk.trail.record_later(entry_of(number));
+                desk.trail.record_later(Vec1::new(entry_of(number)));
             }
             desk.trail.close().await;
             assert_eq!(desk.records().await.len(), 50);

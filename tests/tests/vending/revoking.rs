@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tests::brokerd::Installation;
 use tests::ended::Ended;
 use tests::moto::Moto;
+use tests::stores::Hands;
 use tests::terminal;
 use tests::world::{SECOND, World, now};
 
@@ -307,6 +308,64 @@ async fn a_silent_iam_is_not_waited_for_longer_than_the_deadline() {
     let said = world.run(&["revoke", "deploy", "--yes"], "").failed();
     assert!(said.contains("did not answer in time"), "{said}");
     assert_eq!(records(&world)[0]["outcome"], "failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sessions_end_though_nothing_can_be_recorded() {
+    let (world, mut hands) = with_hands().await;
+    let ada = world.person("ada").await;
+    let old = ada.vended("deploy", &json!({})).await;
+    hands
+        .run("CREATE TRIGGER closed BEFORE INSERT ON trail BEGIN SELECT RAISE(ABORT, 'the trail is closed'); END")
+        .await;
+    let said = world.run(&["revoke", "deploy", "--yes"], "").failed();
+    assert!(said.contains("AWS refuses sessions issued before") && said.contains("note it down by hand"), "{said}");
+    assert_eq!(world.read(&old, &["monthly"]), ["AccessDenied"]);
+
+    hands.run("DROP TRIGGER closed").await;
+    is_not_lent_again(&world, &old).await;
+    assert_eq!(records(&world), Vec::<Value>::new(), "it has ended, and nobody else knows of it");
+    assert!(world.run(&["audit", "verify"], "").succeeded().contains("result: whole"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_store_takes_no_note_it_says_so_and_is_run_again() {
+    let (world, mut hands) = with_hands().await;
+    let old = world.person("ada").await.vended("deploy", &json!({})).await;
+    hands
+        .run("CREATE TRIGGER fixed BEFORE UPDATE ON connectors BEGIN SELECT RAISE(ABORT, 'nothing changes'); END")
+        .await;
+    let said = world.run(&["revoke", "deploy", "--yes"], "").failed();
+    for part in
+        ["AWS refuses the older sessions from now on", "may go on lending them", "run this again", "nothing changes"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let first = policy(&world).unwrap();
+    assert_eq!(world.read(&old, &["monthly"]), ["AccessDenied"]);
+    assert_eq!(records(&world), Vec::<Value>::new(), "and nothing of it is half done here");
+
+    hands.run("DROP TRIGGER fixed").await;
+    world.run(&["revoke", "deploy", "--yes"], "").succeeded();
+    is_not_lent_again(&world, &old).await;
+    assert_eq!(records(&world)[0]["changes"]["role_policy"]["from"], first);
+}
+
+/// A world, and the hands of whoever has its store.
+async fn with_hands() -> (World, Hands) {
+    let world = World::open().await;
+    let hands = Hands::of_sqlite(&world.brokerd.installation().path("brokerd.db")).await;
+    (world, hands)
+}
+
+async fn is_not_lent_again(world: &World, old: &Value) {
+    let ada = world.person("ada").await;
+    let new = tests::world::soon("the revision", async || {
+        let new = ada.vended("deploy", &json!({})).await;
+        (new["access_key_id"] != old["access_key_id"]).then_some(new)
+    })
+    .await;
+    assert_eq!(world.read(&new, &["monthly"]), ["profits"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

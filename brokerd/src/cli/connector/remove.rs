@@ -34,8 +34,8 @@ impl Remove {
         let name = &found.name;
         terminal::agrees_if_attended(&format!("Take away connector `{name}`?"), self.yes)?;
         let seen = SeenConnector { id: found.id, revision: found.revision };
-        opened.administration.remove_connector(name, Some(seen), &operator::may()).await?;
+        let removed = opened.administration.remove_connector(name, Some(seen), &operator::may()).await?;
         say(&format!("connector `{name}` is gone; nothing is vended from it within a second"));
-        Ok(())
+        operator::recorded("the connector is gone", removed.recorded)
     }
 }

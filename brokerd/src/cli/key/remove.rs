@@ -25,8 +25,8 @@ impl Remove {
         }
         let name = key_name(&self.name).map_err(anyhow::Error::msg)?;
         terminal::agrees_if_attended(&format!("Forget access key `{name}`?"), self.yes)?;
-        opened.administration.remove_access_key(&name, None, &operator::may()).await?;
+        let removed = opened.administration.remove_access_key(&name, None, &operator::may()).await?;
         say(&format!("access key `{name}` is forgotten here; AWS still knows it until you delete it there"));
-        Ok(())
+        operator::recorded("the access key is forgotten", removed.recorded)
     }
 }

@@ -1,6 +1,6 @@
 //! `brokerd token revoke`: a token is good for nothing from this moment on.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use broker_core::administration::TokenIdentifier;
 use broker_core::store::Table;
 use clap::Args;
@@ -37,9 +37,6 @@ impl Revoke {
         let revoked = opened.administration.revoke_service_token(&which, &operator::may()).await;
         let revoked = revoked.with_context(|| format!("service token {shown} is NOT revoked, and still good"))?;
         say(&format!("service token {shown} is revoked ({})", revoked.id));
-        if !revoked.recorded {
-            bail!("the token is revoked, but the audit trail could not be written: note it down by hand");
-        }
-        Ok(())
+        operator::recorded("the token is revoked", revoked.recorded)
     }
 }
