@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use vec1::Vec1;
 
 use super::TrailError;
@@ -38,6 +39,8 @@ struct Writer {
     chain: Chain,
     heads: Heads,
     outage: Outage,
+    /// When the log was told that nothing can be written, while that is so.
+    told_at: Option<Instant>,
 }
 
 /// Where the chain stands.
@@ -58,7 +61,7 @@ pub(super) fn start(
     let (jobs, waiting) = mpsc::channel(QUEUE);
     let chain = Chain::begin(&store);
     let committer = store.committer();
-    let writer = Writer { store, committer, clock, node: node.to_owned(), chain, heads, outage };
+    let writer = Writer { store, committer, clock, node: node.to_owned(), chain, heads, outage, told_at: None };
     tokio::spawn(writer.run(waiting));
     jobs
 }
@@ -109,7 +112,6 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the audit trail cannot be written");
                 let error = Arc::new(error);
                 for done in waiting {
                     let _ = done.send(Err(TrailError::Unwritten(Arc::clone(&error))));
@@ -137,12 +139,13 @@ impl Writer {
         // A server may neither answer nor go away, and everything waits here.
         // A large plan is one commit: each of its rows may take its time.
         let limit = COMMIT_WITHIN + ROW_WITHIN * u32::try_from(rows).unwrap_or(u32::MAX);
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         let committed = tokio::time::timeout(limit, self.committer.commit(changes)).await;
         let committed = committed.unwrap_or_else(|late| Err(StoreError::from(sqlx::Error::Io(late.into()))));
         let is_written = !committed.as_ref().is_err_and(StoreError::is_outage);
         self.outage.store(!is_written, Ordering::Relaxed);
         meter::committed(begun.elapsed(), is_written);
+        self.tell(&committed);
         match committed {
             Ok(()) => {
                 let (sequence, epoch) = (chain.next.saturating_sub(1), self.store.known_epoch());
@@ -162,6 +165,21 @@ impl Writer {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Tells the log of an outage when it begins, each minute while it lasts, and when it is over: not for each who asks.
+    fn tell(&mut self, committed: &Result<(), StoreError>) {
+        match committed {
+            Err(error) if error.is_outage() => {
+                if self.told_at.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                    tracing::error!(%error, source = ?std::error::Error::source(error), "the audit trail cannot be written");
+                    self.told_at = Some(Instant::now());
+                }
+            }
+            Ok(()) if self.told_at.take().is_some() => tracing::info!("the audit trail can be written again"),
+            // What was asked for was not possible; that says nothing of the store.
+            Ok(()) | Err(_) => {}
         }
     }
 
@@ -236,6 +254,7 @@ impl TrailError {
 const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
+const TELL_EVERY: Duration = Duration::from_mins(1);
 const ROW_WITHIN: Duration = Duration::from_millis(2);
 /// After that long without anything to write, the connection goes back to the pool.
 const REST: Duration = Duration::from_millis(100);

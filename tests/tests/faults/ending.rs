@@ -72,15 +72,14 @@ async fn a_connector_and_its_key_go(world: World, mut hands: Hands) {
     ada.vended("fresh", &json!({})).await;
 
     hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
+    let mut again = wanted.clone();
+    again["name"] = json!("again");
+    root.post("/v1/admin/connectors", &again).await.problem("503 audit_unavailable");
     root.delete("/v1/admin/access-keys/spare").await.problem("409 conflict");
     assert_eq!(root.delete("/v1/admin/connectors/fresh").await.status, 204);
     root.get("/v1/admin/connectors/fresh").await.problem("404 not_found");
     assert_eq!(root.delete("/v1/admin/access-keys/spare").await.status, 204);
     root.get("/v1/admin/access-keys/spare").await.problem("404 not_found");
-    let mut again = wanted.clone();
-    again["name"] = json!("again");
-    again["access_key"] = json!("main");
-    root.post("/v1/admin/connectors", &again).await.problem("503 audit_unavailable");
 
     hands.run("ALTER TABLE elsewhere RENAME TO trail").await;
     ada.vend("fresh", &json!({})).await.problem("404 not_found");

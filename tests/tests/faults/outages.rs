@@ -21,19 +21,19 @@ use crate::store::{on_sqlite, outage};
 
 /// What was handed over in a story.
 #[derive(Default)]
-struct Received(BTreeSet<String>);
+pub(crate) struct Received(BTreeSet<String>);
 
 impl Received {
-    async fn vend(&mut self, asker: &Asker) {
+    pub(crate) async fn vend(&mut self, asker: &Asker) {
         self.note(&asker.vended("deploy", &fresh()).await);
     }
 
-    fn note(&mut self, vended: &Value) {
+    pub(crate) fn note(&mut self, vended: &Value) {
         assert!(self.0.insert(vended["access_key_id"].as_str().unwrap().to_owned()));
     }
 
     /// The trail is whole and says of just these that they were vended.
-    fn are_recorded(&self, installation: &Installation) {
+    pub(crate) fn are_recorded(&self, installation: &Installation) {
         let verified = installation.run(&["audit", "verify"], "").succeeded();
         assert!(verified.contains("result: whole"), "{verified}");
         let records = tests::world::trail(installation);
@@ -158,7 +158,7 @@ async fn a_disk_that_is_full_when_a_store_is_opened_is_told_as_that() {
 }
 
 /// Waits until readiness has this status.
-async fn ready(asker: &Asker, status: u16) -> Value {
+pub(crate) async fn ready(asker: &Asker, status: u16) -> Value {
     soon("readiness to follow", async || {
         let answer = asker.get("/readyz").await;
         (answer.status == status).then(|| answer.json())
@@ -208,7 +208,7 @@ async fn a_server_that_stops_or_crashes_and_starts_again_is_served_from_again() 
 }
 
 /// Something that has to be asked of AWS.
-fn fresh() -> Value {
+pub(crate) fn fresh() -> Value {
     json!({ "fresh": true })
 }
 

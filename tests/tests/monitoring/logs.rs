@@ -115,6 +115,8 @@ async fn what_a_daemon_logs_is_what_is_documented() {
     let answer = Answer::of(asked).await;
     answer.good();
     ada.vend("closed", &json!({})).await.problem("502 aws_refused");
+    // There is no record of who looked, so the line says it.
+    world.person("vera").await.get("/v1/admin/audit").await.good();
     world.stranger().get("/nowhere").await.problem("404 not_found");
     let documented = documented();
     let last = async || Some(world.brokerd.log()).filter(|log| log.contains("\"http.status\":404"));
@@ -137,12 +139,14 @@ async fn what_a_daemon_logs_is_what_is_documented() {
     }
     assert_eq!(of_vend["request.id"].as_str(), answer.header("x-request-id"));
     assert_eq!((&of_vend["request.client_id"], &of_vend["caller"]), (&json!("mine"), &json!("person:corp/ada")));
+    let of_auditor = requests.iter().find(|line| line["http.route"] == "/v1/admin/audit").unwrap();
+    assert_eq!(of_auditor["caller"], "person:corp/vera");
     let of_nothing = requests.iter().find(|line| line["http.status"] == 404).unwrap();
     assert_eq!(of_nothing["http.route"], "-");
     assert!(of_nothing.get("caller").is_none(), "{of_nothing}");
-    // One line for each, and no more: two that are asked for above, the sign-in, the unknown one, and the kit's own knocking.
+    // One line for each, and no more: three that are asked for above, two sign-ins, the unknown one, and the kit's own knocking.
     let answered = requests.iter().filter(|line| line["http.route"] != "/healthz").count();
-    assert_eq!(answered, 4, "{requests:?}");
+    assert_eq!(answered, 6, "{requests:?}");
 }
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
