@@ -41,16 +41,18 @@ fn comparison(figures: &Figures) -> String {
     for compared in &figures.compared {
         let Compared { work, latency, alone, crowd } = compared;
         let direct = figures.of(Work::Direct).find(|direct| direct.latency == *latency);
-        let direct = direct.map_or(f64::NAN, |direct| direct.alone.percentile_us(50.0));
-        let cpu = if *work == Work::Direct { "–".to_owned() } else { micros(crowd.each_us(crowd.cost.brokerd)) };
+        let p50 = alone.percentile_us(50.0);
+        let to_direct = |direct: &Compared| format!("{:.2}", p50 / direct.alone.percentile_us(50.0));
+        let cpu =
+            if *work == Work::Direct { NOT_MEASURED.to_owned() } else { micros(crowd.each_us(crowd.cost.brokerd)) };
         line(
             &mut text,
             &[
                 format!("{} ms", latency.as_millis()),
                 name(*work).to_owned(),
-                micros(alone.percentile_us(50.0)),
+                micros(p50),
                 micros(alone.percentile_us(99.0)),
-                format!("{:.2}", alone.percentile_us(50.0) / direct),
+                direct.map_or_else(|| NOT_MEASURED.to_owned(), to_direct),
                 format!("{:.0}", crowd.per_second()),
                 work.crowd(figures.concurrency).to_string(),
                 cpu,
@@ -72,13 +74,11 @@ fn aims(figures: &Figures) -> String {
         let aim = format!("an uncached vend adds 15 % or 1 ms at most, STS after {} ms", direct.latency.as_millis());
         met(&mut text, aim, format!("{} ({share:.0} %)", micros(added)), share <= 15.0 || added <= 1_000.0);
     }
-    let reused = figures.of(Work::VendReused).map(|reused| reused.crowd.per_second()).fold(0.0, f64::max);
-    met(
-        &mut text,
-        "more than 10,000 reused vends/s on two cores".to_owned(),
-        format!("{reused:.0}/s"),
-        reused > 10_000.0,
-    );
+    let reused = figures.of(Work::VendReused).map(|reused| reused.crowd.per_second()).reduce(f64::max);
+    if let Some(reused) = reused {
+        let aim = "more than 10,000 reused vends/s on two cores".to_owned();
+        met(&mut text, aim, format!("{reused:.0}/s"), reused > 10_000.0);
+    }
     let idle = figures.memory.idle;
     met(&mut text, "less than 40 MiB resident, idle".to_owned(), format!("{idle:.1} MiB"), idle < 40.0);
     let first = milliseconds(figures.first_request());
@@ -89,15 +89,12 @@ fn aims(figures: &Figures) -> String {
         let aim = format!("no growth from {} to {} connectors", least.connectors, most.connectors);
         met(&mut text, aim, format!("{grown:+.1} %"), grown < NOISE);
     }
-    let [first, .., last] = &figures.first_requests[..] else { return text };
-    let _ = writeln!(
-        text,
-        "\nStarts took {:.0} to {:.0} ms. Resident under load: {:.1} MiB at its end, {:.1} MiB at most.",
-        milliseconds(*first),
-        milliseconds(*last),
-        figures.memory.loaded,
-        figures.memory.peak,
-    );
+    text.push('\n');
+    if let (Some(first), Some(last)) = (figures.first_requests.first(), figures.first_requests.last()) {
+        let _ = write!(text, "Starts took {:.0} to {:.0} ms. ", milliseconds(*first), milliseconds(*last));
+    }
+    let (loaded, peak) = (figures.memory.loaded, figures.memory.peak);
+    let _ = writeln!(text, "Resident under load: {loaded:.1} MiB at its end, {peak:.1} MiB at most.");
     text
 }
 
@@ -163,5 +160,6 @@ fn seconds(duration: Duration) -> String {
     }
 }
 
+const NOT_MEASURED: &str = "–";
 /// Two runs on the same machine differ by that much, in percent.
 const NOISE: f64 = 5.0;

@@ -16,7 +16,16 @@ fn the_bench_measures_everything_and_writes_it_down() {
     // A proxy that is not there must not matter: everything is on this machine.
     command.env("http_proxy", "http://127.0.0.1:9");
     let table = ended::run("bench", command, "").succeeded();
-    for row in ["direct call", "vend, uncached", "vend, reused", "sign-in", "more than 10,000 reused vends/s"] {
+    for row in [
+        "p50 to direct",
+        "direct call",
+        "vend, uncached",
+        "vend, reused",
+        "sign-in",
+        "more than 10,000 reused vends/s",
+        "\nStarts took ",
+        "Resident under load: ",
+    ] {
         assert!(table.contains(row), "{row} is not in\n{table}");
     }
 
@@ -61,6 +70,19 @@ fn the_bench_measures_everything_and_writes_it_down() {
         assert!(number.as_f64().unwrap() > 0.0, "{figures}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the figures is left behind");
+}
+
+#[test]
+fn what_was_not_measured_is_not_told() {
+    let folder = new_folder();
+    let mut command = environment::command(program("bench"));
+    command.args(["--only", "vend-reused", "--seconds", "1", "--concurrency", "4", "--folder"]).arg(folder.path());
+    let table = ended::run("bench", command, "").succeeded();
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(" | ").collect()).collect();
+    let to_direct: Vec<_> =
+        rows.iter().filter(|row| row.get(1) == Some(&"vend, reused")).map(|row| row.get(4).copied()).collect();
+    assert_eq!(to_direct, [Some("–"); 2], "{table}");
+    assert!(!table.contains("NaN") && !table.contains("an uncached vend"), "{table}");
 }
 
 fn numbers(list: &Value) -> impl Iterator<Item = f64> {
