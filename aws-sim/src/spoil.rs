@@ -13,6 +13,7 @@ use crate::server::HangUp;
 pub(crate) async fn spoil(mut response: Response, fault: Option<&Fault>) -> Response {
     match fault {
         Some(Fault::NotXml) => {
+            *response.status_mut() = StatusCode::OK;
             *response.body_mut() = Body::from(HTML);
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
             response
@@ -46,6 +47,7 @@ pub(crate) async fn spoil(mut response: Response, fault: Option<&Fault>) -> Resp
             response
         }
         Some(Fault::Huge(bytes)) => {
+            *response.status_mut() = StatusCode::OK;
             let body = bytes_of(&mut response).await;
             let half = body.slice(..body.len() / 2);
             let chunks = usize::try_from(bytes.div_ceil(CHUNK as u64)).unwrap_or(usize::MAX);

@@ -35,6 +35,7 @@ pub mod wall_clock;
 pub mod wire;
 
 pub mod certificates;
+pub mod elsewhere;
 pub mod ended;
 pub mod installed;
 pub mod patience;

@@ -1,9 +1,12 @@
 //! KMS's refusals and failures, cut by what the operator does next.
 
+use std::fmt;
+
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::KmsKey;
+use super::heard::Heard;
 use crate::sts::{AwsRefusal, NoAmbient, ProxyFailure};
 
 /// Why a master key could not be made or unwrapped.
@@ -35,34 +38,63 @@ pub enum KmsError {
     Refused(AwsRefusal),
     #[error("AWS KMS is not reached: {0}")]
     Proxy(ProxyFailure),
-    #[error("AWS KMS did not answer in time: look at the network, `aws.proxy`, and endpoint_url")]
-    Unavailable,
-    #[error("the answer of AWS KMS cannot be used: what answers is perhaps not AWS KMS")]
-    Unusable,
+    /// Throttled, broken or silent until the deadline came.
+    #[error(
+        "AWS KMS gave no answer about {asked}: {why}. Look at the network, `aws.proxy` and endpoint_url, or wait until AWS is well again, and try again"
+    )]
+    Unavailable { asked: Asked, why: String },
+    #[error("what answers about {asked} is perhaps not AWS KMS: {what}. Look at endpoint_url and `aws.proxy`")]
+    Unusable { asked: Asked, what: String },
+}
+
+/// Which key was asked about, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    key: String,
+    place: String,
+}
+
+impl From<&KmsKey> for Asked {
+    fn from(key: &KmsKey) -> Self {
+        let place = match &key.endpoint_url {
+            Some(url) => format!("at {}", url.origin().ascii_serialization()),
+            None => format!("in {}", key.arn.region()),
+        };
+        Self { key: key.arn.as_str().to_owned(), place }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (asked {})", self.key, self.place)
+    }
 }
 
 impl KmsError {
     /// Reads the SDK's error. Never its text or source: they quote the raw answer.
-    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, key: &KmsKey, action: &'static str) -> Self
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, key: &KmsKey, action: &'static str, heard: &Heard) -> Self
     where
         SdkError<E, HttpResponse>: ProvideErrorMetadata,
     {
+        let unusable = |what: String| Self::Unusable { asked: key.into(), what };
         match error {
             SdkError::ServiceError(service) => match error.code() {
                 Some(code) => Self::of_code(code, error.message().unwrap_or_default(), key, action),
-                None if service.raw().status().is_server_error() => Self::Unavailable,
+                None if service.raw().status().is_server_error() => heard.trouble(key.into()),
                 // Stand-ins do not always say why.
                 None if service.raw().status().as_u16() == 403 => {
                     Self::Denied { action, key: key.arn.as_str().to_owned() }
                 }
-                None => Self::Unusable,
+                None if service.raw().status().is_success() => unusable(NOT_JSON.to_owned()),
+                None => unusable(format!("it answered {}, and no error of KMS", service.raw().status().as_u16())),
             },
-            SdkError::ResponseError(_) | SdkError::ConstructionFailure(_) => Self::Unusable,
+            SdkError::ResponseError(_) => unusable(NOT_JSON.to_owned()),
+            SdkError::ConstructionFailure(_) => unusable("the request could not be made".to_owned()),
             SdkError::DispatchFailure(failure) => {
                 let proxy = failure.as_connector_error().and_then(|it| ProxyFailure::among(it));
-                proxy.map_or(Self::Unavailable, |failure| Self::Proxy(failure.clone()))
+                proxy.map_or_else(|| heard.trouble(key.into()), |failure| Self::Proxy(failure.clone()))
             }
-            _ => Self::Unavailable,
+            _ => heard.trouble(key.into()),
         }
     }
 
@@ -89,11 +121,13 @@ impl KmsError {
             | "Throttling"
             | "LimitExceededException"
             | "InternalFailure"
-            | "ServiceUnavailable" => Self::Unavailable,
+            | "ServiceUnavailable" => Self::Unavailable { asked: key.into(), why: format!("it says {code}") },
             code => Self::Refused(AwsRefusal::told(code, message, None)),
         }
     }
 }
+
+const NOT_JSON: &str = "its answer is cut off, endless, or not JSON";
 
 #[cfg(test)]
 mod tests {
@@ -113,7 +147,7 @@ mod tests {
             ("KMSInvalidStateException", "cancel the deletion"),
             ("NotFoundException", "correct key_arn"),
             ("InvalidKeyUsageException", "symmetric"),
-            ("ThrottlingException", "in time"),
+            ("ThrottlingException", "(asked in eu-central-1): it says ThrottlingException. Look at"),
             ("SomethingNew", "SomethingNew: m"),
         ] {
             assert!(told(code).contains(advice), "{code}: {}", told(code));

@@ -4,6 +4,7 @@
 //! file names both; the store is asked whether it is that installation before anything is opened, and an empty store becomes it.
 
 mod errors;
+mod heard;
 mod wrapped;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use aws_sdk_kms::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use aws_sdk_kms::{Client, Config};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -23,7 +24,8 @@ use crate::id::InstallationId;
 use crate::sts::{Ambient, Pool, StsSettings};
 use crate::vault::{KeyId, MasterKey};
 
-pub use errors::KmsError;
+use self::heard::Heard;
+pub use errors::{Asked, KmsError};
 pub use wrapped::{NotWrapped, WrappedKey};
 
 /// The key in KMS that wraps, and where it is asked.
@@ -56,33 +58,35 @@ impl Kms {
         installation: InstallationId,
         deadline: Instant,
     ) -> Result<WrappedKey, KmsError> {
+        let heard = Heard::default();
         let asked = async {
-            let asked = self.client(key).await?.generate_data_key_without_plaintext();
+            let asked = self.client(key, &heard).await?.generate_data_key_without_plaintext();
             let asked = asked.key_id(key.arn.as_str()).key_spec(DataKeySpec::Aes256);
             let asked = asked.set_encryption_context(Some(context(&id, installation)));
-            asked.send().await.map_err(|error| KmsError::of(&error, key, "kms:GenerateDataKeyWithoutPlaintext"))
+            asked.send().await.map_err(|error| KmsError::of(&error, key, "kms:GenerateDataKeyWithoutPlaintext", &heard))
         };
-        let answer = within(deadline, asked).await?;
-        let wrapped = answer.ciphertext_blob.ok_or(KmsError::Unusable)?.into_inner();
+        let answer = timeout_at(deadline, asked).await.unwrap_or_else(|_| Err(heard.trouble(key.into())))?;
+        let wrapped = answer.ciphertext_blob.ok_or_else(|| no_key(key))?.into_inner();
         Ok(WrappedKey::new(id, installation, key.arn.clone(), wrapped))
     }
 
     /// Has KMS unwrap a key, for the installation that it was wrapped for. Needs `kms:Decrypt`.
     pub async fn unwrap(&self, key: &KmsKey, wrapped: &WrappedKey, deadline: Instant) -> Result<MasterKey, KmsError> {
+        let heard = Heard::default();
         let asked = async {
-            let asked = self.client(key).await?.decrypt();
+            let asked = self.client(key, &heard).await?.decrypt();
             // With the key's name KMS refuses a text of any other key, whoever may use that.
             let asked = asked.key_id(key.arn.as_str()).ciphertext_blob(Blob::new(wrapped.ciphertext()));
             let asked = asked.set_encryption_context(Some(context(wrapped.id(), wrapped.installation())));
-            asked.send().await.map_err(|error| KmsError::of(&error, key, "kms:Decrypt"))
+            asked.send().await.map_err(|error| KmsError::of(&error, key, "kms:Decrypt", &heard))
         };
-        let answer = within(deadline, asked).await?;
-        let plain = Zeroizing::new(answer.plaintext.ok_or(KmsError::Unusable)?.into_inner());
-        let master_key = MasterKey::from_bytes(wrapped.id().clone(), &plain).map_err(|_| KmsError::Unusable)?;
+        let answer = timeout_at(deadline, asked).await.unwrap_or_else(|_| Err(heard.trouble(key.into())))?;
+        let plain = Zeroizing::new(answer.plaintext.ok_or_else(|| no_key(key))?.into_inner());
+        let master_key = MasterKey::from_bytes(wrapped.id().clone(), &plain).map_err(|_| no_key(key))?;
         Ok(master_key.bound_to(wrapped.installation()))
     }
 
-    async fn client(&self, key: &KmsKey) -> Result<Client, KmsError> {
+    async fn client(&self, key: &KmsKey, heard: &Heard) -> Result<Client, KmsError> {
         // First, so that a host without an identity is told apart from a KMS that refuses.
         self.ambient.credentials().await?;
         let region = key.arn.region();
@@ -92,7 +96,8 @@ impl Kms {
             .identity_cache(IdentityCache::no_cache())
             .http_client(self.pool.client())
             .retry_config(self.settings.retry_config())
-            .timeout_config(self.settings.timeout_config());
+            .timeout_config(self.settings.timeout_config())
+            .interceptor(heard.clone());
         config.set_credentials_provider(Some(self.ambient.provider()));
         config.set_endpoint_url(key.endpoint_url.as_ref().map(|url| url.as_str().to_owned()));
         Ok(Client::from_conf(config.build()))
@@ -106,6 +111,6 @@ fn context(id: &KeyId, installation: InstallationId) -> HashMap<String, String> 
         .into()
 }
 
-async fn within<T>(deadline: Instant, asked: impl Future<Output = Result<T, KmsError>>) -> Result<T, KmsError> {
-    tokio::time::timeout_at(deadline, asked).await.unwrap_or(Err(KmsError::Unavailable))
+fn no_key(key: &KmsKey) -> KmsError {
+    KmsError::Unusable { asked: key.into(), what: "its answer holds no key".to_owned() }
 }

@@ -1,13 +1,12 @@
 //! STS throttles, stalls, breaks, drops connections or trickles: tried again within the deadline, told at the deadline, and nobody
 //! else's business.
 
-use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use aws_sim::{Calls, Fault};
 use reqwest::Method;
 use serde_json::json;
+use tests::elsewhere::Elsewhere;
 use tests::world::{Answer, KEY, SECOND, World};
 use tokio::task::JoinSet;
 
@@ -84,10 +83,8 @@ async fn what_is_meant_for_aws_follows_no_redirect() {
     let world = World::open().await;
     let ada = world.person("ada").await;
     ada.vended("deploy", &json!({})).await;
-    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
-    elsewhere.set_nonblocking(true).unwrap();
-    let origin = format!("http://{}", elsewhere.local_addr().unwrap());
-    world.sim.faults().always(Calls::any(), Fault::Redirect(origin.clone()));
+    let elsewhere = Elsewhere::open();
+    world.sim.faults().always(Calls::any(), Fault::Redirect(elsewhere.origin()));
     for (connector, path, body) in [
         ("deploy", "credentials", json!({ "fresh": true })),
         ("reports", "credentials", json!({ "fresh": true })),
@@ -100,15 +97,14 @@ async fn what_is_meant_for_aws_follows_no_redirect() {
     assert!(ada.get("/v1/connectors/deploy/caller-identity").await.status >= 500);
     // IAM's turn comes only after STS has said whose the key is.
     world.sim.faults().clear();
-    world.sim.faults().always(Calls::of("GetRolePolicy"), Fault::Redirect(origin));
+    world.sim.faults().always(Calls::of("GetRolePolicy"), Fault::Redirect(elsewhere.origin()));
     world.run(&["revoke", "deploy", "--yes"], "").failed();
     for action in
         ["AssumeRole", "GetFederationToken", "GetSessionToken", "getSigninToken", "GetCallerIdentity", "GetRolePolicy"]
     {
         assert!(!world.calls(action).is_empty(), "{action} was redirected");
     }
-    let came = elsewhere.accept().map(|(_, from)| from);
-    assert!(came.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "somebody came: {came:?}");
+    elsewhere.assert_nobody_came();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use broker_core::directory::{Directory, Refusal};
+use tests::elsewhere::Elsewhere;
 use tests::slapd::{Options, Slapd, USERS};
 
 use crate::played::Played;
@@ -110,10 +111,9 @@ async fn a_kept_connection_that_the_server_closed_is_replaced() {
 
 #[tokio::test]
 async fn nobody_follows_a_referral() {
-    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
-    elsewhere.set_nonblocking(true).unwrap();
+    let elsewhere = Elsewhere::open();
     let server = Slapd::start();
-    let url = format!("ldap://{}/{USERS}", elsewhere.local_addr().unwrap());
+    let url = format!("ldap://{}/{USERS}", elsewhere.address());
     let ldif = format!(
         "dn: ou=elsewhere,{USERS}\nobjectClass: referral\nobjectClass: extensibleObject\nou: elsewhere\nref: {url}\n"
     );
@@ -121,7 +121,7 @@ async fn nobody_follows_a_referral() {
     let directory = Config::of(&server).open();
     welcome(&directory, "ada").await;
     assert!(server.logged_when(1, "SEARCH RESULT tag=101 err=0") >= 1, "{}", server.log());
-    assert!(elsewhere.accept().is_err(), "nobody came");
+    elsewhere.assert_nobody_came();
 }
 
 /// One that takes passwords in plain text, on loopback.
