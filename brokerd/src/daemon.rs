@@ -14,7 +14,7 @@ use broker_core::directory::local::LocalDirectory;
 use broker_core::directory::{Directory, MeasuredDirectory};
 use broker_core::inventory::Inventory;
 use broker_core::permission::Administrator;
-use broker_core::sign_in::{Settings, SignIn};
+use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
 use broker_core::store::OpenError;
 use broker_core::sts::{AwsSts, MeasuredSts, Sts};
 use broker_core::vend::{Broker, Parts};
@@ -82,6 +82,7 @@ impl Daemon {
                 absolute_seconds: seconds(config.sessions.absolute),
                 recheck_seconds: seconds(config.sessions.recheck),
                 sessions_per_person: config.sessions.max_per_person,
+                sign_in_within: LONGEST_SIGN_IN,
                 admin_groups: config.admin_groups.clone(),
             },
         );

@@ -29,3 +29,4 @@ pub mod metrics;
 mod room;
 pub mod config;
 pub mod certificate;
+pub mod patience;

@@ -1,7 +1,5 @@
 //! Which path leads where.
 
-use std::time::Duration;
-
 use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use axum::{Router, middleware};
@@ -12,6 +10,7 @@ use crate::hardened::hardened;
 use crate::intake;
 use crate::openapi;
 use crate::operations;
+use crate::patience;
 use crate::problem::{Code, Problem};
 use crate::request;
 use crate::web::{self, problems};
@@ -36,11 +35,9 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// The very last limit, above every deadline of its own that a route has.
+/// The very last limit, above all that a route may wait for.
 async fn within_time(request: axum::extract::Request, next: middleware::Next) -> Result<Response, Problem> {
-    tokio::time::timeout(LONGEST, next.run(request))
+    tokio::time::timeout(patience::REQUEST, next.run(request))
         .await
         .map_err(|_| Problem::new(Code::Overloaded, "the request took longer than any may").retry(1))
 }
-
-const LONGEST: Duration = Duration::from_mins(2);

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::config::Limits;
+use crate::patience;
 use crate::refusal::Answering;
 use crate::room::Room;
 use crate::tls::Tls;
@@ -89,7 +90,7 @@ pub async fn serve(listener: Listener, router: Router, stop: impl Future<Output 
         }
     }
     drop((listener.socket, stopping));
-    if tokio::time::timeout(FINISH_WITHIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(patience::END, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and are cut off");
     }
 }
@@ -198,7 +199,6 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How long a client may leave what it is sent lying.
 const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 const TELL_EVERY: Duration = Duration::from_mins(1);
-const FINISH_WITHIN: Duration = Duration::from_secs(65);
 
 #[cfg(test)]
 mod tests {

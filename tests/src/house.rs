@@ -26,7 +26,7 @@ use broker_core::entitlement::Rules;
 use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
 use broker_core::inventory::Inventory;
 use broker_core::name::DirectoryName;
-use broker_core::sign_in::{Settings, SignIn};
+use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
 use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
 use broker_core::sts::{AwsSts, Outbound, Proxy, Sts, StsSettings};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
@@ -307,6 +307,7 @@ fn settings() -> Settings {
         absolute_seconds: 36_000,
         recheck_seconds: 300,
         sessions_per_person: NonZeroU32::MAX,
+        sign_in_within: LONGEST_SIGN_IN,
         admin_groups,
     }
 }

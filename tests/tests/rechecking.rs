@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use broker_core::caller::{AdminGroups, Caller, Person};
@@ -16,9 +17,11 @@ use broker_core::directory::{
 use broker_core::epoch::Epoch;
 use broker_core::id::{ConnectorId, RequestId, ServiceTokenId};
 use broker_core::name::DirectoryName;
-use broker_core::permission::{Operator, Permission};
+use broker_core::permission::{Administrator, Operator, Permission};
 use broker_core::session::{ServiceToken, TokenTerms};
-use broker_core::sign_in::{AuthenticateError, Credentials, SessionKind, Settings, Shown, SignIn};
+use broker_core::sign_in::{
+    AuthenticateError, Credentials, DirectoryTestError, LONGEST_SIGN_IN, Question, SessionKind, Settings, Shown, SignIn,
+};
 use broker_core::store::{Store, TrailFilter};
 use broker_core::trail::{Action, Origin, Outcome, Record, Trail, Vec1};
 use broker_core::vault::Purpose;
@@ -216,6 +219,26 @@ async fn nobody_is_waved_through_because_a_directory_is_silent_and_the_session_w
 }
 
 #[tokio::test]
+async fn who_is_looked_up_once_more_after_a_wait_is_so_within_the_time_of_the_request() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let token = desk.stale_session().await;
+    let caller = desk.shown(&token).await.unwrap();
+    desk.house.clock.advance(i64::from(RECHECK));
+    desk.says(Mood::Slow);
+    let hasty = Settings { sign_in_within: Duration::from_millis(10), ..settings() };
+    let directories: Vec<Arc<dyn Directory>> = vec![desk.directory.clone()];
+    let sign_in = SignIn::new(desk.store.clone(), directories, desk.trail.clone(), desk.house.clock.clone(), hasty);
+    let corp = desk.directory.name().clone();
+    let question = Question { directory: &corp, username: "ada", password: None, address: ADDRESS };
+    let otto = Administrator::on_the_host("otto");
+    let tested = sign_in.test_directory(question, &caller, &otto);
+    // The directory itself would never answer.
+    let tested = tokio::time::timeout(Duration::from_mins(1), tested).await;
+    let Ok(Err(DirectoryTestError::Asker(AuthenticateError::Directory(error)))) = tested else { panic!("{tested:?}") };
+    assert_eq!(error.source.to_string(), "no answer by the request's deadline");
+}
+
+#[tokio::test]
 async fn a_use_that_cannot_be_noted_stops_nobody() {
     let desk = Desk::open(Storehouse::on_sqlite("rechecking")).await;
     let session = desk.stale_session().await;
@@ -272,6 +295,7 @@ fn settings() -> Settings {
         absolute_seconds: 36_000,
         recheck_seconds: RECHECK,
         sessions_per_person: NonZeroU32::MAX,
+        sign_in_within: LONGEST_SIGN_IN,
         admin_groups: AdminGroups::default(),
     }
 }

@@ -14,7 +14,7 @@ use broker_core::caller::{AdminGroups, Caller};
 use broker_core::directory::Password;
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::id::RequestId;
-use broker_core::sign_in::{AuthenticateError, Credentials, SessionKind, Settings, Shown, SignIn};
+use broker_core::sign_in::{AuthenticateError, Credentials, LONGEST_SIGN_IN, SessionKind, Settings, Shown, SignIn};
 use broker_core::store::{Store, TrailFilter};
 use broker_core::trail::{Action, Origin, Record, Trail};
 use reqwest::Method;
@@ -333,6 +333,7 @@ async fn sessions_end_when_nobody_uses_them_and_at_last_in_any_case() {
         absolute_seconds: 2_000,
         recheck_seconds: 300,
         sessions_per_person: NonZeroU32::MAX,
+        sign_in_within: LONGEST_SIGN_IN,
         admin_groups: AdminGroups::default(),
     })
     .await;
@@ -358,6 +359,7 @@ async fn who_has_as_many_sessions_as_anybody_may_ends_the_oldest() {
         absolute_seconds: 10_000,
         recheck_seconds: 300,
         sessions_per_person: most,
+        sign_in_within: LONGEST_SIGN_IN,
         admin_groups: AdminGroups::default(),
     })
     .await;

@@ -8,6 +8,7 @@ mod lockout;
 mod measured;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -21,7 +22,7 @@ pub use self::gate::{Gate, NotAdmitted};
 pub use self::lockout::{Lockout, NotALockout};
 pub use self::measured::MeasuredDirectory;
 
-/// A place that knows people. Every method answers within a time limit of its own.
+/// A place that knows people. Every method answers within a time limit of its own, [`LONGEST_ANSWER`] at most.
 #[async_trait]
 pub trait Directory: Debug + Send + Sync {
     /// The name by which groups and sessions refer to this directory.
@@ -153,6 +154,8 @@ impl Password {
     }
 }
 
+/// The most that an operator may allow a directory for one answer: somebody's request waits for it, and perhaps for AWS after it.
+pub const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 const MAX_NAME: usize = 256;
 const MAX_PASSWORD: usize = 1_024;
 

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::{Shown, SignIn};
+use super::{LAST_PROOF, Shown, SignIn};
 use crate::caller::{Caller, Person, ServiceCaller};
 use crate::clock::seconds_between;
 use crate::directory::{Standing, Unavailable};
@@ -13,6 +14,11 @@ use crate::session::{ServiceToken, Session};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Vec1};
 use crate::vault::{Mac, Purpose};
+
+/// The directory might have answered in its own time, and not in the request's.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer by the request's deadline")]
+struct TooLate;
 
 /// Why a token is good for nothing.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +65,14 @@ impl SignIn {
         self.0.store.seals().mac(Purpose::Token, &[shown.text().as_bytes()])
     }
 
-    /// The same caller, seen again after a wait: still there, and in which groups.
-    pub(crate) async fn again(&self, caller: &Caller, origin: &Origin) -> Result<Caller, AuthenticateError> {
+    /// The same caller, seen again after a wait: still there, and in which groups. What was waited for had to come by `deadline`; a directory
+    /// that is asked now has little longer.
+    pub(crate) async fn again(
+        &self,
+        caller: &Caller,
+        origin: &Origin,
+        deadline: Instant,
+    ) -> Result<Caller, AuthenticateError> {
         let now = self.0.clock.now();
         match caller {
             Caller::Person(caller) => {
@@ -70,7 +82,8 @@ impl SignIn {
                     return Err(AuthenticateError::Unauthenticated);
                 }
                 if self.is_stale(&session, now) {
-                    session.person = self.look_up(&session, origin).await?;
+                    let asked = tokio::time::timeout_at(deadline + LAST_PROOF, self.look_up(&session, origin)).await;
+                    session.person = asked.unwrap_or_else(|_| Err(too_late(&session)))?;
                     self.must_be_there(session.id).await?;
                 }
                 Ok(Caller::Person(self.caller(session)))
@@ -183,6 +196,11 @@ impl SignIn {
         self.0.trail.note_refusal(RefusalKind::Token, entry);
         AuthenticateError::Unauthenticated
     }
+}
+
+fn too_late(session: &Session) -> AuthenticateError {
+    let directory = session.person.subject.directory.clone();
+    Unavailable { directory, source: Box::new(TooLate) }.into()
 }
 
 /// When something was last used decides nothing at this moment, so that not being able to note it stops nobody.

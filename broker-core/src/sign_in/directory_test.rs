@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use secrecy::SecretString;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{AuthenticateError, Credentials, SignIn, SignInError};
 use crate::caller::{AdminRole, Caller};
@@ -76,9 +77,11 @@ impl SignIn {
         let directory = self.0.directories.iter().find(|directory| directory.name() == name);
         let directory = directory.ok_or_else(|| DirectoryTestError::Unknown(name.clone()))?;
         let username = TypedName::parse(question.username).map_err(|_| DirectoryTestError::Untypable)?;
-        let mut tested = self.tested(directory.as_ref(), &username, question, by).await;
+        // As long as a sign-in, both questions together.
+        let deadline = Instant::now() + self.0.settings.sign_in_within;
+        let mut tested = self.tested(directory.as_ref(), &username, question, (by, deadline)).await;
         // Who is no administrator any more is told nothing.
-        if let Err(error) = self.is_still_administrator(caller, &by.origin).await {
+        if let Err(error) = self.is_still_administrator(caller, &by.origin, deadline).await {
             tested = Err(error);
         }
         let told = |found: Option<&str>, password: Option<&str>| json!({ "directory": name, "found": found, "password": password });
@@ -108,8 +111,13 @@ impl SignIn {
         }
     }
 
-    async fn is_still_administrator(&self, caller: &Caller, origin: &Origin) -> Result<(), DirectoryTestError> {
-        match self.again(caller, origin).await? {
+    async fn is_still_administrator(
+        &self,
+        caller: &Caller,
+        origin: &Origin,
+        deadline: Instant,
+    ) -> Result<(), DirectoryTestError> {
+        match self.again(caller, origin, deadline).await? {
             Caller::Person(person) if person.role >= Some(AdminRole::Administrator) => Ok(()),
             Caller::Person(_) | Caller::Service(_) => Err(DirectoryTestError::NotPermitted),
         }
@@ -120,18 +128,21 @@ impl SignIn {
         directory: &dyn Directory,
         username: &TypedName,
         question: Question<'_>,
-        by: &Administrator,
+        (by, deadline): (&Administrator, Instant),
     ) -> Result<Tested, DirectoryTestError> {
         let found = directory.describe(username).await?;
         let password = match question.password {
             Some(password) => Some(
-                self.tested_password(Credentials {
-                    username: question.username,
-                    password,
-                    directory: Some(directory.name().as_str()),
-                    address: question.address,
-                    origin: &by.origin,
-                })
+                self.tested_password(
+                    Credentials {
+                        username: question.username,
+                        password,
+                        directory: Some(directory.name().as_str()),
+                        address: question.address,
+                        origin: &by.origin,
+                    },
+                    deadline,
+                )
                 .await?,
             ),
             None => None,
@@ -140,8 +151,12 @@ impl SignIn {
         Ok(Tested { found, password, role })
     }
 
-    async fn tested_password(&self, credentials: Credentials<'_>) -> Result<PasswordTest, DirectoryTestError> {
-        let Err(unproved) = self.try_password(&credentials).await else { return Ok(PasswordTest::Accepted) };
+    async fn tested_password(
+        &self,
+        credentials: Credentials<'_>,
+        by: Instant,
+    ) -> Result<PasswordTest, DirectoryTestError> {
+        let Err(unproved) = self.try_password(&credentials, by).await else { return Ok(PasswordTest::Accepted) };
         match (unproved.told, unproved.reason) {
             (SignInError::PasswordExpired, _) => Ok(PasswordTest::Expired),
             (SignInError::InvalidCredentials, Some(reason)) => Ok(PasswordTest::Refused(reason)),

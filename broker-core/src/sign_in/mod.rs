@@ -12,13 +12,14 @@ mod throttle;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
-use crate::directory::{Directory, Unavailable};
+use crate::directory::{Directory, LONGEST_ANSWER, Unavailable};
 use crate::id::SessionId;
 use crate::name::DirectoryName;
 use crate::session::Session;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub recheck_seconds: u32,
     /// Whoever begins one more ends their oldest.
     pub sessions_per_person: NonZeroU32,
+    /// However many directories are asked in a row: [`LONGEST_SIGN_IN`], unless a story is in a hurry.
+    pub sign_in_within: Duration,
     pub admin_groups: AdminGroups,
 }
 
@@ -215,3 +218,9 @@ impl SignIn {
         PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role }
     }
 }
+
+/// The limit on a sign-in, however many directories are asked in a row: a little more than one of them may take, so that each says itself what
+/// kept it.
+pub const LONGEST_SIGN_IN: Duration = LONGEST_ANSWER.saturating_add(Duration::from_secs(1));
+/// How long after a request's own deadline its caller may still be proved once more.
+pub const LAST_PROOF: Duration = Duration::from_secs(3);

@@ -1,7 +1,7 @@
 //! Name and password → person: counted before the password is tried, one answer and one time for every failure.
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 use super::{Credentials, SignIn, SignInError};
@@ -30,6 +30,11 @@ pub(super) struct Unproved {
     padded: bool,
 }
 
+/// Each directory kept to its own deadline, and all of them in a row did not keep to that of a sign-in.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {0} seconds, all directories together")]
+struct TogetherTooSlow(u64);
+
 /// Why nobody was proved.
 enum Failure {
     Refused(String),
@@ -45,10 +50,11 @@ impl SignIn {
     /// Who somebody is, if the password is right. Counts the attempt, and records it if it is refused.
     pub(super) async fn prove(&self, credentials: Credentials<'_>) -> Result<Person, SignInError> {
         let started = Instant::now();
-        let Unproved { mark, subject, reason, told, padded } = match self.try_password(&credentials).await {
-            Ok(person) => return Ok(person),
-            Err(unproved) => unproved,
-        };
+        let Unproved { mark, subject, reason, told, padded } =
+            match self.try_password(&credentials, started + self.0.settings.sign_in_within).await {
+                Ok(person) => return Ok(person),
+                Err(unproved) => unproved,
+            };
         if let Some(reason) = reason {
             let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
             let outcome = match told {
@@ -65,7 +71,7 @@ impl SignIn {
     }
 
     /// The same, for callers who write down themselves what came of it, and keep the reason from whoever must not know it.
-    pub(super) async fn try_password(&self, credentials: &Credentials<'_>) -> Result<Person, Unproved> {
+    pub(super) async fn try_password(&self, credentials: &Credentials<'_>, by: Instant) -> Result<Person, Unproved> {
         let throttle = &self.0.throttle;
         let mark = throttle.mark(credentials.username);
         let unproved = |subject: Option<&Subject>, reason: Option<String>, told: SignInError| Unproved {
@@ -84,7 +90,7 @@ impl SignIn {
             }
             Err(ThrottleError::Store(error)) => return Err(failed(error)),
         };
-        let failure = match self.ask(credentials, &attempt).await {
+        let failure = match self.ask(credentials, &attempt, by).await {
             Ok(person) => {
                 throttle.succeeded(&attempt).await.map_err(failed)?;
                 return Ok(person);
@@ -125,13 +131,18 @@ impl SignIn {
         Err(Unproved { padded: true, ..unproved(reason, told) })
     }
 
-    async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt) -> Result<Person, Failure> {
+    async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt, by: Instant) -> Result<Person, Failure> {
         let username = TypedName::parse(credentials.username)?;
         let password = Password::parse(credentials.password.clone())?;
         let gate = Counting { throttle: &self.0.throttle, attempt, password };
         let named = |name: &str| credentials.directory.is_none_or(|asked| asked == name);
         for directory in self.0.directories.iter().filter(|directory| named(directory.name().as_str())) {
-            return Err(match directory.authenticate(&username, &gate).await {
+            let Ok(answer) = timeout_at(by, directory.authenticate(&username, &gate)).await else {
+                // It may have been shown the password, or a decoy: neither may be guessed at for nothing.
+                let source = Box::new(TogetherTooSlow(self.0.settings.sign_in_within.as_secs()));
+                return Err(Failure::Unanswered(Unavailable { directory: directory.name().clone(), source }));
+            };
+            return Err(match answer {
                 Ok(person) => return Ok(person),
                 // Nothing else leads on: whoever is refused here is nobody's business elsewhere.
                 Err(AuthenticateError::NoSuchUser) => continue,

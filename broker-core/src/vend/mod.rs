@@ -284,7 +284,7 @@ impl Broker {
         name: &ConnectorName,
         ask: &VendRequest,
     ) -> Result<Wish, VendError> {
-        let caller = self.sign_in.again(asking.caller, asking.origin).await?;
+        let caller = self.sign_in.again(asking.caller, asking.origin, asking.deadline).await?;
         self.wish(&caller, name, ask)
     }
 

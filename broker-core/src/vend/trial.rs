@@ -46,7 +46,7 @@ impl Broker {
             None => self.ask_arn(&wish, &obtained.credentials, asking.deadline).await,
         };
         // Who is no administrator any more is told nothing.
-        let caller = self.sign_in.again(asking.caller, asking.origin).await?;
+        let caller = self.sign_in.again(asking.caller, asking.origin, asking.deadline).await?;
         Entitlement::trial(by, &caller, wish.entitlement.connector())?;
         Ok((Self::loan(wish, obtained, arn), identity))
     }

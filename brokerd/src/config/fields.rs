@@ -15,6 +15,7 @@ use super::limits::Count;
 use super::listen::Network;
 use super::master_key_ref::MasterKeyRef;
 use super::seconds::Seconds;
+use crate::patience;
 
 /// The whole file. What must be there is optional here, so that its absence is told together with everything else.
 #[derive(Debug, Deserialize)]
@@ -77,7 +78,7 @@ pub(super) struct LimitsFields {
     pub(super) requests_per_address: Count<1, 1_000_000>,
     pub(super) vends_per_minute: Count<1, 1_000_000_000>,
     pub(super) head_seconds: Seconds<1, 300>,
-    pub(super) body_seconds: Seconds<1, 100>,
+    pub(super) body_seconds: Seconds<1, { patience::BODY.as_secs() }>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,8 +121,8 @@ pub(super) struct SessionsFields {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AwsFields {
     pub(super) retries: Retries,
-    pub(super) deadline_seconds: Seconds<1, 300>,
-    pub(super) interactive_deadline_seconds: Seconds<1, 300>,
+    pub(super) deadline_seconds: Seconds<1, { patience::DEADLINE.as_secs() }>,
+    pub(super) interactive_deadline_seconds: Seconds<1, { patience::DEADLINE.as_secs() }>,
     pub(super) connect_timeout_seconds: Seconds<1, 60>,
     pub(super) attempt_timeout_seconds: Seconds<1, 120>,
     pub(super) proxy: Option<ProxyFields>,

@@ -7,7 +7,7 @@ use broker_core::administration::{NewServiceToken, Proof, ServiceTokenError, Tok
 use broker_core::caller::{AdminGroups, Caller};
 use broker_core::clock::{Clock, after};
 use broker_core::id::{RequestId, ServiceTokenId};
-use broker_core::sign_in::{AuthenticateError, Settings, Shown, SignIn};
+use broker_core::sign_in::{AuthenticateError, LONGEST_SIGN_IN, Settings, Shown, SignIn};
 use broker_core::trail::{Action, Origin};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -118,6 +118,7 @@ impl Office {
             absolute_seconds: 600,
             recheck_seconds: 300,
             sessions_per_person: NonZeroU32::MAX,
+            sign_in_within: LONGEST_SIGN_IN,
             admin_groups: AdminGroups::default(),
         };
         SignIn::new(self.store.clone(), Vec::new(), self.trail.clone(), house.clock.clone(), settings)

@@ -165,7 +165,7 @@ async fn who_loses_the_role_while_a_directory_is_asked_for_them_is_told_nothing(
         format!(
             "[[directory]]\nname = \"{name}\"\nmay_grant_admin = true\n[directory.backend.ldap]\nurls = [\"{url}\"]\nca_file = \"{name}.pem\"\n\
              bind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ldap.pw\" }}\nusers = {{ base = \"{USERS}\" }}\n\
-             groups = {{ member_of = {{ base = \"{GROUPS}\" }} }}\noperation_timeout_seconds = 30\ndeadline_seconds = 60\n"
+             groups = {{ member_of = {{ base = \"{GROUPS}\" }} }}\noperation_timeout_seconds = 30\ndeadline_seconds = 30\n"
         )
     };
     let more = format!(

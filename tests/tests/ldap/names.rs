@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use broker_core::caller::AdminGroups;
 use broker_core::id::RequestId;
-use broker_core::sign_in::{Credentials, SessionKind, Settings, SignIn, SignInError, SignedIn};
+use broker_core::sign_in::{Credentials, LONGEST_SIGN_IN, SessionKind, Settings, SignIn, SignInError, SignedIn};
 use broker_core::trail::Origin;
 use secrecy::SecretString;
 use tests::slapd::{Slapd, USERS};
@@ -36,6 +36,7 @@ impl Desk {
             absolute_seconds: 2_000,
             recheck_seconds: 300,
             sessions_per_person: NonZeroU32::MAX,
+            sign_in_within: LONGEST_SIGN_IN,
             admin_groups: AdminGroups::default(),
         };
         let sign_in = SignIn::new(opened.store, vec![Arc::new(directory)], trail, house.clock.clone(), settings);

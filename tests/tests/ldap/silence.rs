@@ -9,7 +9,7 @@ use std::sync::Arc;
 use broker_core::caller::AdminGroups;
 use broker_core::directory::Directory;
 use broker_core::id::RequestId;
-use broker_core::sign_in::{Credentials, SessionKind, Settings, SignIn, SignInError, Throttle};
+use broker_core::sign_in::{Credentials, LONGEST_SIGN_IN, SessionKind, Settings, SignIn, SignInError, Throttle};
 use broker_core::trail::Origin;
 use secrecy::SecretString;
 use tests::slapd::SERVICE;
@@ -33,6 +33,7 @@ impl Desk {
             absolute_seconds: 2_000,
             recheck_seconds: 300,
             sessions_per_person: NonZeroU32::MAX,
+            sign_in_within: LONGEST_SIGN_IN,
             admin_groups: AdminGroups::default(),
         };
         let directory = Config::plain(&[&server.url()]).quick().locks_after(1_000).open();

@@ -1,5 +1,6 @@
 //! Signing in where people have several names: what they hear, and what the trail says.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,9 @@ use broker_core::directory::{
 };
 use broker_core::id::RequestId;
 use broker_core::name::DirectoryName;
-use broker_core::sign_in::{Credentials, SessionKind, Settings, SignIn, SignInError, SignedIn};
+use broker_core::sign_in::{
+    Credentials, LONGEST_SIGN_IN, SessionKind, Settings, SignIn, SignInError, SignedIn, Throttle,
+};
 use broker_core::store::{Store, TrailFilter};
 use broker_core::trail::{Origin, Outcome, Record, Trail};
 use secrecy::SecretString;
@@ -50,6 +53,38 @@ impl Directory for Down {
 
     async fn describe(&self, _: &TypedName) -> Result<Found, Unavailable> {
         Err(self.says_nothing())
+    }
+
+    async fn look_up(&self, _: &str) -> Result<Standing, Unavailable> {
+        Ok(Standing::Gone)
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+/// A directory that takes its time to say that it does not know somebody.
+#[derive(Debug)]
+struct Slow(DirectoryName, Duration);
+
+#[async_trait]
+impl Directory for Slow {
+    fn name(&self) -> &DirectoryName {
+        &self.0
+    }
+
+    fn lockout(&self) -> Option<Lockout> {
+        None
+    }
+
+    async fn authenticate(&self, _: &TypedName, _: &dyn Gate) -> Result<Person, AuthenticateError> {
+        tokio::time::sleep(self.1).await;
+        Err(AuthenticateError::NoSuchUser)
+    }
+
+    async fn describe(&self, _: &TypedName) -> Result<Found, Unavailable> {
+        Ok(Found::Nobody)
     }
 
     async fn look_up(&self, _: &str) -> Result<Standing, Unavailable> {
@@ -160,6 +195,10 @@ impl Desk {
     }
 
     async fn before(directories: Vec<Arc<dyn Directory>>) -> Self {
+        Self::within(LONGEST_SIGN_IN, directories).await
+    }
+
+    async fn within(sign_in_within: Duration, directories: Vec<Arc<dyn Directory>>) -> Self {
         let storehouse = Storehouse::in_memory("desk");
         let opened = storehouse.open().await;
         let trail = storehouse.trail(&opened);
@@ -168,6 +207,7 @@ impl Desk {
             absolute_seconds: 2_000,
             recheck_seconds: 300,
             sessions_per_person: NonZeroU32::MAX,
+            sign_in_within,
             admin_groups: AdminGroups::default(),
         };
         let store = opened.store;
@@ -260,6 +300,22 @@ async fn an_outage_is_no_guess_in_the_trail_either() {
     let records = desk.records().await;
     let said: Vec<_> = records.iter().map(|record| (record.outcome, record.reason.as_deref())).collect();
     assert_eq!(said, [(Outcome::Failed, Some("a directory is unavailable"))]);
+}
+
+#[tokio::test]
+async fn directories_that_are_all_slow_keep_nobody_longer_than_a_sign_in_may_take_and_give_no_guesses_away() {
+    let slow = |name: &str, each| Arc::new(Slow(name.to_owned().try_into().unwrap(), each)) as Arc<dyn Directory>;
+    let directories = vec![slow("slow", Duration::from_millis(1)), slow("slower", Duration::from_hours(1))];
+    let desk = Desk::within(Duration::from_secs(1), directories).await;
+    for number in 0..FREE {
+        let refused = desk.sign_in("ada", "secret", network(number)).await;
+        let Err(SignInError::Directory(unavailable)) = refused else { panic!("{refused:?}") };
+        assert_eq!(unavailable.directory.as_str(), "slower", "the one that was asked when the time was over");
+        assert_eq!(unavailable.source.to_string(), "no answer within 1 seconds, all directories together");
+    }
+    let throttle = Throttle::new(desk.store.clone(), desk.storehouse.clock.clone(), HashMap::new());
+    let attempt = throttle.admit(&throttle.mark("ada"), network(99)).await.unwrap();
+    assert_eq!(attempt.overdue(), Some(1), "they stay counted: a directory may have counted them too");
 }
 
 #[tokio::test]

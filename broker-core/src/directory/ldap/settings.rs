@@ -9,7 +9,7 @@ use super::config::{DisabledConfig, GroupsConfig, LdapConfig, LockoutConfig, Tru
 use super::dn::{Dn, is_attribute};
 use super::filter::{FilterError, Template};
 use super::server::{Server, UrlError, tls};
-use crate::directory::{Lockout, NotALockout};
+use crate::directory::{LONGEST_ANSWER, Lockout, NotALockout};
 
 /// An LDAP directory's settings, checked.
 #[derive(Clone)]
@@ -108,10 +108,10 @@ impl LdapSettings {
             users: users(config.users)?,
             groups: groups(config.groups)?,
             email_trusted: config.trusted_attributes.contains(&TrustedAttribute::Email),
-            connect_timeout: seconds("connect_timeout_seconds", config.connect_timeout_seconds)?,
-            operation_timeout: seconds("operation_timeout_seconds", config.operation_timeout_seconds)?,
-            deadline: seconds("deadline_seconds", config.deadline_seconds)?,
-            rest: seconds("rest_seconds", config.rest_seconds)?,
+            connect_timeout: seconds("connect_timeout_seconds", config.connect_timeout_seconds, MAX_SECONDS)?,
+            operation_timeout: seconds("operation_timeout_seconds", config.operation_timeout_seconds, MAX_SECONDS)?,
+            deadline: seconds("deadline_seconds", config.deadline_seconds, LONGEST_ANSWER.as_secs())?,
+            rest: seconds("rest_seconds", config.rest_seconds, MAX_SECONDS)?,
             lockout: lockout(config.lockout)?,
         })
     }
@@ -234,11 +234,11 @@ fn lockout(config: LockoutConfig) -> Result<Lockout, LdapSettingsError> {
     })
 }
 
-fn seconds(key: &'static str, seconds: u64) -> Result<Duration, LdapSettingsError> {
-    if (1..=MAX_SECONDS).contains(&seconds) {
+fn seconds(key: &'static str, seconds: u64, most: u64) -> Result<Duration, LdapSettingsError> {
+    if (1..=most).contains(&seconds) {
         Ok(Duration::from_secs(seconds))
     } else {
-        Err(LdapSettingsError::at(key, SettingsProblem::OutOfRange(1, MAX_SECONDS)))
+        Err(LdapSettingsError::at(key, SettingsProblem::OutOfRange(1, most)))
     }
 }
 
@@ -312,6 +312,8 @@ mod tests {
                 "groups.search.nested",
             ),
             ("groups =", "deadline_seconds = 0\ngroups =", "deadline_seconds"),
+            ("groups =", "deadline_seconds = 31\ngroups =", "deadline_seconds"),
+            ("groups =", "rest_seconds = 301\ngroups =", "rest_seconds"),
         ] {
             assert_eq!(load(&GOOD.replace(from, to)).unwrap_err().key, key, "{to}");
         }

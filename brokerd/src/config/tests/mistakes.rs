@@ -200,6 +200,8 @@ fn directories_have_names_of_their_own_and_settings_that_work() {
         told.contains("backend.ldap.groups.member_of: a directory that may grant administration needs `base`"),
         "{told}"
     );
+    let told = with(&ldap("anonymous = true\ndeadline_seconds = 31"));
+    assert!(told.contains("backend.ldap.deadline_seconds: must lie between 1 and 30"), "{told}");
     let told = with(&ldap("anonymous = true\nca_file = \"none.pem\""));
     assert!(
         told.starts_with("brokerd.toml:22:1: directory \"b\": backend.ldap.ca_file: `none.pem` cannot be used"),
@@ -239,6 +241,8 @@ fn the_way_to_aws_makes_sense() {
         ("proxy = { url = \"http://proxy\" }, no_proxy = [\"sts.example:443\"]", "no scheme, no port"),
         ("proxy = { url = \"http://proxy\", username = \"u\" }", "go together"),
         ("deadline_seconds = 10", "nobody waits longer"),
+        ("deadline_seconds = 61", "write 1 to 60 seconds"),
+        ("interactive_deadline_seconds = 61", "write 1 to 60 seconds"),
         ("retries = 21", "at most 20"),
         ("endpoint_url = \"http://sts.example\"", "write https"),
         ("ca_file = \"password\"", "no certificates"),
