@@ -215,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Answerin
 
 /// What a client may still send when it has been answered.
 const MAX_UNHEARD: usize = 4 * 1024 * 1024;
-const FINISHES_WITHIN: Duration = Duration::from_secs(2);
+const FINISHES_WITHIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
