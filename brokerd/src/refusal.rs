@@ -185,7 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Answerin
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.stream()?).poll_flush(cx)
+        match &mut self.state {
+            State::Open(stream) | State::Refused(stream, _) => Pin::new(stream).poll_flush(cx),
+            // hyper asks once more whenever the end goes on; what there is to send is sent there.
+            State::Ending(_) | State::Ended => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
