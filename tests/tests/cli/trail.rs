@@ -85,6 +85,11 @@ async fn verify_is_content_until_somebody_lays_hands_on_it() {
     let here = installation();
     apply(&here);
     let stdout = here.run(&["audit", "verify"], "").succeeded();
+    // Two subcommands have anchored what they wrote, beside the database.
+    let proved = stdout.strip_prefix("chains: 2\nrecords: 3\ntail proven up to the anchors: 2 of 2 chains, ");
+    assert!(proved.is_some_and(|rest| rest.ends_with("\nresult: whole\n")), "{stdout}");
+    std::fs::remove_file(here.path("brokerd.db.anchors")).unwrap();
+    let stdout = here.run(&["audit", "verify"], "").succeeded();
     assert_eq!(stdout, "chains: 2\nrecords: 3\ntail not proven: no anchor\nresult: whole\n");
 
     let mut hands = SqliteConnection::connect(here.path("brokerd.db").to_str().unwrap()).await.unwrap();

@@ -1,9 +1,10 @@
 //! `brokerd audit verify`: every link of every chain, and whether everything is there that was anchored.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use broker_core::trail::{self, Anchors, Report};
+use broker_core::trail::{self, AnchorFileError, Anchors, Report};
 use clap::Args;
 
 use crate::cli::failure::say;
@@ -14,7 +15,7 @@ use crate::cli::site::Opened;
 /// Prove that no record was changed, taken out or put in; with anchors, that none is missing at the end
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Verify {
-    /// The anchor file that the daemon writes, or a copy of it
+    /// The anchor file that the daemon writes, or a copy of it [default: `audit.anchor_file`]
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
 }
@@ -22,7 +23,7 @@ pub(in crate::cli) struct Verify {
 impl Verify {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<ExitCode> {
         let store = &opened.house.store;
-        let anchors = self.anchor.as_deref().map(|file| trail::read_anchors(file, store.seals())).transpose()?;
+        let anchors = self.anchors(opened)?;
         if anchors.as_ref().is_some_and(|anchors| anchors.is_torn) {
             say("the anchor file's last line was torn off in the middle; it counts for nothing");
         }
@@ -52,6 +53,21 @@ impl Verify {
         }
         told?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Verify {
+    /// Of the file that was named, which must be there; or else of the configured one, where something was anchored.
+    fn anchors(&self, opened: &Opened) -> Result<Option<Anchors>, AnchorFileError> {
+        let seals = opened.house.store.seals();
+        match (&self.anchor, &opened.config.audit.anchor_file) {
+            (Some(named), _) => trail::read_anchors(named, seals).map(Some),
+            (None, Some(configured)) => match trail::read_anchors(configured, seals) {
+                Err(AnchorFileError::Io(_, error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+                anchors => anchors.map(Some),
+            },
+            (None, None) => Ok(None),
+        }
     }
 }
 
