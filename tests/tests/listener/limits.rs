@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tests::brokerd::Brokerd;
+use tests::brokerd::{Brokerd, free_port};
 
 use crate::installation;
 use crate::line::{Line, Said, host};
@@ -78,6 +78,21 @@ fn what_comes_behind_a_good_request_is_refused_in_our_words_too() {
     assert_eq!(line.answer().unwrap().body, "ok\n");
     refused(&broker, &line.answer().unwrap(), 400, "invalid_request");
     line.is_hung_up_on();
+}
+
+#[test]
+fn the_operators_own_listener_refuses_in_our_words_too() {
+    let here = installation("");
+    let port = free_port();
+    here.edit("brokerd.toml", "limits = {", &format!("operations = {{ address = \"127.0.0.1:{port}\" }}\nlimits = {{"));
+    let broker = here.serve();
+    let mut line = Line::to(&format!("http://127.0.0.1:{port}"));
+    line.try_send(format!("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n{}\r\n", "x: y\r\n".repeat(10_000)));
+    refused(&broker, &line.answer().unwrap(), 431, "head_too_large");
+    let counted = Line::to(&format!("http://127.0.0.1:{port}")).get("/metrics", "127.0.0.1").body;
+    let labels = ["method=\"other\"", "route=\"-\"", "status=\"431\""];
+    let mut lines = counted.lines().filter(|line| line.starts_with("brokerd_http_requests_total{"));
+    assert!(lines.any(|line| labels.iter().all(|label| line.contains(label))), "{counted}");
 }
 
 #[test]
