@@ -113,11 +113,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let named = std::env::var_os("BROKERD_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     let site = Site::new(arguments.config.or(named), environment);
     let outcome = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(arguments.command.run(&site)));
     outcome.unwrap_or_else(|error| failure::of_run(&error))
+}
+
+/// Threads that answer requests. One core is left to those that SQLite and passwords have, which do much of the work: where all cores
+/// have a worker, those wake each other for nothing, and a vend takes a quarter longer (measured on two cores).
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
 impl Command {
