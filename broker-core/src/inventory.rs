@@ -12,6 +12,7 @@ use crate::access_key::AccessKey;
 use crate::caller::Caller;
 use crate::connector::{Audience, Connector};
 use crate::entitlement::{Entitlement, Rules};
+use crate::id::ConnectorId;
 use crate::meter;
 use crate::name::{AccessKeyName, ConnectorName, Group};
 use crate::store::{Fingerprint, Store, StoreError};
@@ -31,6 +32,7 @@ pub struct Snapshot {
     revision: i64,
     fingerprint: Fingerprint,
     connectors: BTreeMap<ConnectorName, Arc<Connector>>,
+    by_id: HashMap<ConnectorId, Arc<Connector>>,
     by_group: HashMap<Group, Vec<Arc<Connector>>>,
     access_keys: HashMap<AccessKeyName, Arc<AccessKey>>,
 }
@@ -146,7 +148,7 @@ impl Snapshot {
     pub fn usable_by(&self, caller: &Caller, rules: Rules) -> Vec<Entitlement> {
         let prove = |connector: &Arc<Connector>| Entitlement::prove(caller, connector, rules).ok();
         match caller {
-            // Only what a group of theirs is granted is looked at, however many connectors there are.
+            // Only what somebody is granted is looked at, however many connectors there are.
             Caller::Person(person) if !person.is_administrator() => {
                 let granted: BTreeMap<&ConnectorName, &Arc<Connector>> = person
                     .person
@@ -158,7 +160,12 @@ impl Snapshot {
                     .collect();
                 granted.into_values().filter_map(prove).collect()
             }
-            Caller::Person(_) | Caller::Service(_) => self.connectors.values().filter_map(prove).collect(),
+            Caller::Service(service) => {
+                let named = service.connectors.iter().filter_map(|id| self.by_id.get(id));
+                let named: BTreeMap<_, _> = named.map(|connector| (&connector.name, connector)).collect();
+                named.into_values().filter_map(prove).collect()
+            }
+            Caller::Person(_) => self.connectors.values().filter_map(prove).collect(),
         }
     }
 
@@ -181,8 +188,9 @@ impl Snapshot {
                 }
             }
         }
+        let by_id = connectors.values().map(|connector| (connector.id, Arc::clone(connector))).collect();
         let access_keys = store.access_keys().await?.into_iter().map(|key| (key.name.clone(), Arc::new(key))).collect();
-        Ok(Self { revision, fingerprint, connectors, by_group, access_keys })
+        Ok(Self { revision, fingerprint, connectors, by_id, by_group, access_keys })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Changes as values: what is to be written, so that it can be committed together with its audit record or not at all.
 
+use std::sync::Arc;
+
 use sqlx::{Connection, Database, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::at_hand::{AtHand, on_hand};
@@ -45,7 +47,12 @@ macro_rules! run {
                 Value::Bytes(bytes) => query.bind(bytes),
             };
         }
-        let touched = query.execute($connection).await?.rows_affected();
+        let touched = match query.execute($connection).await {
+            Ok(done) => done.rows_affected(),
+            // What is inserted has names of our own making: where one is taken, it is the store that is not right, and not what was asked.
+            Err(error) if matches!(rows, Rows::Inserted(_)) => return Err(StoreError::Database(Arc::new(error))),
+            Err(error) => return Err(error.into()),
+        };
         let as_meant = match rows {
             Rows::One => touched == 1,
             Rows::Inserted(rows) => touched == rows,

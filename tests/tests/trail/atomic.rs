@@ -1,7 +1,8 @@
 //! A change and its record: both or neither.
 
-use broker_core::store::StoreError;
-use broker_core::trail::{Action, TrailError, Vec1};
+use broker_core::store::{Store, StoreError};
+use broker_core::trail::{Action, TakenAway, TrailError, Vec1};
+use tests::patience::soon;
 use tests::stores::{Storehouse, access_key, connector, entry};
 use tests::{on_every_engine, where_others_reach_in};
 
@@ -75,6 +76,30 @@ mod unwritten {
             assert!(desk.store.access_keys().await.unwrap().is_empty());
             assert_eq!(desk.store.revision().await.unwrap(), revision);
             assert_eq!(desk.verified().await.records, 0);
+        }
+
+        async fn whoever_takes_the_next_place_in_the_trail_keeps_nobody_in_their_rights(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let key = access_key(&desk.opened, "main");
+            let add = desk.store.add_access_key(&key).unwrap();
+            desk.trail.commit(vec![add], Vec1::new(entry(Action::AccessKeyAdded))).await.unwrap();
+            house
+                .hands()
+                .await
+                .run(
+                    "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, record, hash)
+                     SELECT 'f' || substr(id, 2), chain, sequence + 1, at, actor, action, outcome, record, hash FROM trail",
+                )
+                .await;
+            let removed = Vec1::new(entry(Action::AccessKeyRemoved));
+            let taken = desk.trail.take_away(vec![Store::remove_access_key(key.id, key.generation)], removed).await;
+            assert_eq!(taken.unwrap(), TakenAway::Unrecorded);
+            assert!(desk.store.access_keys().await.unwrap().is_empty());
+            soon("it is recorded in another chain", async || {
+                let records = desk.records().await;
+                records.iter().any(|record| record.action == Action::AccessKeyRemoved).then_some(())
+            })
+            .await;
         }
     }
 }
