@@ -18,6 +18,11 @@ pub enum KmsError {
         "the host's AWS identity may not {action} with {key}: allow it in its policy and in the key's (policies/iam/broker-kms.json), with this encryption context"
     )]
     Denied { action: &'static str, key: String },
+    /// KMS gives a code with every refusal, some stand-ins do not, and what stands before it may refuse in its own name.
+    #[error(
+        "a bare 403 came about {asked}, without a code of AWS KMS. Either the host's AWS identity may not {action} with it: allow it in its policy and in the key's (policies/iam/broker-kms.json), with this encryption context; or something on the way answered: look at `aws.proxy` and endpoint_url"
+    )]
+    Forbidden { action: &'static str, asked: Asked },
     #[error("AWS KMS does not take the host's AWS identity ({0}): look at its credentials and at the machine's clock")]
     Identity(String),
     #[error(
@@ -34,13 +39,15 @@ pub enum KmsError {
     NoSuchKey(String),
     #[error("AWS KMS does not wrap with {0}: it takes a symmetric key for encryption")]
     NotAWrappingKey(String),
-    #[error("AWS KMS refused: {}: {}", .0.code, .0.message)]
+    #[error(
+        "AWS KMS refused (look at key_arn, at the key in AWS KMS, and at the identity's policy and the key's): {}: {}", .0.code, .0.message
+    )]
     Refused(AwsRefusal),
     #[error("AWS KMS is not reached: {0}")]
     Proxy(ProxyFailure),
     /// Throttled, broken or silent until the deadline came.
     #[error(
-        "AWS KMS gave no answer about {asked}: {why}. Look at the network, `aws.proxy` and endpoint_url, or wait until AWS is well again, and try again"
+        "AWS KMS gave no usable answer about {asked}: {why}. Look at the network, `aws.proxy` and endpoint_url, or wait until AWS is well again, and try again"
     )]
     Unavailable { asked: Asked, why: String },
     #[error("what answers about {asked} is perhaps not AWS KMS: {what}. Look at endpoint_url and `aws.proxy`")]
@@ -81,10 +88,7 @@ impl KmsError {
             SdkError::ServiceError(service) => match error.code() {
                 Some(code) => Self::of_code(code, error.message().unwrap_or_default(), key, action),
                 None if service.raw().status().is_server_error() => heard.trouble(key.into()),
-                // Stand-ins do not always say why.
-                None if service.raw().status().as_u16() == 403 => {
-                    Self::Denied { action, key: key.arn.as_str().to_owned() }
-                }
+                None if service.raw().status().as_u16() == 403 => Self::Forbidden { action, asked: key.into() },
                 None if service.raw().status().is_success() => unusable(NOT_JSON.to_owned()),
                 None => unusable(format!("it answered {}, and no error of KMS", service.raw().status().as_u16())),
             },

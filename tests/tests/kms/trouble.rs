@@ -78,7 +78,7 @@ async fn whatever_keeps_kms_from_answering_is_told_at_start_by_the_key_and_the_p
         let before = desk.sim.faults().happened();
         desk.sim.faults().always(Calls::any(), fault.clone());
         let said = desk.refused(&["serve"]);
-        let told = format!("AWS KMS gave no answer about {}: {why}", desk.place());
+        let told = format!("AWS KMS gave no usable answer about {}: {why}", desk.place());
         assert!(said.contains(&told), "{fault:?}:\n{said}");
         assert!(said.contains("Look at the network, `aws.proxy` and endpoint_url, or wait"), "{said}");
         assert!(desk.sim.faults().happened() - before >= 2, "it was tried again: {fault:?}");
