@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::TrailError;
 use crate::caller::{Caller, Person, Subject};
 use crate::character::is_hidden;
 use crate::id::{ChainId, RecordId, RequestId};
@@ -201,6 +202,14 @@ impl Entry {
     #[must_use]
     pub fn vended(self, facts: VendedFacts) -> Self {
         Self { vended: Some(facts), ..self }
+    }
+
+    /// Says all in the log that somebody needs who must note it down by hand, should the trail never take it.
+    pub(super) fn tell_waiting(&self, error: &TrailError) {
+        let (actor, actor_id) = self.actor.written();
+        let (action, outcome) = (self.action.as_str(), self.outcome.as_str());
+        let changes = self.changes.as_ref().map(ToString::to_string);
+        tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, changes, request.id = %self.origin.request_id, "a record waits for the trail");
     }
 
     #[must_use]

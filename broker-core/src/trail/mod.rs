@@ -121,7 +121,9 @@ impl Trail {
             };
             let mut wait = FIRST_WAIT;
             while let Err(error) = outcome {
-                tracing::error!(%error, action = entries.first().action.as_str(), "a record waits for the trail");
+                for entry in &entries {
+                    entry.tell_waiting(&error);
+                }
                 if matches!(error, TrailError::Closed) {
                     return;
                 }
@@ -180,7 +182,10 @@ impl Trail {
             Err(TrailError::Change(error)) => return Err(error),
             Err(TrailError::Unwritten(_) | TrailError::Closed) => {}
         }
-        match self.store.commit(changes).await {
+        // As the writer's own commits: nobody who takes rights away waits for ever, nor believes that they are gone.
+        let limit = writer::limit(changes.len());
+        let taken = tokio::time::timeout(limit, self.store.commit(changes)).await;
+        match taken.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into()).into())) {
             Ok(()) => {
                 self.record_later(entries);
                 Ok(TakenAway::Unrecorded)

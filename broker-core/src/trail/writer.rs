@@ -51,6 +51,11 @@ struct Chain {
     head: Mac,
 }
 
+/// How long a commit of so many rows may take. A large plan is one commit: each of its rows may take its time.
+pub(super) fn limit(rows: usize) -> Duration {
+    COMMIT_WITHIN + ROW_WITHIN * u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
 pub(super) fn start(
     store: Store,
     clock: Arc<dyn Clock>,
@@ -137,10 +142,8 @@ impl Writer {
         let rows = changes.len() + links.len();
         changes.extend(Store::append_links(links));
         // A server may neither answer nor go away, and everything waits here.
-        // A large plan is one commit: each of its rows may take its time.
-        let limit = COMMIT_WITHIN + ROW_WITHIN * u32::try_from(rows).unwrap_or(u32::MAX);
         let begun = Instant::now();
-        let committed = tokio::time::timeout(limit, self.committer.commit(changes)).await;
+        let committed = tokio::time::timeout(limit(rows), self.committer.commit(changes)).await;
         let committed = committed.unwrap_or_else(|late| Err(StoreError::from(sqlx::Error::Io(late.into()))));
         let is_written = !committed.as_ref().is_err_and(StoreError::is_outage);
         self.outage.store(!is_written, Ordering::Relaxed);

@@ -26,7 +26,19 @@ async fn a_session_ends(world: World, mut hands: Hands) {
     hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
     assert_eq!(ada.delete("/v1/session").await.status, 204, "somebody signs out");
     ada.get("/v1/session").await.problem("401 unauthenticated");
-    assert_eq!(otto.delete(&format!("/v1/admin/sessions/{of_eve}")).await.status, 204, "an operator ends a session");
+    let ended = otto.delete(&format!("/v1/admin/sessions/{of_eve}")).await;
+    assert_eq!(ended.status, 204, "an operator ends a session");
+    // Enough to note it down by hand, should the daemon stop before the trail takes it.
+    let request = ended.headers["x-request-id"].to_str().unwrap().to_owned();
+    let line = soon("it to be said", async || {
+        let log = world.brokerd.log();
+        let waits = |line: &&str| line.contains("a record waits for the trail") && line.contains("session_ended");
+        log.lines().find(waits).map(str::to_owned)
+    });
+    let line = line.await;
+    for part in ["person:corp/otto", "corp/eve", &of_eve, &format!("request.id={request}"), "success"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
     eve.get("/v1/session").await.problem("401 unauthenticated");
     eve.vend("deploy", &Value::Null).await.problem("401 unauthenticated");
 

@@ -1,8 +1,12 @@
 //! While the store cannot be written nothing is handed over; afterwards it goes on, in a chain of its own.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use broker_core::id::SessionId;
+use broker_core::store::{Store, StoreError};
 use broker_core::trail::{Action, RefusalKind, TrailError, Vec1};
+use tests::barrier::Barrier;
 use tests::stores::{Storehouse, entry};
 use tests::where_others_reach_in;
 
@@ -90,4 +94,33 @@ async fn a_server_that_does_not_answer_is_waited_for_so_long_and_no_longer() {
     desk.trail.record(entry_of(2), Credentials).await.unwrap();
     let report = desk.verified().await;
     assert_eq!((report.chains, report.records, report.breaks), (2, 2, vec![]));
+}
+
+/// The trail does not take the record; the second commit, which only takes away, waits for a lock when the server falls silent.
+#[tokio::test]
+async fn what_only_takes_away_is_given_up_as_well_when_a_server_falls_silent_in_the_middle() {
+    let behind = Storehouse::on_postgres("silent-ending");
+    let mut url = behind.url().clone();
+    let barrier = Barrier::before(url.port().unwrap()).await;
+    url.set_port(Some(barrier.port())).unwrap();
+    let house = Storehouse::at(url.as_str());
+    let desk = Desk::with_records(&house, 1).await;
+    let (mut hands, mut watch) = (behind.hands().await, behind.hands().await);
+    hands.run("BEGIN").await;
+    hands.run("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await;
+    let trail = desk.trail.clone();
+    let taking = tokio::spawn(async move {
+        trail.take_away(vec![Store::end_session(SessionId::random())], Vec1::new(entry(Action::SignOut))).await
+    });
+    let mut waiters = BTreeSet::new();
+    while waiters.len() < 2 {
+        let begun = "SELECT COALESCE(MAX(EXTRACT(EPOCH FROM xact_start) * 1000), 0)::bigint FROM pg_stat_activity
+                     WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        waiters.extend(Some(watch.number(begun).await).filter(|begun| *begun > 0));
+        assert!(!taking.is_finished(), "it was over before the second commit waited");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    barrier.fall_silent_after(0);
+    let taken = tokio::time::timeout(Duration::from_mins(1), taking).await.expect("it is given up").unwrap();
+    assert!(matches!(taken, Err(StoreError::Away(_) | StoreError::Database(_))), "{taken:?}");
 }
