@@ -27,6 +27,7 @@ use crate::house::{House, report_unanchored};
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::past;
+use crate::patience;
 use crate::readiness::Readiness;
 use crate::routes::routes;
 use crate::serve::{Listener, serve};
@@ -196,12 +197,21 @@ impl Daemon {
             self.background.spawn(serve(listener, operations::own(self.app.clone()), std::future::pending()));
         }
         serve(Listener { socket, tls: self.tls, open: false, trusted_proxies, limits }, routes(self.app), stop).await;
-        self.background.shutdown().await;
-        self.house.trail.close().await;
-        if let Err(error) = self.house.anchoring.sweep().await {
-            report_unanchored(&error);
+        let mut left = "background work";
+        let closing = async {
+            self.background.shutdown().await;
+            left = "the trail's last records and their anchors";
+            self.house.trail.close().await;
+            left = "the trail's last anchors";
+            if let Err(error) = self.house.anchoring.sweep().await {
+                report_unanchored(&error);
+            }
+            left = "the store";
+            self.house.close().await;
+        };
+        if tokio::time::timeout(patience::CLOSING, closing).await.is_err() {
+            tracing::error!(left, "the daemon does not come to its end in time and leaves this as it is");
         }
-        self.house.close().await;
     }
 }
 
