@@ -13,7 +13,7 @@ use tests::barrier::Barrier;
 use tests::brokerd::Installation;
 use tests::postgres::Postgres;
 use tests::stores::Hands;
-use tests::world::{Asker, Prepared, World, soon};
+use tests::world::{ACCOUNT, Asker, Prepared, SECOND, SECOND_SECRET, World, soon};
 use tests::{ended, environment, installed};
 use url::Url;
 
@@ -92,10 +92,18 @@ async fn a_full_disk_is_told_and_over_as_soon_as_there_is_room() {
             "--",
         ]);
         command.arg(bare.get_program()).args(bare.get_args());
-        ended::run("brokerd", command, "")
+        ended::run("brokerd", command, SECOND_SECRET)
     };
     beside(&["token", "create", "ci", "--connector", "ci"]).succeeded();
-    let ada = world.person("ada").await;
+    let (ada, root) = (world.person("ada").await, world.person("root").await);
+    for (name, id) in [("spare", SECOND), ("lone", "AKIALONELONELONELO01")] {
+        let add = ["key", "add", name, "--access-key-id", id, "--region", "eu-central-1", "--skip-validation"];
+        beside(&add).succeeded();
+    }
+    let principal = json!({ "assume_role": { "role_arn": format!("arn:aws:iam::{ACCOUNT}:role/deploy") } });
+    let made = json!({ "name": "fresh", "access_key": "spare", "groups": ["release"], "principal": principal });
+    let made = root.post("/v1/admin/connectors", &made).await;
+    assert_eq!(made.status, 201, "{}", made.text);
     let mut received = Received::default();
     received.vend(&ada).await;
 
@@ -122,6 +130,11 @@ async fn a_full_disk_is_told_and_over_as_soon_as_there_is_room() {
         let kept = beside(&["token", "revoke", "ci", "--yes"]);
         let said = kept.clone().failed();
         assert!(said.contains("service token `ci` is NOT revoked, and still good"), "{said}");
+        assert!(said.contains("The disk is full (") && said.contains("make room"), "{said}");
+        let said = beside(&["key", "remove", "lone", "--yes"]).failed();
+        assert!(said.contains("access key `lone` is NOT removed") && said.contains("make room"), "{said}");
+        let said = beside(&["connector", "remove", "fresh", "--yes"]).failed();
+        assert!(said.contains("connector `fresh` is NOT removed, and still lends"), "{said}");
         assert!(said.contains("The disk is full (") && said.contains("make room"), "{said}");
         fs::remove_file(inside.join("filling")).unwrap();
         ready(&world.stranger(), 200).await;

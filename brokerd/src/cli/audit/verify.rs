@@ -1,7 +1,7 @@
 //! `brokerd audit verify`: every link of every chain, and whether everything is there that was anchored.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use broker_core::trail::{self, AnchorFileError, Anchors, Report};
@@ -44,7 +44,8 @@ impl Verify {
             let more = if report.breaks.len() < 20 { "" } else { "no more than these 20 are told; " };
             lines.push(format!("{more}keep a copy of the database before anything else"));
         }
-        lines.push(tail(anchors.as_ref(), &report));
+        let missing = opened.config.audit.anchor_file.as_deref();
+        lines.push(tail(anchors.as_ref(), missing, &report));
         lines.push(format!("result: {}", if whole { "whole" } else { "BROKEN" }));
         // What was found counts, whether or not anybody reads it.
         let told = output::line(&lines.join("\n"));
@@ -71,10 +72,11 @@ impl Verify {
     }
 }
 
-/// How much is known of the ends of the chains.
-fn tail(anchors: Option<&Anchors>, report: &Report) -> String {
+/// How much is known of the ends of the chains; without anchors, `missing` is where they should have been.
+fn tail(anchors: Option<&Anchors>, missing: Option<&Path>, report: &Report) -> String {
     let Some(last_at) = anchors.map(|anchors| anchors.last_at) else {
-        return "tail not proven: no anchor".to_owned();
+        let place = missing.map(|path| format!(": {} (audit.anchor_file) is not there", path.display()));
+        return format!("tail not proven: no anchor{}", place.unwrap_or_default());
     };
     match last_at {
         None => "tail not proven: the file has no anchor".to_owned(),

@@ -34,7 +34,8 @@ impl Remove {
         let name = &found.name;
         terminal::agrees_if_attended(&format!("Take away connector `{name}`?"), self.yes)?;
         let seen = SeenConnector { id: found.id, revision: found.revision };
-        let removed = opened.administration.remove_connector(name, Some(seen), &operator::may()).await?;
+        let removed = opened.administration.remove_connector(name, Some(seen), &operator::may()).await;
+        let removed = removed.with_context(|| format!("connector `{name}` is NOT removed, and still lends"))?;
         say(&format!("connector `{name}` is gone; nothing is vended from it within a second"));
         operator::recorded("the connector is gone", removed.recorded)
     }
