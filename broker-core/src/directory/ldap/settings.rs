@@ -87,8 +87,8 @@ pub enum SettingsProblem {
     Filter(#[from] FilterError),
     #[error("groups in groups are found by their distinguished name: the filter needs {{dn}}")]
     NestedNeedsDn,
-    #[error("must lie between {0} and {1}")]
-    OutOfRange(u64, u64),
+    #[error("{found} is out of bounds: write {min} to {max}")]
+    OutOfRange { found: u64, min: u64, max: u64 },
     #[error(transparent)]
     Lockout(#[from] NotALockout),
 }
@@ -200,7 +200,8 @@ fn groups(config: GroupsConfig) -> Result<Groups, LdapSettingsError> {
                 return Err(LdapSettingsError::at("groups.search.nested", SettingsProblem::NestedNeedsDn));
             }
             if !(1..=MAX_PAGE).contains(&config.page_size) {
-                let range = SettingsProblem::OutOfRange(1, MAX_PAGE.into());
+                let found = config.page_size.into();
+                let range = SettingsProblem::OutOfRange { found, min: 1, max: MAX_PAGE.into() };
                 return Err(LdapSettingsError::at("groups.search.page_size", range));
             }
             Ok(Groups::Search {
@@ -238,7 +239,7 @@ fn seconds(key: &'static str, seconds: u64, most: u64) -> Result<Duration, LdapS
     if (1..=most).contains(&seconds) {
         Ok(Duration::from_secs(seconds))
     } else {
-        Err(LdapSettingsError::at(key, SettingsProblem::OutOfRange(1, most)))
+        Err(LdapSettingsError::at(key, SettingsProblem::OutOfRange { found: seconds, min: 1, max: most }))
     }
 }
 

@@ -201,7 +201,7 @@ fn directories_have_names_of_their_own_and_settings_that_work() {
         "{told}"
     );
     let told = with(&ldap("anonymous = true\ndeadline_seconds = 31"));
-    assert!(told.contains("backend.ldap.deadline_seconds: must lie between 1 and 30"), "{told}");
+    assert!(told.contains("backend.ldap.deadline_seconds: 31 is out of bounds: write 1 to 30"), "{told}");
     let told = with(&ldap("anonymous = true\nca_file = \"none.pem\""));
     assert!(
         told.starts_with("brokerd.toml:22:1: directory \"b\": backend.ldap.ca_file: `none.pem` cannot be used"),
