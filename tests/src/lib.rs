@@ -38,6 +38,7 @@ pub mod certificates;
 pub mod elsewhere;
 pub mod ended;
 pub mod installed;
+pub mod log;
 pub mod patience;
 pub mod process;
 mod watchdog;

@@ -205,11 +205,15 @@ impl Entry {
     }
 
     /// Says all in the log that somebody needs who must note it down by hand, should the trail never take it.
-    pub(super) fn tell_waiting(&self, error: &TrailError) {
+    pub(super) fn tell_unwritten(&self, error: &TrailError, will_be_tried: bool) {
         let (actor, actor_id) = self.actor.written();
         let (action, outcome) = (self.action.as_str(), self.outcome.as_str());
-        let changes = self.changes.as_ref().map(ToString::to_string);
-        tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, changes, request.id = %self.origin.request_id, "a record waits for the trail");
+        let (changes, request_id) = (self.changes.as_ref().map(ToString::to_string), self.origin.request_id);
+        if will_be_tried {
+            tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, changes, request.id = %request_id, "a record waits for the trail");
+        } else {
+            tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, changes, request.id = %request_id, alarm = "trail", "a record is not in the trail: note it down by hand");
+        }
     }
 
     #[must_use]

@@ -7,6 +7,7 @@ mod anchors;
 mod begun;
 mod entry;
 mod head;
+mod late;
 mod lost;
 mod prune;
 mod refusals;
@@ -25,6 +26,7 @@ use crate::id::{ChainId, RecordId};
 use crate::store::{Change, Store, StoreError};
 
 use head::{Head, Heads};
+use late::Late;
 
 pub use anchor::{Anchor, AnchorKind, NotAnAnchor};
 pub use anchor_file::{AnchorFileError, read as read_anchors};
@@ -44,6 +46,7 @@ pub struct Trail {
     store: Store,
     jobs: mpsc::Sender<writer::Job>,
     refusals: Arc<refusals::Lanes>,
+    late: Late,
     heads: Heads,
     outage: writer::Outage,
 }
@@ -86,7 +89,7 @@ impl Trail {
         let outage = writer::Outage::default();
         let jobs = writer::start(store.clone(), Arc::clone(&clock), node, Arc::clone(&heads), Arc::clone(&outage));
         let refusals = Arc::new(refusals::Lanes::start(&jobs, &clock));
-        Self { store, jobs, refusals, heads, outage }
+        Self { store, jobs, refusals, late: Late::new(), heads, outage }
     }
 
     /// Writes an entry and hands the value over once the record is on the disk.
@@ -108,30 +111,10 @@ impl Trail {
         taken.unwrap_or_else(|cut_off| Err(sqlx::Error::Io(cut_off.into()).into()))
     }
 
-    /// For what only takes rights away and has happened already: written now or, when that fails, again and again until it works.
+    /// For what only takes rights away and has happened already: written now or, when that fails, again and again until it works, and a
+    /// last time when the trail is closed. What is lost even so is told to the log whole.
     pub fn record_later(&self, entries: Vec1<Entry>) {
-        let trail = self.clone();
-        let (done, written) = oneshot::channel();
-        // Queued before this returns: who closes the trail afterwards does not leave it out.
-        let queued = self.jobs.try_send(writer::Job::Write { entries: entries.clone(), changes: Vec::new(), done });
-        tokio::spawn(async move {
-            let mut outcome = match queued {
-                Ok(()) => written.await.unwrap_or(Err(TrailError::Closed)),
-                Err(_) => trail.write(entries.clone(), Vec::new()).await,
-            };
-            let mut wait = FIRST_WAIT;
-            while let Err(error) = outcome {
-                for entry in &entries {
-                    entry.tell_waiting(&error);
-                }
-                if matches!(error, TrailError::Closed) {
-                    return;
-                }
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-                outcome = trail.write(entries.clone(), Vec::new()).await;
-            }
-        });
+        self.late.write(self.clone(), entries);
     }
 
     /// Notes a refusal: the first few of a kind in a minute whole, of each known actor and each network of strangers, then only counted,
@@ -168,6 +151,9 @@ impl Trail {
     pub async fn close(&self) {
         if tokio::time::timeout(FLUSH_WITHIN, self.refusals.flush()).await.is_err() {
             tracing::error!("refusals were left out of the audit trail, which does not answer");
+        }
+        if tokio::time::timeout(FLUSH_WITHIN, self.late.close()).await.is_err() {
+            tracing::error!("records were left out of the audit trail, which does not answer");
         }
         let (done, closed) = oneshot::channel();
         if self.jobs.send(writer::Job::Close { done }).await.is_ok() {
@@ -235,6 +221,4 @@ impl<T> Recorded<T> {
     }
 }
 
-const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 const FLUSH_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);

@@ -15,9 +15,6 @@ mod sessions;
 mod sqlite;
 mod throttles;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use broker_core::connector::Connector;
 use broker_core::store::{Change, Opened, Store, StoreError};
 use broker_core::trail::{Action, Trail, TrailError, Vec1};
@@ -75,25 +72,5 @@ impl Desk {
 
 /// What is logged while something is asked of the store.
 async fn logged<T>(ask: impl AsyncFnOnce(Store) -> T, store: &Store) -> (String, T) {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    let answer = ask(store.clone()).await;
-    drop(guard);
-    (String::from_utf8(log.0.lock().unwrap().clone()).unwrap(), answer)
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    tests::log::logged(ask(store.clone())).await
 }

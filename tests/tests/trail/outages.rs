@@ -7,6 +7,7 @@ use broker_core::id::SessionId;
 use broker_core::store::{Store, StoreError};
 use broker_core::trail::{Action, RefusalKind, TrailError, Vec1};
 use tests::barrier::Barrier;
+use tests::log::logged;
 use tests::stores::{Storehouse, entry};
 use tests::where_others_reach_in;
 
@@ -53,6 +54,20 @@ where_others_reach_in! {
         written.await.expect("it is written in the end");
         let records = desk.records().await;
         assert!(records.len() == 3 && records.iter().all(|record| record.action == Action::SignOut), "each once");
+        assert_eq!(desk.verified().await.breaks, []);
+    }
+
+    async fn what_still_waits_is_tried_once_more_when_the_trail_is_closed(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let mut hands = house.hands().await;
+        hands.run("ALTER TABLE trail RENAME TO elsewhere").await;
+        desk.trail.record_later(Vec1::new(entry(Action::SignOut)));
+        // By then it waits for seconds before it tries again.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        hands.run("ALTER TABLE elsewhere RENAME TO trail").await;
+        desk.trail.close().await;
+        let actions: Vec<_> = desk.records().await.iter().map(|record| record.action).collect();
+        assert_eq!(actions, [Action::SignOut]);
         assert_eq!(desk.verified().await.breaks, []);
     }
 
@@ -123,4 +138,24 @@ async fn what_only_takes_away_is_given_up_as_well_when_a_server_falls_silent_in_
     barrier.fall_silent_after(0);
     let taken = tokio::time::timeout(Duration::from_mins(1), taking).await.expect("it is given up").unwrap();
     assert!(matches!(taken, Err(StoreError::Away(_) | StoreError::Database(_))), "{taken:?}");
+}
+
+/// On one thread, as the log is heard on one.
+#[tokio::test]
+async fn what_the_trail_never_takes_is_told_to_the_log_whole() {
+    let house = Storehouse::on_sqlite("told whole");
+    let desk = Desk::open(&house).await;
+    house.hands().await.run("ALTER TABLE trail RENAME TO elsewhere").await;
+    let changes = serde_json::json!({ "access_key": "main" });
+    let removed = entry_of(7).changes(changes);
+    let request = removed.origin.request_id.to_string();
+    let (log, ()) = logged(async {
+        desk.trail.record_later(Vec1::new(removed));
+        desk.trail.close().await;
+    })
+    .await;
+    let lost = log.lines().find(|line| line.contains("note it down by hand")).unwrap_or_else(|| panic!("{log}"));
+    for told in ["alarm", "operator:by-7", "vend", r#"{"access_key":"main"}"#, &request] {
+        assert!(lost.replace('\\', "").contains(told), "{told}: {lost}");
+    }
 }
