@@ -14,7 +14,7 @@ pub const REQUEST: Duration = Duration::from_mins(2);
 /// How long the daemon's end waits for what is in flight.
 pub const END: Duration = Duration::from_secs(65);
 /// How long it takes after that to write out the trail, to anchor it and to let the store go. `docs/brokerd.service` gives both some more.
-pub const CLOSING: Duration = Duration::from_secs(30);
+pub const CLOSING: Duration = Duration::from_secs(25);
 
 /// A vend: a slow body and a look at the caller's account take of its deadline; the last proof may come after it.
 const VEND: Duration = longer(DEADLINE, BODY.saturating_add(LONGEST_ANSWER)).saturating_add(LAST_PROOF);
