@@ -149,11 +149,9 @@ impl Trail {
 
     /// Writes what is queued and counted, and ends the chain.
     pub async fn close(&self) {
-        if tokio::time::timeout(FLUSH_WITHIN, self.refusals.flush()).await.is_err() {
-            tracing::error!("refusals were left out of the audit trail, which does not answer");
-        }
-        if tokio::time::timeout(FLUSH_WITHIN, self.late.close()).await.is_err() {
-            tracing::error!("records were left out of the audit trail, which does not answer");
+        let waiting = async { tokio::join!(self.refusals.flush(), self.late.close()) };
+        if tokio::time::timeout(FLUSH_WITHIN, waiting).await.is_err() {
+            tracing::error!("what waited was left out of the audit trail, which does not answer");
         }
         let (done, closed) = oneshot::channel();
         if self.jobs.send(writer::Job::Close { done }).await.is_ok() {
