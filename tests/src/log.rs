@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex};
 
 /// The log, and the answer. The test's runtime has one thread.
 pub async fn logged<T>(ask: impl Future<Output = T>) -> (String, T) {
+    // While there is one subscriber alone, whoever comes first to a line of code decides for good whether it is heard: be it another
+    // test, on a thread that hears nothing.
+    let _ = tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::default());
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();

@@ -208,11 +208,12 @@ impl Entry {
     pub(super) fn tell_unwritten(&self, error: &TrailError, will_be_tried: bool) {
         let (actor, actor_id) = self.actor.written();
         let (action, outcome) = (self.action.as_str(), self.outcome.as_str());
-        let (changes, request_id) = (self.changes.as_ref().map(ToString::to_string), self.origin.request_id);
+        let (changes, reason) = (self.changes.as_ref().map(ToString::to_string), self.reason.as_deref());
+        let (request_id, address) = (self.origin.request_id, self.origin.client_address.as_deref());
         if will_be_tried {
-            tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, changes, request.id = %request_id, "a record waits for the trail");
+            tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, reason, changes, request.id = %request_id, client.address = address, "a record waits for the trail");
         } else {
-            tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, changes, request.id = %request_id, alarm = "trail", "a record is not in the trail: note it down by hand");
+            tracing::error!(%error, action, outcome, actor, actor_id, connector = self.connector, reason, changes, request.id = %request_id, client.address = address, alarm = "trail", "a record is not in the trail: note it down by hand");
         }
     }
 

@@ -17,6 +17,24 @@ pub(super) struct Late {
     is_closing: watch::Sender<bool>,
 }
 
+/// Entries that are not in the trail. Where that is the end of it, be it that the process does not wait any longer, they are told to the
+/// log whole.
+struct Unwritten(Option<Vec1<Entry>>);
+
+impl Unwritten {
+    fn have_been_written(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        for entry in self.0.iter().flatten() {
+            entry.tell_unwritten(&TrailError::Closed, false);
+        }
+    }
+}
+
 impl Late {
     pub(super) fn new() -> Self {
         Self { waiting: Arc::default(), is_closing: watch::Sender::new(false) }
@@ -28,6 +46,7 @@ impl Late {
         let (done, written) = oneshot::channel();
         let queued = trail.jobs.try_send(writer::Job::Write { entries: entries.clone(), changes: Vec::new(), done });
         let mut is_closing = self.is_closing.subscribe();
+        let unwritten = Unwritten(Some(entries.clone()));
         let task = async move {
             let mut outcome = match queued {
                 Ok(()) => written.await.unwrap_or(Err(TrailError::Closed)),
@@ -41,13 +60,11 @@ impl Late {
                 let is_last = tokio::time::timeout(wait, is_closing.wait_for(|is_closing| *is_closing)).await.is_ok();
                 wait = (wait * 2).min(LONGEST_WAIT);
                 outcome = trail.write(entries.clone(), Vec::new()).await;
-                if let (true, Err(error)) = (is_last, &outcome) {
-                    for entry in &entries {
-                        entry.tell_unwritten(error, false);
-                    }
+                if is_last && outcome.is_err() {
                     return;
                 }
             }
+            unwritten.have_been_written();
         };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.try_join_next().is_some() {}

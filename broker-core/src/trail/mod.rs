@@ -219,4 +219,5 @@ impl<T> Recorded<T> {
     }
 }
 
-const FLUSH_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+/// Longer than a commit may take, so that what is tried for the last time has its answer.
+const FLUSH_WITHIN: std::time::Duration = std::time::Duration::from_secs(12);

@@ -27,6 +27,7 @@ mod terminal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use broker_core::file::Environment;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -117,7 +118,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(arguments.command.run(&site)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(arguments.command.run(&site));
+            // A disk that does not answer holds up nobody's end.
+            runtime.shutdown_timeout(LEFT_BEHIND);
+            outcome
+        });
     outcome.unwrap_or_else(|error| failure::of_run(&error))
 }
 
@@ -150,5 +156,7 @@ impl Command {
     }
 }
 
+/// For what still runs when all is said.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
 const CONFIG_HELP: &str = "The configuration [default: $BROKERD_CONFIG, then brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]";
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or `check` or `audit` found something; 2 wrong arguments, or nobody was there to be asked";

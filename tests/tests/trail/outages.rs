@@ -159,3 +159,23 @@ async fn what_the_trail_never_takes_is_told_to_the_log_whole() {
         assert!(lost.replace('\\', "").contains(told), "{told}: {lost}");
     }
 }
+
+/// The last try has no answer, and the end does not wait for it.
+#[tokio::test]
+async fn what_a_silent_server_may_not_have_taken_is_told_to_the_log_too() {
+    let behind = Storehouse::on_postgres("silent-end");
+    let mut url = behind.url().clone();
+    let barrier = Barrier::before(url.port().unwrap()).await;
+    url.set_port(Some(barrier.port())).unwrap();
+    let house = Storehouse::at(url.as_str());
+    let desk = Desk::with_records(&house, 1).await;
+    barrier.fall_silent_after(0);
+    let (log, ended) = logged(async {
+        desk.trail.record_later(Vec1::new(entry(Action::SignOut)));
+        tokio::time::timeout(Duration::from_mins(1), desk.trail.close()).await
+    })
+    .await;
+    ended.expect("it comes to its end");
+    let lost = log.lines().find(|line| line.contains("note it down by hand")).unwrap_or_else(|| panic!("{log}"));
+    assert!(lost.contains("sign_out"), "{lost}");
+}

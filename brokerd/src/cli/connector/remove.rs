@@ -1,7 +1,7 @@
 //! `brokerd connector remove`: a connector that no file describes goes, and so does a damaged row.
 
 use anyhow::Context;
-use broker_core::administration::SeenConnector;
+use broker_core::administration::{ConnectorChangeError, SeenConnector};
 use broker_core::store::Table;
 use clap::Args;
 
@@ -35,7 +35,11 @@ impl Remove {
         terminal::agrees_if_attended(&format!("Take away connector `{name}`?"), self.yes)?;
         let seen = SeenConnector { id: found.id, revision: found.revision };
         let removed = opened.administration.remove_connector(name, Some(seen), &operator::may()).await;
-        let removed = removed.with_context(|| format!("connector `{name}` is NOT removed, and still lends"))?;
+        let removed = removed.map_err(|error| match error {
+            // It may be gone.
+            ConnectorChangeError::Stale(_) => error.into(),
+            error => anyhow::Error::new(error).context(format!("connector `{name}` is NOT removed, and still lends")),
+        })?;
         say(&format!("connector `{name}` is gone; nothing is vended from it within a second"));
         operator::recorded("the connector is gone", removed.recorded)
     }

@@ -1,6 +1,6 @@
 //! `brokerd key remove`: a key that no connector uses is forgotten.
 
-use anyhow::Context;
+use broker_core::administration::AccessKeyError;
 use broker_core::store::Table;
 use clap::Args;
 
@@ -27,7 +27,11 @@ impl Remove {
         let name = key_name(&self.name).map_err(anyhow::Error::msg)?;
         terminal::agrees_if_attended(&format!("Forget access key `{name}`?"), self.yes)?;
         let removed = opened.administration.remove_access_key(&name, None, &operator::may()).await;
-        let removed = removed.with_context(|| format!("access key `{name}` is NOT removed"))?;
+        let removed = removed.map_err(|error| match error {
+            // It may be gone.
+            AccessKeyError::Stale(_) => error.into(),
+            error => anyhow::Error::new(error).context(format!("access key `{name}` is NOT removed")),
+        })?;
         say(&format!("access key `{name}` is forgotten here; AWS still knows it until you delete it there"));
         operator::recorded("the access key is forgotten", removed.recorded)
     }
