@@ -10,8 +10,8 @@ pub(super) fn may<P: Permission>() -> P {
     P::on_the_host(&name())
 }
 
-/// What took rights away is done, and whoever did it must know where the trail does not say so: this process ends, and nobody is left who
-/// would write it there later.
+/// What took rights away is done, and whoever did it must know where the trail may not say so: this process ends, and tries but once more
+/// to write it there.
 pub(super) fn recorded(what: &str, recorded: bool) -> anyhow::Result<()> {
     if recorded {
         return Ok(());
