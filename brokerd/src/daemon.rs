@@ -71,6 +71,7 @@ impl Daemon {
         let lock = config.store.lock_for_daemon()?;
         let house = House::open(&mut config).await?;
         usable(&house, &config).await?;
+        house.store.warm().await;
         let inventory = Inventory::open(house.store.clone()).await?;
         let directories = directories(std::mem::take(&mut config.directories))?;
         let sign_in = SignIn::new(

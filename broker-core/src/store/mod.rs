@@ -24,6 +24,7 @@ mod sessions;
 mod throttles;
 mod trail;
 mod unusable;
+mod warm;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use super::lock::{self, DaemonLock, LockError};
 use super::log::{self, Found, StrayLog};
 use super::place::StorePlace;
 use super::unusable::Unusable;
-use super::{Pool, Reads, Store, StoreError, on, server};
+use super::{Pool, Reads, Store, StoreError, on, server, warm};
 use crate::clock::Clock;
 use crate::id::InstallationId;
 use crate::vault::{MasterKey, MasterKeyError, SealBroken, Seals, Vault};
@@ -336,16 +336,16 @@ async fn postgres(options: PgConnectOptions) -> sqlx::Result<sqlx::PgPool> {
     // A connection that no longer answers is given up: or whoever takes it waits in vain, and those that hang fill the pool until TCP
     // gives them up.
     let pool = PgPoolOptions::new()
-        .max_connections(16)
+        .max_connections(warm::CONNECTIONS)
+        .min_connections(warm::CONNECTIONS)
         .acquire_timeout(ACQUIRE)
         .after_connect(|connection, _| Box::pin(async { connection.execute(LOCK_TIMEOUT).await.map(drop) }))
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(answers(connection, ANSWERS)))
         .after_release(|connection, _| Box::pin(answers(connection, ACQUIRE)));
-    let error = match pool.connect_with(options.clone()).await {
-        Ok(pool) => return Ok(pool),
-        Err(error) => error,
-    };
+    // One is enough for a subcommand: whoever serves has the others opened.
+    let pool = pool.connect_lazy_with(options.clone());
+    let Err(error) = pool.acquire().await else { return Ok(pool) };
     if matches!(error, sqlx::Error::PoolTimedOut)
         && let Ok(Err(cause)) = tokio::time::timeout(LAST_TRY, options.connect()).await
     {

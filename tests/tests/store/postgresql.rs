@@ -142,6 +142,19 @@ async fn connections_that_the_server_ends_are_made_anew() {
     assert_eq!(verify(&desk.store).await.unwrap().breaks, []);
 }
 
+#[tokio::test]
+async fn connections_are_there_before_anybody_needs_them() {
+    const OURS: &str = "FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()";
+    let house = Storehouse::on_postgres("warm");
+    let desk = Desk::with_a_key(&house).await;
+    let mut hands = house.hands().await;
+    for _ in 0..2 {
+        desk.store.warm().await;
+        assert_eq!(hands.number(&format!("SELECT count(*) {OURS}")).await, 16);
+        hands.number(&format!("SELECT count(pg_terminate_backend(pid)) {OURS}")).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_hang_do_not_use_up_the_store() {
     let server = Postgres::start();
