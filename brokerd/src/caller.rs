@@ -12,7 +12,7 @@ use broker_core::vend::Asking;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::access::{Cookie, takes};
+use crate::access::{Cookie, Scheme, takes};
 use crate::app::App;
 use crate::cookie;
 use crate::problem::{Code, Problem};
@@ -57,7 +57,7 @@ impl FromRequestParts<App> for Asker {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let takes = takes(&parts.method, &route);
-        let shown = shown(&parts.headers, app)?;
+        let shown = shown(&parts.headers, takes.scheme, app)?;
         let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&caller);
@@ -86,7 +86,7 @@ impl FromRequestParts<App> for Leaver {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
-        let shown = shown(&parts.headers, app)?;
+        let shown = shown(&parts.headers, Scheme::Bearer, app)?;
         let Some(leaving) = app.sign_in.leaving(&shown).await? else {
             // Nobody's session, or no session at all: refused as everywhere, and noted.
             let refused = Asker::from_request_parts(parts, app).await.err();
@@ -131,18 +131,19 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
 }
 
 /// What a request shows to say who it is.
-fn shown(headers: &HeaderMap, app: &App) -> Result<Shown, Problem> {
+fn shown(headers: &HeaderMap, scheme: Scheme, app: &App) -> Result<Shown, Problem> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = authorizations.next() else {
         return cookie::session_of(headers, &app.settings.public_url).ok_or_else(Problem::unauthenticated);
     };
     let text = value.to_str().map_err(|_| Problem::unauthenticated())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::unauthenticated)?;
     let single = authorizations.next().is_none();
-    if !single || !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Problem::unauthenticated());
-    }
-    Ok(Shown::Bearer(SecretString::from(token.trim())))
+    let token = match (text.trim().split_once(' '), scheme) {
+        (Some((said, token)), _) if said.eq_ignore_ascii_case("bearer") => token.trim(),
+        (None, Scheme::BearerOrNone) => text.trim(),
+        (Some(_) | None, Scheme::Bearer | Scheme::BearerOrNone) => return Err(Problem::unauthenticated()),
+    };
+    if single { Ok(Shown::Bearer(SecretString::from(token))) } else { Err(Problem::unauthenticated()) }
 }
 
 fn admits_cookie(rule: Cookie, parts: &Parts, session: SessionId, app: &App) -> Result<bool, Problem> {

@@ -123,6 +123,9 @@ async fn vending(noted: &mut Noted, world: &World, ada: &Asker) {
         }
         let who = "/v1/connectors/{name}/caller-identity";
         noted.ask(ada, "get", who, &who.replace("{name}", name), None).await;
+        let container = "/v1/container-credentials/{name}";
+        noted.ask(ada, "get", container, &container.replace("{name}", name), None).await;
+        noted.ask(ada, "get", container, "/v1/container-credentials/nowhere", None).await.problem("404 not_found");
         let link = "/v1/connectors/{name}/console-url";
         noted.ask(ada, "post", link, &link.replace("{name}", name), Some(json!({}))).await;
     }
