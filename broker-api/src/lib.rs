@@ -1,6 +1,7 @@
 //! The JSON that the daemon and its clients share. Fields and names are the contract: add, rename none.
 
 pub mod admin;
+pub mod ifaws;
 mod connector;
 mod list;
 mod credentials;

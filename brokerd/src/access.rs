@@ -21,6 +21,8 @@ pub(crate) enum Scheme {
     Bearer,
     /// Or nothing at all: AWS's clients send what their users wrote down, to the letter.
     BearerOrNone,
+    /// Or a name and a password, by somebody who has no browser: for scripts that did so with IFAWS.
+    BearerOrBasic,
 }
 
 /// Whether a cookie will do, and what the browser must show beside it.
@@ -69,6 +71,10 @@ const fn aws_clients() -> Takes {
     Takes { scheme: Scheme::BearerOrNone, ..anybody(Cookie::Never) }
 }
 
+const fn moved_over(takes: Takes) -> Takes {
+    Takes { scheme: Scheme::BearerOrBasic, ..takes }
+}
+
 const TABLE: &[(&str, &str, Takes)] = &[
     ("GET", "/v1/session", anybody(Cookie::Reads)),
     ("DELETE", "/v1/session", people(Cookie::OwnPageWithToken)),
@@ -78,6 +84,15 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("GET", "/v1/connectors/{name}/caller-identity", anybody(Cookie::OwnPage)),
     ("POST", "/v1/connectors/{name}/console-url", people(Cookie::OwnPageWithToken)),
     ("GET", CONTAINER_CREDENTIALS, aws_clients()),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors", moved_over(anybody(Cookie::Never))),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}", moved_over(anybody(Cookie::Never))),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/credentials", moved_over(anybody(Cookie::Never))),
+    (
+        "GET",
+        "/rest/identity-federation-for-aws/2.2/connectors/{id}/caller-identity",
+        moved_over(anybody(Cookie::Never)),
+    ),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/console/url", moved_over(people(Cookie::Never))),
     ("GET", "/v1/admin/access-keys", people(Cookie::OwnPage)),
     ("POST", "/v1/admin/access-keys", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/access-keys/{name}", people(Cookie::OwnPage)),
@@ -131,8 +146,21 @@ mod tests {
                 ("POST", "/v1/connectors/{name}/credentials"),
                 ("GET", "/v1/connectors/{name}/caller-identity"),
                 ("GET", "/v1/container-credentials/{name}"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/credentials"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/caller-identity"),
             ]
         );
+    }
+
+    #[test]
+    fn passwords_are_taken_by_the_routes_of_those_who_moved_over_and_no_cookie_is() {
+        for (method, path, takes) in TABLE {
+            let moved_over = path.starts_with("/rest/");
+            assert_eq!(takes.scheme == Scheme::BearerOrBasic, moved_over, "{method} {path}");
+            assert!(!moved_over || takes.cookie == Cookie::Never, "{method} {path}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Who asks, as an argument: a handler that takes one runs only for those whom its route admits.
 
+mod password;
+
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
@@ -12,6 +14,7 @@ use broker_core::vend::Asking;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use self::password::Stay;
 use crate::access::{Cookie, Scheme, takes};
 use crate::app::App;
 use crate::cookie;
@@ -24,6 +27,8 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     pub(crate) origin: Origin,
     pub(crate) deadline: Instant,
+    /// Of somebody who showed a password with this one request.
+    _stay: Option<Stay>,
 }
 
 /// Somebody who ends their own session. No directory is asked: whoever cannot be looked up at this moment must be able to leave.
@@ -57,7 +62,13 @@ impl FromRequestParts<App> for Asker {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let takes = takes(&parts.method, &route);
-        let shown = shown(&parts.headers, takes.scheme, app)?;
+        let (shown, stay) = match (takes.scheme, password::shown(&parts.headers)) {
+            (Scheme::BearerOrBasic, Some(password)) => {
+                let (token, stay) = password.sign_in(&parts.headers, &meta, app).await?;
+                (Shown::Bearer(token), Some(stay))
+            }
+            (_, _) => (shown(&parts.headers, takes.scheme, app)?, None),
+        };
         let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&caller);
@@ -77,7 +88,7 @@ impl FromRequestParts<App> for Asker {
             Caller::Person(_) => app.settings.interactive_deadline,
             Caller::Service(_) => app.settings.deadline,
         };
-        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin })
+        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin, _stay: stay })
     }
 }
 
@@ -141,7 +152,9 @@ fn shown(headers: &HeaderMap, scheme: Scheme, app: &App) -> Result<Shown, Proble
     let token = match (text.trim().split_once(' '), scheme) {
         (Some((said, token)), _) if said.eq_ignore_ascii_case("bearer") => token.trim(),
         (None, Scheme::BearerOrNone) => text.trim(),
-        (Some(_) | None, Scheme::Bearer | Scheme::BearerOrNone) => return Err(Problem::unauthenticated()),
+        (Some(_) | None, Scheme::Bearer | Scheme::BearerOrNone | Scheme::BearerOrBasic) => {
+            return Err(Problem::unauthenticated());
+        }
     };
     if single { Ok(Shown::Bearer(SecretString::from(token))) } else { Err(Problem::unauthenticated()) }
 }

@@ -6,6 +6,7 @@ pub(crate) mod connectors;
 pub(crate) mod console_url;
 pub(crate) mod container_credentials;
 pub(crate) mod credentials;
+mod ifaws;
 mod policy;
 pub(crate) mod query;
 pub(crate) mod session;
@@ -33,6 +34,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(caller_identity::show))
         .routes(routes!(console_url::make))
         .routes(routes!(container_credentials::fetch))
+        .merge(ifaws::described())
         .merge(admin::described())
 }
 

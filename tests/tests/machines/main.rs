@@ -1,6 +1,7 @@
 //! Programs that fetch credentials without a person before them: AWS's own clients in containers, and jobs.
 
 mod container;
+mod ifaws;
 
 use tests::world::{Asker, World};
 
