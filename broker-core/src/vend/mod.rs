@@ -1,6 +1,5 @@
 //! The journey of one request, in the order it is told: who may, which request, which key, what AWS gives, and the record of it.
 
-mod ahead;
 mod error;
 mod loan;
 mod pace;
@@ -51,7 +50,6 @@ pub struct Broker {
     rules: Rules,
     reusable: reuse::Reusable,
     pace: Arc<pace::Pace>,
-    ahead: Arc<ahead::Ahead>,
 }
 
 /// What a broker works with.
@@ -100,8 +98,7 @@ impl Broker {
     pub fn new(parts: Parts) -> Self {
         let Parts { inventory, sign_in, vault, sts, federation, trail, clock, rules } = parts;
         let reusable = reuse::Reusable::new(Arc::clone(&clock));
-        let (pace, ahead) = (Arc::default(), Arc::default());
-        Self { inventory, sign_in, vault, sts, federation, trail, clock, rules, reusable, pace, ahead }
+        Self { inventory, sign_in, vault, sts, federation, trail, clock, rules, reusable, pace: Arc::default() }
     }
 
     /// The connectors that a caller may use, in the order of names.

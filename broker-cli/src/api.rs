@@ -1,0 +1,249 @@
+//! Asks the broker. Answers have limits in size and time, redirects are not followed, and what comes is parsed before it is used.
+
+use std::error::Error;
+use std::pin::pin;
+use std::time::Duration;
+
+use broker_api::{
+    CallerIdentity, Connectors, ConsoleUrl, ConsoleUrlRequest, Credentials, CredentialsRequest, Session, SignInRequest,
+    SignedIn,
+};
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::failure::{Failure, Next};
+use crate::holder::Holder;
+use crate::identity::Identity;
+use crate::lent::{AccountId, Arn, Lent, Token};
+use crate::listed::Listed;
+use crate::name::ConnectorName;
+use crate::out::Waiting;
+use crate::refusal::{self, About};
+use crate::server::Server;
+use crate::site::Site;
+use crate::text::Text;
+
+#[derive(Debug)]
+pub(crate) struct Broker<'a> {
+    server: &'a Server,
+    http: Client,
+}
+
+/// A sign-in that the broker took.
+#[derive(Debug)]
+pub(crate) struct Welcome {
+    pub(crate) token: Token,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) identity: Identity,
+}
+
+/// Whom AWS says the credentials act as.
+#[derive(Debug)]
+pub(crate) struct ActsAs {
+    pub(crate) account: AccountId,
+    pub(crate) arn: Arn,
+    pub(crate) user_id: Text,
+}
+
+impl<'a> Broker<'a> {
+    pub(crate) fn of(site: &'a Site) -> Result<Self, Failure> {
+        // One crypto library for everything that speaks TLS. A second call changes nothing.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let mut builder = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(WHOLE)
+            .user_agent(concat!("broker/", env!("CARGO_PKG_VERSION")));
+        if site.server.is_here() {
+            builder = builder.no_proxy();
+        }
+        if let Some(pem) = &site.ca {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem);
+            let certificates = certificates.map_err(|_| {
+                Failure::mend(
+                    "ca_file holds no certificates",
+                    "name a PEM file with your company's certificate authority",
+                )
+            })?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let http = builder.build().map_err(|error| {
+            Failure::mend(format!("cannot speak TLS: {}", causes(&error)), "see to the system's certificates")
+        })?;
+        Ok(Self { server: &site.server, http })
+    }
+
+    pub(crate) async fn sign_in(&self, request: &SignInRequest) -> Result<Welcome, Failure> {
+        let asked = self.http.post(self.at(&["v1", "sessions"])).json(request);
+        let SignedIn { token, expires_at, identity } = self.ask(asked, About::SignIn).await?;
+        let token = Token::parse(token).ok_or_else(|| self.no_broker("token"))?;
+        Ok(Welcome { token, expires_at, identity: identity.into() })
+    }
+
+    /// Who this is, and until when.
+    pub(crate) async fn session(&self, holder: &Holder) -> Result<(Identity, Timestamp), Failure> {
+        let asked = with(self.http.get(self.at(&["v1", "session"])), holder);
+        let Session { identity, expires_at } = self.ask(asked, About::Token(holder)).await?;
+        Ok((identity.into(), expires_at))
+    }
+
+    pub(crate) async fn sign_out(&self, holder: &Holder) -> Result<(), Failure> {
+        let asked = with(self.http.delete(self.at(&["v1", "session"])), holder);
+        self.answer(asked, About::Token(holder)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn connectors(&self, holder: &Holder) -> Result<Vec<Listed>, Failure> {
+        let asked = with(self.http.get(self.at(&["v1", "connectors"])), holder);
+        let Connectors { connectors } = self.ask(asked, About::Token(holder)).await?;
+        let parsed = connectors.into_iter().map(|told| Listed::try_from(told).map_err(|field| self.no_broker(field)));
+        parsed.collect()
+    }
+
+    pub(crate) async fn lend(
+        &self,
+        holder: &Holder,
+        connector: &ConnectorName,
+        request: &CredentialsRequest,
+    ) -> Result<Lent, Failure> {
+        let asked = with(self.http.post(self.of_connector(connector, "credentials")), holder).json(request);
+        let told: Credentials = self.ask(asked, About::Connector(holder, connector)).await?;
+        let lent = Lent::try_from(told).map_err(|field| self.no_broker(field))?;
+        if lent.connector == *connector { Ok(lent) } else { Err(self.no_broker("connector")) }
+    }
+
+    pub(crate) async fn caller_identity(
+        &self,
+        holder: &Holder,
+        connector: &ConnectorName,
+        reason: Option<&str>,
+    ) -> Result<ActsAs, Failure> {
+        let asked = with(self.http.get(self.of_connector(connector, "caller-identity")), holder);
+        let asked = reason.iter().fold(asked, |asked, reason| asked.query(&[("reason", reason)]));
+        let CallerIdentity { account, arn, user_id } = self.ask(asked, About::Connector(holder, connector)).await?;
+        let wrong = |field| self.no_broker(field);
+        Ok(ActsAs {
+            account: AccountId::parse(account).map_err(wrong)?,
+            arn: Arn::parse(arn).map_err(wrong)?,
+            user_id: Text::of(&user_id),
+        })
+    }
+
+    /// A link that opens the console signed in, and when it dies unused.
+    pub(crate) async fn console_url(
+        &self,
+        holder: &Holder,
+        connector: &ConnectorName,
+        request: &ConsoleUrlRequest,
+    ) -> Result<(Token, Timestamp), Failure> {
+        let asked = with(self.http.post(self.of_connector(connector, "console-url")), holder).json(request);
+        let ConsoleUrl { url, expires_at } = self.ask(asked, About::Connector(holder, connector)).await?;
+        let url = Token::parse(url).filter(|url| {
+            let parsed = Url::parse(url.expose());
+            parsed
+                .is_ok_and(|parsed| parsed.scheme() == "https" || (parsed.scheme() == "http" && self.server.is_here()))
+        });
+        Ok((url.ok_or_else(|| self.no_broker("url"))?, expires_at))
+    }
+
+    fn at(&self, segments: &[&str]) -> Url {
+        self.server.at(segments)
+    }
+
+    fn of_connector(&self, connector: &ConnectorName, what: &str) -> Url {
+        self.at(&["v1", "connectors", connector.as_str(), what])
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, asked: RequestBuilder, about: About<'_>) -> Result<T, Failure> {
+        let body = self.answer(asked, about).await?;
+        serde_json::from_slice(&body).map_err(|_| self.no_broker("JSON"))
+    }
+
+    /// The body of a good answer. Whoever sits there is told when it takes longer than a second.
+    async fn answer(&self, asked: RequestBuilder, about: About<'_>) -> Result<Vec<u8>, Failure> {
+        let mut answer = pin!(self.answer_in_silence(asked, about));
+        tokio::select! {
+            answer = &mut answer => return answer,
+            () = tokio::time::sleep(SILENT) => {}
+        }
+        let _waiting = Waiting::say(&format!("waiting for {}", self.server));
+        answer.await
+    }
+
+    async fn answer_in_silence(&self, asked: RequestBuilder, about: About<'_>) -> Result<Vec<u8>, Failure> {
+        let mut response = asked.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if body.len() + piece.len() > LARGEST {
+                return Err(self.no_broker("end"));
+            }
+            body.extend_from_slice(&piece);
+        }
+        if status.is_success() {
+            return Ok(body);
+        }
+        match serde_json::from_slice(&body) {
+            Ok(problem) => Err(refusal::of(&problem, retry_after, about, self.server)),
+            Err(_) => Err(self.not_by_a_broker(status)),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let causes = causes(error);
+        let advice = if error.is_timeout() {
+            "try again later"
+        } else if causes.contains("certificate") {
+            "if your company signs its own certificates, name its certificate authority in BROKER_CA_FILE or `ca_file`"
+        } else {
+            "see to the broker's URL and the network, or try again later"
+        };
+        let said = if error.is_timeout() {
+            format!("{} did not answer in time", self.server)
+        } else {
+            format!("cannot reach {}: {causes}", self.server)
+        };
+        Failure::new(Next::TryLater, said, advice)
+    }
+
+    fn not_by_a_broker(&self, status: StatusCode) -> Failure {
+        let said = format!("{} answered {}, and not as a broker does", self.server, status.as_u16());
+        let advice = "see to the broker's URL, and to what stands between";
+        Failure::new(if status.is_server_error() { Next::TryLater } else { Next::Mend }, said, advice)
+    }
+
+    /// Something came that no broker sends.
+    fn no_broker(&self, field: &str) -> Failure {
+        let said = format!("{} answered with something that no broker sends (`{field}`)", self.server);
+        Failure::mend(said, "see to the broker's URL, and that this program is as new as the broker")
+    }
+}
+
+fn with(asked: RequestBuilder, holder: &Holder) -> RequestBuilder {
+    // Marked as sensitive by `bearer_auth`.
+    asked.bearer_auth(holder.token().expose())
+}
+
+/// What is behind an error, without the URL.
+fn causes(error: &reqwest::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told.push(error.to_string());
+        cause = error.source();
+    }
+    let told = if told.is_empty() { "the connection broke off".to_owned() } else { told.join(": ") };
+    Text::of(&told).to_string()
+}
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longer than the broker itself waits for AWS (60 seconds) and for directories (31).
+const WHOLE: Duration = Duration::from_secs(75);
+/// Who waits longer is told what for.
+const SILENT: Duration = Duration::from_secs(1);
+/// Two thousand connectors with long descriptions.
+const LARGEST: usize = 4 * 1024 * 1024;

@@ -1,0 +1,75 @@
+//! Credentials on the disk, sealed to whom they were lent for what: AWS's clients keep none that a `credential_process` gave.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::clock;
+use crate::failure::Failure;
+use crate::folders::Folders;
+use crate::lent::Lent;
+use crate::private;
+use crate::seal::{Seal, short_name};
+
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    seal: Seal,
+}
+
+impl Cache {
+    pub(crate) fn open(folders: &Folders) -> Result<Self, Failure> {
+        Ok(Self { folder: folders.cache()?.clone(), seal: Seal::of(folders.state()?)? })
+    }
+
+    /// Takes everything away, and the key first: a copy of what was there does not open any more.
+    pub(crate) fn destroy(folders: &Folders) -> Result<(), Failure> {
+        Seal::destroy(folders.state()?)?;
+        private::empty(folders.cache()?)
+    }
+
+    /// What was lent, if it is whole. What does not open counts as not there.
+    pub(crate) fn find(&self, about: &str) -> Result<Option<Lent>, Failure> {
+        let Some(sealed) = private::read(&self.file(about))? else { return Ok(None) };
+        let Some(opened) = self.seal.open(about, &sealed) else { return Ok(None) };
+        let told: Option<broker_api::Credentials> = serde_json::from_slice(&opened).ok();
+        Ok(told.and_then(|told| Lent::try_from(told).ok()))
+    }
+
+    pub(crate) fn keep(&self, about: &str, lent: &Lent) -> Result<(), Failure> {
+        let told = Zeroizing::new(serde_json::to_vec(&lent.in_full()).map_err(std::io::Error::from)?);
+        if let Some(sealed) = self.seal.seal(about, &told) {
+            private::write(&self.file(about), &sealed)?;
+        }
+        self.tidy(clock::now());
+        Ok(())
+    }
+
+    /// Holds the place: of several that miss at once, one asks.
+    pub(crate) fn hold(&self, about: &str) -> Result<File, Failure> {
+        private::hold(&self.file(about).with_extension("lock"))
+    }
+
+    fn file(&self, about: &str) -> PathBuf {
+        self.folder.join(short_name(about)).with_extension("sealed")
+    }
+
+    /// Deletes what is older than any credentials can be. Whatever stays is of no use to anybody, so trouble here is none.
+    fn tidy(&self, now: Timestamp) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()).filter(|path| is_older(path, now)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn is_older(path: &Path, now: Timestamp) -> bool {
+    let changed = fs::symlink_metadata(path).and_then(|found| found.modified()).ok();
+    let changed = changed.and_then(|changed| Timestamp::try_from(changed).ok());
+    changed.is_some_and(|changed| now.as_second() - changed.as_second() > LONGEST)
+}
+
+/// 36 hours: as long as AWS lends anything.
+const LONGEST: i64 = 36 * 3_600;

@@ -1,0 +1,60 @@
+//! `broker console`: AWS's console, in the browser.
+
+use broker_api::ConsoleUrlRequest;
+use clap::Args;
+use serde_json::json;
+
+use crate::api::Broker;
+use crate::failure::Failure;
+use crate::holder::Holder;
+use crate::name::ConnectorName;
+use crate::out;
+use crate::site::Site;
+
+/// Open AWS's console in the browser
+///
+/// The browser is led by way of the broker's own page, where it may have to sign in: a link that is a secret would stand in the list of
+/// this machine's programs, for everybody to read. With --print such a link is printed instead.
+#[derive(Debug, Args)]
+pub(super) struct Console {
+    /// The connector; `broker ls` lists yours
+    connector: ConnectorName,
+    /// A page of AWS's console
+    #[arg(long, value_name = "URL")]
+    destination: Option<String>,
+    /// Print a link that is signed in already; it is good for minutes, for whoever has it
+    #[arg(long)]
+    print: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT", requires = "print")]
+    reason: Option<String>,
+}
+
+impl Console {
+    pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
+        if self.print {
+            return self.show(site, json).await;
+        }
+        let mut url = site.server.at(&["console", self.connector.as_str()]);
+        if let Some(destination) = &self.destination {
+            url.query_pairs_mut().append_pair("destination", destination);
+        }
+        if json {
+            out::json(&json!({ "opens": url }))?;
+        }
+        webbrowser::open(url.as_str()).map_err(|error| {
+            Failure::mend(
+                format!("no browser can be started ({error})"),
+                format!("open {url} yourself, or use --print"),
+            )
+        })
+    }
+
+    async fn show(self, site: &Site, json: bool) -> Result<(), Failure> {
+        let request =
+            ConsoleUrlRequest { destination: self.destination, session_duration_seconds: None, reason: self.reason };
+        let holder = Holder::find(site)?;
+        let (url, expires_at) = Broker::of(site)?.console_url(&holder, &self.connector, &request).await?;
+        if json { out::json(&json!({ "url": url, "expires_at": expires_at })) } else { out::line(url.expose()) }
+    }
+}

@@ -1,0 +1,58 @@
+//! `broker login`: a password for a session, which this machine keeps.
+
+use broker_api::SignInRequest;
+use clap::Args;
+
+use crate::api::{Broker, Welcome};
+use crate::ask;
+use crate::cache::Cache;
+use crate::failure::Failure;
+use crate::holder::{Holder, Signed, TOKEN, TOKEN_FILE, is_by_service_token};
+use crate::identity::Known;
+use crate::out;
+use crate::site::Site;
+
+/// Sign in
+///
+/// The password is typed unseen, or piped in. The session is kept in a file that only you can read.
+#[derive(Debug, Args)]
+pub(super) struct Login {
+    /// Your name in your company's directory
+    #[arg(long, short, value_name = "NAME")]
+    username: String,
+    /// Look for the name in this directory alone
+    #[arg(long, value_name = "NAME")]
+    directory: Option<String>,
+}
+
+impl Login {
+    pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
+        if is_by_service_token() {
+            let said = format!("{TOKEN} or {TOKEN_FILE} is set, and would be used instead of a session");
+            return Err(Failure::usage(said, "unset it first"));
+        }
+        let broker = Broker::of(site)?;
+        let prompt = format!("Password of {} at {}: ", crate::text::Text::of(&self.username), site.server);
+        let password = ask::secret(&prompt)?;
+        let request = SignInRequest { username: self.username, password, directory: self.directory };
+        let Welcome { token, expires_at, identity } = broker.sign_in(&request).await?;
+        leave(site, &broker).await?;
+        Signed::new(site, token, expires_at, &identity).keep(site)?;
+        let known = Known { server: site.server.origin(), identity, expires_at };
+        if json {
+            return out::json(&known);
+        }
+        out::line(&format!("Signed in at {} as {}, until {:.0}.", site.server, known.identity.shown(), expires_at))
+    }
+}
+
+/// Ends the session of before, which nobody could end otherwise, and what was lent for it.
+async fn leave(site: &Site, broker: &Broker<'_>) -> Result<(), Failure> {
+    Cache::destroy(&site.folders)?;
+    // A damaged one is written over.
+    if let Ok(Some(before)) = Signed::read(site) {
+        // It may be over, or the broker's, and ends by itself.
+        let _ = broker.sign_out(&Holder::Person(before)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! `broker process`: what AWS's CLI and SDKs run as `credential_process`.
+
+use clap::Args;
+
+use super::creds::for_process;
+use super::wanting::Wanting;
+use crate::failure::Failure;
+use crate::site::Site;
+
+/// Credentials as an AWS `credential_process` prints them
+///
+/// In ~/.aws/config: `credential_process = broker process CONNECTOR`. What was lent is kept, sealed, and given again while more than 15
+/// minutes of its life are left, since AWS's clients keep nothing.
+#[derive(Debug, Args)]
+pub(super) struct Process {
+    #[command(flatten)]
+    wanting: Wanting,
+}
+
+impl Process {
+    pub(super) async fn run(self, site: &Site) -> Result<(), Failure> {
+        for_process(&self.wanting.wanted()?.lend(site).await?)
+    }
+}

@@ -1,0 +1,47 @@
+//! Where this program keeps what it knows: beside other programs' files, as the system has it.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+use crate::failure::Failure;
+use crate::private;
+
+#[derive(Debug)]
+pub(crate) struct Folders {
+    configuration: PathBuf,
+    state: PathBuf,
+    cache: PathBuf,
+}
+
+impl Folders {
+    pub(crate) fn of_user() -> Result<Self, Failure> {
+        let base = etcetera::choose_base_strategy().map_err(|_| {
+            Failure::mend("there is no home folder to keep anything in", "set HOME to a folder that only you can write")
+        })?;
+        Ok(Self {
+            configuration: base.config_dir().join(OURS),
+            state: base.state_dir().unwrap_or_else(|| base.data_dir()).join(OURS),
+            cache: base.cache_dir().join(OURS),
+        })
+    }
+
+    /// The person's own configuration, which need not be there.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.configuration.join("config.toml")
+    }
+
+    /// For sessions, and the key of the cache: made, and closed to others.
+    pub(crate) fn state(&self) -> Result<&PathBuf, Failure> {
+        private::folder(&self.state)?;
+        Ok(&self.state)
+    }
+
+    /// For sealed credentials: made, and closed to others.
+    pub(crate) fn cache(&self) -> Result<&PathBuf, Failure> {
+        private::folder(&self.cache)?;
+        Ok(&self.cache)
+    }
+}
+
+const OURS: &str = "broker";

@@ -1,0 +1,205 @@
+//! Temporary credentials, each part parsed into what it must be before it reaches a shell, a file or a program.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
+
+use crate::name::ConnectorName;
+use crate::text::Text;
+
+#[derive(Debug)]
+pub(crate) struct Lent {
+    pub(crate) connector: ConnectorName,
+    pub(crate) access_key_id: AccessKeyId,
+    pub(crate) secret_access_key: Token,
+    pub(crate) session_token: Token,
+    pub(crate) expiration: Timestamp,
+    pub(crate) account_id: Option<AccountId>,
+    pub(crate) arn: Option<Arn>,
+    /// The audit record's id.
+    pub(crate) vend_id: Text,
+    /// Whether the broker gave these before.
+    pub(crate) reused: bool,
+}
+
+/// `ASIA` and 16 more; its alphabet, whatever its length.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct AccessKeyId(String);
+
+/// Twelve digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct AccountId(String);
+
+/// `arn:aws:sts::111111111111:assumed-role/deploy/ada`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Arn(String);
+
+/// A secret of printable ASCII: no space, no line break.
+#[derive(Clone, Debug)]
+pub(crate) struct Token(SecretString);
+
+impl TryFrom<broker_api::Credentials> for Lent {
+    type Error = &'static str;
+
+    fn try_from(told: broker_api::Credentials) -> Result<Self, Self::Error> {
+        Ok(Self {
+            connector: told.connector.parse().map_err(|_| "connector")?,
+            access_key_id: AccessKeyId::parse(told.access_key_id)?,
+            secret_access_key: Token::parse(told.secret_access_key).ok_or("secret_access_key")?,
+            session_token: Token::parse(told.session_token).ok_or("session_token")?,
+            expiration: told.expiration,
+            account_id: told.account_id.map(AccountId::parse).transpose()?,
+            arn: told.arn.map(Arn::parse).transpose()?,
+            vend_id: Text::of(&told.vend_id),
+            reused: told.reused,
+        })
+    }
+}
+
+impl Lent {
+    /// Whole seconds of life that are left.
+    pub(crate) fn seconds_left(&self, now: Timestamp) -> i64 {
+        self.expiration.as_second() - now.as_second()
+    }
+
+    /// The variables by which AWS's clients take them.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ACCESS_KEY_ID", self.access_key_id.0.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret_access_key.expose().to_owned()),
+            ("AWS_SESSION_TOKEN", self.session_token.expose().to_owned()),
+            ("AWS_CREDENTIAL_EXPIRATION", self.expiration.to_string()),
+        ]
+    }
+
+    /// In the broker's own JSON.
+    pub(crate) fn in_full(&self) -> broker_api::Credentials {
+        broker_api::Credentials {
+            access_key_id: self.access_key_id.0.clone(),
+            secret_access_key: self.secret_access_key.0.clone(),
+            session_token: self.session_token.0.clone(),
+            expiration: self.expiration,
+            connector: self.connector.to_string(),
+            arn: self.arn.as_ref().map(ToString::to_string),
+            account_id: self.account_id.as_ref().map(|id| id.0.clone()),
+            packed_policy_size: None,
+            vend_id: self.vend_id.to_string(),
+            reused: self.reused,
+        }
+    }
+
+    /// As an AWS `credential_process` prints them.
+    pub(crate) fn for_process(&self) -> broker_api::CredentialProcess {
+        broker_api::CredentialProcess {
+            version: 1,
+            access_key_id: self.access_key_id.0.clone(),
+            secret_access_key: self.secret_access_key.0.clone(),
+            session_token: self.session_token.0.clone(),
+            expiration: self.expiration,
+            account_id: self.account_id.as_ref().map(|id| id.0.clone()),
+        }
+    }
+}
+
+impl AccessKeyId {
+    fn parse(text: String) -> Result<Self, &'static str> {
+        let fits =
+            (16..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        if fits { Ok(Self(text)) } else { Err("access_key_id") }
+    }
+}
+
+impl AccountId {
+    pub(crate) fn parse(text: String) -> Result<Self, &'static str> {
+        let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        if fits { Ok(Self(text)) } else { Err("account_id") }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Arn {
+    pub(crate) fn parse(text: String) -> Result<Self, &'static str> {
+        let fits = text.starts_with("arn:") && text.len() <= 2_048 && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(Self(text)) } else { Err("arn") }
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Token {
+    pub(crate) fn parse(secret: SecretString) -> Option<Self> {
+        let text = secret.expose_secret();
+        let fits = (16..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then_some(Self(secret))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// Where a secret leaves in clear: for our own sealed and private files.
+impl Serialize for Token {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+/// AWS's session tokens have some hundreds of bytes, with many tags a few thousand.
+const LONGEST: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_credentials_are_credentials() {
+        assert!(Lent::try_from(told()).is_ok());
+        let bad: [(&str, Spoil); 8] = [
+            ("access_key_id", |told| told.access_key_id = "ASIA; rm -rf /; AAAA".to_owned()),
+            ("access_key_id", |told| told.access_key_id.clear()),
+            ("secret_access_key", |told| told.secret_access_key = "".into()),
+            ("secret_access_key", |told| told.secret_access_key = "wJalrXUtnFEMI\nAWS_PROFILE=x".into()),
+            ("session_token", |told| told.session_token = "a b c d e f g h i j k".into()),
+            ("session_token", |told| told.session_token = "\u{1b}[2Jxxxxxxxxxxxxxxxx".into()),
+            ("account_id", |told| told.account_id = Some("11111111111x".to_owned())),
+            ("arn", |told| told.arn = Some("arn:aws:sts::1:x\u{202e}".to_owned())),
+        ];
+        for (field, spoil) in bad {
+            let mut told = told();
+            spoil(&mut told);
+            assert_eq!(Lent::try_from(told).unwrap_err(), field);
+        }
+        let told = broker_api::Credentials { connector: "../x".to_owned(), ..told() };
+        assert_eq!(Lent::try_from(told).unwrap_err(), "connector");
+    }
+
+    type Spoil = fn(&mut broker_api::Credentials);
+
+    fn told() -> broker_api::Credentials {
+        broker_api::Credentials {
+            access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
+            session_token: "IQoJb3JpZ2luX2VjEXAMPLETOKEN==".into(),
+            expiration: "2026-01-02T03:04:05Z".parse().unwrap(),
+            connector: "deploy".to_owned(),
+            arn: Some("arn:aws:sts::111111111111:assumed-role/deploy/ada".to_owned()),
+            account_id: Some("111111111111".to_owned()),
+            packed_policy_size: None,
+            vend_id: "0192".to_owned(),
+            reused: false,
+        }
+    }
+}

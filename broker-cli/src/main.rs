@@ -1,0 +1,35 @@
+//! The `broker` command: AWS credentials from brokerd, for people and CI jobs.
+//!
+//! Each module uses only those further down.
+
+mod command;
+
+mod lending;
+mod cache;
+mod holder;
+
+mod api;
+mod refusal;
+mod lent;
+mod listed;
+mod identity;
+
+mod shell;
+mod site;
+mod server;
+mod seal;
+mod folders;
+mod private;
+
+mod ask;
+mod out;
+mod failure;
+mod name;
+mod text;
+mod clock;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::run(std::env::args_os())
+}

@@ -1,0 +1,172 @@
+//! Files and folders for our user alone: what anybody else could read or exchange is not used.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// Makes a folder that only its owner may enter, or makes sure that it is one.
+pub(crate) fn folder(path: &Path) -> Result<(), Failure> {
+    if let Err(error) = make(path)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(failed(path, "make", &error));
+    }
+    let found = fs::symlink_metadata(path).map_err(|error| failed(path, "look at", &error))?;
+    if !found.is_dir() {
+        return Err(Failure::mend(format!("{} is not a folder", path.display()), "move it away"));
+    }
+    system::is_ours(&found, path)
+}
+
+/// Reads a file of such a folder; nothing if it is not there.
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let mut file = match system::without_links(OpenOptions::new().read(true)).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(path, "read", &error)),
+    };
+    let found = file.metadata().map_err(|error| failed(path, "look at", &error))?;
+    if !found.is_file() {
+        return Err(Failure::mend(format!("{} is not a file", path.display()), "move it away"));
+    }
+    system::is_ours(&found, path)?;
+    if found.len() > LARGEST {
+        return Err(Failure::mend(format!("{} has more than {LARGEST} bytes", path.display()), "delete it"));
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default() + 1));
+    (&mut file).take(LARGEST).read_to_end(&mut bytes).map_err(|error| failed(path, "read", &error))?;
+    Ok(Some(bytes))
+}
+
+/// Writes a file of such a folder: whole, or not at all.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let told = |error: &io::Error| failed(path, "write", error);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // Made with mode 0600, under a name that nobody can foresee.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| told(&error))?;
+    file.write_all(bytes).map_err(|error| told(&error))?;
+    file.persist(path).map_err(|error| told(&error.error))?;
+    Ok(())
+}
+
+/// Writes a file only if there is none; whether it did.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
+    let told = |error: &io::Error| failed(path, "write", error);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| told(&error))?;
+    file.write_all(bytes).map_err(|error| told(&error))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(told(&error.error)),
+    }
+}
+
+/// Takes a file away, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(path, "delete", &error)),
+    }
+}
+
+/// Takes away every file of a folder, if it is there.
+pub(crate) fn empty(path: &Path) -> Result<(), Failure> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(path, "look into", &error)),
+    };
+    for entry in entries {
+        remove(&entry.map_err(|error| failed(path, "look into", &error))?.path())?;
+    }
+    Ok(())
+}
+
+/// Waits until nobody else of us holds this file, and holds it until it is dropped.
+pub(crate) fn hold(path: &Path) -> Result<File, Failure> {
+    let told = |error: &io::Error| failed(path, "lock", error);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    let file = system::without_links(&mut options).open(path).map_err(|error| told(&error))?;
+    file.lock().map_err(|error| told(&error))?;
+    Ok(file)
+}
+
+fn failed(path: &Path, what: &str, error: &io::Error) -> Failure {
+    Failure::mend(format!("cannot {what} {}: {error}", path.display()), "see to the folder it is in, and whose it is")
+}
+
+#[cfg(unix)]
+fn make(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+/// A profile's folder is closed to others there.
+#[cfg(not(unix))]
+fn make(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+#[cfg(unix)]
+mod system {
+    use std::fs::{Metadata, OpenOptions};
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+    use rustix::process::geteuid;
+
+    use crate::failure::Failure;
+
+    pub(super) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
+    }
+
+    pub(super) fn is_ours(found: &Metadata, path: &Path) -> Result<(), Failure> {
+        let path = path.display();
+        if found.uid() != geteuid().as_raw() {
+            return Err(Failure::mend(
+                format!("{path} belongs to somebody else"),
+                "move it away, or run this as its owner",
+            ));
+        }
+        if found.mode() & 0o077 != 0 {
+            return Err(Failure::mend(
+                format!("others may get at {path}"),
+                format!("run `chmod go= '{path}'`, or delete it"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::fs::{Metadata, OpenOptions};
+    use std::path::Path;
+
+    use crate::failure::Failure;
+
+    pub(super) fn without_links(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the other system's half may refuse")]
+    pub(super) fn is_ours(_: &Metadata, _: &Path) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// A sealed session or credentials have some kilobytes.
+const LARGEST: u64 = 256 * 1024;

@@ -1,0 +1,108 @@
+//! What this call goes by: the broker's URL and its certificate authority, from the arguments, the environment or a file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::folders::Folders;
+use crate::server::Server;
+use crate::text::Text;
+
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    /// More certificate authorities to trust, in PEM.
+    pub(crate) ca: Option<Vec<u8>>,
+    pub(crate) folders: Folders,
+}
+
+/// `config.toml`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    url: Option<String>,
+    ca_file: Option<PathBuf>,
+}
+
+impl Site {
+    /// Arguments come first, then the environment, then the first file that is there.
+    pub(crate) fn find(url: Option<String>, configuration: Option<PathBuf>) -> Result<Self, Failure> {
+        let folders = Folders::of_user()?;
+        let (file, beside) = File::find(configuration, &folders)?;
+        let url = url.or_else(|| variable("BROKER_URL")).or(file.url).ok_or_else(|| {
+            let path = folders.configuration();
+            let advice = format!("set BROKER_URL, give --url, or write `url = \"https://…\"` into {}", path.display());
+            Failure::usage("no broker is named", advice)
+        })?;
+        let ca_file =
+            variable("BROKER_CA_FILE").map(PathBuf::from).or_else(|| file.ca_file.map(|path| beside.join(path)));
+        let ca = ca_file.map(|path| fs::read(&path).map_err(|error| unreadable(&path, &error))).transpose()?;
+        Ok(Self { server: url.parse()?, ca, folders })
+    }
+}
+
+impl File {
+    /// The file that counts, and the folder in which its paths begin.
+    fn find(named: Option<PathBuf>, folders: &Folders) -> Result<(Self, PathBuf), Failure> {
+        let named = named.or_else(|| variable("BROKER_CONFIG").map(PathBuf::from));
+        let candidates = match &named {
+            Some(path) => vec![path.clone()],
+            None => vec![folders.configuration(), PathBuf::from(FOR_ALL)],
+        };
+        for path in candidates {
+            match fs::read_to_string(&path) {
+                Ok(text) => {
+                    trusted(&path)?;
+                    let file = toml::from_str(&text).map_err(|error| mistake(&path, &text, &error))?;
+                    return Ok((file, path.parent().map(Path::to_owned).unwrap_or_default()));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {}
+                Err(error) => return Err(unreadable(&path, &error)),
+            }
+        }
+        Ok((Self::default(), PathBuf::new()))
+    }
+}
+
+/// A variable of the environment. Set but empty means unset, as elsewhere in a shell.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whoever can write the file says where passwords go.
+#[cfg(unix)]
+fn trusted(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&found.uid());
+    if ours && found.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::mend(
+        format!("others may write {path}, and so say where your password goes"),
+        format!("run `chmod go-w '{path}'`, and see that it is yours"),
+    ))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the other system's half may refuse")]
+fn trusted(_: &Path) -> Result<(), Failure> {
+    Ok(())
+}
+
+fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
+    let line =
+        error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
+    let said = format!("{}:{line}: {}", path.display(), Text::of(error.message()));
+    Failure::mend(said, "the keys are `url` and `ca_file`")
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::mend(format!("cannot read {}: {error}", path.display()), "see that it is there and yours to read")
+}
+
+/// What a company hands to all its machines.
+const FOR_ALL: &str = "/etc/broker/config.toml";

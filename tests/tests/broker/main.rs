@@ -1,0 +1,114 @@
+//! The `broker` command as a process, on a machine of its own, in front of a broker.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod cached;
+mod configured;
+mod formats;
+mod hostile;
+mod running;
+mod shown;
+mod signing_in;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tests::brokerd::program;
+use tests::ended::{self, Ended};
+use tests::process::Process;
+use tests::python::Client;
+use tests::world::{World, password_of};
+
+/// Somebody's machine: an empty home, and the variables that their shell has.
+struct Machine(Client);
+
+impl Machine {
+    /// One that knows where the broker is.
+    fn before(world: &World) -> Self {
+        Self(Client::at(&world.sim.endpoint())).with("BROKER_URL", &world.brokerd.url())
+    }
+
+    /// The same, where this person has signed in.
+    fn of(world: &World, username: &str) -> Self {
+        let machine = Self::before(world);
+        machine.sign_in(username).succeeded();
+        machine
+    }
+
+    fn with(self, name: &str, value: &str) -> Self {
+        Self(self.0.with(name, value))
+    }
+
+    fn sign_in(&self, username: &str) -> Ended {
+        self.run_with(&["login", "--username", username], &password_of(username))
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, "")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> Ended {
+        let mut command = self.0.command(&program("broker"));
+        command.args(arguments);
+        ended::run(&format!("broker {}", arguments.join(" ")), command, input)
+    }
+
+    /// Runs a line of another program's, which finds `broker` by its name.
+    fn shell(&self, shell: &str, line: &str) -> Ended {
+        let mut command = self.0.command(&tests::installed::program(shell));
+        let built = program("broker");
+        let aws = tests::installed::aws();
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{}:{path}", built.parent().unwrap().display(), aws.parent().unwrap().display());
+        command.env("PATH", path).args(["-c", line]);
+        ended::run(shell, command, "")
+    }
+
+    /// Runs a subcommand on a terminal, with what is typed there.
+    fn on_terminal(&self, subcommand: &str) -> Process {
+        // Program and arguments alone reach the terminal: what else belongs to the command is named by `env`.
+        let command = self.0.command(&program("broker"));
+        let mut inner = std::process::Command::new("/usr/bin/env");
+        for (name, value) in command.get_envs() {
+            inner.arg(format!("{}={}", name.to_str().unwrap(), value.unwrap().to_str().unwrap()));
+        }
+        inner.arg("TERM=xterm").arg(command.get_program()).arg(subcommand);
+        tests::terminal::start("broker on a terminal", &inner, "")
+    }
+
+    /// Where sessions and the cache's key are.
+    fn state(&self) -> PathBuf {
+        self.0.home().join(".local/state/broker")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.0.home().join(".cache/broker")
+    }
+
+    /// The sealed credentials that are kept.
+    fn sealed(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.cache()).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "sealed")).collect()
+    }
+
+    /// The token of whoever is signed in.
+    fn token(&self) -> String {
+        let kept = std::fs::read_dir(self.state()).unwrap().flatten().map(|entry| entry.path());
+        let session =
+            kept.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "json")).unwrap();
+        let kept: Value = serde_json::from_slice(&std::fs::read(session).unwrap()).unwrap();
+        kept["token"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The exit code and what was said, of something that failed.
+fn refused(ended: &Ended) -> (i32, &str) {
+    assert_eq!(ended.stdout, "", "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "one line, for AWS's clients show no more: {}", ended.stderr);
+    (ended.status.code().unwrap(), ended.stderr.trim_end())
+}
+
+/// How often credentials were lent for a connector.
+fn vends(world: &World, connector: &str) -> usize {
+    world.trail().iter().filter(|record| record["action"] == "vend" && record["connector"] == connector).count()
+}

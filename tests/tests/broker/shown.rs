@@ -1,0 +1,107 @@
+//! What is shown: lists, links, prompts, completions, the manual.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use tests::world::{HOSTILE, World};
+
+use super::{Machine, refused};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_shows_what_somebody_may_use_and_a_few_letters_find_it() {
+    let world = World::open().await;
+    let ada = Machine::of(&world, "ada");
+    let table = ada.run(&["ls"]).succeeded();
+    let mut lines = table.lines();
+    assert_eq!(
+        lines.next().unwrap().split_whitespace().collect::<Vec<_>>(),
+        ["NAME", "ACCOUNT", "ACTS", "AS", "CONSOLE", "DESCRIPTION"]
+    );
+    let deploy = lines.find(|line| line.starts_with("deploy ")).unwrap();
+    assert!(deploy.contains("111111111111") && deploy.ends_with("Deploys to production"), "{deploy}");
+    assert!(!table.contains("treasury") && !table.contains('\u{1b}'), "{table}");
+    let found = ada.run(&["ls", "dply", "--json"]).json();
+    assert_eq!(found["connectors"][0]["name"], "deploy");
+    assert_eq!(refused(&ada.run(&["ls", "zzzz"])).0, 4);
+    let bob = Machine::of(&world, "bob");
+    assert!(refused(&bob.run(&["ls"])).1.contains("no connector that you may use"));
+
+    let hostile = Machine::of(&world, HOSTILE);
+    let said = hostile.run(&["whoami"]).succeeded();
+    assert!(said.starts_with(HOSTILE), "{said}");
+    let mut terminal = ada.on_terminal("ls");
+    assert!(terminal.wait().success());
+    assert!(terminal.stdout().contains("\u{1b}[1mNAME"), "bold on a terminal: {}", terminal.stdout());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_opens_without_a_secret_in_anybodys_arguments() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let (browser, opened) = (machine.0.home().join("browser"), machine.0.home().join("opened"));
+    fs::write(&browser, format!("#!/bin/sh\necho \"$@\" > {0}.new && mv {0}.new {0}\n", opened.display())).unwrap();
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o700)).unwrap();
+    let machine = machine.with("BROWSER", browser.to_str().unwrap());
+    let destination = "https://eu-central-1.console.aws.amazon.com/ecs?a=b";
+    // Whoever comes later ends what is left of a program, and so the browser: this waits for it.
+    let script =
+        format!("broker console deploy --destination '{destination}'; until [ -e opened ]; do sleep 0.05; done");
+    machine.shell("sh", &format!("set -e; cd; {script}")).succeeded();
+    let url = fs::read_to_string(&opened).unwrap();
+    let encoded = "https%3A%2F%2Feu-central-1.console.aws.amazon.com%2Fecs%3Fa%3Db";
+    assert_eq!(url.trim(), format!("{}/console/deploy?destination={encoded}", world.brokerd.url()));
+
+    let link = machine.run(&["console", "deploy", "--print"]).succeeded();
+    assert!(link.starts_with(&world.sim.federation_endpoint()) && link.contains("SigninToken="), "{link}");
+    let link = machine.run(&["console", "deploy", "--print", "--json"]).json();
+    assert!(link["url"].as_str().unwrap().contains("SigninToken=") && link["expires_at"].is_string());
+    assert_eq!(refused(&machine.run(&["console", "raw", "--print"])).0, 2, "no console with session tokens");
+    assert_eq!(refused(&machine.run(&["console", "treasury", "--print"])).0, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_says_what_is_left_and_asks_nobody() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let said = machine.shell("sh", "broker exec deploy --env -- broker prompt").succeeded();
+    let minutes: i64 = said.trim().strip_prefix("deploy ").unwrap().trim_end_matches('m').parse().unwrap_or(60);
+    assert!((50..=60).contains(&minutes), "{said}");
+    let alone = Machine(tests::python::Client::new());
+    assert_eq!(alone.run(&["prompt"]).succeeded(), "");
+    let spoilt = alone.with("BROKER_CONNECTOR", "a\u{1b}[2J").with("AWS_CREDENTIAL_EXPIRATION", "yesterday");
+    assert_eq!(spoilt.run(&["prompt"]).succeeded(), "");
+    let over = spoilt.with("BROKER_CONNECTOR", "deploy").with("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z");
+    assert_eq!(over.run(&["prompt"]).succeeded(), "deploy over\n");
+}
+
+#[test]
+fn shells_take_the_completions_and_man_the_pages() {
+    let machine = Machine(tests::python::Client::new());
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = machine.run(&["completion", shell]).succeeded();
+        assert!(script.contains("logout") && script.contains("no-cache"), "{shell}");
+    }
+    machine.shell("bash", "set -e; broker completion bash > c; . ./c; complete -p broker").succeeded();
+    let offered = machine.shell("fish", "broker completion fish | source; complete -C 'broker lo'").succeeded();
+    assert!(offered.contains("login") && offered.contains("logout"), "{offered}");
+
+    let folder = machine.0.home().join("man");
+    fs::create_dir(&folder).unwrap();
+    machine.run(&["man", "--directory", folder.to_str().unwrap()]).succeeded();
+    for page in ["broker.1", "broker-login.1", "broker-process.1", "broker-exec.1"] {
+        assert!(fs::read_to_string(folder.join(page)).unwrap().contains(".SH SYNOPSIS"), "{page}");
+    }
+    assert!(machine.run(&["man"]).succeeded().contains("Exit codes"));
+}
+
+#[test]
+fn who_has_read_enough_goes_away_and_that_is_no_error() {
+    let machine = Machine(tests::python::Client::new());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = machine.0.command(&tests::brokerd::program("broker"));
+    let ended =
+        command.args(["completion", "bash"]).stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let ended = ended.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr), (Some(0), Vec::new()));
+}
