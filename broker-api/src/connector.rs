@@ -12,6 +12,9 @@ pub struct Connectors {
 /// `GET /v1/connectors/{name}`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Connector {
+    /// Stays the same as long as the connector is there; one that is made again under its name has another.
+    #[serde(default)]
+    pub id: String,
     pub name: String,
     pub description: String,
     pub principal: PrincipalType,

@@ -46,7 +46,7 @@ pub struct Credentials {
     pub packed_policy_size: Option<u32>,
     /// The audit record's id.
     pub vend_id: String,
-    /// Whether these were vended to the same caller before.
+    /// Whether these were there already: vended to the same caller before, or fetched ahead for them.
     pub reused: bool,
 }
 
@@ -63,6 +63,23 @@ pub struct CredentialProcess {
     #[serde(serialize_with = "crate::secret::expose")]
     #[schema(value_type = String, format = Password)]
     pub session_token: SecretString,
+    pub expiration: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+}
+
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+/// What AWS's clients read from a container credentials endpoint.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "PascalCase")]
+pub struct ContainerCredentials {
+    pub access_key_id: String,
+    #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
+    pub secret_access_key: SecretString,
+    #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
+    pub token: SecretString,
     pub expiration: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,

@@ -1,6 +1,7 @@
 //! The JSON that the daemon and its clients share. Fields and names are the contract: add, rename none.
 
 pub mod admin;
+pub mod ifaws;
 mod connector;
 mod list;
 mod credentials;
@@ -12,9 +13,10 @@ mod session;
 
 pub use connector::{Connector, Connectors, PrincipalType, Scope};
 pub use credentials::{
-    CallerIdentity, ConsoleUrl, ConsoleUrlRequest, CredentialProcess, Credentials, CredentialsRequest,
+    CallerIdentity, ConsoleUrl, ConsoleUrlRequest, ContainerCredentials, CredentialProcess, Credentials,
+    CredentialsRequest,
 };
 pub use list::List;
-pub use problem::{AwsRefusal, Problem};
+pub use problem::{AwsRefusal, ContainerProblem, Problem};
 pub use readiness::{CheckStatus, Ready, ReadyStatus};
 pub use session::{AdminRole, Identity, IdentityKind, Session, SignInRequest, SignedIn};

@@ -31,6 +31,19 @@ pub struct Problem {
     pub maximum_seconds: Option<u32>,
 }
 
+/// The same for AWS's clients that fetch container credentials: each of them shows its user another one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContainerProblem {
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// What happened, what to do, and the request's id.
+    pub message: String,
+    #[serde(rename = "Code")]
+    pub upper_code: String,
+    #[serde(rename = "Message")]
+    pub upper_message: String,
+}
+
 /// AWS's own words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AwsRefusal {

@@ -132,6 +132,10 @@ impl Snapshot {
         self.connectors.get(name)
     }
 
+    pub fn connector_by_id(&self, id: ConnectorId) -> Option<&Arc<Connector>> {
+        self.by_id.get(&id)
+    }
+
     pub fn connectors(&self) -> impl Iterator<Item = &Arc<Connector>> {
         self.connectors.values()
     }

@@ -11,6 +11,18 @@ pub(crate) struct Takes {
     pub(crate) cookie: Cookie,
     /// A service token in `Authorization`.
     pub(crate) service: bool,
+    /// How a token stands in `Authorization`.
+    pub(crate) scheme: Scheme,
+}
+
+/// What may stand before a token in `Authorization`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Bearer,
+    /// Or nothing at all: AWS's clients send what their users wrote down, to the letter.
+    BearerOrNone,
+    /// Or a name and a password, by somebody who has no browser: for scripts that did so with IFAWS.
+    BearerOrBasic,
 }
 
 /// Whether a cookie will do, and what the browser must show beside it.
@@ -38,18 +50,29 @@ pub(crate) fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.iter().map(|(method, path, _)| (*method, *path))
 }
 
-const NONE: Takes = Takes { session: false, cookie: Cookie::Never, service: false };
+/// Where AWS's clients fetch what they call container credentials, and read errors in spellings of their own.
+pub(crate) const CONTAINER_CREDENTIALS: &str = "/v1/container-credentials/{name}";
+
+const NONE: Takes = Takes { session: false, cookie: Cookie::Never, service: false, scheme: Scheme::Bearer };
 
 const fn anybody(cookie: Cookie) -> Takes {
-    Takes { session: true, cookie, service: true }
+    Takes { session: true, cookie, service: true, ..NONE }
 }
 
 const fn people(cookie: Cookie) -> Takes {
-    Takes { session: true, cookie, service: false }
+    Takes { session: true, cookie, service: false, ..NONE }
 }
 
 const fn browsers(cookie: Cookie) -> Takes {
-    Takes { session: false, cookie, service: false }
+    Takes { session: false, cookie, service: false, ..NONE }
+}
+
+const fn aws_clients() -> Takes {
+    Takes { scheme: Scheme::BearerOrNone, ..anybody(Cookie::Never) }
+}
+
+const fn moved_over(takes: Takes) -> Takes {
+    Takes { scheme: Scheme::BearerOrBasic, ..takes }
 }
 
 const TABLE: &[(&str, &str, Takes)] = &[
@@ -60,6 +83,16 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("POST", "/v1/connectors/{name}/credentials", anybody(Cookie::OwnPageWithToken)),
     ("GET", "/v1/connectors/{name}/caller-identity", anybody(Cookie::OwnPage)),
     ("POST", "/v1/connectors/{name}/console-url", people(Cookie::OwnPageWithToken)),
+    ("GET", CONTAINER_CREDENTIALS, aws_clients()),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors", moved_over(anybody(Cookie::Never))),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}", moved_over(anybody(Cookie::Never))),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/credentials", moved_over(anybody(Cookie::Never))),
+    (
+        "GET",
+        "/rest/identity-federation-for-aws/2.2/connectors/{id}/caller-identity",
+        moved_over(anybody(Cookie::Never)),
+    ),
+    ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/console/url", moved_over(people(Cookie::Never))),
     ("GET", "/v1/admin/access-keys", people(Cookie::OwnPage)),
     ("POST", "/v1/admin/access-keys", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/access-keys/{name}", people(Cookie::OwnPage)),
@@ -101,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn service_tokens_open_the_five_routes_of_the_contract_and_no_others() {
+    fn service_tokens_open_the_routes_of_the_contract_and_no_others() {
         let open: Vec<(&str, &str)> =
             TABLE.iter().filter(|(_, _, takes)| takes.service).map(|(method, path, _)| (*method, *path)).collect();
         assert_eq!(
@@ -112,14 +145,28 @@ mod tests {
                 ("GET", "/v1/connectors/{name}"),
                 ("POST", "/v1/connectors/{name}/credentials"),
                 ("GET", "/v1/connectors/{name}/caller-identity"),
+                ("GET", "/v1/container-credentials/{name}"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/credentials"),
+                ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}/caller-identity"),
             ]
         );
     }
 
     #[test]
+    fn passwords_are_taken_by_the_routes_of_those_who_moved_over_and_no_cookie_is() {
+        for (method, path, takes) in TABLE {
+            let moved_over = path.starts_with("/rest/");
+            assert_eq!(takes.scheme == Scheme::BearerOrBasic, moved_over, "{method} {path}");
+            assert!(!moved_over || takes.cookie == Cookie::Never, "{method} {path}");
+        }
+    }
+
+    #[test]
     fn a_cookie_alone_never_vends_nor_changes() {
         for (method, path, takes) in TABLE {
-            let harmless = *method == "GET" && !path.ends_with("caller-identity");
+            let harmless = *method == "GET" && !path.ends_with("caller-identity") && !path.contains("credentials");
             assert!(harmless || takes.cookie != Cookie::Reads, "{method} {path}");
         }
     }

@@ -1,5 +1,7 @@
 //! Who asks, as an argument: a handler that takes one runs only for those whom its route admits.
 
+mod password;
+
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
@@ -12,7 +14,8 @@ use broker_core::vend::Asking;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::access::{Cookie, takes};
+use self::password::Stay;
+use crate::access::{Cookie, Scheme, takes};
 use crate::app::App;
 use crate::cookie;
 use crate::problem::{Code, Problem};
@@ -24,6 +27,8 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     pub(crate) origin: Origin,
     pub(crate) deadline: Instant,
+    /// Of somebody who showed a password with this one request.
+    _stay: Option<Stay>,
 }
 
 /// Somebody who ends their own session. No directory is asked: whoever cannot be looked up at this moment must be able to leave.
@@ -57,7 +62,13 @@ impl FromRequestParts<App> for Asker {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let takes = takes(&parts.method, &route);
-        let shown = shown(&parts.headers, app)?;
+        let (shown, stay) = match (takes.scheme, password::shown(&parts.headers)) {
+            (Scheme::BearerOrBasic, Some(password)) => {
+                let (token, stay) = password.sign_in(&parts.headers, &meta, app).await?;
+                (Shown::Bearer(token), Some(stay))
+            }
+            (_, _) => (shown(&parts.headers, takes.scheme, app)?, None),
+        };
         let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&caller);
@@ -77,7 +88,7 @@ impl FromRequestParts<App> for Asker {
             Caller::Person(_) => app.settings.interactive_deadline,
             Caller::Service(_) => app.settings.deadline,
         };
-        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin })
+        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin, _stay: stay })
     }
 }
 
@@ -86,7 +97,7 @@ impl FromRequestParts<App> for Leaver {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
-        let shown = shown(&parts.headers, app)?;
+        let shown = shown(&parts.headers, Scheme::Bearer, app)?;
         let Some(leaving) = app.sign_in.leaving(&shown).await? else {
             // Nobody's session, or no session at all: refused as everywhere, and noted.
             let refused = Asker::from_request_parts(parts, app).await.err();
@@ -131,18 +142,21 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
 }
 
 /// What a request shows to say who it is.
-fn shown(headers: &HeaderMap, app: &App) -> Result<Shown, Problem> {
+fn shown(headers: &HeaderMap, scheme: Scheme, app: &App) -> Result<Shown, Problem> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = authorizations.next() else {
         return cookie::session_of(headers, &app.settings.public_url).ok_or_else(Problem::unauthenticated);
     };
     let text = value.to_str().map_err(|_| Problem::unauthenticated())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::unauthenticated)?;
     let single = authorizations.next().is_none();
-    if !single || !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Problem::unauthenticated());
-    }
-    Ok(Shown::Bearer(SecretString::from(token.trim())))
+    let token = match (text.trim().split_once(' '), scheme) {
+        (Some((said, token)), _) if said.eq_ignore_ascii_case("bearer") => token.trim(),
+        (None, Scheme::BearerOrNone) => text.trim(),
+        (Some(_) | None, Scheme::Bearer | Scheme::BearerOrNone | Scheme::BearerOrBasic) => {
+            return Err(Problem::unauthenticated());
+        }
+    };
+    if single { Ok(Shown::Bearer(SecretString::from(token))) } else { Err(Problem::unauthenticated()) }
 }
 
 fn admits_cookie(rule: Cookie, parts: &Parts, session: SessionId, app: &App) -> Result<bool, Problem> {

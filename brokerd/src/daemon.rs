@@ -110,7 +110,6 @@ impl Daemon {
             house.trail.clone(),
             Arc::clone(&house.clock),
         );
-        let (limits, trusted_proxies) = (config.limits, config.listen.trusted_proxies.clone());
         past::look_back(&house, &administration).await;
         let mut background = tokio::task::JoinSet::new();
         background.spawn(past::anchor(house.clone(), administration.clone()));
@@ -121,6 +120,7 @@ impl Daemon {
         background.spawn(administration.clone().prove_unproved(inventory.clone(), Arc::clone(&sts)));
         background.spawn(sweep(sign_in.clone()));
         background.spawn(follow(tls.clone()));
+        background.spawn(broker.clone().keep_ahead());
         let metrics = Metrics::begin()?;
         background.spawn(metrics.clone().keep_up());
         let (store, trail, vault) = (house.store.clone(), house.trail.clone(), Arc::clone(&house.vault));
@@ -142,14 +142,7 @@ impl Daemon {
             sts,
             clock: Arc::clone(&house.clock),
             operations,
-            settings: HttpSettings {
-                public_url,
-                trusted_proxies,
-                limits,
-                federation_origin: config.aws.federation_url.as_ref().map(|url| url.origin().ascii_serialization()),
-                deadline: config.aws.deadline,
-                interactive_deadline: config.aws.interactive_deadline,
-            },
+            settings: http_settings(&config, public_url),
         });
         let file = config.connectors_file.clone();
         let connectors = Connectors { file, config: Arc::new(config), administration, inventory };
@@ -251,6 +244,17 @@ fn tell_not_applied(error: &anyhow::Error) {
 fn listed(file: &Path, errors: &[impl ToString]) -> anyhow::Error {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     anyhow!("{} cannot be used:\n{}", file.display(), lines.join("\n"))
+}
+
+fn http_settings(config: &Config, public_url: PublicUrl) -> HttpSettings {
+    HttpSettings {
+        public_url,
+        trusted_proxies: config.listen.trusted_proxies.clone(),
+        limits: config.limits,
+        federation_origin: config.aws.federation_url.as_ref().map(|url| url.origin().ascii_serialization()),
+        deadline: config.aws.deadline,
+        interactive_deadline: config.aws.interactive_deadline,
+    }
 }
 
 fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn Directory>>> {

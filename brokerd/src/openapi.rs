@@ -16,7 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::{Cookie, takes};
+use crate::access::{Cookie, Scheme, takes};
 use crate::app::App;
 use crate::problem::Code;
 use crate::{api, operations, web};
@@ -96,6 +96,9 @@ fn complete(operation: &mut Operation, method: &Method, path: &str) {
     if takes.cookie != Cookie::Never {
         scheme(COOKIE);
     }
+    if takes.scheme == Scheme::BearerOrBasic {
+        scheme(PASSWORD);
+    }
     // Nothing at all is taken, and so nothing is asked for.
     if !security.is_empty() {
         operation.security = Some(security);
@@ -130,10 +133,14 @@ fn add_security(components: &mut Components) {
         scheme.description = Some(about.to_owned());
         SecurityScheme::Http(scheme)
     };
+    let mut password = Http::new(HttpAuthScheme::Basic);
+    password.description = Some("A person's name and password with each request, from scripts alone.".to_owned());
+    let password = SecurityScheme::Http(password);
     let cookie = ApiKeyValue::with_description("__Host-brokerd", BY_COOKIE);
     for (name, scheme) in [
         (SESSION, bearer("A person's session token, `bks_…`, from `POST /v1/sessions`.")),
         (SERVICE, bearer("A job's service token, `bkt_…`, limited to connectors of scope `system`.")),
+        (PASSWORD, password),
         (COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
     ] {
         components.add_security_scheme(name, scheme);
@@ -158,6 +165,7 @@ const PROBLEM: &str = "Problem";
 const SESSION: &str = "session";
 const SERVICE: &str = "service_token";
 const COOKIE: &str = "cookie";
+const PASSWORD: &str = "password";
 
 #[cfg(test)]
 mod tests {

@@ -54,7 +54,7 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
         Some(refused) => refused.into_response(),
         None => next.run(request).instrument(span).await,
     };
-    let mut response = attach(response, id);
+    let mut response = attach(response, id, &route);
     drop(in_flight);
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert("x-request-id", value);

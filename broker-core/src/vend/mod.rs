@@ -1,5 +1,6 @@
 //! The journey of one request, in the order it is told: who may, which request, which key, what AWS gives, and the record of it.
 
+mod ahead;
 mod error;
 mod loan;
 mod pace;
@@ -50,6 +51,7 @@ pub struct Broker {
     rules: Rules,
     reusable: reuse::Reusable,
     pace: Arc<pace::Pace>,
+    ahead: Arc<ahead::Ahead>,
 }
 
 /// What a broker works with.
@@ -98,7 +100,8 @@ impl Broker {
     pub fn new(parts: Parts) -> Self {
         let Parts { inventory, sign_in, vault, sts, federation, trail, clock, rules } = parts;
         let reusable = reuse::Reusable::new(Arc::clone(&clock));
-        Self { inventory, sign_in, vault, sts, federation, trail, clock, rules, reusable, pace: Arc::default() }
+        let (pace, ahead) = (Arc::default(), Arc::default());
+        Self { inventory, sign_in, vault, sts, federation, trail, clock, rules, reusable, pace, ahead }
     }
 
     /// The connectors that a caller may use, in the order of names.

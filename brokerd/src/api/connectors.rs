@@ -63,6 +63,7 @@ fn shown(app: &App, entitlement: &Entitlement) -> Connector {
     let spec = &connector.spec;
     let (default_duration_seconds, max_duration_seconds) = spec.principal().durations();
     Connector {
+        id: connector.id.to_string(),
         name: connector.name.to_string(),
         description: spec.description().to_owned(),
         principal: match spec.principal().kind() {

@@ -4,7 +4,9 @@ pub(crate) mod admin;
 pub(crate) mod caller_identity;
 pub(crate) mod connectors;
 pub(crate) mod console_url;
+pub(crate) mod container_credentials;
 pub(crate) mod credentials;
+mod ifaws;
 mod policy;
 pub(crate) mod query;
 pub(crate) mod session;
@@ -31,6 +33,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(credentials::vend))
         .routes(routes!(caller_identity::show))
         .routes(routes!(console_url::make))
+        .routes(routes!(container_credentials::fetch))
+        .merge(ifaws::described())
         .merge(admin::described())
 }
 

@@ -17,6 +17,8 @@ use broker_core::sts::AwsRefusal;
 pub(crate) use code::Code;
 pub(crate) use vending::{console_duration, no_such_connector};
 
+use crate::access::CONTAINER_CREDENTIALS;
+
 /// An error on its way to a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -27,12 +29,22 @@ pub(crate) struct Problem {
     place: Option<(u32, u32)>,
     range: Option<(u32, u32)>,
     retry_after_seconds: Option<u64>,
+    for_aws_clients: bool,
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { code, detail, aws: None, field: None, place: None, range: None, retry_after_seconds: None }
+        Self {
+            code,
+            detail,
+            aws: None,
+            field: None,
+            place: None,
+            range: None,
+            retry_after_seconds: None,
+            for_aws_clients: false,
+        }
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -85,6 +97,11 @@ impl Problem {
         Self { retry_after_seconds: Some(seconds), ..self }
     }
 
+    /// Said in the spellings of AWS's container clients as well: `code` and `message` as some read them, `Code` and `Message` as others do.
+    fn for_aws_clients(self) -> Self {
+        Self { for_aws_clients: true, ..self }
+    }
+
     fn aws(code: Code, refusal: &AwsRefusal) -> Self {
         let detail = format!("AWS answered {}: {}", refusal.code, refusal.message);
         Self { aws: Some(refusal.clone()), ..Self::new(code, detail) }
@@ -93,6 +110,8 @@ impl Problem {
     /// The answer; handlers return the problem itself and leave this to [`attach`].
     pub(crate) fn into_response_for(self, request_id: RequestId) -> Response {
         let (status, word) = (self.code.status(), self.code.word());
+        // Such a client shows its user no more than this.
+        let message = format!("{}. {} (request {request_id})", self.detail, self.code.advice());
         let body = broker_api::Problem {
             r#type: format!("/problems/{word}"),
             title: self.code.title().to_owned(),
@@ -111,7 +130,13 @@ impl Problem {
             minimum_seconds: self.range.map(|(minimum, _)| minimum),
             maximum_seconds: self.range.map(|(_, maximum)| maximum),
         };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = if self.for_aws_clients {
+            let (upper_code, upper_message) = (body.code.clone(), message.clone());
+            (status, Json(broker_api::ContainerProblem { problem: body, message, upper_code, upper_message }))
+                .into_response()
+        } else {
+            (status, Json(body)).into_response()
+        };
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -136,9 +161,10 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes out the problem that a handler returned.
-pub(crate) fn attach(mut response: Response, request_id: RequestId) -> Response {
+/// Writes out the problem that a handler returned, as those read it who use the route.
+pub(crate) fn attach(mut response: Response, request_id: RequestId, route: &str) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let problem = if route == CONTAINER_CREDENTIALS { problem.for_aws_clients() } else { problem };
     let mut answer = problem.into_response_for(request_id);
     carry(&response, &mut answer);
     answer

@@ -123,8 +123,16 @@ async fn vending(noted: &mut Noted, world: &World, ada: &Asker) {
         }
         let who = "/v1/connectors/{name}/caller-identity";
         noted.ask(ada, "get", who, &who.replace("{name}", name), None).await;
+        let container = "/v1/container-credentials/{name}";
+        noted.ask(ada, "get", container, &container.replace("{name}", name), None).await;
+        noted.ask(ada, "get", container, "/v1/container-credentials/nowhere", None).await.problem("404 not_found");
         let link = "/v1/connectors/{name}/console-url";
         noted.ask(ada, "post", link, &link.replace("{name}", name), Some(json!({}))).await;
+    }
+    let deploy = ada.get("/v1/connectors/deploy").await.good();
+    for rest in ["", "/{id}", "/{id}/credentials", "/{id}/caller-identity", "/{id}/console/url"] {
+        let pattern = format!("/rest/identity-federation-for-aws/2.2/connectors{rest}");
+        noted.ask(ada, "get", &pattern, &pattern.replace("{id}", deploy["id"].as_str().unwrap()), None).await;
     }
     let refused = "/v1/connectors/closed/credentials";
     noted.ask(ada, "post", "/v1/connectors/{name}/credentials", refused, None).await.problem("502 aws_refused");
