@@ -11,6 +11,7 @@ use crate::text::Text;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Listed {
+    pub(crate) id: Text,
     pub(crate) name: ConnectorName,
     pub(crate) description: Text,
     pub(crate) principal: PrincipalType,
@@ -29,6 +30,7 @@ impl TryFrom<broker_api::Connector> for Listed {
 
     fn try_from(told: broker_api::Connector) -> Result<Self, Self::Error> {
         Ok(Self {
+            id: Text::of(&told.id),
             name: told.name.parse().map_err(|_| "name")?,
             description: Text::of(&told.description),
             principal: told.principal,
@@ -93,6 +95,7 @@ mod tests {
 
     fn told(name: &str, description: &str) -> broker_api::Connector {
         broker_api::Connector {
+            id: "0192".to_owned(),
             name: name.to_owned(),
             description: description.to_owned(),
             principal: PrincipalType::AssumeRole,

@@ -81,7 +81,7 @@ fn shells_take_the_completions_and_man_the_pages() {
         let script = machine.run(&["completion", shell]).succeeded();
         assert!(script.contains("logout") && script.contains("no-cache"), "{shell}");
     }
-    machine.shell("bash", "set -e; broker completion bash > c; . ./c; complete -p broker").succeeded();
+    machine.shell("bash", "set -e; cd; broker completion bash > c; . ./c; complete -p broker").succeeded();
     let offered = machine.shell("fish", "broker completion fish | source; complete -C 'broker lo'").succeeded();
     assert!(offered.contains("login") && offered.contains("logout"), "{offered}");
 
