@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::access_key::KeyDetails;
+use broker_core::as_read::AsRead;
 use broker_core::caller::{Caller, Person, PersonCaller, Subject};
 use broker_core::clock::SystemClock;
 use broker_core::connector::{Connector, ManagedBy};
 use broker_core::entitlement::{Entitlement, Rules};
+use broker_core::epoch::Epoch;
 use broker_core::id::{AccessKeyId, ConnectorId, SessionId};
 use broker_core::name::Group;
 use broker_core::session_name::{NameLimit, SessionName, SessionNameTemplate, Subject as Named, SubjectKind};
@@ -101,7 +103,8 @@ fn entitlement() -> anyhow::Result<Entitlement> {
         groups: BTreeSet::from([group]),
     };
     let (session, signed_in_at, expires_at) = (SessionId::random(), jiff::Timestamp::MIN, jiff::Timestamp::MAX);
-    let caller = PersonCaller { session, signed_in_at, expires_at, person: person.into(), role: None };
+    let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
+    let caller = PersonCaller { session, signed_in_at, expires_at, person: person.into(), role: None, as_read };
     let rules = Rules { administrators_use_every_connector: false };
     Ok(Entitlement::prove(&Caller::Person(caller), &connector, rules)?)
 }

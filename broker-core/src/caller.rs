@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::as_read::AsRead;
 use crate::id::{ConnectorId, ServiceTokenId, SessionId};
 use crate::name::{DirectoryName, Group, ServiceTokenName};
 
@@ -53,6 +54,7 @@ pub struct PersonCaller {
     pub person: Arc<Person>,
     /// By a group of a directory that may grant it.
     pub role: Option<AdminRole>,
+    pub as_read: AsRead,
 }
 
 /// What somebody may do to the installation itself; each may what those before may.
@@ -82,6 +84,16 @@ pub struct ServiceCaller {
     pub expires_at: Timestamp,
     /// Ids, not names: a connector that is made again under an old name is another one.
     pub connectors: BTreeSet<ConnectorId>,
+    pub as_read: AsRead,
+}
+
+impl Caller {
+    pub(crate) fn as_read(&self) -> &AsRead {
+        match self {
+            Self::Person(person) => &person.as_read,
+            Self::Service(service) => &service.as_read,
+        }
+    }
 }
 
 impl PersonCaller {

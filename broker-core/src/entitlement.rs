@@ -123,8 +123,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::as_read::AsRead;
     use crate::caller::{PersonCaller, Subject};
     use crate::connector::ManagedBy;
+    use crate::epoch::Epoch;
     use crate::id::{ConnectorId, ServiceTokenId, SessionId};
 
     const RULES: Rules = Rules { administrators_use_every_connector: true };
@@ -149,18 +151,17 @@ mod tests {
             groups,
         };
         let role = admin.then_some(AdminRole::Administrator);
-        let (session, signed_in_at) = (SessionId::random(), Timestamp::UNIX_EPOCH);
-        Caller::Person(PersonCaller { session, signed_in_at, expires_at: Timestamp::MAX, person: person.into(), role })
+        let (session, signed_in_at, expires_at) = (SessionId::random(), Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
+        Caller::Person(PersonCaller { session, signed_in_at, expires_at, person: person.into(), role, as_read })
     }
 
     fn service(connectors: &[&Arc<Connector>]) -> Caller {
         let connectors = connectors.iter().map(|connector| connector.id).collect();
-        Caller::Service(ServiceCaller {
-            token: ServiceTokenId::random(),
-            name: "ci".to_owned().try_into().unwrap(),
-            expires_at: Timestamp::MAX,
-            connectors,
-        })
+        let (token, expires_at) = (ServiceTokenId::random(), Timestamp::MAX);
+        let as_read = AsRead::of_service_token(token, Epoch::FIRST, expires_at);
+        let name = "ci".to_owned().try_into().unwrap();
+        Caller::Service(ServiceCaller { token, name, expires_at, connectors, as_read })
     }
 
     fn grant(caller: &Caller, connector: &Arc<Connector>, rules: Rules) -> Result<Grant, NotEntitled> {

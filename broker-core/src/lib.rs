@@ -21,6 +21,7 @@ pub mod access_key;
 pub mod connector;
 pub mod session;
 pub mod caller;
+pub mod as_read;
 pub mod vault;
 pub mod principal;
 pub mod reason;

@@ -126,7 +126,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::as_read::AsRead;
     use crate::caller::{Person, Subject};
+    use crate::epoch::Epoch;
     use crate::id::SessionId;
 
     fn caller(role: Option<AdminRole>, signed_in_at: i64) -> PersonCaller {
@@ -134,13 +136,9 @@ mod tests {
         let (username, groups) = ("ada".to_owned(), BTreeSet::new());
         let person = Person { subject, username, display_name: None, email: None, email_trusted: false, groups };
         let signed_in_at = Timestamp::from_second(signed_in_at).unwrap();
-        PersonCaller {
-            session: SessionId::random(),
-            signed_in_at,
-            expires_at: Timestamp::MAX,
-            person: person.into(),
-            role,
-        }
+        let (session, expires_at) = (SessionId::random(), Timestamp::MAX);
+        let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
+        PersonCaller { session, signed_in_at, expires_at, person: person.into(), role, as_read }
     }
 
     fn prove<P: Permission>(role: Option<AdminRole>, age: i64) -> Result<(), NotPermitted> {

@@ -50,12 +50,16 @@ mod tests {
     use crate::problem::Code;
 
     fn token() -> Caller {
+        use broker_core::as_read::AsRead;
         use broker_core::caller::ServiceCaller;
+        use broker_core::epoch::Epoch;
+        let (token, expires_at) = (ServiceTokenId::random(), jiff::Timestamp::MAX);
         Caller::Service(ServiceCaller {
-            token: ServiceTokenId::random(),
+            token,
             name: "ci".to_owned().try_into().unwrap(),
-            expires_at: jiff::Timestamp::MAX,
+            expires_at,
             connectors: std::collections::BTreeSet::new(),
+            as_read: AsRead::of_service_token(token, Epoch::FIRST, expires_at),
         })
     }
 

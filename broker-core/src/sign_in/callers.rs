@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{LAST_PROOF, Shown, SignIn};
+use crate::as_read::AsRead;
 use crate::caller::{Caller, Person, ServiceCaller};
 use crate::clock::seconds_between;
 use crate::directory::{Standing, Unavailable};
@@ -81,12 +82,14 @@ impl SignIn {
                 if self.is_over(&session, now) {
                     return Err(AuthenticateError::Unauthenticated);
                 }
+                let mut asked_at = session.checked_at;
                 if self.is_stale(&session, now) {
                     let asked = tokio::time::timeout_at(deadline + LAST_PROOF, self.look_up(&session, origin)).await;
                     session.person = asked.unwrap_or_else(|_| Err(too_late(&session)))?;
                     self.must_be_there(session.id).await?;
+                    asked_at = now;
                 }
-                Ok(Caller::Person(self.caller(session)))
+                Ok(Caller::Person(self.caller(session, asked_at)))
             }
             Caller::Service(caller) => {
                 let token = self.0.store.service_token_by_id(caller.token).await?;
@@ -117,7 +120,8 @@ impl SignIn {
         if is_stale || is_noted {
             self.must_be_there(session.id).await?;
         }
-        Ok(Caller::Person(self.caller(session)))
+        let asked_at = session.checked_at;
+        Ok(Caller::Person(self.caller(session, asked_at)))
     }
 
     async fn service(
@@ -223,6 +227,7 @@ fn service_caller(token: &ServiceToken, now: Timestamp) -> Result<ServiceCaller,
         name: token.name.clone(),
         expires_at: token.expires_at,
         connectors: token.terms.connectors.clone(),
+        as_read: AsRead::of_service_token(token.id, token.epoch, token.expires_at),
     })
 }
 

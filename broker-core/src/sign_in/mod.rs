@@ -14,9 +14,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use crate::as_read::AsRead;
 use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
 use crate::directory::{Directory, LONGEST_ANSWER, Unavailable};
@@ -208,14 +210,18 @@ impl SignIn {
             changes.extend(oldest.into_iter().map(Store::make_room));
         }
         self.0.trail.commit(changes, Vec1::new(entry)).await?;
-        Ok(SignedIn { token, caller: self.caller(session) })
+        let asked_at = session.checked_at;
+        Ok(SignedIn { token, caller: self.caller(session, asked_at) })
     }
 
-    /// The owner of a session, as the directory describes them now.
-    fn caller(&self, session: Session) -> PersonCaller {
+    /// The owner of a session, as the directory described them when it was last asked.
+    fn caller(&self, session: Session, asked_at: Timestamp) -> PersonCaller {
         let role = self.role_of(&session.person);
-        let Session { id, person, created_at, expires_at, .. } = session;
-        PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role }
+        let Session { id, person, created_at, expires_at, checked_at, last_seen_at, epoch } = session;
+        let Settings { idle_seconds, recheck_seconds, .. } = self.0.settings;
+        let counts = asked_at..expires_at.min(after(last_seen_at, idle_seconds)).min(after(asked_at, recheck_seconds));
+        let as_read = AsRead::of_session(id, checked_at, epoch, counts);
+        PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role, as_read }
     }
 }
 

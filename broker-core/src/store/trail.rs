@@ -7,6 +7,7 @@ use sqlx::{ColumnIndex, Decode, FromRow, Type};
 use super::change::{BeginWrite, Value};
 use super::heard::heard;
 use super::{Change, Page, Rows, Store, StoreError, on, readable};
+use crate::as_read::{AsRead, ReadRow};
 use crate::clock::Millis;
 use crate::id::{ChainId, Id, RecordId};
 
@@ -74,12 +75,15 @@ macro_rules! newest {
 impl Store {
     /// Appends links; each pair of chain and sequence is there once or never. As many as can be share a statement: each statement is a
     /// journey, to SQLite's own thread or to a server.
-    pub(crate) fn append_links(links: Vec<TrailLink>) -> Vec<Change> {
+    ///
+    /// Where a caller that one of them is about is not as read any more, nothing of its statement is appended, which is
+    /// [`StoreError::Stale`].
+    pub(crate) fn append_links(links: Vec<(TrailLink, Option<AsRead>)>) -> Vec<Change> {
         let mut changes = Vec::with_capacity(links.len().div_ceil(MOST));
         let mut links = links.into_iter().peekable();
         while links.peek().is_some() {
             let values: Vec<Value> = links.by_ref().take(MOST).flat_map(values).collect();
-            let rows = values.len() / COLUMNS;
+            let rows = values.len() / VALUES;
             // There is one for each number of rows up to the most.
             if let Some(sql) = rows.checked_sub(1).and_then(|index| INSERTS.get(index)) {
                 changes.push(Change { sql, values, rows: Rows::Inserted(rows as u64), announces: false });
@@ -291,17 +295,36 @@ static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| (1..=MOST).map(insert).
 
 fn insert(rows: usize) -> String {
     let row = |row: usize| {
-        let numbers: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+        let numbers: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * VALUES + column)).collect();
         format!("({})", numbers.join(", "))
     };
+    let is_as_read = |row: usize| {
+        let [id, checked_at, epoch] = [1, 2, 3].map(|value| format!("${}", row * VALUES + COLUMNS + value));
+        format!(
+            "({id} IS NULL
+              OR EXISTS (SELECT 1 FROM sessions, installation WHERE sessions.id = {id} AND checked_at = {checked_at}
+                         AND sessions.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch})
+              OR EXISTS (SELECT 1 FROM service_tokens, installation WHERE service_tokens.id = {id}
+                         AND service_tokens.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch}))"
+        )
+    };
+    let all_are: Vec<String> = (0..rows).map(is_as_read).collect();
     let rows: Vec<String> = (0..rows).map(row).collect();
     format!(
-        "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, connector, record, hash) VALUES {}",
-        rows.join(", ")
+        "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, connector, record, hash)
+         SELECT * FROM (VALUES {}) AS links WHERE {}",
+        rows.join(", "),
+        all_are.join(" AND ")
     )
 }
 
-fn values(link: TrailLink) -> [Value; COLUMNS] {
+fn values((link, as_read): (TrailLink, Option<AsRead>)) -> [Value; VALUES] {
+    let (row, checked_at) = match as_read.as_ref().map(AsRead::row) {
+        None => (None, None),
+        Some(ReadRow::Session { id, checked_at }) => (Some(id.to_string()), Some(Millis::from(checked_at).0)),
+        Some(ReadRow::ServiceToken { id }) => (Some(id.to_string()), None),
+    };
+    let epoch = as_read.map(|as_read| as_read.epoch().number());
     let TrailLink { id, chain, sequence, at, actor, action, outcome, connector, record, hash } = link;
     [
         id.to_string().into(),
@@ -314,6 +337,9 @@ fn values(link: TrailLink) -> [Value; COLUMNS] {
         connector.into(),
         record.into(),
         hash.as_slice().into(),
+        row.into(),
+        checked_at.into(),
+        epoch.into(),
     ]
 }
 
@@ -375,7 +401,9 @@ impl From<NotALink> for StoreError {
 }
 
 const COLUMNS: usize = 10;
-/// 640 values, of 32,766 that SQLite binds and 65,535 of PostgreSQL. Of each number of rows a statement stays prepared.
+/// And by what the caller is known who must be as read.
+const VALUES: usize = COLUMNS + 3;
+/// 832 values, of 32,766 that SQLite binds and 65,535 of PostgreSQL. Of each number of rows a statement stays prepared.
 const MOST: usize = 64;
 
 /// A row as far as it can be read: SQLite takes any type in any column. What cannot be read is as no record of ours says it, and so

@@ -21,6 +21,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::as_read::AsRead;
 use crate::clock::Clock;
 use crate::id::{ChainId, RecordId};
 use crate::store::{Change, Store, StoreError};
@@ -96,6 +97,25 @@ impl Trail {
     pub async fn record<T>(&self, entry: Entry, value: T) -> Result<Recorded<T>, TrailError> {
         let (id, at) = *self.write(Vec1::new(entry), Vec::new()).await?.first();
         Ok(Recorded { id, at, value })
+    }
+
+    /// The same, if the caller still is as read, which the commit itself sees. Else nothing is written, and the value comes back.
+    pub async fn record_if<T>(
+        &self,
+        as_read: AsRead,
+        entry: Entry,
+        value: T,
+    ) -> Result<Result<Recorded<T>, T>, TrailError> {
+        let (done, written) = oneshot::channel();
+        self.queue(writer::Job::WriteIf { entry: Box::new(entry), as_read, done }).await?;
+        match written.await.map_err(|_| TrailError::Closed)? {
+            Ok(written) => {
+                let (id, at) = *written.first();
+                Ok(Ok(Recorded { id, at, value }))
+            }
+            Err(TrailError::Change(StoreError::Stale)) => Ok(Err(value)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes changes and writes what was changed, both or neither. There is no change without a record.
@@ -182,9 +202,12 @@ impl Trail {
 
     async fn write(&self, entries: Vec1<Entry>, changes: Vec<Change>) -> Result<writer::Written, TrailError> {
         let (done, written) = oneshot::channel();
-        let job = writer::Job::Write { entries, changes, done };
-        self.jobs.send(job).await.map_err(|_| TrailError::Closed)?;
+        self.queue(writer::Job::Write { entries, changes, done }).await?;
         written.await.map_err(|_| TrailError::Closed)?
+    }
+
+    async fn queue(&self, job: writer::Job) -> Result<(), TrailError> {
+        self.jobs.send(job).await.map_err(|_| TrailError::Closed)
     }
 }
 

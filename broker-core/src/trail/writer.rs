@@ -13,6 +13,7 @@ use super::TrailError;
 use super::entry::{Entry, Record, VendedFacts, about};
 use super::head::{Head, Heads};
 use super::verify::{genesis, link_hash};
+use crate::as_read::AsRead;
 use crate::clock::{Clock, Millis};
 use crate::id::{ChainId, RecordId};
 use crate::meter;
@@ -21,8 +22,20 @@ use crate::vault::Mac;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    Write { entries: Vec1<Entry>, changes: Vec<Change>, done: Done },
-    Close { done: oneshot::Sender<()> },
+    Write {
+        entries: Vec1<Entry>,
+        changes: Vec<Change>,
+        done: Done,
+    },
+    /// Only if the caller still is as read: else [`StoreError::Stale`].
+    WriteIf {
+        entry: Box<Entry>,
+        as_read: AsRead,
+        done: Done,
+    },
+    Close {
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// Where each entry of a job went.
@@ -30,6 +43,12 @@ pub(super) type Written = Vec1<(RecordId, Timestamp)>;
 /// Whether the last commit failed because the store did.
 pub(super) type Outage = Arc<AtomicBool>;
 type Done = oneshot::Sender<Result<Written, TrailError>>;
+
+/// Records that are written together, and what must be so.
+struct Records {
+    entries: Vec1<Entry>,
+    as_read: Option<AsRead>,
+}
 
 struct Writer {
     store: Store,
@@ -79,11 +98,17 @@ impl Writer {
             for job in batch.drain(..) {
                 match job {
                     // Records alone share a commit; a change has one of its own, which may fail without the others.
-                    Job::Write { entries, changes, done } if changes.is_empty() => group.push((entries, done)),
+                    Job::Write { entries, changes, done } if changes.is_empty() => {
+                        group.push((Records { entries, as_read: None }, done));
+                    }
                     Job::Write { entries, changes, done } => {
                         self.write_group(std::mem::take(&mut group)).await;
-                        let written = self.write(&[entries], changes).await.map(|mut written| written.remove(0));
+                        let records = Records { entries, as_read: None };
+                        let written = self.write(&[records], changes).await.map(|mut written| written.remove(0));
                         let _ = done.send(written.map_err(TrailError::from_write));
+                    }
+                    Job::WriteIf { entry, as_read, done } => {
+                        group.push((Records { entries: Vec1::new(*entry), as_read: Some(as_read) }, done));
                     }
                     Job::Close { done } => {
                         self.write_group(std::mem::take(&mut group)).await;
@@ -105,37 +130,48 @@ impl Writer {
         waiting.recv_many(batch, BATCH).await > 0
     }
 
-    async fn write_group(&mut self, group: Vec<(Vec1<Entry>, Done)>) {
-        if group.is_empty() {
-            return;
-        }
-        let (entries, waiting): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        match self.write(&entries, Vec::new()).await {
-            Ok(written) => {
-                for (done, written) in waiting.into_iter().zip(written) {
-                    let _ = done.send(Ok(written));
+    async fn write_group(&mut self, group: Vec<(Records, Done)>) {
+        let (mut records, mut waiting): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        // What is to be written next; the rest stands behind it.
+        let mut next = records.len();
+        while !records.is_empty() {
+            match self.write(records.get(..next).unwrap_or(&records), Vec::new()).await {
+                Ok(written) => {
+                    records.drain(..next);
+                    for (done, written) in waiting.drain(..next).zip(written) {
+                        let _ = done.send(Ok(written));
+                    }
+                    next = records.len();
                 }
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                for done in waiting {
-                    let _ = done.send(Err(TrailError::Unwritten(Arc::clone(&error))));
+                // Of many, one is not who was read any more: the others must not suffer for it.
+                Err(StoreError::Stale) if next > 1 => next /= 2,
+                Err(StoreError::Stale) => {
+                    records.remove(0);
+                    let _ = waiting.remove(0).send(Err(TrailError::Change(StoreError::Stale)));
+                    next = records.len();
+                }
+                Err(error) => {
+                    let error = Arc::new(error);
+                    for done in waiting.drain(..) {
+                        let _ = done.send(Err(TrailError::Unwritten(Arc::clone(&error))));
+                    }
+                    return;
                 }
             }
         }
     }
 
     /// Commits changes and links together. The chain moves on only when it did.
-    async fn write(&mut self, groups: &[Vec1<Entry>], mut changes: Vec<Change>) -> Result<Vec<Written>, StoreError> {
-        let records_alone = changes.is_empty();
+    async fn write(&mut self, groups: &[Records], mut changes: Vec<Change>) -> Result<Vec<Written>, StoreError> {
         let mut chain = self.chain.clone();
         let mut written = Vec::with_capacity(groups.len());
         let mut links = Vec::with_capacity(groups.len());
         for group in groups {
-            written.push(group.try_mapped_ref(|entry| {
+            let mut as_read = group.as_read.clone();
+            written.push(group.entries.try_mapped_ref(|entry| {
                 let (link, at) = self.link(&mut chain, entry)?;
                 let id = link.id;
-                links.push(link);
+                links.push((link, as_read.take()));
                 Ok::<_, StoreError>((id, at))
             })?);
         }
@@ -154,7 +190,7 @@ impl Writer {
                 let (sequence, epoch) = (chain.next.saturating_sub(1), self.store.known_epoch());
                 let head = Head { sequence, hash: chain.head, epoch };
                 self.heads.lock().unwrap_or_else(PoisonError::into_inner).insert(chain.id, head);
-                for entry in groups.iter().flatten() {
+                for entry in groups.iter().flat_map(|group| &group.entries) {
                     meter::recorded(entry.action.as_str(), entry.outcome.as_str());
                 }
                 self.chain = chain;
@@ -163,7 +199,7 @@ impl Writer {
             Err(error) => {
                 // Whether a lost connection committed cannot be known, and somebody else may have written into our chain: a new one
                 // never meets a place that is taken.
-                if records_alone || error.is_outage() {
+                if error.is_outage() {
                     self.chain = Chain::begin(&self.store);
                 }
                 Err(error)

@@ -29,6 +29,8 @@ pub(super) struct Loan {
     /// Of the wish that they were obtained for.
     pub(super) identity: [u8; 32],
     pub(super) vended: Vended,
+    /// Something was waited for, so that the caller must be looked at once more.
+    pub(super) has_waited: bool,
 }
 
 impl Loan {

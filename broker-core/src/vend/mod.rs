@@ -8,6 +8,7 @@ mod render;
 mod reuse;
 mod trial;
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,14 +149,38 @@ impl Broker {
         name: &ConnectorName,
         ask: &VendRequest,
     ) -> Result<Recorded<Vended>, VendError> {
-        let loan = self.lend(asking, name, ask).await;
-        match loan {
-            Ok(loan) => {
-                let entry = loan.entry(asking, ask, Action::Vend, Action::VendAsAdministrator);
-                Ok(self.trail.record(entry, loan.vended).await?)
-            }
+        match self.vended(asking, name, ask).await {
+            Ok(vended) => Ok(vended),
             Err(error) => Err(self.refuse(asking, name, Action::Vend, error).await),
         }
+    }
+
+    /// Where something was waited for, the very commit of the record proves that the caller still is who was read. Whoever is not is
+    /// read again, and lent to once more.
+    async fn vended(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        ask: &VendRequest,
+    ) -> Result<Recorded<Vended>, VendError> {
+        let mut caller = Cow::Borrowed(asking.caller);
+        for _ in 0..ATTEMPTS {
+            let asking = Asking { caller: &caller, ..asking.clone() };
+            let loan = self.lend(&asking, name, ask).await?;
+            let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
+            if !loan.has_waited {
+                // What was proved a moment ago is still so.
+                return Ok(self.trail.record(entry, loan.vended).await?);
+            }
+            let as_read = caller.as_read();
+            if as_read.counts_at(self.clock.now())
+                && let Ok(recorded) = self.trail.record_if(as_read.clone(), entry, loan.vended).await?
+            {
+                return Ok(recorded);
+            }
+            caller = Cow::Owned(self.sign_in.again(&caller, asking.origin, asking.deadline).await?);
+        }
+        Err(VendError::Unsettled)
     }
 
     /// Lends credentials only to ask AWS who they act as.
@@ -235,8 +260,8 @@ impl Broker {
         }
     }
 
-    /// Obtains credentials, and proves after a wait that the very same would be asked for again: the caller still there, in the same
-    /// granting groups; connector and key unchanged. Whatever changed meanwhile is looked at once more.
+    /// Obtains credentials, and proves after a wait that the very same would be asked for again: connector and key unchanged. Whatever
+    /// changed meanwhile is looked at once more. The caller is for whoever hands something over to look at.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
         let (mut wish, mut waited) = self.wish_once_proved(asking, name, ask).await?;
         for _ in 0..ATTEMPTS {
@@ -251,24 +276,24 @@ impl Broker {
             };
             let known = Self::known_arn(&wish, &obtained.credentials);
             if was_held && !waited && known.is_some() {
-                // Nothing was waited for: what was proved a moment ago is still so.
-                return Ok(Self::loan(wish, obtained, known));
+                return Ok(Self::loan(wish, obtained, known, false));
             }
+            waited = true;
             // Whatever waits for AWS stands before the proof.
             let arn = match known {
                 Some(arn) => Some(arn),
                 None => self.ask_arn(&wish, &obtained.credentials, asking.deadline).await,
             };
-            let now = self.wish_again(asking, name, ask).await?;
+            let now = self.wish(asking.caller, name, ask)?;
             if now.identity == wish.identity {
-                return Ok(Self::loan(wish, obtained, arn));
+                return Ok(Self::loan(wish, obtained, arn, true));
             }
-            (wish, waited) = (now, false);
+            wish = now;
         }
         Err(VendError::Unsettled)
     }
 
-    /// Proves once more, after another wait, what [`Self::lend`] has proved after its own.
+    /// Proves after another wait that whoever the caller is by now would be lent the very same.
     async fn must_stand(
         &self,
         asking: &Asking<'_>,
@@ -349,12 +374,13 @@ impl Broker {
         asked.ok().map(|identity| identity.arn)
     }
 
-    fn loan(wish: Wish, obtained: reuse::Obtained, arn: Option<String>) -> Loan {
+    fn loan(wish: Wish, obtained: reuse::Obtained, arn: Option<String>, has_waited: bool) -> Loan {
         meter::vended(wish.request.action(), obtained.reused);
         let connector = Arc::clone(wish.entitlement.connector());
         let account = arn.as_deref().and_then(AccountId::of_arn).or_else(|| connector.spec.account());
         let vended = Vended { connector, credentials: obtained.credentials, arn, account, reused: obtained.reused };
-        Loan { entitlement: wish.entitlement, key: wish.key, request: wish.request, identity: wish.identity, vended }
+        let Wish { entitlement, key, request, identity, .. } = wish;
+        Loan { entitlement, key, request, identity, vended, has_waited }
     }
 
     fn access_key(&self, connector: &Connector) -> Result<Arc<AccessKey>, VendError> {

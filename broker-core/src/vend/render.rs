@@ -221,9 +221,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::as_read::AsRead;
     use crate::caller::{Person, PersonCaller, ServiceCaller, Subject as PersonSubject};
     use crate::connector::ManagedBy;
     use crate::entitlement::Rules;
+    use crate::epoch::Epoch;
     use crate::id::{ConnectorId, ServiceTokenId, SessionId};
 
     const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
@@ -242,14 +244,18 @@ mod tests {
             email_trusted: false,
             groups,
         };
-        let caller = Caller::Person(PersonCaller {
-            session: SessionId::random(),
-            signed_in_at: Timestamp::UNIX_EPOCH,
-            expires_at: Timestamp::MAX,
-            person: person.into(),
-            role: None,
-        });
+        let (session, signed_in_at, expires_at) = (SessionId::random(), Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
+        let person = person.into();
+        let caller = Caller::Person(PersonCaller { session, signed_in_at, expires_at, person, role: None, as_read });
         prove(&caller, &connector)
+    }
+
+    fn job(name: &str, connector: &Connector) -> Caller {
+        let (token, expires_at) = (ServiceTokenId::random(), Timestamp::MAX);
+        let as_read = AsRead::of_service_token(token, Epoch::FIRST, expires_at);
+        let (name, connectors) = (name.to_owned().try_into().unwrap(), BTreeSet::from([connector.id]));
+        Caller::Service(ServiceCaller { token, name, expires_at, connectors, as_read })
     }
 
     fn connector(fields: Value) -> Arc<Connector> {
@@ -324,13 +330,7 @@ mod tests {
             let connector = connector(json!({
                 "access_key": "main", "scope": "system", "require_reason": require_reason, "principal": role(json!({})),
             }));
-            let caller = Caller::Service(ServiceCaller {
-                token: ServiceTokenId::random(),
-                name: "ci".to_owned().try_into().unwrap(),
-                expires_at: Timestamp::MAX,
-                connectors: BTreeSet::from([connector.id]),
-            });
-            prove(&caller, &connector)
+            prove(&job("ci", &connector), &connector)
         };
         let because = VendRequest { reason: Reason::parse("ticket 4711").unwrap(), ..VendRequest::default() };
         assert_eq!(render(&entitled(true), &VendRequest::default()), Err(RenderError::ReasonRequired));
@@ -369,12 +369,7 @@ mod tests {
     #[test]
     fn a_jobs_session_name_cannot_be_a_persons() {
         let connector = connector(json!({ "access_key": "main", "scope": "system", "principal": role(json!({})) }));
-        let caller = Caller::Service(ServiceCaller {
-            token: ServiceTokenId::random(),
-            name: "ada".to_owned().try_into().unwrap(),
-            expires_at: Timestamp::MAX,
-            connectors: BTreeSet::from([connector.id]),
-        });
+        let caller = job("ada", &connector);
         let StsRequest::AssumeRole(request) = render(&prove(&caller, &connector), &VendRequest::default()).unwrap()
         else {
             panic!("a role")

@@ -48,7 +48,7 @@ impl Broker {
         // Who is no administrator any more is told nothing.
         let caller = self.sign_in.again(asking.caller, asking.origin, asking.deadline).await?;
         Entitlement::trial(by, &caller, wish.entitlement.connector())?;
-        Ok((Self::loan(wish, obtained, arn), identity))
+        Ok((Self::loan(wish, obtained, arn, true), identity))
     }
 
     fn trial(

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod as_read;
 mod changes;
 mod encrypted;
 mod epochs;
