@@ -31,7 +31,9 @@ pub struct Inventory {
 pub struct Snapshot {
     revision: i64,
     fingerprint: Fingerprint,
-    connectors: BTreeMap<ConnectorName, Arc<Connector>>,
+    /// In the order of names.
+    connectors: Vec<Arc<Connector>>,
+    by_name: HashMap<ConnectorName, Arc<Connector>>,
     by_id: HashMap<ConnectorId, Arc<Connector>>,
     by_group: HashMap<Group, Vec<Arc<Connector>>>,
     access_keys: HashMap<AccessKeyName, Arc<AccessKey>>,
@@ -129,15 +131,16 @@ impl Inventory {
 
 impl Snapshot {
     pub fn connector(&self, name: &ConnectorName) -> Option<&Arc<Connector>> {
-        self.connectors.get(name)
+        self.by_name.get(name)
     }
 
     pub fn connector_by_id(&self, id: ConnectorId) -> Option<&Arc<Connector>> {
         self.by_id.get(&id)
     }
 
+    /// All of them, in the order of names.
     pub fn connectors(&self) -> impl Iterator<Item = &Arc<Connector>> {
-        self.connectors.values()
+        self.connectors.iter()
     }
 
     pub fn access_key(&self, name: &AccessKeyName) -> Option<&Arc<AccessKey>> {
@@ -169,7 +172,7 @@ impl Snapshot {
                 let named: BTreeMap<_, _> = named.map(|connector| (&connector.name, connector)).collect();
                 named.into_values().filter_map(prove).collect()
             }
-            Caller::Person(_) => self.connectors.values().filter_map(prove).collect(),
+            Caller::Person(_) => self.connectors().filter_map(prove).collect(),
         }
     }
 
@@ -181,20 +184,21 @@ impl Snapshot {
     async fn read(store: &Store) -> Result<Self, StoreError> {
         // These first: a change in between is read twice rather than never.
         let (revision, fingerprint) = (store.revision().await?, store.fingerprint().await?);
-        let connectors =
-            store.connectors().await?.into_iter().map(|connector| (connector.name.clone(), Arc::new(connector)));
-        let connectors: BTreeMap<_, _> = connectors.collect();
+        let mut connectors: Vec<_> = store.connectors().await?.into_iter().map(Arc::new).collect();
+        // An engine may have an order of its own.
+        connectors.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let mut by_group: HashMap<Group, Vec<Arc<Connector>>> = HashMap::new();
-        for connector in connectors.values() {
+        for connector in &connectors {
             if let Audience::People(groups) = connector.spec.audience() {
                 for group in groups {
                     by_group.entry(group.clone()).or_default().push(Arc::clone(connector));
                 }
             }
         }
-        let by_id = connectors.values().map(|connector| (connector.id, Arc::clone(connector))).collect();
+        let by_id = connectors.iter().map(|connector| (connector.id, Arc::clone(connector))).collect();
+        let by_name = connectors.iter().map(|connector| (connector.name.clone(), Arc::clone(connector))).collect();
         let access_keys = store.access_keys().await?.into_iter().map(|key| (key.name.clone(), Arc::new(key))).collect();
-        Ok(Self { revision, fingerprint, connectors, by_id, by_group, access_keys })
+        Ok(Self { revision, fingerprint, connectors, by_name, by_id, by_group, access_keys })
     }
 }
 

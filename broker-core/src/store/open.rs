@@ -276,7 +276,7 @@ impl Connected {
                     Some(password) => options.password(password.expose_secret()),
                     None => options,
                 };
-                Pool::Postgres(postgres(options).await.map_err(unusable)?)
+                Pool::Postgres(postgres(options.statement_cache_capacity(STATEMENTS)).await.map_err(unusable)?)
             }
         };
         Ok(Self { pool, place: None, fresh: None, turn: None })
@@ -397,7 +397,7 @@ async fn sqlite_in_memory() -> sqlx::Result<sqlx::SqlitePool> {
 }
 
 fn sqlite_options() -> SqliteConnectOptions {
-    SqliteConnectOptions::new().busy_timeout(BUSY).foreign_keys(true)
+    SqliteConnectOptions::new().busy_timeout(BUSY).foreign_keys(true).statement_cache_capacity(STATEMENTS)
 }
 
 async fn migrate(pool: &Pool, location: &Location) -> Result<(), OpenError> {
@@ -448,6 +448,8 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
 ];
 /// Who waits for somebody else's lock is told so, rather than left waiting; and by the server, before a commit's own time is over.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '9s'";
+/// All that there are, those of the trail for each number of rows among them, stay prepared.
+const STATEMENTS: usize = 256;
 const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
