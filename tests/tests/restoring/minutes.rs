@@ -43,7 +43,8 @@ async fn a_file_with_rubbish_and_half_a_line_is_gone_on_with_and_one_that_went_a
     until("alarmed", &broker, async || broker.log().contains("the trail cannot be anchored")).await;
     assert_eq!(door.vend(&ada, "deploy").await.status, 200, "vends go on");
     fs::remove_dir(broker.installation().path("anchors.jsonl")).unwrap();
-    until("anchored again", &broker, async || of_this_daemon() == 1).await;
+    // Another chain's end stands there too, where the folder came before the daemon's first look at the store was over.
+    until("anchored again", &broker, async || of_this_daemon() >= 1).await;
     let here = broker.stop();
     let anchors = here.path("anchors.jsonl");
     let said = here.run(&["audit", "verify", "--anchor", anchors.to_str().unwrap()], "").succeeded();
