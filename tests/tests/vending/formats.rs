@@ -1,5 +1,6 @@
 //! The three formats of the three principal types, each in the hands of AWS's own clients.
 
+use broker_core::id::ConnectorId;
 use serde_json::{Value, json};
 use tests::installed;
 use tests::python::Client;
@@ -153,10 +154,12 @@ async fn connectors_are_shown_to_those_who_may_use_them() {
     assert!(names("root").await.contains(&"vault".to_owned()));
 
     let shown = world.person("ada").await.get("/v1/connectors/deploy").await.good();
+    let id = shown["id"].as_str().unwrap();
+    assert_eq!(id.parse::<ConnectorId>().unwrap().to_string(), id);
     assert_eq!(
         shown,
         json!({
-            "name": "deploy", "description": "Deploys to production", "principal": "assume_role", "account_id": ACCOUNT,
+            "id": id, "name": "deploy", "description": "Deploys to production", "principal": "assume_role", "account_id": ACCOUNT,
             "role_arn": "arn:aws:iam::111111111111:role/deploy", "partition": "aws", "scope": "user",
             "max_duration_seconds": 14_400, "default_duration_seconds": 3_600, "console": true, "require_reason": false,
         })
