@@ -64,6 +64,17 @@ impl Failure {
         Self::new(Next::CallOtherwise, said, advice)
     }
 
+    /// A word for those who take failures apart: the broker's own, or what it amounts to.
+    pub(crate) fn code(&self) -> &str {
+        let amounts_to = match self.next {
+            Next::SignIn => "unauthenticated",
+            Next::AskFor => "forbidden",
+            Next::TryLater => "unavailable",
+            Next::Mend | Next::CallOtherwise | Next::CannotStart | Next::NoProgram | Next::Nothing => "failed",
+        };
+        self.problem.as_ref().map_or(amounts_to, |(code, _)| code.as_str())
+    }
+
     #[must_use]
     pub(crate) fn of_problem(self, code: Text, request_id: Text) -> Self {
         Self { problem: Some((code, request_id)), ..self }

@@ -13,7 +13,7 @@ use crate::name::ConnectorName;
 use crate::site::Site;
 
 /// What somebody wants.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) connector: ConnectorName,
     pub(crate) duration_seconds: Option<u32>,
@@ -48,6 +48,11 @@ impl Wanted {
         let lent = self.ask(site, &holder).await?;
         cache.keep(&about, &lent)?;
         Ok(lent)
+    }
+
+    /// What the connector gives by itself.
+    pub(crate) fn plain(connector: ConnectorName, no_cache: bool) -> Self {
+        Self { connector, duration_seconds: None, policy: None, reason: None, fresh: false, no_cache }
     }
 
     fn of_before(&self, cache: &Cache, about: &str) -> Result<Option<Lent>, Failure> {
@@ -92,4 +97,4 @@ impl Wanted {
 }
 
 /// With 15 minutes left, AWS's CLI and boto3 ask again for each call.
-const ENOUGH: i64 = 15 * 60;
+pub(crate) const ENOUGH: i64 = 15 * 60;

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::name::ConnectorName;
 use crate::text::Text;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lent {
     pub(crate) connector: ConnectorName,
     pub(crate) access_key_id: AccessKeyId,
@@ -90,6 +90,17 @@ impl Lent {
             packed_policy_size: None,
             vend_id: self.vend_id.to_string(),
             reused: self.reused,
+        }
+    }
+
+    /// As AWS's clients fetch them from a container's or a machine's agent.
+    pub(crate) fn for_fetching(&self) -> broker_api::ContainerCredentials {
+        broker_api::ContainerCredentials {
+            access_key_id: self.access_key_id.0.clone(),
+            secret_access_key: self.secret_access_key.0.clone(),
+            token: self.session_token.0.clone(),
+            expiration: self.expiration,
+            account_id: self.account_id.as_ref().map(|id| id.0.clone()),
         }
     }
 

@@ -4,6 +4,8 @@
 
 mod command;
 
+mod agent;
+
 mod lending;
 mod cache;
 mod holder;
@@ -14,6 +16,7 @@ mod lent;
 mod listed;
 mod identity;
 
+mod aws_config;
 mod shell;
 mod site;
 mod server;
@@ -21,6 +24,7 @@ mod seal;
 mod folders;
 mod private;
 
+mod signals;
 mod ask;
 mod out;
 mod failure;

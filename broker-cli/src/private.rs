@@ -66,6 +66,12 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
     }
 }
 
+/// Writes a file under a name of its own among the system's temporary ones, which is gone with what is returned.
+pub(crate) fn temporary(bytes: &[u8]) -> Result<tempfile::NamedTempFile, Failure> {
+    let written = tempfile::NamedTempFile::new().and_then(|mut file| file.write_all(bytes).map(|()| file));
+    written.map_err(|error| failed(&std::env::temp_dir(), "write into", &error))
+}
+
 /// Takes a file away, if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     match fs::remove_file(path) {

@@ -1,25 +1,32 @@
 //! `broker exec`: runs a program with credentials, and ends as it does.
 
 use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use clap::Args;
+use tempfile::NamedTempFile;
 
 use super::wanting::Wanting;
+use crate::agent::{Agent, Listening, Offer};
+use crate::aws_config;
 use crate::failure::{Failure, Next};
 use crate::holder::{TOKEN, TOKEN_FILE};
+use crate::lending::Wanted;
+use crate::private;
+use crate::signals::Signals;
 use crate::site::Site;
 use crate::text::Text;
 
 /// Run a program with credentials
 ///
-/// It sees nothing of other AWS credentials and profiles, nor of the broker's token. Ends with the program's own exit code.
+/// It fetches them from a server on loopback that lives as long as it does, and so gets new ones before the old ones end. It sees nothing
+/// of other AWS credentials and profiles, nor of the broker's token. Ends with the program's own exit code.
 #[derive(Debug, Args)]
 pub(super) struct Exec {
     #[command(flatten)]
     wanting: Wanting,
-    /// Hand the credentials over in variables: they end when they end
-    #[arg(long, required = true)]
+    /// Hand the credentials over in variables instead: for programs that fetch none, and no longer than they live
+    #[arg(long)]
     env: bool,
     /// The program and its arguments, behind `--`
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -27,16 +34,62 @@ pub(super) struct Exec {
 }
 
 impl Exec {
-    pub(super) async fn run(self, site: &Site) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, site: Site) -> Result<ExitCode, Failure> {
         let wanted = self.wanting.wanted()?;
         let [program, arguments @ ..] = self.command.as_slice() else {
             return Err(Failure::usage("no program is named", "name it behind `--`"));
         };
-        let lent = wanted.lend(site).await?;
         let mut command = bare(program, arguments);
-        command.envs(lent.variables()).env("BROKER_CONNECTOR", lent.connector.as_str());
+        command.env("BROKER_CONNECTOR", wanted.connector.as_str());
+        if !self.env {
+            return with_agent(command, site, wanted).await;
+        }
+        command.envs(wanted.lend(&site).await?.variables());
         become_it(command)
     }
+}
+
+/// Runs the program beside an agent of its own.
+async fn with_agent(mut command: Command, site: Site, wanted: Wanted) -> Result<ExitCode, Failure> {
+    let listening = Listening::on(None).await?;
+    command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", listening.address_of(&wanted.connector));
+    command.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", listening.token());
+    let _config = without_files(&mut command)?;
+    // What was lent before is not good enough at the start; from then on it is.
+    let lasting = Wanted { fresh: false, ..wanted.clone() };
+    let agent = Agent::new(site, Offer::One(lasting), None);
+    // Without credentials nothing runs.
+    agent.lend_wanted(&wanted).await?;
+    let mut signals = Signals::sent_to_us()?;
+    let program = Text::of(&command.get_program().to_string_lossy());
+    let started = tokio::process::Command::from(command).spawn();
+    let mut child = started.map_err(|error| not_started(&program, &error))?;
+    let ended = async {
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                signal = signals.next() => signal.send_to(child.id()),
+            }
+        }
+    };
+    let status = tokio::select! {
+        never = listening.serve(agent) => match never {},
+        status = ended => status,
+    };
+    let status =
+        status.map_err(|error| Failure::mend(format!("cannot wait for the program: {error}"), "see how it fares"))?;
+    Ok(as_it_ended(status))
+}
+
+/// Those who fetch credentials look into their files first: what these say of who one is must not count. The copy of the configuration
+/// without it lives as long as what is returned.
+fn without_files(command: &mut Command) -> Result<Option<NamedTempFile>, Failure> {
+    command.env("AWS_SHARED_CREDENTIALS_FILE", NOTHING);
+    let text = aws_config::path().and_then(|path| std::fs::read_to_string(path).ok());
+    let Some(kept) = text.and_then(|text| aws_config::without_default_credentials(&text)) else { return Ok(None) };
+    let copy = private::temporary(kept.as_bytes())?;
+    command.env("AWS_CONFIG_FILE", copy.path());
+    Ok(Some(copy))
 }
 
 /// The program, without whatever else could tell it who to be in AWS.
@@ -49,23 +102,37 @@ fn bare(program: &OsString, arguments: &[OsString]) -> Command {
     command
 }
 
+/// A shell's way to tell of a signal.
+#[cfg(unix)]
+fn as_it_ended(status: ExitStatus) -> ExitCode {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status.code().or_else(|| Some(128 + status.signal()?));
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// A code has 32 bits there, of which a shell sees the lowest eight as well.
+#[cfg(not(unix))]
+fn as_it_ended(status: ExitStatus) -> ExitCode {
+    status.code().and_then(|code| u8::try_from(code & 0xff).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
 /// The program takes our place: signals, terminal and exit code are its own.
 #[cfg(unix)]
 fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    Err(not_started(&command, &error))
+    Err(not_started(&Text::of(&command.get_program().to_string_lossy()), &error))
 }
 
 #[cfg(not(unix))]
 fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
-    let status = command.status().map_err(|error| not_started(&command, &error))?;
-    // There a code has 32 bits, of which a shell sees the lowest eight as well.
-    Ok(status.code().and_then(|code| u8::try_from(code & 0xff).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    command
+        .status()
+        .map(as_it_ended)
+        .map_err(|error| not_started(&Text::of(&command.get_program().to_string_lossy()), &error))
 }
 
-fn not_started(command: &Command, error: &std::io::Error) -> Failure {
-    let program = Text::of(&command.get_program().to_string_lossy());
+fn not_started(program: &Text, error: &std::io::Error) -> Failure {
     match error.kind() {
         std::io::ErrorKind::NotFound => {
             Failure::new(Next::NoProgram, format!("there is no program `{program}`"), "see to its name and to PATH")
@@ -94,3 +161,9 @@ const OTHERS: [&str; 17] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
+
+/// A file in which nothing is.
+#[cfg(unix)]
+const NOTHING: &str = "/dev/null";
+#[cfg(not(unix))]
+const NOTHING: &str = "NUL";

@@ -10,6 +10,7 @@ mod ls;
 mod man;
 mod process;
 mod prompt;
+mod serve;
 mod usage;
 mod wanting;
 mod whoami;
@@ -64,6 +65,8 @@ enum Command {
     Process(process::Process),
     /// Run a program with credentials
     Exec(exec::Exec),
+    /// Hand credentials to the programs on this machine, from a server on loopback
+    Serve(serve::Serve),
     /// Open AWS's console in the browser
     Console(console::Console),
     /// How long credentials in this shell still live, for a prompt
@@ -107,7 +110,8 @@ impl Command {
             Self::Ls(ls) => ls.run(&general.site()?, json).await?,
             Self::Creds(creds) => creds.run(&general.site()?, json).await?,
             Self::Process(process) => process.run(&general.site()?).await?,
-            Self::Exec(exec) => return exec.run(&general.site()?).await,
+            Self::Exec(exec) => return exec.run(general.site()?).await,
+            Self::Serve(serve) => serve.run(general.site()?, json).await?,
             Self::Console(console) => console.run(&general.site()?, json).await?,
             Self::Prompt(prompt) => prompt.run(json)?,
             Self::Completion(completion) => completion.run(&mut Arguments::command())?,

@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 
+use tests::brokerd::program;
+use tests::process::{Process, Signal};
 use tests::world::World;
 
 use super::{Machine, refused};
@@ -28,6 +30,91 @@ async fn a_program_gets_our_credentials_and_no_others() {
         shown.contains("AWS_SESSION_TOKEN=") && !shown.contains(token.trim()),
         "nor the token, which is worth more"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_fetches_ours_whatever_its_files_say() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let others = machine.0.home().join(".aws");
+    std::fs::create_dir(&others).unwrap();
+    let config = "[default]\nregion = eu-north-1\ncredential_process = echo others\n[profile x]\nrole_arn = y\n";
+    std::fs::write(others.join("config"), config).unwrap();
+    let keys = "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n";
+    std::fs::write(others.join("credentials"), keys).unwrap();
+    let line = "unset AWS_DEFAULT_REGION; AWS_PROFILE=x AWS_SESSION_TOKEN=y broker exec deploy -- \
+                sh -c 'aws sts get-caller-identity --output json; aws configure get region >&2; echo $AWS_CONFIG_FILE >&2'";
+    let ended = machine.shell("sh", line);
+    let (region, copy) = ended.stderr.trim().split_once('\n').unwrap();
+    assert_eq!(region, "eu-north-1", "what else the file says goes on to count");
+    assert!(!std::path::Path::new(copy).exists(), "and its copy is gone");
+    assert_eq!(std::fs::read_to_string(others.join("config")).unwrap(), config);
+    assert!(ended.json()["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"));
+
+    let program =
+        "import boto3; keys = boto3.Session().get_credentials(); keys.get_frozen_credentials(); print(keys.method)";
+    let python = tests::installed::python();
+    let said =
+        machine.run(&["exec", "deploy", "--no-cache", "--", python.to_str().unwrap(), "-c", program]).succeeded();
+    assert_eq!(said.trim(), "container-role");
+    assert_eq!(
+        super::vends(&world, "deploy"),
+        2,
+        "once with the disk and once without, however often they were fetched"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_program_gets_new_credentials_until_somebody_signs_out() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let fetch = "curl -sS -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; echo";
+    let script = format!("{fetch}; {fetch}; broker logout >&2; {fetch}");
+    let said = machine.shell("sh", &format!("broker exec deploy --duration 15m -- sh -c '{script}'")).succeeded();
+    let answers: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [first, second, third] = &answers[..] else { panic!("{said}") };
+    assert!(first["Token"].is_string() && second["Token"].is_string(), "{said}");
+    assert_eq!(super::vends(&world, "deploy"), 3, "with so little life left, the broker is asked each time");
+    assert_eq!(third["code"], "unauthenticated");
+    assert!(third["Message"].as_str().unwrap().contains("run `broker login"), "{third}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_server_it_ends_as_the_program_does_and_hands_on_signals() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let run = |line: &str| machine.run(&["exec", "deploy", "--", "sh", "-c", line]).status.code();
+    assert_eq!(run("exit 42"), Some(42));
+    assert_eq!(run("kill -TERM $$; sleep 60"), Some(128 + 15));
+    assert_eq!(refused(&machine.run(&["exec", "deploy", "--", "no-such-program"])).0, 127);
+    assert_eq!(refused(&machine.run(&["exec", "treasury", "--", "echo", "went on"])).0, 4);
+
+    for (signal, name) in [(Signal::TERM, "TERM"), (Signal::INT, "INT"), (Signal::HUP, "HUP"), (Signal::USR1, "USR1")] {
+        let script = format!("trap 'echo got {name}; exit 7' {name}; echo ready; while :; do sleep 0.05; done");
+        let mut command = machine.0.command(&program("broker"));
+        command.args(["exec", "deploy", "--", "sh", "-c", &script]);
+        let mut running = Process::start("broker exec", command);
+        running.wait_for_line("ready");
+        running.signal(signal);
+        assert_eq!(running.wait().code(), Some(7), "{name}");
+        assert!(running.stdout().contains(&format!("got {name}")));
+    }
+}
+
+/// The terminal itself sends it to all that run there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_that_is_typed_reaches_the_program_once() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let script =
+        "n=0; trap 'n=$((n+1))' INT; echo ready; read line; read line; sleep 0.5; echo \"interrupts: $n\"; exit 7";
+    let mut python = machine.0.command(&tests::installed::program("python3"));
+    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/typed.py"));
+    python.arg(program("broker")).args(["exec", "deploy", "--", "sh", "-c", script]);
+    let steps = serde_json::json!([["ready", "\u{3}"], ["^C", ""]]);
+    let ended = tests::ended::run("broker exec on a terminal", python, &steps.to_string());
+    assert_eq!(ended.status.code(), Some(7), "{ended:?}");
+    assert!(ended.stdout.contains("interrupts: 1"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

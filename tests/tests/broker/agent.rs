@@ -1,0 +1,146 @@
+//! `serve`: whom the server on loopback lets in, and AWS's clients before it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tests::brokerd::{free_port, program};
+use tests::process::{Process, Signal};
+use tests::world::World;
+
+use super::{Machine, refused};
+
+/// A running `broker serve`.
+struct Serving {
+    process: Process,
+    port: u16,
+    token_file: PathBuf,
+    token: String,
+}
+
+impl Serving {
+    fn on(machine: &Machine, more: &[&str]) -> Self {
+        let mut command = machine.0.command(&program("broker"));
+        command.args(["serve", "--json"]).args(more);
+        let process = Process::start("broker serve", command);
+        process.wait_for_line("}");
+        let told: Value = serde_json::from_str(&process.stdout()).unwrap();
+        let port = told["address"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
+        let token_file: PathBuf = told["token_file"].as_str().unwrap().into();
+        let token = std::fs::read_to_string(&token_file).unwrap();
+        Self { process, port, token_file, token }
+    }
+
+    /// The status of what comes of a request with these lines, and all of it.
+    fn ask(&self, lines: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(lines.replace('\n', "\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        // Whoever says too much is hung up on.
+        let _ = stream.read_to_string(&mut answer);
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        (status, answer)
+    }
+
+    fn host(&self) -> String {
+        format!("Host: 127.0.0.1:{}", self.port)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_program_of_this_machine_that_has_the_token_is_let_in() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let serving = Serving::on(&machine, &[]);
+    let (host, token) = (serving.host(), format!("Authorization: {}", serving.token));
+    assert_eq!(serving.token.len(), 64);
+    let get = "GET /credentials/deploy HTTP/1.1";
+    let (status, answer) = serving.ask(&format!("{get}\n{host}\n{token}\n\n"));
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("cache-control: no-store") && answer.contains("\"SecretAccessKey\":\""), "{answer}");
+    assert_eq!(serving.ask(&format!("{get}\n{host}\nAuthorization: Bearer {}\n\n", serving.token)).0, 200);
+
+    let port = serving.port;
+    let wrong = "0".repeat(64);
+    for (expected, lines) in [
+        (401, format!("{get}\n{host}\n\n")),
+        (401, format!("{get}\n{host}\nAuthorization: {wrong}\n\n")),
+        (401, format!("{get}\n{host}\nAuthorization: {}\n\n", &serving.token[..63])),
+        (401, format!("{get}\n{host}\n{token}\n{token}\n\n")),
+        (421, format!("{get}\nHost: localhost:{port}\n{token}\n\n")),
+        (421, format!("{get}\nHost: 127.0.0.1\n{token}\n\n")),
+        (421, format!("{get}\nHost: evil.example:{port}\n{token}\n\n")),
+        (421, format!("{get}\n{token}\n\n")),
+        (421, format!("{get}\n{host}\n{host}\n{token}\n\n")),
+        (421, format!("GET http://evil.example/credentials/deploy HTTP/1.1\n{host}\n{token}\n\n")),
+        (403, format!("{get}\n{host}\n{token}\nOrigin: http://127.0.0.1:{port}\n\n")),
+        (403, format!("{get}\n{host}\n{token}\nOrigin: null\n\n")),
+        (403, format!("{get}\n{host}\n{token}\nSec-Fetch-Site: none\n\n")),
+        (403, format!("{get}\n{host}\n{token}\nSec-Fetch-Mode: no-cors\n\n")),
+        (403, format!("{get}\n{host}\n{token}\nX-Forwarded-For: 127.0.0.1\n\n")),
+        (403, format!("{get}\n{host}\n{token}\nForwarded: for=127.0.0.1\n\n")),
+        (403, format!("{get}\n{host}\n{token}\nVia: 1.1 proxy\n\n")),
+        (405, format!("POST /credentials/deploy HTTP/1.1\n{host}\n{token}\nContent-Length: 0\n\n")),
+        (404, format!("GET /credentials/../deploy HTTP/1.1\n{host}\n{token}\n\n")),
+        (404, format!("GET /credentials/ HTTP/1.1\n{host}\n{token}\n\n")),
+        (404, format!("GET / HTTP/1.1\n{host}\n{token}\n\n")),
+        (403, format!("GET /credentials/treasury HTTP/1.1\n{host}\n{token}\n\n")),
+        // The machine of EC2's is not there unless it is wanted.
+        (401, format!("PUT /latest/api/token HTTP/1.1\n{host}\nX-aws-ec2-metadata-token-ttl-seconds: 60\n\n")),
+        (431, format!("{get}\n{host}\n{token}\nX: {}\n\n", "x".repeat(100_000))),
+        (400, "\u{0}\u{1}rubbish\n\n".to_owned()),
+    ] {
+        let (status, answer) = serving.ask(&lines);
+        assert_eq!(status, expected, "{lines}\n{answer}");
+        assert!(!answer.contains("SecretAccessKey") && !answer.contains(&serving.token), "{lines}\n{answer}");
+    }
+    assert_eq!(super::vends(&world, "deploy"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_clients_fetch_from_it_for_every_connector() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let mut serving = Serving::on(&machine, &["--imds", "deploy"]);
+    assert_eq!(std::fs::metadata(&serving.token_file).unwrap().permissions().mode() & 0o777, 0o600);
+    for (connector, arn) in [("deploy", ":assumed-role/deploy/ada"), ("reports", ":federated-user/ada")] {
+        let address = format!("http://127.0.0.1:{}/credentials/{connector}", serving.port);
+        let client = tests::python::Client::at(&world.sim.endpoint())
+            .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &address)
+            .with("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", serving.token_file.to_str().unwrap());
+        assert!(client.aws(&["sts", "get-caller-identity"]).json()["Arn"].as_str().unwrap().ends_with(arn));
+        assert!(
+            client
+                .boto3("print(json.dumps(boto3.client('sts').get_caller_identity()['Arn']))")
+                .json()
+                .as_str()
+                .unwrap()
+                .ends_with(arn)
+        );
+    }
+    let of_machine = tests::python::Client::at(&world.sim.endpoint())
+        .with("AWS_EC2_METADATA_DISABLED", "false")
+        .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{}", serving.port));
+    let identity = of_machine.aws(&["sts", "get-caller-identity"]).json();
+    assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
+    let (host, roles) = (serving.host(), "GET /latest/meta-data/iam/security-credentials");
+    assert_eq!(serving.ask(&format!("{roles}/deploy HTTP/1.1\n{host}\n\n")).0, 401, "not without its token");
+    assert_eq!(serving.ask(&format!("{roles}/deploy HTTP/1.1\n{host}\nX-Aws-Ec2-Metadata-Token: x\n\n")).0, 401);
+    let put = "PUT /latest/api/token HTTP/1.1";
+    assert_eq!(serving.ask(&format!("{put}\n{host}\n\n")).0, 401);
+    assert_eq!(
+        serving.ask(&format!("{put}\n{host}\nX-aws-ec2-metadata-token-ttl-seconds: 60\nOrigin: null\n\n")).0,
+        403
+    );
+
+    let port = serving.port.to_string();
+    assert!(refused(&machine.run(&["serve", "--port", &port])).1.contains("name another port"));
+    assert!(serving.token_file.exists(), "the other's token stays");
+    serving.process.signal(Signal::TERM);
+    assert!(serving.process.wait().success());
+    assert!(!serving.token_file.exists());
+    machine.run(&["logout"]).succeeded();
+    assert_eq!(refused(&machine.run(&["serve", "--port", &free_port().to_string()])).0, 3);
+}
