@@ -95,6 +95,20 @@ async fn a_database_that_turns_read_only_under_a_daemon_is_told_and_over_when_it
     writable_again(&world, &ada, received).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_loses_its_right_under_a_daemon_is_told_and_over_when_it_is() {
+    let url = postgres::database("loses_its_right");
+    let world = World::prepare().await.on_postgres(&url).serve();
+    let ada = world.person("ada").await;
+    let mut received = Received::default();
+    received.vend(&ada).await;
+    // Who owns a table can be without a right to it as well.
+    psql(&url, "REVOKE INSERT ON trail FROM CURRENT_USER").succeeded();
+    turned_read_only(&world, &ada, &mut received, "permission denied for table trail").await;
+    psql(&url, "GRANT INSERT ON trail TO CURRENT_USER").succeeded();
+    writable_again(&world, &ada, received).await;
+}
+
 /// Nothing is handed over, readiness says why, and the log says it once, however many ask.
 async fn turned_read_only(world: &World, ada: &Asker, received: &mut Received, cause: &str) {
     soon("the store to take no writes", async || {
