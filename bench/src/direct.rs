@@ -104,7 +104,8 @@ fn entitlement() -> anyhow::Result<Entitlement> {
     };
     let (session, signed_in_at, expires_at) = (SessionId::random(), jiff::Timestamp::MIN, jiff::Timestamp::MAX);
     let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
-    let caller = PersonCaller { session, signed_in_at, expires_at, person: person.into(), role: None, as_read };
+    let caller =
+        PersonCaller { session, signed_in_at, expires_at, person: person.into(), client: None, role: None, as_read };
     let rules = Rules { administrators_use_every_connector: false };
     Ok(Entitlement::prove(&Caller::Person(caller), &connector, rules)?)
 }

@@ -8,7 +8,7 @@ mod credentials;
 mod problem;
 mod readiness;
 mod schema;
-mod secret;
+pub mod secret;
 mod session;
 
 pub use connector::{Connector, Connectors, PrincipalType, Scope};

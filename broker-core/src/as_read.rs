@@ -5,7 +5,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use crate::epoch::Epoch;
-use crate::id::{ServiceTokenId, SessionId};
+use crate::id::{AuthorizationId, ServiceTokenId, SessionId};
 
 /// The row by which a caller is known, as it was read. Whether it is still there, and the same, a commit can see for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,11 @@ pub(crate) enum ReadRow {
         id: SessionId,
         checked_at: Timestamp,
     },
+    /// And the session that it came of, by the same time.
+    Authorization {
+        id: AuthorizationId,
+        checked_at: Timestamp,
+    },
     ServiceToken {
         id: ServiceTokenId,
     },
@@ -36,6 +41,18 @@ impl AsRead {
 
     pub fn of_service_token(id: ServiceTokenId, epoch: Epoch, expires_at: Timestamp) -> Self {
         Self { row: ReadRow::ServiceToken { id }, epoch, counts: Timestamp::MIN..expires_at }
+    }
+
+    /// The same for a client whom the person allowed, until its own end.
+    #[must_use]
+    pub(crate) fn by_authorization(self, id: AuthorizationId, ends: Timestamp) -> Self {
+        let row = match self.row {
+            ReadRow::Session { checked_at, .. } | ReadRow::Authorization { checked_at, .. } => {
+                ReadRow::Authorization { id, checked_at }
+            }
+            service @ ReadRow::ServiceToken { .. } => service,
+        };
+        Self { row, counts: self.counts.start..self.counts.end.min(ends), ..self }
     }
 
     /// Whether it is still to be believed at that time, where the row is still the same. Not before it was read: then the clock

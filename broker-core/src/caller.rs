@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::as_read::AsRead;
-use crate::id::{ConnectorId, ServiceTokenId, SessionId};
+use crate::id::{AuthorizationId, ConnectorId, ServiceTokenId, SessionId};
 use crate::name::{DirectoryName, Group, ServiceTokenName};
 
 /// Who somebody is, for good: names change and are given again, this does not.
@@ -52,7 +52,9 @@ pub struct PersonCaller {
     pub signed_in_at: Timestamp,
     /// Shared: somebody may be in a thousand groups.
     pub person: Arc<Person>,
-    /// By a group of a directory that may grant it.
+    /// One of AWS's own clients asks in their place, whom they allowed to.
+    pub client: Option<AuthorizationId>,
+    /// By a group of a directory that may grant it. A client has none.
     pub role: Option<AdminRole>,
     pub as_read: AsRead,
 }

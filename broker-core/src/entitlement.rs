@@ -153,7 +153,15 @@ mod tests {
         let role = admin.then_some(AdminRole::Administrator);
         let (session, signed_in_at, expires_at) = (SessionId::random(), Timestamp::UNIX_EPOCH, Timestamp::MAX);
         let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
-        Caller::Person(PersonCaller { session, signed_in_at, expires_at, person: person.into(), role, as_read })
+        Caller::Person(PersonCaller {
+            session,
+            signed_in_at,
+            expires_at,
+            person: person.into(),
+            client: None,
+            role,
+            as_read,
+        })
     }
 
     fn service(connectors: &[&Arc<Connector>]) -> Caller {

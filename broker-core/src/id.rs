@@ -21,6 +21,9 @@ pub mod kind {
     /// Somebody signed in.
     #[derive(Debug)]
     pub enum Session {}
+    /// What somebody allowed one of AWS's own clients.
+    #[derive(Debug)]
+    pub enum Authorization {}
     /// A token for a CI job.
     #[derive(Debug)]
     pub enum ServiceToken {}
@@ -41,6 +44,7 @@ pub mod kind {
 pub type ConnectorId = Id<kind::Connector>;
 pub type AccessKeyId = Id<kind::AccessKey>;
 pub type SessionId = Id<kind::Session>;
+pub type AuthorizationId = Id<kind::Authorization>;
 pub type ServiceTokenId = Id<kind::ServiceToken>;
 pub type RecordId = Id<kind::Record>;
 pub type ChainId = Id<kind::Chain>;
@@ -57,6 +61,11 @@ impl<Kind> Id<Kind> {
     pub fn earliest_at(time: jiff::Timestamp) -> Self {
         let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid(), PhantomData)
+    }
+
+    /// What [`Id::as_bytes`] gave.
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes), PhantomData)
     }
 
     /// The sixteen bytes, for sealing and hashing.

@@ -138,7 +138,7 @@ mod tests {
         let signed_in_at = Timestamp::from_second(signed_in_at).unwrap();
         let (session, expires_at) = (SessionId::random(), Timestamp::MAX);
         let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
-        PersonCaller { session, signed_in_at, expires_at, person: person.into(), role, as_read }
+        PersonCaller { session, signed_in_at, expires_at, person: person.into(), client: None, role, as_read }
     }
 
     fn prove<P: Permission>(role: Option<AdminRole>, age: i64) -> Result<(), NotPermitted> {

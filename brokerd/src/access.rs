@@ -11,6 +11,8 @@ pub(crate) struct Takes {
     pub(crate) cookie: Cookie,
     /// A service token in `Authorization`.
     pub(crate) service: bool,
+    /// An access token of one of AWS's own clients.
+    pub(crate) client: Client,
     /// How a token stands in `Authorization`.
     pub(crate) scheme: Scheme,
 }
@@ -23,6 +25,16 @@ pub(crate) enum Scheme {
     BearerOrNone,
     /// Or a name and a password, by somebody who has no browser: for scripts that did so with IFAWS.
     BearerOrBasic,
+}
+
+/// Whether an access token of one of AWS's own clients will do, and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    Never,
+    /// In `Authorization`, where other tokens stand.
+    Bearer,
+    /// In `x-amz-sso_bearer_token`, and nothing else will do.
+    Portal,
 }
 
 /// Whether a cookie will do, and what the browser must show beside it.
@@ -53,27 +65,35 @@ pub(crate) fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// Where AWS's clients fetch what they call container credentials, and read errors in spellings of their own.
 pub(crate) const CONTAINER_CREDENTIALS: &str = "/v1/container-credentials/{name}";
 
-const NONE: Takes = Takes { session: false, cookie: Cookie::Never, service: false, scheme: Scheme::Bearer };
+const NONE: Takes =
+    Takes { session: false, cookie: Cookie::Never, service: false, client: Client::Never, scheme: Scheme::Bearer };
 
 const fn anybody(cookie: Cookie) -> Takes {
-    Takes { session: true, cookie, service: true, ..NONE }
+    Takes { service: true, ..people_or_client(cookie) }
+}
+
+/// People, in person or by a client of theirs.
+const fn people_or_client(cookie: Cookie) -> Takes {
+    Takes { client: Client::Bearer, ..people(cookie) }
 }
 
 const fn people(cookie: Cookie) -> Takes {
-    Takes { session: true, cookie, service: false, ..NONE }
+    Takes { session: true, cookie, ..NONE }
 }
 
 const fn browsers(cookie: Cookie) -> Takes {
-    Takes { session: false, cookie, service: false, ..NONE }
+    Takes { cookie, ..NONE }
 }
 
 const fn aws_clients() -> Takes {
-    Takes { scheme: Scheme::BearerOrNone, ..anybody(Cookie::Never) }
+    Takes { scheme: Scheme::BearerOrNone, client: Client::Never, ..anybody(Cookie::Never) }
 }
 
 const fn moved_over(takes: Takes) -> Takes {
-    Takes { scheme: Scheme::BearerOrBasic, ..takes }
+    Takes { scheme: Scheme::BearerOrBasic, client: Client::Never, ..takes }
 }
+
+const PORTAL: Takes = Takes { client: Client::Portal, ..NONE };
 
 const TABLE: &[(&str, &str, Takes)] = &[
     ("GET", "/v1/session", anybody(Cookie::Reads)),
@@ -82,7 +102,7 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("GET", "/v1/connectors/{name}", anybody(Cookie::Reads)),
     ("POST", "/v1/connectors/{name}/credentials", anybody(Cookie::OwnPageWithToken)),
     ("GET", "/v1/connectors/{name}/caller-identity", anybody(Cookie::OwnPage)),
-    ("POST", "/v1/connectors/{name}/console-url", people(Cookie::OwnPageWithToken)),
+    ("POST", "/v1/connectors/{name}/console-url", people_or_client(Cookie::OwnPageWithToken)),
     ("GET", CONTAINER_CREDENTIALS, aws_clients()),
     ("GET", "/rest/identity-federation-for-aws/2.2/connectors", moved_over(anybody(Cookie::Never))),
     ("GET", "/rest/identity-federation-for-aws/2.2/connectors/{id}", moved_over(anybody(Cookie::Never))),
@@ -112,11 +132,18 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("POST", "/v1/admin/service-tokens/{id}/confirm", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/sessions", people(Cookie::OwnPage)),
     ("DELETE", "/v1/admin/sessions/{id}", people(Cookie::OwnPageWithToken)),
+    ("GET", "/federation/credentials", PORTAL),
+    ("GET", "/assignment/accounts", PORTAL),
+    ("GET", "/assignment/roles", PORTAL),
+    ("POST", "/logout", PORTAL),
     // Pages look at the cookie themselves: without one they lead to the sign-in page, and their forms carry the token.
     ("GET", "/", browsers(Cookie::Reads)),
     ("GET", "/sign-in", browsers(Cookie::Reads)),
     ("POST", "/sign-in", browsers(Cookie::OwnPage)),
     ("POST", "/sign-out", browsers(Cookie::OwnPage)),
+    ("GET", "/start", browsers(Cookie::Reads)),
+    ("GET", "/authorize", browsers(Cookie::Reads)),
+    ("POST", "/authorize", browsers(Cookie::OwnPage)),
     ("GET", "/console/{name}", browsers(Cookie::Reads)),
     ("POST", "/console/{name}", browsers(Cookie::OwnPage)),
 ];
@@ -160,6 +187,21 @@ mod tests {
             let moved_over = path.starts_with("/rest/");
             assert_eq!(takes.scheme == Scheme::BearerOrBasic, moved_over, "{method} {path}");
             assert!(!moved_over || takes.cookie == Cookie::Never, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn no_client_of_awss_administrates_or_sees_a_page() {
+        for (method, path, takes) in TABLE {
+            let vends = path.starts_with("/v1/") && !path.starts_with("/v1/admin") && *method != "DELETE";
+            let vends = vends && *path != CONTAINER_CREDENTIALS;
+            let expected = match (takes.session, takes.cookie) {
+                (true, _) if vends => Client::Bearer,
+                (false, Cookie::Never) => Client::Portal,
+                _ => Client::Never,
+            };
+            assert_eq!(takes.client, expected, "{method} {path}");
+            assert!(takes.client != Client::Portal || (!takes.service && takes.cookie == Cookie::Never), "{path}");
         }
     }
 

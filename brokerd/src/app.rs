@@ -9,6 +9,7 @@ use broker_core::administration::Administration;
 use broker_core::caller::Caller;
 use broker_core::clock::Clock;
 use broker_core::inventory::Inventory;
+use broker_core::oauth::Clients;
 use broker_core::sign_in::SignIn;
 use broker_core::store::Store;
 use broker_core::sts::Sts;
@@ -19,7 +20,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::allowance::Allowance;
-use crate::config::Limits;
+use crate::config::{AwsClients, Limits};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
@@ -41,6 +42,7 @@ struct Shared {
 pub struct Inner {
     pub broker: Broker,
     pub sign_in: SignIn,
+    pub clients: Clients,
     pub trail: Trail,
     pub store: Store,
     pub administration: Administration,
@@ -73,6 +75,8 @@ pub struct HttpSettings {
     pub federation_origin: Option<String>,
     /// How much is taken on at once, and from whom.
     pub limits: Limits,
+    /// What AWS's own clients are told.
+    pub aws_clients: AwsClients,
     /// For calls of jobs.
     pub deadline: Duration,
     /// For calls that a person waits for.

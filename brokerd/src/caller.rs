@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use self::password::Stay;
-use crate::access::{Cookie, Scheme, takes};
+use crate::access::{Client, Cookie, Scheme, takes};
 use crate::app::App;
 use crate::cookie;
 use crate::problem::{Code, Problem};
@@ -67,6 +67,7 @@ impl FromRequestParts<App> for Asker {
                 let (token, stay) = password.sign_in(&parts.headers, &meta, app).await?;
                 (Shown::Bearer(token), Some(stay))
             }
+            (_, _) if takes.client == Client::Portal => (Shown::Portal(portal_token(&parts.headers)?), None),
             (_, _) => (shown(&parts.headers, takes.scheme, app)?, None),
         };
         let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
@@ -74,10 +75,12 @@ impl FromRequestParts<App> for Asker {
             who.is(&caller);
         }
         let admitted = match (&caller, &shown) {
+            (Caller::Person(person), Shown::Bearer(_)) if person.client.is_some() => takes.client == Client::Bearer,
             (Caller::Person(_), Shown::Bearer(_)) => takes.session,
+            (Caller::Person(person), Shown::Portal(_)) => person.client.is_some() && takes.client == Client::Portal,
             (Caller::Person(person), Shown::Cookie(_)) => admits_cookie(takes.cookie, parts, person.session, app)?,
             (Caller::Service(_), Shown::Bearer(_)) => takes.service,
-            (Caller::Service(_), Shown::Cookie(_)) => false,
+            (Caller::Service(_), Shown::Cookie(_) | Shown::Portal(_)) => false,
         };
         if !admitted {
             let entry = Entry::new(Actor::of(&caller), Action::TokenRefused, Outcome::Refused, meta.origin);
@@ -109,7 +112,7 @@ impl FromRequestParts<App> for Leaver {
         let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
         let takes = takes(&parts.method, route);
         let (by_cookie, admitted) = match shown {
-            Shown::Bearer(_) => (false, takes.session),
+            Shown::Bearer(_) | Shown::Portal(_) => (false, takes.session),
             Shown::Cookie(_) => (true, admits_cookie(takes.cookie, parts, leaving.session(), app)?),
         };
         if admitted {
@@ -159,6 +162,15 @@ fn shown(headers: &HeaderMap, scheme: Scheme, app: &App) -> Result<Shown, Proble
     if single { Ok(Shown::Bearer(SecretString::from(token))) } else { Err(Problem::unauthenticated()) }
 }
 
+/// The token in the header that AWS's own clients have for it.
+pub(crate) fn portal_token(headers: &HeaderMap) -> Result<SecretString, Problem> {
+    let mut tokens = headers.get_all("x-amz-sso_bearer_token").iter();
+    let token = tokens.next().ok_or_else(|| Problem::new(Code::Unauthenticated, NO_TOKEN))?;
+    let token = token.to_str().map_err(|_| Problem::unauthenticated())?;
+    let single = tokens.next().is_none();
+    single.then(|| SecretString::from(token.trim())).ok_or_else(Problem::unauthenticated)
+}
+
 fn admits_cookie(rule: Cookie, parts: &Parts, session: SessionId, app: &App) -> Result<bool, Problem> {
     let own_page = || {
         let proved = from_own_page(&parts.headers, app);
@@ -205,3 +217,5 @@ pub(crate) fn csrf_token(app: &App, person: &PersonCaller) -> String {
 pub(crate) fn is_csrf_token(app: &App, session: SessionId, token: &[u8]) -> bool {
     app.store.seals().verify(Purpose::Form, &[b"csrf", session.as_bytes()], token)
 }
+
+const NO_TOKEN: &str = "no token came in x-amz-sso_bearer_token: a proxy on the way may drop headers with underscores";

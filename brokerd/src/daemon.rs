@@ -13,6 +13,7 @@ use broker_core::directory::ldap::LdapDirectory;
 use broker_core::directory::local::LocalDirectory;
 use broker_core::directory::{Directory, MeasuredDirectory};
 use broker_core::inventory::Inventory;
+use broker_core::oauth::Clients;
 use broker_core::permission::Administrator;
 use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
 use broker_core::store::OpenError;
@@ -73,21 +74,7 @@ impl Daemon {
         usable(&house, &config).await?;
         house.store.warm().await;
         let inventory = Inventory::open(house.store.clone()).await?;
-        let directories = directories(std::mem::take(&mut config.directories))?;
-        let sign_in = SignIn::new(
-            house.store.clone(),
-            directories,
-            house.trail.clone(),
-            Arc::clone(&house.clock),
-            Settings {
-                idle_seconds: seconds(config.sessions.idle),
-                absolute_seconds: seconds(config.sessions.absolute),
-                recheck_seconds: seconds(config.sessions.recheck),
-                sessions_per_person: config.sessions.max_per_person,
-                sign_in_within: LONGEST_SIGN_IN,
-                admin_groups: config.admin_groups.clone(),
-            },
-        );
+        let sign_in = sign_in(&house, &mut config)?;
         let (pool, aws) = (config.aws.outbound.pool()?, &config.aws);
         let sts = AwsSts::new(pool.clone(), aws.sts.clone(), Arc::clone(&house.clock));
         let sts: Arc<dyn Sts> = Arc::new(MeasuredSts(sts));
@@ -118,7 +105,8 @@ impl Daemon {
         }
         background.spawn(inventory.clone().follow());
         background.spawn(administration.clone().prove_unproved(inventory.clone(), Arc::clone(&sts)));
-        background.spawn(sweep(sign_in.clone()));
+        let clients = Clients::new(house.store.clone(), sign_in.clone(), house.trail.clone(), Arc::clone(&house.clock));
+        background.spawn(sweep(sign_in.clone(), clients.clone()));
         background.spawn(follow(tls.clone()));
         background.spawn(broker.clone().keep_ahead());
         let metrics = Metrics::begin()?;
@@ -135,6 +123,7 @@ impl Daemon {
         let app = App::new(Inner {
             broker,
             sign_in,
+            clients,
             trail: house.trail.clone(),
             store: house.store.clone(),
             administration: administration.clone(),
@@ -252,6 +241,7 @@ fn http_settings(config: &Config, public_url: PublicUrl) -> HttpSettings {
         trusted_proxies: config.listen.trusted_proxies.clone(),
         limits: config.limits,
         federation_origin: config.aws.federation_url.as_ref().map(|url| url.origin().ascii_serialization()),
+        aws_clients: config.aws_clients.clone(),
         deadline: config.aws.deadline,
         interactive_deadline: config.aws.interactive_deadline,
     }
@@ -270,17 +260,38 @@ fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn D
     configured.into_iter().map(open).collect()
 }
 
+/// Those whom the configuration's directories know.
+fn sign_in(house: &House, config: &mut Config) -> anyhow::Result<SignIn> {
+    let directories = directories(std::mem::take(&mut config.directories))?;
+    Ok(SignIn::new(
+        house.store.clone(),
+        directories,
+        house.trail.clone(),
+        Arc::clone(&house.clock),
+        Settings {
+            idle_seconds: seconds(config.sessions.idle),
+            absolute_seconds: seconds(config.sessions.absolute),
+            recheck_seconds: seconds(config.sessions.recheck),
+            sessions_per_person: config.sessions.max_per_person,
+            sign_in_within: LONGEST_SIGN_IN,
+            admin_groups: config.admin_groups.clone(),
+        },
+    ))
+}
+
 async fn follow(tls: Option<Tls>) {
     if let Some(tls) = tls {
         tls.follow().await;
     }
 }
 
-async fn sweep(sign_in: SignIn) {
+async fn sweep(sign_in: SignIn, clients: Clients) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
-        if let Err(error) = sign_in.sweep().await {
-            tracing::warn!(%error, "cannot sweep what is over");
+        for swept in [sign_in.sweep().await, clients.sweep().await] {
+            if let Err(error) = swept {
+                tracing::warn!(%error, "cannot sweep what is over");
+            }
         }
     }
 }

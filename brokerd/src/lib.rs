@@ -12,6 +12,7 @@ pub mod routes;
 mod operations;
 mod openapi;
 mod web;
+mod aws;
 mod api;
 mod hardened;
 mod body;

@@ -16,10 +16,10 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::{Cookie, Scheme, takes};
+use crate::access::{Client, Cookie, Scheme, takes};
 use crate::app::App;
 use crate::problem::Code;
-use crate::{api, operations, web};
+use crate::{api, aws, operations, web};
 
 /// The route, and what the document says of it.
 pub(crate) fn described() -> OpenApiRouter<App> {
@@ -49,6 +49,7 @@ pub(crate) fn document() -> OpenApi {
         .merge(operations::described())
         .merge(described())
         .merge(web::described())
+        .merge(aws::described())
         .into_openapi();
     document.info = InfoBuilder::new()
         .title("brokerd")
@@ -89,6 +90,11 @@ fn complete(operation: &mut Operation, method: &Method, path: &str) {
     let mut scheme = |name: &str| security.push(SecurityRequirement::new(name, [""; 0]));
     if takes.session {
         scheme(SESSION);
+    }
+    match takes.client {
+        Client::Never => {}
+        Client::Bearer => scheme(CLIENT),
+        Client::Portal => scheme(PORTAL),
     }
     if takes.service {
         scheme(SERVICE);
@@ -136,11 +142,15 @@ fn add_security(components: &mut Components) {
     let mut password = Http::new(HttpAuthScheme::Basic);
     password.description = Some("A person's name and password with each request, from scripts alone.".to_owned());
     let password = SecurityScheme::Http(password);
+    let portal =
+        ApiKeyValue::with_description("x-amz-sso_bearer_token", "The same, where the SSO portal API wants it.");
     let cookie = ApiKeyValue::with_description("__Host-brokerd", BY_COOKIE);
     for (name, scheme) in [
         (SESSION, bearer("A person's session token, `bks_…`, from `POST /v1/sessions`.")),
         (SERVICE, bearer("A job's service token, `bkt_…`, limited to connectors of scope `system`.")),
         (PASSWORD, password),
+        (CLIENT, bearer("An access token of one of AWS's own clients, `bka_…`, from `POST /token`.")),
+        (PORTAL, SecurityScheme::ApiKey(ApiKey::Header(portal))),
         (COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
     ] {
         components.add_security_scheme(name, scheme);
@@ -164,6 +174,8 @@ const BY_COOKIE: &str = "The browser's session cookie (`brokerd` where the publi
 const PROBLEM: &str = "Problem";
 const SESSION: &str = "session";
 const SERVICE: &str = "service_token";
+const CLIENT: &str = "client";
+const PORTAL: &str = "portal";
 const COOKIE: &str = "cookie";
 const PASSWORD: &str = "password";
 

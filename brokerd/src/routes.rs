@@ -6,6 +6,7 @@ use axum::{Router, middleware};
 
 use crate::api;
 use crate::app::App;
+use crate::aws;
 use crate::hardened::hardened;
 use crate::intake;
 use crate::openapi;
@@ -26,6 +27,7 @@ pub fn routes(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), intake::whole))
         // Whoever asks whether we live, and how, is told, however much there is to do.
         .merge(operations::public())
+        .merge(aws::routes(app.clone()))
         // Merged last, so that what is said above of unknown methods is not said of pages.
         .merge(web::routes(app.clone()))
         .layer(from_fn(within_time))

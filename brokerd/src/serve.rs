@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
+use crate::aws;
 use crate::config::Limits;
 use crate::patience;
 use crate::refusal::Answering;
@@ -186,6 +187,9 @@ impl Front {
         let router = self.router.clone();
         let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(meant) = aws::meant(request.uri()) {
+                *request.uri_mut() = meant;
+            }
             tower::ServiceExt::oneshot(router.clone(), request)
         });
         let stream = Answering::new(stream, self.router.clone(), peer);

@@ -26,6 +26,7 @@ use broker_core::entitlement::Rules;
 use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
 use broker_core::inventory::Inventory;
 use broker_core::name::DirectoryName;
+use broker_core::oauth::Clients;
 use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
 use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
 use broker_core::sts::{AwsSts, Outbound, Proxy, Sts, StsSettings};
@@ -33,7 +34,7 @@ use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
 use broker_core::vault::{MasterKey, Vault};
 use broker_core::vend::{Broker, Parts};
 use brokerd::app::{App, HttpSettings, Inner, Operations, PublicUrl};
-use brokerd::config::Limits;
+use brokerd::config::{AwsClients, Limits};
 use brokerd::metrics::Metrics;
 use brokerd::readiness::Readiness;
 use brokerd::routes::routes;
@@ -148,6 +149,7 @@ impl House {
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
             federation_origin: Some(format!("http://{}", sim.address())),
+            aws_clients: AwsClients::default(),
             deadline: Duration::from_secs(20),
             interactive_deadline: Duration::from_secs(20),
         };
@@ -160,6 +162,7 @@ impl House {
         };
         let app = App::new(Inner {
             broker,
+            clients: Clients::new(store.clone(), sign_in.clone(), trail.clone(), Arc::clone(&clock)),
             sign_in,
             trail: trail.clone(),
             store: store.clone(),

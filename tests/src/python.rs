@@ -1,6 +1,6 @@
 //! AWS's own clients, unmodified: boto3 and the AWS CLI, in a clean environment and with an empty home.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -11,6 +11,7 @@ use crate::{environment, installed, process};
 /// A person at a machine that knows nothing of AWS but what the test tells it.
 #[derive(Debug)]
 pub struct Client {
+    cli: PathBuf,
     home: TempDir,
     variables: Vec<(String, String)>,
 }
@@ -19,13 +20,19 @@ impl Client {
     #[expect(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> Self {
         let fixed = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_PAGER", ""), ("AWS_DEFAULT_REGION", "us-east-1")];
-        let client = Self { home: process::new_folder(), variables: Vec::new() };
+        let client = Self { cli: installed::aws(), home: process::new_folder(), variables: Vec::new() };
         fixed.iter().fold(client, |client, (name, value)| client.with(name, value))
     }
 
     /// A client that sends every call to this address.
     pub fn at(endpoint: &str) -> Self {
         Self::new().with("AWS_ENDPOINT_URL", endpoint)
+    }
+
+    /// With another release of the AWS CLI than the newest.
+    #[must_use]
+    pub fn by(self, cli: PathBuf) -> Self {
+        Self { cli, ..self }
     }
 
     /// Sets a variable of the environment; the last value counts.
@@ -51,7 +58,7 @@ impl Client {
 
     /// Runs the AWS CLI, as in `client.aws(&["sts", "get-caller-identity"])`; it answers in JSON.
     pub fn aws(&self, arguments: &[&str]) -> Ended {
-        let mut command = self.command(&installed::aws());
+        let mut command = self.command(&self.cli);
         command.args(["--output", "json"]).args(arguments);
         ended::run("aws", command, "")
     }

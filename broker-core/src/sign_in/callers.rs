@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::{LAST_PROOF, Shown, SignIn};
 use crate::as_read::AsRead;
-use crate::caller::{Caller, Person, ServiceCaller};
+use crate::authorization::{AccessToken, Authorized, Stage};
+use crate::caller::{Caller, Person, PersonCaller, ServiceCaller};
 use crate::clock::seconds_between;
 use crate::directory::{Standing, Unavailable};
-use crate::id::SessionId;
+use crate::id::{AuthorizationId, SessionId};
 use crate::session::{ServiceToken, Session};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Vec1};
@@ -46,9 +47,11 @@ impl SignIn {
         let hash = self.hash_of(shown);
         if shown.session_kind().is_some() {
             match self.0.store.session_by_token(&hash).await? {
-                Some(session) => self.person(session, &hash, origin).await,
+                Some(session) => Ok(Caller::Person(self.person(session, &hash, origin).await?)),
                 None => Err(self.unknown_token(origin, "no such session")),
             }
+        } else if shown.is_client() {
+            Ok(Caller::Person(self.client(shown, origin).await?))
         } else if shown.is_service() {
             match self.0.store.service_token(&hash).await? {
                 Some(token) => self.service(token, address, origin).await,
@@ -77,8 +80,11 @@ impl SignIn {
         let now = self.0.clock.now();
         match caller {
             Caller::Person(caller) => {
-                let mut session =
-                    self.0.store.session(caller.session).await?.ok_or(AuthenticateError::Unauthenticated)?;
+                let session = match caller.client {
+                    None => self.0.store.session(caller.session).await?,
+                    Some(id) => self.0.store.authorization(id).await?.map(|authorized| authorized.session),
+                };
+                let mut session = session.ok_or(AuthenticateError::Unauthenticated)?;
                 if self.is_over(&session, now) {
                     return Err(AuthenticateError::Unauthenticated);
                 }
@@ -89,7 +95,11 @@ impl SignIn {
                     self.must_be_there(session.id).await?;
                     asked_at = now;
                 }
-                Ok(Caller::Person(self.caller(session, asked_at)))
+                let found = self.caller(session, asked_at);
+                Ok(Caller::Person(match caller.client {
+                    None => found,
+                    Some(id) => of_client(found, id, caller.expires_at),
+                }))
             }
             Caller::Service(caller) => {
                 let token = self.0.store.service_token_by_id(caller.token).await?;
@@ -100,7 +110,45 @@ impl SignIn {
         }
     }
 
-    async fn person(&self, mut session: Session, hash: &Mac, origin: &Origin) -> Result<Caller, AuthenticateError> {
+    /// The person in whose place a client asks, with groups read within the bound, for as long as their session lives.
+    pub(crate) async fn client_of(
+        &self,
+        authorized: Authorized,
+        origin: &Origin,
+    ) -> Result<PersonCaller, AuthenticateError> {
+        let Authorized { authorization, session, token, .. } = authorized;
+        let person = self.person(session, &token, origin).await?;
+        let ends = person.expires_at;
+        Ok(of_client(person, authorization.id, ends))
+    }
+
+    /// The same by the client's access token.
+    async fn client(&self, shown: &Shown, origin: &Origin) -> Result<PersonCaller, AuthenticateError> {
+        let Some(token) = AccessToken::parse(shown.text(), self.0.store.seals()) else {
+            return Err(self.unknown_token(origin, "not an access token of this installation"));
+        };
+        if token.expires_at <= self.0.clock.now() {
+            return Err(self.unknown_token(origin, "the access token is over"));
+        }
+        let live = self.0.store.authorization(token.authorization).await?;
+        let Some(authorized) = live.filter(|live| matches!(live.authorization.stage, Stage::Tokens { .. })) else {
+            return Err(self.unknown_token(origin, "the sign-in that the access token came of is over"));
+        };
+        let waits = self.is_stale(&authorized.session, self.0.clock.now());
+        let person = self.client_of(authorized, origin).await?;
+        if waits {
+            // A directory was waited for: whoever ended the client meanwhile has been told that it is over.
+            self.0.store.authorization(token.authorization).await?.ok_or(AuthenticateError::Unauthenticated)?;
+        }
+        Ok(of_client(person, token.authorization, token.expires_at))
+    }
+
+    async fn person(
+        &self,
+        mut session: Session,
+        hash: &Mac,
+        origin: &Origin,
+    ) -> Result<PersonCaller, AuthenticateError> {
         let now = self.0.clock.now();
         if self.is_over(&session, now) {
             self.0.store.forget_session(session.id).await?;
@@ -121,7 +169,7 @@ impl SignIn {
             self.must_be_there(session.id).await?;
         }
         let asked_at = session.checked_at;
-        Ok(Caller::Person(self.caller(session, asked_at)))
+        Ok(self.caller(session, asked_at))
     }
 
     async fn service(
@@ -200,6 +248,13 @@ impl SignIn {
         self.0.trail.note_refusal(RefusalKind::Token, entry);
         AuthenticateError::Unauthenticated
     }
+}
+
+/// A client in the place of a person, until its token ends. Administration is for people who sit at a browser.
+fn of_client(person: PersonCaller, client: AuthorizationId, ends: Timestamp) -> PersonCaller {
+    let expires_at = person.expires_at.min(ends);
+    let as_read = person.as_read.by_authorization(client, expires_at);
+    PersonCaller { client: Some(client), role: None, expires_at, as_read, ..person }
 }
 
 fn too_late(session: &Session) -> AuthenticateError {

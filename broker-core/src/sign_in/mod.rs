@@ -221,7 +221,15 @@ impl SignIn {
         let Settings { idle_seconds, recheck_seconds, .. } = self.0.settings;
         let counts = asked_at..expires_at.min(after(last_seen_at, idle_seconds)).min(after(asked_at, recheck_seconds));
         let as_read = AsRead::of_session(id, checked_at, epoch, counts);
-        PersonCaller { session: id, signed_in_at: created_at, expires_at, person: person.into(), role, as_read }
+        PersonCaller {
+            session: id,
+            signed_in_at: created_at,
+            expires_at,
+            person: person.into(),
+            client: None,
+            role,
+            as_read,
+        }
     }
 }
 

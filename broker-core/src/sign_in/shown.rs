@@ -2,12 +2,16 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::authorization::{ACCESS_PREFIX, REFRESH_PREFIX};
+
 /// A token, and how it was shown. What belongs into a browser's cookie opens nothing from anywhere else, and nothing else opens anything
 /// from there.
 #[derive(Clone, Debug)]
 pub enum Shown {
     /// In `Authorization`.
     Bearer(SecretString),
+    /// In the header that AWS's clients have for the tokens that were given to them.
+    Portal(SecretString),
     Cookie(SecretString),
 }
 
@@ -22,7 +26,7 @@ pub enum SessionKind {
 impl Shown {
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Bearer(token) | Self::Cookie(token) => token.expose_secret(),
+            Self::Bearer(token) | Self::Portal(token) | Self::Cookie(token) => token.expose_secret(),
         }
     }
 
@@ -31,8 +35,14 @@ impl Shown {
         let kind = match self {
             Self::Bearer(_) => SessionKind::Api,
             Self::Cookie(_) => SessionKind::Browser,
+            Self::Portal(_) => return None,
         };
         self.text().starts_with(kind.prefix()).then_some(kind)
+    }
+
+    /// Whether it may be an access token of one of AWS's own clients.
+    pub(super) fn is_client(&self) -> bool {
+        matches!(self, Self::Bearer(_) | Self::Portal(_)) && self.text().starts_with(ACCESS_PREFIX)
     }
 
     pub(super) fn is_service(&self) -> bool {
@@ -41,9 +51,11 @@ impl Shown {
 
     /// Whether it looks like a token of ours that was shown where it does not belong.
     pub(super) fn is_out_of_place(&self) -> bool {
-        let prefixes = [SessionKind::Api.prefix(), SessionKind::Browser.prefix(), SERVICE_PREFIX];
+        let prefixes =
+            [SessionKind::Api.prefix(), SessionKind::Browser.prefix(), SERVICE_PREFIX, ACCESS_PREFIX, REFRESH_PREFIX];
         self.session_kind().is_none()
             && !self.is_service()
+            && !self.is_client()
             && prefixes.iter().any(|prefix| self.text().starts_with(prefix))
     }
 }
@@ -68,15 +80,18 @@ mod tests {
     #[test]
     fn each_kind_of_token_counts_in_its_own_place_alone() {
         let of = |text: &str| {
-            let shown: [fn(SecretString) -> Shown; 2] = [Shown::Bearer, Shown::Cookie];
+            let shown: [fn(SecretString) -> Shown; 3] = [Shown::Bearer, Shown::Portal, Shown::Cookie];
             shown.map(|place| {
                 let shown = place(SecretString::from(text));
-                (shown.session_kind(), shown.is_service(), shown.is_out_of_place())
+                (shown.session_kind(), shown.is_service(), shown.is_client(), shown.is_out_of_place())
             })
         };
-        assert_eq!(of("bks_x"), [(Some(SessionKind::Api), false, false), (None, false, true)]);
-        assert_eq!(of("bkb_x"), [(None, false, true), (Some(SessionKind::Browser), false, false)]);
-        assert_eq!(of("bkt_x"), [(None, true, false), (None, false, true)]);
-        assert_eq!(of("anything"), [(None, false, false); 2]);
+        let nowhere = (None, false, false, true);
+        assert_eq!(of("bks_x"), [(Some(SessionKind::Api), false, false, false), nowhere, nowhere]);
+        assert_eq!(of("bkb_x"), [nowhere, nowhere, (Some(SessionKind::Browser), false, false, false)]);
+        assert_eq!(of("bkt_x"), [(None, true, false, false), nowhere, nowhere]);
+        assert_eq!(of("bka_x"), [(None, false, true, false), (None, false, true, false), nowhere]);
+        assert_eq!(of("bkr_x"), [nowhere; 3], "a refresh token opens nothing by itself");
+        assert_eq!(of("anything"), [(None, false, false, false); 3]);
     }
 }

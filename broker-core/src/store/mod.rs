@@ -2,6 +2,7 @@
 
 mod access_keys;
 mod at_hand;
+mod authorizations;
 mod change;
 mod connectors;
 mod damaged;
@@ -70,6 +71,7 @@ pub struct Store {
 struct Reads {
     session_by_token: Gathered<sessions::Row>,
     session_by_id: Gathered<sessions::Row>,
+    authorization_by_id: Gathered<authorizations::Row>,
     service_token_by_token: Gathered<service_tokens::RowAndEpoch>,
     service_token_by_id: Gathered<service_tokens::RowAndEpoch>,
 }
@@ -154,6 +156,7 @@ impl Reads {
         Self {
             session_by_token: Gathered::start(&readers, sessions::BY_TOKEN),
             session_by_id: Gathered::start(&readers, sessions::BY_ID),
+            authorization_by_id: Gathered::start(&readers, authorizations::BY_ID),
             service_token_by_token: Gathered::start(&readers, service_tokens::BY_TOKEN),
             service_token_by_id: Gathered::start(&readers, service_tokens::BY_ID),
         }
@@ -165,6 +168,7 @@ impl Reads {
         tokio::try_join!(
             self.session_by_token.find(token.clone()),
             self.session_by_id.find(id.clone()),
+            self.authorization_by_id.find(id.clone()),
             self.service_token_by_token.find(token),
             self.service_token_by_id.find(id),
         )

@@ -156,7 +156,7 @@ impl Store {
         }))
     }
 
-    fn read_session(&self, row: &Row, asked: EpochWhenAsked) -> Result<Option<Session>, StoreError> {
+    pub(super) fn read_session(&self, row: &Row, asked: EpochWhenAsked) -> Result<Option<Session>, StoreError> {
         let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, present, epoch_mac) = row;
         let epoch = Epoch::from_number(*epoch);
         let expected = self.session_mac(id, token, person, [*created_at, *expires_at, *checked_at], epoch);

@@ -304,6 +304,9 @@ fn insert(rows: usize) -> String {
             "({id} IS NULL
               OR EXISTS (SELECT 1 FROM sessions, installation WHERE sessions.id = {id} AND checked_at = {checked_at}
                          AND sessions.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch})
+              OR EXISTS (SELECT 1 FROM authorizations, sessions, installation
+                         WHERE authorizations.id = {id} AND sessions.id = authorizations.session AND checked_at = {checked_at}
+                         AND sessions.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch})
               OR EXISTS (SELECT 1 FROM service_tokens, installation WHERE service_tokens.id = {id}
                          AND service_tokens.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch}))"
         )
@@ -322,6 +325,7 @@ fn values((link, as_read): (TrailLink, Option<AsRead>)) -> [Value; VALUES] {
     let (row, checked_at) = match as_read.as_ref().map(AsRead::row) {
         None => (None, None),
         Some(ReadRow::Session { id, checked_at }) => (Some(id.to_string()), Some(Millis::from(checked_at).0)),
+        Some(ReadRow::Authorization { id, checked_at }) => (Some(id.to_string()), Some(Millis::from(checked_at).0)),
         Some(ReadRow::ServiceToken { id }) => (Some(id.to_string()), None),
     };
     let epoch = as_read.map(|as_read| as_read.epoch().number());

@@ -77,6 +77,16 @@ pub enum Action {
     SessionEnded,
     /// A token was shown that is none, or not for this.
     TokenRefused,
+    /// A person let one of AWS's own clients sign in as them.
+    ClientAuthorized,
+    /// That client got its first tokens.
+    ClientSignedIn,
+    /// It got new tokens for an older one.
+    ClientRefreshed,
+    /// Its tokens were ended: by itself, or because an old one came back.
+    ClientEnded,
+    /// One of AWS's own clients was refused: by the person, or because what it showed is no good.
+    ClientRefused,
     /// Somebody known asked for what their role or the age of their sign-in does not permit.
     AdministrationRefused,
     Vend,
@@ -272,6 +282,11 @@ impl Action {
             Self::SignOut => "sign_out",
             Self::SessionEnded => "session_ended",
             Self::TokenRefused => "token_refused",
+            Self::ClientAuthorized => "client_authorized",
+            Self::ClientSignedIn => "client_signed_in",
+            Self::ClientRefreshed => "client_refreshed",
+            Self::ClientEnded => "client_ended",
+            Self::ClientRefused => "client_refused",
             Self::AdministrationRefused => "administration_refused",
             Self::Vend => "vend",
             Self::VendAsAdministrator => "vend_as_administrator",

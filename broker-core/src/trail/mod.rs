@@ -123,6 +123,12 @@ impl Trail {
         self.write(entries, changes).await.map(drop)
     }
 
+    /// The same for changes that somebody gets something by: it leaves once they and the record are on the disk.
+    pub async fn commit_for<T>(&self, changes: Vec<Change>, entry: Entry, value: T) -> Result<Recorded<T>, TrailError> {
+        let (id, at) = *self.write(Vec1::new(entry), changes).await?.first();
+        Ok(Recorded { id, at, value })
+    }
+
     /// Takes rights away and writes that down, in one commit; and where the trail cannot be written, takes them away all the same,
     /// to be written down later. Goes on to its end though whoever asked is gone: nothing is taken away without a record.
     pub async fn take_away(&self, changes: Vec<Change>, entries: Vec1<Entry>) -> Result<TakenAway, StoreError> {

@@ -18,6 +18,8 @@ use crate::clock::{Clock, seconds_between};
 pub enum RefusalKind {
     SignIn,
     Token,
+    /// Of one of AWS's own clients, before it has a token.
+    Client,
     Administration,
     /// Of something that would have been vended, to somebody who is known.
     Vend,
@@ -169,7 +171,7 @@ impl RefusalKind {
     /// Of one source.
     fn whole_per_minute(self) -> u64 {
         match self {
-            Self::SignIn | Self::Token | Self::Administration => 10,
+            Self::SignIn | Self::Token | Self::Client | Self::Administration => 10,
             Self::Vend => 30,
         }
     }

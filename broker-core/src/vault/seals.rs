@@ -25,6 +25,10 @@ pub enum Purpose {
     Anchor,
     /// The browser's proof that a form is ours.
     Form,
+    /// The registrations of AWS's own clients, which no store remembers.
+    Registration,
+    /// The access and refresh tokens of those clients.
+    ClientToken,
 }
 
 impl Purpose {
@@ -37,6 +41,8 @@ impl Purpose {
             Self::Subject => b"brokerd subject v1",
             Self::Anchor => b"brokerd anchor v1",
             Self::Form => b"brokerd form v1",
+            Self::Registration => b"brokerd registration v1",
+            Self::ClientToken => b"brokerd client token v1",
         }
     }
 }
@@ -50,6 +56,8 @@ pub struct Seals {
     subject: hmac::Key,
     anchor: hmac::Key,
     form: hmac::Key,
+    registration: hmac::Key,
+    client_token: hmac::Key,
 }
 
 /// A keyed hash.
@@ -71,6 +79,8 @@ impl Seals {
             subject: key(Purpose::Subject)?,
             anchor: key(Purpose::Anchor)?,
             form: key(Purpose::Form)?,
+            registration: key(Purpose::Registration)?,
+            client_token: key(Purpose::ClientToken)?,
         })
     }
 
@@ -101,6 +111,8 @@ impl Seals {
             Purpose::Subject => &self.subject,
             Purpose::Anchor => &self.anchor,
             Purpose::Form => &self.form,
+            Purpose::Registration => &self.registration,
+            Purpose::ClientToken => &self.client_token,
         }
     }
 }

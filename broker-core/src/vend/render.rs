@@ -247,7 +247,15 @@ mod tests {
         let (session, signed_in_at, expires_at) = (SessionId::random(), Timestamp::UNIX_EPOCH, Timestamp::MAX);
         let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
         let person = person.into();
-        let caller = Caller::Person(PersonCaller { session, signed_in_at, expires_at, person, role: None, as_read });
+        let caller = Caller::Person(PersonCaller {
+            session,
+            signed_in_at,
+            expires_at,
+            person,
+            client: None,
+            role: None,
+            as_read,
+        });
         prove(&caller, &connector)
     }
 

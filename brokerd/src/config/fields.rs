@@ -11,6 +11,7 @@ use broker_core::sts::PastProxy;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::aws_clients::AwsClientsFields;
 use super::limits::Count;
 use super::listen::Network;
 use super::master_key_ref::MasterKeyRef;
@@ -43,6 +44,8 @@ pub(super) struct ConfigFields {
     pub(super) sessions: SessionsFields,
     #[serde(default)]
     pub(super) aws: AwsFields,
+    #[serde(default)]
+    pub(super) aws_clients: AwsClientsFields,
     pub(super) secrets_folder: Option<PathBuf>,
     #[serde(default)]
     pub(super) log: LogFields,

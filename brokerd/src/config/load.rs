@@ -87,6 +87,7 @@ impl Loader<'_> {
             audit,
             sessions,
             aws: aws?,
+            aws_clients: fields.aws_clients.into(),
             secrets_folder: None,
             log: Log { format, level },
             operations,

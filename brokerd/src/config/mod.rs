@@ -2,6 +2,7 @@
 
 mod audit;
 mod aws;
+mod aws_clients;
 mod directory;
 mod environment;
 mod fields;
@@ -38,6 +39,7 @@ use url::Url;
 
 use crate::certificate::CertificateFiles;
 
+pub use self::aws_clients::AwsClients;
 pub use self::environment::{HandOverError, take_out_of_environment};
 pub use self::fields::{Level, LogFormat};
 pub use self::kms::{WrappedKeyToMake, WrappedKeysToMake, wrapped_keys_to_make};
@@ -66,6 +68,8 @@ pub struct Config {
     pub audit: Audit,
     pub sessions: Sessions,
     pub aws: Aws,
+    /// What AWS's own clients are told.
+    pub aws_clients: AwsClients,
     /// A second folder that secrets and policies may be referred to in.
     pub secrets_folder: Option<PathBuf>,
     pub log: Log,

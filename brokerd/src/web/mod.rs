@@ -1,6 +1,7 @@
 //! Pages for browsers: signing in, what one may use, the way on to AWS's console, and what each problem means.
 
 pub(crate) mod assets;
+pub(crate) mod authorize;
 pub(crate) mod console;
 pub(crate) mod docs;
 mod form;
@@ -11,6 +12,7 @@ mod pre_session;
 pub(crate) mod problems;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+pub(crate) mod start;
 mod visitor;
 
 use axum::Router;
@@ -28,6 +30,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(home::show))
         .routes(routes!(sign_in::show, sign_in::submit))
         .routes(routes!(sign_out::submit))
+        .routes(routes!(start::show))
+        .routes(routes!(authorize::show, authorize::submit))
         .routes(routes!(console::open, console::confirmed))
         .routes(routes!(docs::show))
         .routes(routes!(problems::show))

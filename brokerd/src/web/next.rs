@@ -17,19 +17,33 @@ pub(crate) enum Next {
         /// As it was asked for; whether it is a page of AWS's console is found out there.
         destination: Option<String>,
     },
+    /// Where one of AWS's own clients asks to sign in. It never goes on by itself.
+    Authorize(ClientAsks),
+}
+
+/// What one of AWS's own clients asks, as it stands in a query; whether it may is found out there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClientAsks {
+    pub(crate) response_type: String,
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) state: String,
+    pub(crate) code_challenge: String,
+    pub(crate) code_challenge_method: String,
+    pub(crate) scopes: String,
 }
 
 impl Next {
     /// Reads a local path. What is not the path of a known page leads to the first one.
     pub(crate) fn parse(text: &str) -> Self {
-        Self::console(text).unwrap_or_default()
+        Self::console(text).or_else(|| Self::authorize(text)).unwrap_or_default()
     }
 
     /// The page itself, reached through the sign-in page. Whoever was led there by another site has not seen yet where it goes,
     /// so the way to the console stops once and asks; a page that is known to have been asked for need not.
     pub(crate) fn after_sign_in(&self) -> String {
         match self {
-            Self::Home => self.to_string(),
+            Self::Home | Self::Authorize(_) => self.to_string(),
             Self::Console { destination: None, .. } => format!("{self}?{ASK}=yes"),
             Self::Console { destination: Some(_), .. } => format!("{self}&{ASK}=yes"),
         }
@@ -45,6 +59,14 @@ impl Next {
         format!("{}&{ASKED}={proof}", self.sign_in_page())
     }
 
+    fn authorize(text: &str) -> Option<Self> {
+        let mut fields = Fields::parse(text.strip_prefix("/authorize?")?.as_bytes()).ok()?;
+        let asks = ClientAsks::take(&mut fields);
+        fields.nothing_left().ok()?;
+        let fits = asks.fields().iter().all(|(_, value)| value.len() <= MAX && !value.chars().any(char::is_control));
+        fits.then_some(Self::Authorize(asks))
+    }
+
     fn console(text: &str) -> Option<Self> {
         let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
         let name = path.strip_prefix("/console/")?.to_owned().try_into().ok()?;
@@ -57,11 +79,44 @@ impl Next {
     }
 }
 
+impl ClientAsks {
+    /// Takes what is known out of a query or a form. What a newer client may say besides is left there.
+    pub(crate) fn take(fields: &mut Fields) -> Self {
+        let mut take = |name| fields.take_given(name).unwrap_or_default();
+        Self {
+            response_type: take("response_type"),
+            client_id: take("client_id"),
+            redirect_uri: take("redirect_uri"),
+            state: take("state"),
+            code_challenge: take("code_challenge"),
+            code_challenge_method: take("code_challenge_method"),
+            scopes: take("scopes"),
+        }
+    }
+
+    /// By their names in a query.
+    pub(crate) fn fields(&self) -> [(&'static str, String); 7] {
+        [
+            ("response_type", self.response_type.clone()),
+            ("client_id", self.client_id.clone()),
+            ("redirect_uri", self.redirect_uri.clone()),
+            ("state", self.state.clone()),
+            ("code_challenge", self.code_challenge.clone()),
+            ("code_challenge_method", self.code_challenge_method.clone()),
+            ("scopes", self.scopes.clone()),
+        ]
+    }
+}
+
 /// The path, with everything but the plainest characters encoded.
 impl fmt::Display for Next {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Home => f.write_str("/"),
+            Self::Authorize(asks) => {
+                let pair = |(name, value): &(&str, String)| format!("{name}={}", utf8_percent_encode(value, IN_QUERY));
+                write!(f, "/authorize?{}", asks.fields().iter().map(pair).collect::<Vec<_>>().join("&"))
+            }
             Self::Console { name, destination: None } => write!(f, "/console/{name}"),
             Self::Console { name, destination: Some(destination) } => {
                 write!(f, "/console/{name}?destination={}", utf8_percent_encode(destination, IN_QUERY))

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use broker_core::id::RequestId;
+use broker_core::oauth::Callback;
 use broker_core::partition::Partition;
 
 use super::next::Next;
@@ -17,6 +18,13 @@ impl FormsLead {
     /// To our own pages.
     pub(crate) fn home() -> Self {
         Self("'self'".to_owned())
+    }
+
+    /// And from there on to the listener of a program on the person's own machine.
+    pub(crate) fn to_callback(callback: &Callback) -> Self {
+        // The grammar of these policies has no IPv6 address. The page's only form leads to us, and we lead to that listener alone.
+        let source = if callback.is_v6() { "http:".to_owned() } else { callback.origin() };
+        Self(format!("'self' {source}"))
     }
 
     /// And from there on to the sign-in hosts and consoles of these partitions, and to the federation endpoint that stands in

@@ -204,7 +204,7 @@ async fn welcome(
 /// Signing in may lead all the way to AWS. To which partition, nobody learns before they are signed in.
 fn forms_lead(app: &App, next: &Next) -> FormsLead {
     match next {
-        Next::Home => FormsLead::home(),
+        Next::Home | Next::Authorize(_) => FormsLead::home(),
         Next::Console { .. } => FormsLead::to_console(
             &[Partition::Aws, Partition::AwsUsGov, Partition::AwsCn],
             app.settings.federation_origin.as_deref(),

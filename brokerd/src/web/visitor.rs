@@ -56,6 +56,11 @@ impl Visitor {
         format!("{}/{}", self.person.person.subject.directory, self.person.person.username)
     }
 
+    /// As whom a client would ask in their place: with their groups, and without their role.
+    pub(crate) fn as_client(&self) -> Caller {
+        Caller::Person(PersonCaller { role: None, ..self.person.clone() })
+    }
+
     pub(crate) fn caller(&self) -> Caller {
         Caller::Person(self.person.clone())
     }

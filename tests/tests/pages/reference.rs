@@ -23,7 +23,17 @@ impl Noted {
             Some(body) => request.json(&body),
             None => request,
         };
-        let answer = Answer::of(request).await;
+        self.note(method, pattern, Answer::of(request).await)
+    }
+
+    /// Asks as AWS's clients do, with a token in the header that they have for it.
+    async fn ask_portal(&mut self, asker: &Asker, method: &str, path: &str, token: &str) {
+        let request = asker.request(method.to_uppercase().parse().unwrap(), path);
+        let answer = Answer::of(request.header("x-amz-sso_bearer_token", token)).await;
+        self.note(method, path.split('?').next().unwrap(), answer);
+    }
+
+    fn note(&mut self, method: &str, pattern: &str, answer: Answer) -> Answer {
         let kind = answer.header("content-type").map(|kind| kind.split(';').next().unwrap().to_owned());
         let shown = match kind.as_deref() {
             Some("application/json" | "application/problem+json") => answer.json(),
@@ -81,6 +91,7 @@ async fn what_is_answered_is_what_the_document_says() {
     let (ada, root) = (world.person("ada").await, world.person("root").await);
     vending(&mut noted, &world, &ada).await;
     administering(&mut noted, &world, &root).await;
+    signing_in_as_the_aws_cli(&mut noted, &world).await;
     for (path, asker) in [("/healthz", &ada), ("/readyz", &ada), ("/metrics", &ada), ("/openapi.json", &ada)] {
         noted.ask(asker, "get", path, path, None).await;
     }
@@ -98,6 +109,52 @@ async fn what_is_answered_is_what_the_document_says() {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages/validate.py");
     let given = json!({ "document": document, "answers": noted.answers });
     Client::new().python(&program, &given.to_string()).succeeded();
+}
+
+/// What the AWS CLI asks from its sign-in to its end.
+async fn signing_in_as_the_aws_cli(noted: &mut Noted, world: &World) {
+    let stranger = world.stranger();
+    let registration = json!({
+        "clientName": "aws", "clientType": "public", "redirectUris": ["http://127.0.0.1/oauth/callback"],
+    });
+    let pattern = "/client/register";
+    let client = noted.ask(&stranger, "post", pattern, pattern, Some(registration)).await.good();
+    noted.ask(&stranger, "post", pattern, pattern, Some(json!({}))).await;
+    let callback = "http://127.0.0.1:7/oauth/callback";
+    let mut fields = vec![
+        ("response_type", "code"),
+        ("client_id", client["clientId"].as_str().unwrap()),
+        ("redirect_uri", callback),
+        ("state", "x"),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ];
+    let cookie = stranger.cookie("ada", &password_of("ada")).await;
+    let page = stranger.request(Method::GET, "/authorize").query(&fields).header("cookie", &cookie);
+    let csrf = Answer::of(page).await.field("csrf");
+    fields.extend([("csrf", csrf.as_str()), ("decision", "allow")]);
+    let yes = stranger.request(Method::POST, "/authorize").form(&fields).header("cookie", &cookie);
+    let yes = Answer::of(yes.header("origin", world.brokerd.url())).await;
+    let code = yes.header("location").unwrap().split(['=', '&']).nth(1).unwrap().to_owned();
+    let mut body = json!({
+        "grantType": "authorization_code", "clientId": client["clientId"], "clientSecret": client["clientSecret"],
+        "redirectUri": callback, "code": code, "codeVerifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    });
+    let tokens = noted.ask(&stranger, "post", "/token", "/token", Some(body.clone())).await.good();
+    body["code"] = json!("nonsense");
+    noted.ask(&stranger, "post", "/token", "/token", Some(body)).await;
+    let token = tokens["accessToken"].as_str().unwrap();
+    let credentials = "/federation/credentials?account_id=111111111111&role_name=";
+    for (method, path) in [
+        ("get", "/assignment/accounts".to_owned()),
+        ("get", "/assignment/roles?account_id=111111111111".to_owned()),
+        ("get", format!("{credentials}deploy")),
+        ("get", format!("{credentials}treasury")),
+        ("post", "/logout".to_owned()),
+        ("post", "/logout".to_owned()),
+    ] {
+        noted.ask_portal(&stranger, method, &path, token).await;
+    }
 }
 
 async fn vending(noted: &mut Noted, world: &World, ada: &Asker) {

@@ -1,0 +1,361 @@
+//! AWS's own clients sign in: a person allows one, it gets a code, and for the code tokens that it renews (OAuth 2, RFC 6749 and 7636).
+
+mod challenge;
+mod error;
+mod redirect;
+mod registration;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::authorization::{AccessToken, Authorization, Authorized, Proof, RefreshToken, Stage, Terms};
+use crate::caller::PersonCaller;
+use crate::clock::{Clock, Millis, after, seconds_between};
+use crate::id::AuthorizationId;
+use crate::sign_in::{AuthenticateError, SignIn};
+use crate::store::{Store, StoreError};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, Recorded, RefusalKind, TakenAway, Trail, TrailError, Vec1};
+use crate::vault::{Mac, Purpose, new_token};
+
+pub use challenge::{Challenge, NotAChallenge};
+pub use error::{AuthorizeError, GrantError};
+pub use redirect::{Callback, NotLoopback, Redirect};
+pub use registration::{
+    Client, LIFE_SECONDS, ProvedClient, Registered, RegistrationError, SECRET_PREFIX, UnknownClient,
+};
+
+/// Lets AWS's own clients in. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Clients(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    sign_in: SignIn,
+    trail: Trail,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a client asks a person for, and how it will prove that it is the one who asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    client: Client,
+    callback: Callback,
+    challenge: Challenge,
+}
+
+/// A code, shown once.
+#[derive(Debug)]
+pub struct Code(pub SecretString);
+
+/// What a client gets.
+#[derive(Debug)]
+pub struct Tokens {
+    pub access_token: SecretString,
+    pub refresh_token: SecretString,
+    pub expires_in_seconds: u64,
+}
+
+impl Asked {
+    /// Only what the client registered can be asked for.
+    pub fn new(client: Client, callback: Callback, challenge: Challenge) -> Result<Self, NotLoopback> {
+        if callback.is_one_of(&client.redirects) { Ok(Self { client, callback, challenge }) } else { Err(NotLoopback) }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub fn callback(&self) -> &Callback {
+        &self.callback
+    }
+}
+
+impl Clients {
+    pub fn new(store: Store, sign_in: SignIn, trail: Trail, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner { store, sign_in, trail, clock }))
+    }
+
+    /// Registers whoever asks, and remembers nothing: it opens nothing by itself.
+    pub fn register(&self, name: &str, redirects: &[String]) -> Result<Registered, RegistrationError> {
+        registration::register(name, redirects, self.0.store.seals(), self.0.clock.now())
+    }
+
+    /// The client of an id that somebody brought along, for the page that asks a person.
+    pub fn client(&self, client_id: &str) -> Result<Client, UnknownClient> {
+        registration::client(client_id, self.0.store.seals(), self.0.clock.now())
+    }
+
+    /// The client that shows its secret. One that cannot is noted in the trail.
+    pub fn prove(
+        &self,
+        client_id: &str,
+        secret: &SecretString,
+        origin: &Origin,
+    ) -> Result<ProvedClient, UnknownClient> {
+        let proved = registration::prove(client_id, secret, self.0.store.seals(), self.0.clock.now());
+        proved.inspect_err(|unknown| self.note(Actor::Anonymous { mark: None }, unknown, origin))
+    }
+
+    /// A person says yes: a code for the client, good for a minute. The person is one who sits at a browser; a client can allow no other.
+    pub async fn authorize(
+        &self,
+        person: &PersonCaller,
+        asked: &Asked,
+        origin: &Origin,
+    ) -> Result<Recorded<Code>, AuthorizeError> {
+        if person.client.is_some() {
+            return Err(AuthorizeError::NotAPerson);
+        }
+        let (code, now) = (new_token("")?, self.0.clock.now());
+        let authorization = Authorization {
+            id: AuthorizationId::random(),
+            session: person.session,
+            terms: Terms {
+                client: asked.client.hash.clone(),
+                client_name: asked.client.name.clone(),
+                proof: Proof::Pkce {
+                    callback: asked.callback.to_string(),
+                    challenge: asked.challenge.as_str().to_owned(),
+                },
+            },
+            created_at: now,
+            stage: Stage::Code,
+        };
+        let entry =
+            Entry::new(Actor::person(&person.person), Action::ClientAuthorized, Outcome::Success, origin.clone());
+        let entry = entry.changes(facts(&authorization));
+        let change = self.0.store.add_authorization(&authorization, &self.hash_of(&code))?;
+        let recorded = self.0.trail.commit_for(vec![change], entry, Code(code)).await;
+        recorded.map_err(|error| match error {
+            TrailError::Change(StoreError::InUse) => AuthorizeError::SessionOver,
+            error => error.into(),
+        })
+    }
+
+    /// A person says no.
+    pub fn decline(&self, person: &PersonCaller, asked: &Asked, origin: &Origin) {
+        let reason = format!("the person did not let `{}` sign in as them", asked.client.name);
+        self.note(Actor::person(&person.person), &reason, origin);
+    }
+
+    /// The first tokens, for a code. A code that is shown twice ends whatever came of it: one of the two was not the client.
+    pub async fn redeem(
+        &self,
+        client: &ProvedClient,
+        code: &SecretString,
+        callback: &str,
+        verifier: &SecretString,
+        origin: &Origin,
+    ) -> Result<Recorded<Tokens>, GrantError> {
+        let Some(seen) = self.0.store.authorization_by_code(&self.hash_of(code)).await? else {
+            return Err(self.refuse(None, "there is no such code, or it is over", origin));
+        };
+        if matches!(seen.authorization.stage, Stage::Tokens { .. }) {
+            return self.end_replayed(&seen, "the code was shown again", origin).await;
+        }
+        let Authorization { terms, created_at, .. } = &seen.authorization;
+        let now = self.0.clock.now();
+        let is_fresh = (-CLOCKS_DIFFER..CODE_SECONDS).contains(&seconds_between(*created_at, now));
+        let Proof::Pkce { callback: sent_to, challenge } = &terms.proof;
+        let trouble = if terms.client != client.0.hash {
+            Some("the code was given to another client")
+        } else if !is_fresh {
+            Some("the code is over: it holds for a minute")
+        } else if sent_to != callback {
+            Some("the redirect is not the one that the code was sent to")
+        } else if !challenge::is_met(challenge, verifier.expose_secret()) {
+            Some("the code verifier is not the one of the challenge")
+        } else {
+            None
+        };
+        if let Some(trouble) = trouble {
+            return Err(self.refuse(Some(&seen), trouble, origin));
+        }
+        match self.rotate(&seen, 1, Action::ClientSignedIn, origin).await {
+            // Whoever was faster has shown the same code.
+            Err(GrantError::Trail(TrailError::Change(StoreError::Stale))) => {
+                self.end_replayed(&seen, "the code was shown twice at once", origin).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// New tokens for the newest refresh token. The one before it counts for another minute, so that several processes of one person can
+    /// renew at once: they get what the first of them got. An older one has been stolen, from them or by them, and ends the family.
+    pub async fn refresh(
+        &self,
+        client: &ProvedClient,
+        token: &SecretString,
+        origin: &Origin,
+    ) -> Result<Recorded<Tokens>, GrantError> {
+        let Some(shown) = RefreshToken::parse(token.expose_secret(), self.0.store.seals()) else {
+            return Err(self.refuse(None, "no refresh token of this installation", origin));
+        };
+        for _ in 0..ATTEMPTS {
+            let Some(seen) = self.0.store.authorization(shown.authorization).await? else {
+                return Err(self.refuse(None, "the sign-in that this refresh token came of is over", origin));
+            };
+            if seen.authorization.terms.client != client.0.hash {
+                return Err(self.refuse(Some(&seen), "the refresh token was given to another client", origin));
+            }
+            let Stage::Tokens { generation, rotated_at } = seen.authorization.stage else {
+                return Err(self.refuse(Some(&seen), "no token was given yet", origin));
+            };
+            let since = seconds_between(rotated_at, self.0.clock.now());
+            if shown.generation == generation {
+                match self.rotate(&seen, generation.saturating_add(1), Action::ClientRefreshed, origin).await {
+                    // Another process of theirs was faster.
+                    Err(GrantError::Trail(TrailError::Change(StoreError::Stale))) => {}
+                    outcome => return outcome,
+                }
+            } else if shown.generation.saturating_add(1) == generation
+                && (-CLOCKS_DIFFER..GRACE_SECONDS).contains(&since)
+            {
+                return self.again(&seen, generation, origin).await;
+            } else {
+                return self.end_replayed(&seen, "a refresh token was shown that has long been replaced", origin).await;
+            }
+        }
+        Err(GrantError::Unsettled)
+    }
+
+    /// The client leaves: all that came of the person's yes is over. No directory is asked.
+    pub async fn leave(&self, access_token: &SecretString, origin: &Origin) -> Result<(), GrantError> {
+        let token = AccessToken::parse(access_token.expose_secret(), self.0.store.seals());
+        let live = match token.filter(|token| self.0.clock.now() < token.expires_at) {
+            Some(token) => self.0.store.authorization(token.authorization).await?,
+            None => None,
+        };
+        let Some(seen) = live else {
+            return Err(self.refuse(None, "no access token that is still good", origin));
+        };
+        let entry = entry(&seen, Action::ClientEnded, Outcome::Success, origin);
+        self.end(&seen, entry).await?;
+        Ok(())
+    }
+
+    /// Forgets codes that nobody came for.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        let Millis(now) = Millis::from(self.0.clock.now());
+        self.0.store.sweep_codes(Millis(now.saturating_sub(KEPT_MILLIS))).await.map(drop)
+    }
+
+    /// The next generation's tokens, for a person who is still who they were. `Stale` where somebody was faster.
+    async fn rotate(
+        &self,
+        seen: &Authorized,
+        generation: i64,
+        action: Action,
+        origin: &Origin,
+    ) -> Result<Recorded<Tokens>, GrantError> {
+        let person = self.person(seen, origin).await?;
+        let now = self.0.clock.now();
+        let stage = Stage::Tokens { generation, rotated_at: now };
+        let next = Authorization { stage, ..seen.authorization.clone() };
+        let change = self.0.store.rotate_authorization(seen, &next)?;
+        let tokens = self.tokens(&person, next.id, generation, now);
+        let entry = Entry::new(Actor::person(&person.person), action, Outcome::Success, origin.clone());
+        Ok(self.0.trail.commit_for(vec![change], entry.changes(facts(&next)), tokens).await?)
+    }
+
+    /// The present generation's tokens once more.
+    async fn again(&self, seen: &Authorized, generation: i64, origin: &Origin) -> Result<Recorded<Tokens>, GrantError> {
+        let person = self.person(seen, origin).await?;
+        let tokens = self.tokens(&person, seen.authorization.id, generation, self.0.clock.now());
+        let entry =
+            Entry::new(Actor::person(&person.person), Action::ClientRefreshed, Outcome::Success, origin.clone());
+        Ok(self.0.trail.record(entry.changes(facts(&seen.authorization)), tokens).await?)
+    }
+
+    /// Whose tokens they are, with groups and account state read within the bound.
+    async fn person(&self, seen: &Authorized, origin: &Origin) -> Result<PersonCaller, GrantError> {
+        match self.0.sign_in.client_of(seen.clone(), origin).await {
+            Ok(person) => Ok(person),
+            Err(AuthenticateError::Unauthenticated) => Err(GrantError::InvalidGrant("the sign-in is over")),
+            Err(AuthenticateError::AccountDisabled) => {
+                Err(GrantError::InvalidGrant("the account has been disabled or removed"))
+            }
+            Err(AuthenticateError::Directory(error)) => Err(error.into()),
+            Err(AuthenticateError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn tokens(&self, person: &PersonCaller, authorization: AuthorizationId, generation: i64, now: Timestamp) -> Tokens {
+        let seals = self.0.store.seals();
+        let expires_at = after(now, ACCESS_SECONDS).min(person.expires_at);
+        Tokens {
+            access_token: AccessToken { authorization, expires_at }.written(seals),
+            refresh_token: RefreshToken { authorization, generation }.written(seals),
+            expires_in_seconds: u64::try_from(seconds_between(now, expires_at)).unwrap_or(0),
+        }
+    }
+
+    async fn end_replayed(
+        &self,
+        seen: &Authorized,
+        reason: &'static str,
+        origin: &Origin,
+    ) -> Result<Recorded<Tokens>, GrantError> {
+        let entry = entry(seen, Action::ClientEnded, Outcome::Refused, origin).reason(&reason);
+        if self.end(seen, entry).await? != TakenAway::Nothing {
+            let id = seen.authorization.id.to_string();
+            tracing::warn!(authorization.id = id, reason, "a code or token came back, and all that came of it is over");
+        }
+        Err(GrantError::InvalidGrant("this was used before, so that all that came of it has been ended"))
+    }
+
+    async fn end(&self, seen: &Authorized, entry: Entry) -> Result<TakenAway, StoreError> {
+        self.0.trail.take_away(vec![Store::end_authorization(seen.authorization.id)], Vec1::new(entry)).await
+    }
+
+    /// Nobody has proved to be the person: the record is about them, and by nobody.
+    fn refuse(&self, seen: Option<&Authorized>, reason: &'static str, origin: &Origin) -> GrantError {
+        let actor = Actor::Anonymous { mark: None };
+        let entry = Entry::new(actor, Action::ClientRefused, Outcome::Refused, origin.clone()).reason(&reason);
+        let entry = entry.about(seen.map(|seen| &seen.session.person.subject));
+        self.0.trail.note_refusal(RefusalKind::Client, entry);
+        GrantError::InvalidGrant(reason)
+    }
+
+    fn note(&self, actor: Actor, reason: &impl ToString, origin: &Origin) {
+        let entry = Entry::new(actor, Action::ClientRefused, Outcome::Refused, origin.clone()).reason(reason);
+        self.0.trail.note_refusal(RefusalKind::Client, entry);
+    }
+
+    /// By which the store knows a code.
+    fn hash_of(&self, code: &SecretString) -> Mac {
+        self.0.store.seals().mac(Purpose::Token, &[b"code", code.expose_secret().as_bytes()])
+    }
+}
+
+/// What happened to an authorization, by its person.
+fn entry(seen: &Authorized, action: Action, outcome: Outcome, origin: &Origin) -> Entry {
+    let entry = Entry::new(Actor::person(&seen.session.person), action, outcome, origin.clone());
+    entry.changes(facts(&seen.authorization))
+}
+
+/// What the trail says of an authorization.
+fn facts(authorization: &Authorization) -> serde_json::Value {
+    json!({
+        "authorization_id": authorization.id,
+        "session_id": authorization.session,
+        "client_name": authorization.terms.client_name,
+    })
+}
+
+/// How long a code holds.
+pub const CODE_SECONDS: i64 = 60;
+/// How long a refresh token counts after another took its place.
+pub const GRACE_SECONDS: i64 = 60;
+/// How long an access token holds, if its session does.
+pub const ACCESS_SECONDS: u32 = 3_600;
+/// Two nodes' clocks are not the same.
+const CLOCKS_DIFFER: i64 = 60;
+/// One more than it takes when another process was faster.
+const ATTEMPTS: usize = 3;
+/// Whoever shows a code a little late is told so.
+const KEPT_MILLIS: i64 = 3_600_000;

@@ -1,0 +1,84 @@
+//! The endpoints that AWS's own clients call, with AWS's shapes and AWS's errors: the SSO OIDC API and the SSO portal API.
+//!
+//! They stand at the root of the public URL, since clients take everything but the host off it for the page that people see.
+
+mod credentials;
+mod entitled;
+mod error;
+mod logout;
+mod page;
+mod register;
+mod token;
+
+pub(crate) use register::scopes_are_known;
+
+use axum::Router;
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+use axum::middleware::{from_fn, from_fn_with_state};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::intake;
+use crate::problem::{Code, Problem};
+
+/// The routes, and what the document says of them.
+pub(crate) fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(register::register))
+        .routes(routes!(token::give))
+        .routes(routes!(credentials::show))
+        .routes(routes!(entitled::accounts))
+        .routes(routes!(entitled::roles))
+        .routes(routes!(logout::end))
+}
+
+/// The routes. Whatever goes wrong on them is told as AWS would.
+pub(crate) fn routes(app: App) -> Router<App> {
+    Router::from(described())
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Code::MethodNotAllowed, "this route does not take that method")
+        })
+        .layer(from_fn_with_state(app, intake::whole))
+        .layer(from_fn(error::told_as_aws))
+}
+
+/// The address that a client means. One whose endpoint was written with a slash at its end asks for `//token`.
+pub(crate) fn meant(uri: &Uri) -> Option<Uri> {
+    let path = uri.path().strip_prefix("//")?.trim_start_matches('/');
+    let is_ours = PATHS.iter().any(|ours| ours.strip_prefix('/') == Some(path));
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = is_ours.then(|| PathAndQuery::try_from(format!("/{path}{query}")))?.ok()?;
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).ok()
+}
+
+/// What programs ask for.
+const PATHS: [&str; 6] =
+    ["/client/register", "/token", "/federation/credentials", "/assignment/accounts", "/assignment/roles", "/logout"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_too_many_are_taken_off_what_programs_ask_for_and_nothing_else() {
+        let meant = |text: &str| super::meant(&text.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(meant("//token").as_deref(), Some("/token"));
+        assert_eq!(meant("///client/register").as_deref(), Some("/client/register"));
+        let asked = "//federation/credentials?role_name=a&account_id=1";
+        assert_eq!(meant(asked).as_deref(), asked.strip_prefix('/'));
+        for other in ["/token", "//v1/admin/sessions", "//", "//metrics", "//tokens", "/v1//session", "//token/"] {
+            assert_eq!(meant(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_route_is_among_the_paths() {
+        let described = described().into_openapi();
+        let described: std::collections::BTreeSet<&str> = described.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(described, PATHS.into());
+    }
+}

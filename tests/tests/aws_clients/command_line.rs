@@ -1,0 +1,108 @@
+//! The AWS CLI, the newest and an old one, signing in through a browser and asking AWS with what it then gets.
+
+use std::path::PathBuf;
+
+use tests::installed;
+use tests::python::Client;
+use tests::world::{World, password_of, soon};
+
+use crate::program::ACCOUNT;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_aws_cli_signs_in_asks_and_leaves() {
+    signs_in_asks_and_leaves(installed::aws()).await;
+}
+
+async fn signs_in_asks_and_leaves(cli: PathBuf) {
+    let world = World::prepare().await.with("aws_clients = { access_help = \"Ask in #cloud-access.\" }").serve();
+    let client = at_a_desk(&world, "ada").await.by(cli);
+    let login = client.aws(&["sso", "login", "--sso-session", "corp"]);
+    let log = std::fs::read_to_string(client.home().join("cookie.log"));
+    assert!(login.status.success(), "{login:?}\n{log:?}");
+
+    let identity = client.aws(&["sts", "get-caller-identity", "--profile", "deploy"]).json();
+    let arn = identity["Arn"].as_str().unwrap();
+    assert!(arn.starts_with(&format!("arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ada")), "{arn}");
+    let object = client.home().join("object");
+    let get = ["s3api", "get-object", "--profile", "limited", "--bucket", "reports", "--key", "monthly"];
+    client.aws(&[&get[..], &[object.to_str().unwrap()]].concat()).succeeded();
+    assert_eq!(std::fs::read_to_string(&object).unwrap(), "profits");
+
+    let accounts =
+        client.aws(&["sso", "list-accounts", "--access-token", &access_token(&client), "--profile", "deploy"]);
+    assert_eq!(accounts.json()["accountList"][0]["accountId"], ACCOUNT);
+    let refused = client.aws(&["sts", "get-caller-identity", "--profile", "treasury"]).failed();
+    assert!(refused.contains("ForbiddenException") && refused.contains("Ask in #cloud-access."), "{refused}");
+
+    client.aws(&["sso", "logout"]).succeeded();
+    let after = client.aws(&["sts", "get-caller-identity", "--profile", "deploy"]).failed();
+    assert!(after.contains("Token for corp does not exist"), "{after}");
+    let ended = soon("the end of the client in the trail", async || {
+        world.trail().into_iter().find(|record| record["action"] == "client_ended")
+    });
+    assert_eq!(ended.await["actor"], "person:corp/ada");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_renews_by_itself_and_three_processes_at_once_all_go_on() {
+    let world = World::open().await;
+    let client = at_a_desk(&world, "ada").await;
+    client.aws(&["sso", "login", "--sso-session", "corp"]).succeeded();
+    // So near to its end that it is renewed: the token itself says nothing of that to its holder.
+    let cache = token_cache(&client);
+    let mut token: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&cache).unwrap()).unwrap();
+    let before = token["refreshToken"].clone();
+    let soon_over = tests::world::now() + jiff::SignedDuration::from_secs(60);
+    token["expiresAt"] = soon_over.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+    std::fs::write(&cache, token.to_string()).unwrap();
+    let asks = "print(json.dumps(boto3.Session(profile_name='deploy').client('sts').get_caller_identity()['Arn']))";
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..3).map(|_| scope.spawn(|| client.boto3(asks).json())).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap().as_str().unwrap().to_owned()).collect()
+    });
+    assert!(answers.iter().all(|arn| arn.contains(":assumed-role/deploy/ada")), "{answers:?}");
+    let renewed = world.trail().into_iter().filter(|record| record["action"] == "client_refreshed").count();
+    assert!(renewed >= 1, "nobody renewed");
+    let token: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&cache).unwrap()).unwrap();
+    assert_ne!(token["refreshToken"], before);
+    assert!(!world.trail().iter().any(|record| record["action"] == "client_ended"), "nothing was taken for a replay");
+}
+
+/// A person's machine, set up as the documentation says, whose browser says yes.
+async fn at_a_desk(world: &World, username: &str) -> Client {
+    let client = Client::new();
+    let home = client.home().to_owned();
+    let url = world.brokerd.url();
+    let profile = |name: &str| {
+        format!(
+            "[profile {name}]\nsso_session = corp\nsso_account_id = {ACCOUNT}\nsso_role_name = {name}\nregion = eu-central-1\nservices = brokerd\n\n"
+        )
+    };
+    let config = format!(
+        "[default]\nservices = brokerd\n\n[sso-session corp]\nsso_start_url = https://identitycenter.amazonaws.com/brokerd\nsso_region = brokerd\n\
+         sso_registration_scopes = sso:account:access\n\n{}\
+         [services brokerd]\nsso =\n  endpoint_url = {url}\nsso_oidc =\n  endpoint_url = {url}\nsts =\n  endpoint_url = {}\ns3 =\n  endpoint_url = {}\n",
+        ["deploy", "limited", "treasury"].map(profile).concat(),
+        world.sim.endpoint(),
+        world.sim.endpoint(),
+    );
+    std::fs::write(home.join("config"), config).unwrap();
+    std::fs::write(home.join("cookie"), world.stranger().cookie(username, &password_of(username)).await).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/say_yes.py");
+    // In the background: the CLI answers it only once it has been started.
+    let browser = format!("{} {script} {} %s &", installed::python().display(), home.join("cookie").display());
+    client.with("AWS_CONFIG_FILE", home.join("config").to_str().unwrap()).with("BROWSER", &browser)
+}
+
+fn token_cache(client: &Client) -> PathBuf {
+    let folder = client.home().join(".aws/sso/cache");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut tokens = files.filter(|file| std::fs::read_to_string(file).unwrap().contains("accessToken"));
+    tokens.next().unwrap_or_else(|| panic!("the CLI has kept no token"))
+}
+
+fn access_token(client: &Client) -> String {
+    let token: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(token_cache(client)).unwrap()).unwrap();
+    token["accessToken"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,137 @@
+//! What ends a client's tokens: its own leaving, an old token that comes back, and whatever ends the session that it came of.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::world::{Answer, World, password_of};
+
+use crate::program::{Program, Tokens, refused};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_renew_at_once_and_all_go_on() {
+    let world = World::open().await;
+    let (program, tokens) = Program::signed_in(&world, "ada").await;
+    let (one, two, three) = tokio::join!(
+        program.refresh(&tokens.refresh),
+        program.refresh(&tokens.refresh),
+        program.refresh(&tokens.refresh)
+    );
+    let renewed = [one, two, three].map(|answer| Tokens::of(&answer));
+    for each in &renewed {
+        assert_eq!(each.refresh, renewed[0].refresh, "they share the successor");
+        assert_ne!(each.refresh, tokens.refresh);
+        assert_eq!(program.credentials(&each.access, "deploy").await.status, 200);
+    }
+    assert_eq!(program.credentials(&tokens.access, "deploy").await.status, 200, "what was given before holds its hour");
+    let again = Tokens::of(&program.refresh(&renewed[0].refresh).await);
+    assert_ne!(again.refresh, renewed[0].refresh);
+    let refreshed = of_action(&world, "client_refreshed");
+    assert_eq!(refreshed.len(), 4, "each is recorded");
+    assert!(refreshed.iter().all(|it| it["actor"] == "person:corp/ada" && it["outcome"] == "success"), "{refreshed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_that_has_long_been_replaced_ends_the_family() {
+    let world = World::open().await;
+    let (program, first) = Program::signed_in(&world, "ada").await;
+    let (_, untouched) = Program::signed_in(&world, "ada").await;
+    let second = Tokens::of(&program.refresh(&first.refresh).await);
+    let third = Tokens::of(&program.refresh(&second.refresh).await);
+    refused(&program.refresh(&first.refresh).await, "400 InvalidGrantException");
+    refused(&program.refresh(&third.refresh).await, "400 InvalidGrantException");
+    for tokens in [&first, &second, &third] {
+        refused(&program.credentials(&tokens.access, "deploy").await, "401 UnauthorizedException");
+    }
+    assert_eq!(program.credentials(&untouched.access, "deploy").await.status, 200, "another sign-in of hers");
+    let ended = of_action(&world, "client_ended");
+    assert_eq!((ended.len(), &ended[0]["outcome"]), (1, &json!("refused")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_is_good_for_its_own_client_alone() {
+    let world = World::open().await;
+    let (program, tokens) = Program::signed_in(&world, "ada").await;
+    let thief = Program::registered(&world).await;
+    refused(&thief.refresh(&tokens.refresh).await, "400 InvalidGrantException");
+    Tokens::of(&program.refresh(&tokens.refresh).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_takes_its_tokens_along_and_nothing_else() {
+    let world = World::open().await;
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
+    let (_, other) = Program::signed_in_by(&world, &cookie).await;
+    let left = program.logout(&tokens.access).await;
+    assert_eq!((left.status, left.text.as_str()), (200, ""));
+    refused(&program.credentials(&tokens.access, "deploy").await, "401 UnauthorizedException");
+    refused(&program.refresh(&tokens.refresh).await, "400 InvalidGrantException");
+    refused(&program.logout(&tokens.access).await, "401 UnauthorizedException");
+    refused(&program.logout("x").await, "401 UnauthorizedException");
+    assert_eq!(program.credentials(&other.access, "deploy").await.status, 200);
+    assert_eq!(program.page(&cookie, &program.query()).await.status, 200, "she is still signed in at her browser");
+    let ended = of_action(&world, "client_ended");
+    assert_eq!((ended.len(), &ended[0]["actor"]), (1, &json!("person:corp/ada")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_ends_every_client_and_every_code() {
+    let world = World::open().await;
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
+    let code = program.code(&cookie).await;
+    let home = Answer::of(program.http.request(Method::GET, "/").header("cookie", &cookie)).await;
+    let form = program.http.request(Method::POST, "/sign-out").form(&[("csrf", home.field("csrf"))]);
+    let out = Answer::of(form.header("cookie", &cookie).header("origin", world.brokerd.url())).await;
+    assert_eq!(out.status, 303);
+    all_is_over(&program, &tokens, &code).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_ends_the_session_ends_its_clients() {
+    let world = World::open().await;
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
+    let code = program.code(&cookie).await;
+    let otto = world.person("otto").await;
+    let sessions = otto.get("/v1/admin/sessions").await.good();
+    let of_ada = sessions["items"].as_array().unwrap().iter().find(|it| it["identity"]["name"] == "ada").unwrap();
+    let ended = otto.delete(&format!("/v1/admin/sessions/{}", of_ada["id"].as_str().unwrap())).await;
+    assert_eq!(ended.status, 204, "{}", ended.text);
+    all_is_over(&program, &tokens, &code).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registrations_and_tokens_outlive_a_restart_and_a_change_of_master_keys() {
+    let world = World::open().await;
+    let (program, tokens) = Program::signed_in(&world, "ada").await;
+    let World { sim, brokerd } = world;
+    let installation = brokerd.stop();
+    installation.write("second.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    installation.edit("brokerd.toml", "seals = true", "seals = false");
+    let text = installation.read("brokerd.toml");
+    let key = "[[master_key]]\nid = \"new\"\nseals = true\nsource = { file = \"second.key\" }\n";
+    installation.write("brokerd.toml", &text.replacen("[[master_key]]", &format!("{key}[[master_key]]"), 1));
+    installation.run(&["rekey", "--yes"], "").succeeded();
+    let text = installation.read("brokerd.toml");
+    let old = "[[master_key]]\nid = \"test\"\nseals = false\nsource = { file = \"master.key\" }\n";
+    assert!(text.contains(old), "{text}");
+    installation.write("brokerd.toml", &text.replace(old, ""));
+    let world = World { sim, brokerd: installation.serve() };
+    assert_eq!(program.credentials(&tokens.access, "deploy").await.status, 200);
+    let renewed = Tokens::of(&program.refresh(&tokens.refresh).await);
+    assert_eq!(program.credentials(&renewed.access, "deploy").await.status, 200);
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let code = program.code(&cookie).await;
+    Tokens::of(&program.token(&program.redemption(&code)).await);
+}
+
+async fn all_is_over(program: &Program, tokens: &Tokens, code: &str) {
+    refused(&program.credentials(&tokens.access, "deploy").await, "401 UnauthorizedException");
+    refused(&program.refresh(&tokens.refresh).await, "400 InvalidGrantException");
+    refused(&program.token(&program.redemption(code)).await, "400 InvalidGrantException");
+    program.http.with_token(&tokens.access).get("/v1/session").await.problem("401 unauthenticated");
+}
+
+fn of_action(world: &World, action: &str) -> Vec<Value> {
+    world.trail().into_iter().filter(|record| record["action"] == action).collect()
+}

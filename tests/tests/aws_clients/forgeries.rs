@@ -1,0 +1,45 @@
+//! Hands that have the database and nothing else, on each engine.
+
+use broker_core::sign_in::{Credentials, SessionKind};
+use broker_core::store::Store;
+use secrecy::SecretString;
+use tests::stores::Storehouse;
+
+use crate::desk::{ADDRESS, Desk, origin};
+
+tests::where_others_reach_in! {
+    async fn whoever_has_the_database_makes_no_tokens_live(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let mut hands = desk.house.hands().await;
+        for statement in [
+            "UPDATE authorizations SET generation = generation - 1",
+            "UPDATE authorizations SET rotated_at = rotated_at + 60000",
+            "UPDATE authorizations SET terms = replace(terms, '127.0.0.1', '127.0.0.9')",
+            "UPDATE authorizations SET created_at = created_at + 60000",
+            "UPDATE authorizations SET session = (SELECT max(id) FROM sessions)",
+        ] {
+            let tokens = desk.tokens().await;
+            assert!(desk.opens(&tokens).await);
+            let credentials = SecretString::from("secret");
+            let origin = origin();
+            let again = Credentials { username: "ada", password: credentials, directory: None, address: ADDRESS, origin: &origin };
+            desk.sign_in.sign_in(again, SessionKind::Browser).await.unwrap();
+            assert!(hands.run(statement).await >= 1, "{statement}");
+            assert!(!desk.opens(&tokens).await, "{statement}");
+            assert!(desk.refresh(&tokens).await.is_err(), "{statement}");
+            hands.run("DELETE FROM authorizations").await;
+        }
+    }
+
+    async fn what_a_session_allowed_goes_with_its_row(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        desk.tokens().await;
+        desk.code().await.unwrap();
+        let mut hands = desk.house.hands().await;
+        assert_eq!(hands.number("SELECT count(*) FROM authorizations").await, 2);
+        let entry = tests::stores::entry(broker_core::trail::Action::SignOut);
+        let end = vec![Store::end_session(desk.ada.session)];
+        desk.trail.take_away(end, broker_core::trail::Vec1::new(entry)).await.unwrap();
+        assert_eq!(hands.number("SELECT count(*) FROM authorizations").await, 0);
+    }
+}

@@ -1,0 +1,13 @@
+//! AWS's own clients at their own endpoints: signing in by a browser, tokens and their ends, accounts, roles and credentials.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod command_line;
+mod desk;
+mod ends;
+mod forgeries;
+mod page;
+mod portal;
+mod program;
+mod refusals;
+mod times;

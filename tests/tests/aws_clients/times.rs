@@ -1,0 +1,103 @@
+//! When codes and tokens are over, by a clock that a story owns, on each engine.
+
+use broker_core::caller::Caller;
+use broker_core::oauth::{AuthorizeError, GrantError};
+use broker_core::sign_in::Shown;
+use broker_core::store::Store;
+use secrecy::ExposeSecret;
+use tests::stores::Storehouse;
+
+use crate::desk::{ADDRESS, Desk, origin};
+
+tests::on_every_engine! {
+    async fn a_code_holds_for_a_minute(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let (early, late) = (desk.code().await.unwrap(), desk.code().await.unwrap());
+        desk.house.clock.advance(59);
+        assert!(desk.redeem(&early).await.is_ok());
+        desk.house.clock.advance(1);
+        let over = desk.redeem(&late).await.unwrap_err();
+        assert!(matches!(over, GrantError::InvalidGrant(_)), "{over:?}");
+        desk.house.clock.advance(3_601);
+        desk.clients.sweep().await.unwrap();
+        assert!(matches!(desk.redeem(&late).await, Err(GrantError::InvalidGrant(reason)) if reason.contains("no such code")));
+    }
+
+    async fn a_replaced_refresh_token_counts_for_another_minute(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let first = desk.tokens().await;
+        let second = desk.refresh(&first).await.unwrap();
+        desk.house.clock.advance(59);
+        let again = desk.refresh(&first).await.unwrap();
+        assert_eq!(again.refresh_token.expose_secret(), second.refresh_token.expose_secret());
+        assert!(desk.opens(&again).await && desk.opens(&second).await);
+        desk.house.clock.advance(1);
+        assert!(matches!(desk.refresh(&first).await, Err(GrantError::InvalidGrant(_))));
+        assert!(!desk.opens(&second).await, "an old one that comes back ends the family");
+        assert!(desk.refresh(&second).await.is_err());
+    }
+
+    async fn an_access_token_holds_for_an_hour_and_never_longer_than_its_session(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let first = desk.tokens().await;
+        assert_eq!(first.expires_in_seconds, 3_600);
+        for seconds in [1_000, 1_000, 1_000, 599] {
+            desk.house.clock.advance(seconds);
+            assert!(desk.opens(&first).await);
+        }
+        desk.house.clock.advance(1);
+        assert!(!desk.opens(&first).await);
+        let second = desk.refresh(&first).await.unwrap();
+        assert!(desk.opens(&second).await);
+        // Two hours are all that a session has here.
+        for seconds in [1_500, 1_500] {
+            desk.house.clock.advance(seconds);
+            assert!(desk.opens(&second).await);
+        }
+        let third = desk.refresh(&second).await.unwrap();
+        assert_eq!(third.expires_in_seconds, 600);
+        desk.house.clock.advance(599);
+        assert!(desk.opens(&third).await);
+        desk.house.clock.advance(1);
+        assert!(!desk.opens(&third).await);
+        assert!(matches!(desk.refresh(&third).await, Err(GrantError::InvalidGrant(_))));
+    }
+
+    async fn a_client_that_is_used_keeps_its_session_from_idling_and_one_that_is_not_does_not(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let tokens = desk.tokens().await;
+        for _ in 0..3 {
+            desk.house.clock.advance(1_000);
+            assert!(desk.opens(&tokens).await);
+        }
+        let tokens = desk.refresh(&tokens).await.unwrap();
+        desk.house.clock.advance(1_800);
+        assert!(!desk.opens(&tokens).await && desk.refresh(&tokens).await.is_err());
+    }
+
+    async fn no_client_can_allow_another(house: Storehouse) {
+        let mut desk = Desk::open(house).await;
+        let tokens = desk.tokens().await;
+        let shown = Shown::Portal(tokens.access_token.clone());
+        let Ok(Caller::Person(client)) = desk.sign_in.authenticate(&shown, ADDRESS, &origin()).await else { panic!() };
+        desk.ada = client;
+        assert!(matches!(desk.code().await, Err(AuthorizeError::NotAPerson)));
+    }
+
+    async fn a_session_that_ended_gives_no_code(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let entry = tests::stores::entry(broker_core::trail::Action::SignOut);
+        let end = vec![Store::end_session(desk.ada.session)];
+        desk.trail.take_away(end, broker_core::trail::Vec1::new(entry)).await.unwrap();
+        assert!(matches!(desk.code().await, Err(AuthorizeError::SessionOver)));
+    }
+
+    async fn a_new_epoch_ends_all_of_it(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let (tokens, code) = (desk.tokens().await, desk.code().await.unwrap());
+        let seen = desk.store.epoch_as_stored().await.unwrap();
+        desk.store.know_epoch(seen.proved().unwrap().next(desk.ada.signed_in_at));
+        assert!(!desk.opens(&tokens).await);
+        assert!(desk.refresh(&tokens).await.is_err() && desk.redeem(&code).await.is_err());
+    }
+}
