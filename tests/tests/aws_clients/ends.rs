@@ -1,8 +1,11 @@
 //! What ends a client's tokens: its own leaving, an old token that comes back, and whatever ends the session that it came of.
 
+use std::time::Duration;
+
+use aws_sim::{Calls, Fault};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::world::{Answer, World, password_of};
+use tests::world::{Answer, World, password_of, soon};
 
 use crate::program::{Program, Tokens, refused};
 
@@ -123,6 +126,21 @@ async fn registrations_and_tokens_outlive_a_restart_and_a_change_of_master_keys(
     let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
     let code = program.code(&cookie).await;
     Tokens::of(&program.token(&program.redemption(&code)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_while_aws_is_asked_gets_nothing() {
+    let world = World::open().await;
+    let (program, tokens) = Program::signed_in(&world, "ada").await;
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    let (waiting, token) = (program.clone(), tokens.access.clone());
+    let waiting = tokio::spawn(async move { waiting.credentials(&token, "deploy").await });
+    soon("the call", async || (world.sim.faults().pending() == 0).then_some(())).await;
+    assert_eq!(program.logout(&tokens.access).await.status, 200);
+    let answer = waiting.await.unwrap();
+    refused(&answer, "401 UnauthorizedException");
+    assert!(!answer.text.contains("ASIA"), "{}", answer.text);
+    assert_eq!(world.trail_of("deploy"), ["person:corp/ada vend refused"]);
 }
 
 async fn all_is_over(program: &Program, tokens: &Tokens, code: &str) {
