@@ -1,6 +1,6 @@
 //! Files and folders for our user alone: what anybody else could read or exchange is not used.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -44,11 +44,19 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
 
 /// Writes a file of such a folder: whole, or not at all.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_as(path, bytes, None)
+}
+
+/// The same, for others as well where it was so before.
+pub(crate) fn write_as(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> Result<(), Failure> {
     let told = |error: &io::Error| failed(path, "write", error);
     let folder = path.parent().unwrap_or(Path::new("."));
     // Made with mode 0600, under a name that nobody can foresee.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| told(&error))?;
     file.write_all(bytes).map_err(|error| told(&error))?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions).map_err(|error| told(&error))?;
+    }
     file.persist(path).map_err(|error| told(&error.error))?;
     Ok(())
 }

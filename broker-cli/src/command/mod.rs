@@ -11,6 +11,7 @@ mod man;
 mod process;
 mod prompt;
 mod serve;
+mod setup;
 mod usage;
 mod wanting;
 mod whoami;
@@ -67,6 +68,8 @@ enum Command {
     Exec(exec::Exec),
     /// Hand credentials to the programs on this machine, from a server on loopback
     Serve(serve::Serve),
+    /// Write a profile for each connector into ~/.aws/config
+    Setup(setup::Setup),
     /// Open AWS's console in the browser
     Console(console::Console),
     /// How long credentials in this shell still live, for a prompt
@@ -112,6 +115,10 @@ impl Command {
             Self::Process(process) => process.run(&general.site()?).await?,
             Self::Exec(exec) => return exec.run(general.site()?).await,
             Self::Serve(serve) => serve.run(general.site()?, json).await?,
+            Self::Setup(setup) => {
+                let configuration = general.config.clone();
+                setup.run(&general.site()?, configuration, json).await?;
+            }
             Self::Console(console) => console.run(&general.site()?, json).await?,
             Self::Prompt(prompt) => prompt.run(json)?,
             Self::Completion(completion) => completion.run(&mut Arguments::command())?,

@@ -8,6 +8,7 @@ mod configured;
 mod formats;
 mod hostile;
 mod running;
+mod setup;
 mod shown;
 mod signing_in;
 
