@@ -16,6 +16,7 @@ mod lent;
 mod listed;
 mod identity;
 
+mod profiles;
 mod aws_config;
 mod shell;
 mod site;

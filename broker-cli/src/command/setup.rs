@@ -8,10 +8,11 @@ use serde_json::json;
 use similar::TextDiff;
 
 use crate::api::Broker;
-use crate::aws_config::{self, Block, Profile, ProfileName, Template, Value};
+use crate::aws_config;
 use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::listed::matching;
+use crate::profiles::{Block, Profile, ProfileName, Template, Value, command_line};
 use crate::site::Site;
 use crate::{clock, out, private};
 
@@ -96,7 +97,7 @@ fn command(site: &Site, configuration: Option<PathBuf>) -> Result<Value, Failure
         words.extend(["--config".into(), std::path::absolute(path).map_err(|error| wrong(&error))?]);
     }
     let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
-    aws_config::command(&words.ok_or_else(|| wrong(&"its path is no text"))?)
+    command_line(&words.ok_or_else(|| wrong(&"its path is no text"))?)
         .ok_or_else(|| wrong(&"its path has characters that do not fit into the file"))
 }
 

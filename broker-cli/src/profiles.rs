@@ -1,0 +1,249 @@
+//! Our profiles in `~/.aws/config`: a block of lines for each broker, and what may stand in it.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::str::FromStr;
+
+use crate::aws_config::sections;
+use crate::failure::Failure;
+use crate::lent::AccountId;
+use crate::name::ConnectorName;
+use crate::server::Server;
+use crate::text::is_hidden;
+
+/// What a profile is called: text that gets out of no head, and that no client misreads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ProfileName(String);
+
+/// `{connector}-{account}`
+#[derive(Clone, Debug)]
+pub(crate) struct Template(String);
+
+/// What may stand behind a key: one line, with nothing that some client takes for a comment.
+#[derive(Clone, Debug)]
+pub(crate) struct Value(String);
+
+/// A profile of ours.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) name: ProfileName,
+    /// What its `credential_process` is.
+    pub(crate) command: Value,
+    pub(crate) region: Option<Value>,
+}
+
+/// The lines of the file that are ours, for one broker.
+#[derive(Debug)]
+pub(crate) struct Block {
+    first: String,
+    last: String,
+}
+
+impl Block {
+    pub(crate) fn of(server: &Server) -> Self {
+        let origin = server.origin();
+        Self {
+            first: format!(
+                "# >>> broker {origin} >>> written by `broker setup`: what is changed between these two lines is lost\n"
+            ),
+            last: format!("# <<< broker {origin} <<<\n"),
+        }
+    }
+
+    /// The text with these profiles in the block, and without a block if there are none. `keys` is the file of keys beside it.
+    pub(crate) fn put(&self, text: &str, keys: &str, profiles: &[Profile]) -> Result<String, Failure> {
+        let ours = self.find(text)?;
+        let (before, behind) = ours.map_or((text, ""), |ours| (&text[..ours.start], &text[ours.end..]));
+        let others = sections(before).into_iter().chain(sections(behind)).filter_map(|one| profile_named(one.name));
+        let taken: BTreeSet<&str> =
+            others.chain(sections(keys).iter().map(|one| one.name)).chain(["default"]).collect();
+        let mut names = BTreeSet::new();
+        for profile in profiles {
+            if taken.contains(profile.name.0.as_str()) {
+                let said =
+                    format!("there is a profile `{}` already, which is not ours, or keys for it", profile.name.0);
+                return Err(Failure::mend(said, "call ours otherwise, as in `--profile 'broker-{connector}'`"));
+            }
+            if !names.insert(&profile.name) {
+                let said = format!("two profiles would be called `{}`", profile.name.0);
+                return Err(Failure::usage(said, "use {connector} in --profile"));
+            }
+        }
+        let block = if profiles.is_empty() { String::new() } else { self.lines(profiles) };
+        let break_missing = !block.is_empty() && !before.is_empty() && !before.ends_with('\n');
+        Ok([before, if break_missing { "\n" } else { "" }, &block, behind].concat())
+    }
+
+    fn lines(&self, profiles: &[Profile]) -> String {
+        let lines = profiles.iter().map(|Profile { name, command, region }| {
+            let region = region.as_ref().map_or(String::new(), |region| format!("region = {}\n", region.0));
+            format!("[profile {}]\ncredential_process = {}\n{region}", name.0, command.0)
+        });
+        [self.first.clone(), lines.collect(), self.last.clone()].concat()
+    }
+
+    /// Where the block is. What looks like one and is none is nobody's to guess.
+    fn find(&self, text: &str) -> Result<Option<Range<usize>>, Failure> {
+        // The words behind the mark may be those of another version of this program.
+        let mark = self.first.split_inclusive(" >>>").take(2).collect::<String>();
+        let (mut first, mut last, mut at) = (Vec::new(), Vec::new(), 0);
+        for line in text.split_inclusive('\n') {
+            if line.starts_with(&mark) {
+                first.push(at);
+            } else if line.trim_end() == self.last.trim_end() {
+                last.push(at + line.len());
+            }
+            at += line.len();
+        }
+        match (first.as_slice(), last.as_slice()) {
+            ([], []) => Ok(None),
+            ([first], [last]) if first < last => Ok(Some(*first..*last)),
+            _ => Err(Failure::mend(
+                "the lines around our block in the file are damaged",
+                format!(
+                    "take out what is left of `{}` and `{}`, and what is between",
+                    self.first.trim_end(),
+                    self.last.trim_end()
+                ),
+            )),
+        }
+    }
+}
+
+impl Template {
+    pub(crate) fn name(&self, connector: &ConnectorName, account: Option<&AccountId>) -> Result<ProfileName, Failure> {
+        if account.is_none() && self.0.contains("{account}") {
+            let said = format!("nobody knows the account of `{connector}`");
+            return Err(Failure::usage(said, "use {connector} alone in --profile"));
+        }
+        let name = self.0.replace("{connector}", connector.as_str());
+        Ok(ProfileName(name.replace("{account}", account.map_or("", AccountId::as_str))))
+    }
+}
+
+impl FromStr for Template {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = text.replace("{connector}", "").replace("{account}", "");
+        let fits =
+            plain.len() <= 64 && plain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if !fits {
+            return Err("use {connector}, {account}, letters, digits, `.`, `_` and `-`".to_owned());
+        }
+        if text.contains('{') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("use {connector}: all profiles would have one name".to_owned())
+        }
+    }
+}
+
+impl Value {
+    pub(crate) fn followed_by(&self, plain: &str) -> Self {
+        Self(format!("{} {plain}", self.0))
+    }
+}
+
+impl FromStr for Value {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if fits { Ok(Self(text.to_owned())) } else { Err("a region is as in eu-central-1".to_owned()) }
+    }
+}
+
+/// Words as AWS's clients take them apart; nothing where one of them cannot be written so that all of them read the same.
+pub(crate) fn command_line(words: &[&str]) -> Option<Value> {
+    let quoted = |word: &&str| {
+        let hidden =
+            |char: char| is_hidden(char) || matches!(char, '"' | '\'' | '\\' | '[' | ']' | '#' | ';' | '%' | '$' | '`');
+        // A backslash is a path's on Windows, and is read there as it is.
+        let allowed = |char: char| !hidden(char) || (cfg!(windows) && char == '\\');
+        if word.is_empty() || !word.chars().all(allowed) {
+            return None;
+        }
+        Some(if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() })
+    };
+    Some(Value(words.iter().map(quoted).collect::<Option<Vec<_>>>()?.join(" ")))
+}
+
+/// What a section's profile is called; nothing where it is none.
+fn profile_named(section: &str) -> Option<&str> {
+    let name = section.strip_prefix("profile")?;
+    name.starts_with([' ', '\t']).then(|| name.trim().trim_matches(['"', '\'']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_put_in_changed_and_taken_away_and_the_rest_stays() {
+        let block = Block::of(&"https://broker.corp.example".parse().unwrap());
+        let other = Block::of(&"https://broker.corp.example:8443".parse().unwrap());
+        for rest in
+            ["", "[default]\nregion = eu\n", "# \u{e4} \r\n[profile x]\r\ncolour=[]\r\n\r\n\r\n", "[a]\nb = c\n  d = e"]
+        {
+            let two = block.put(rest, "", &[profile("deploy"), profile("dev")]).unwrap();
+            assert!(
+                two.starts_with(rest) && two.contains("[profile dev]\ncredential_process = broker process dev\n"),
+                "{two}"
+            );
+            assert_eq!(block.put(&two, "", &[profile("deploy"), profile("dev")]).unwrap(), two, "again");
+            let behind = two.clone() + "[profile behind]\n";
+            let one = block.put(&behind, "", &[profile("deploy")]).unwrap();
+            assert!(!one.contains("dev") && one.starts_with(rest) && one.ends_with("[profile behind]\n"), "{one}");
+            let both = other.put(&two, "", &[profile("elsewhere")]).unwrap();
+            assert_eq!(other.put(&both, "", &[]).unwrap(), two, "each broker has a block of its own");
+            let without = block.put(&two, "", &[]).unwrap();
+            assert_eq!(without.trim_end_matches('\n'), rest.trim_end_matches('\n'));
+            assert!(rest.is_empty() || !rest.ends_with('\n') || without == rest, "to the byte");
+        }
+    }
+
+    #[test]
+    fn what_is_somebody_elses_or_damaged_is_not_touched() {
+        let block = Block::of(&"https://broker.corp.example".parse().unwrap());
+        for taken in
+            ["[profile deploy]\n", "[ profile   deploy ]\n", "[profile a]\n[profile\tdeploy]", "[profile \"deploy\"]"]
+        {
+            assert!(block.put(taken, "", &[profile("deploy")]).is_err(), "{taken}");
+        }
+        assert!(block.put("", "", &[profile("default")]).is_err());
+        assert!(block.put("", "", &[profile("deploy"), profile("deploy")]).is_err());
+        assert!(
+            block.put("", "[deploy]\naws_access_key_id = x\n", &[profile("deploy")]).is_err(),
+            "they would count, not ours"
+        );
+        let good = block.put("", "", &[profile("deploy")]).unwrap();
+        let (first, rest) = good.split_once('\n').unwrap();
+        for damaged in [first, rest, &good.repeat(2), &format!("{rest}{first}\n")] {
+            assert!(block.put(damaged, "", &[profile("dev")]).is_err(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn nothing_gets_out_of_its_line() {
+        for bad in ["", "{connector}]\n[x", "{x}", "a", "{connector} b", "ä{connector}"] {
+            assert!(bad.parse::<Template>().is_err(), "{bad}");
+        }
+        assert_eq!(command_line(&["/opt/a b/broker", "--url"]).unwrap().0, "\"/opt/a b/broker\" --url");
+        for bad in ["", "a\nb", "a\"b", "a'b", "a #b", "a;b", "a\u{1b}b", "a\u{202e}b", "a]b"] {
+            assert!(command_line(&["broker", bad]).is_none(), "{bad}");
+        }
+        for bad in ["", "eu central", "eu\nx = y", "[eu]"] {
+            assert!(bad.parse::<Value>().is_err(), "{bad}");
+        }
+    }
+
+    fn profile(name: &str) -> Profile {
+        let template: Template = "{connector}".parse().unwrap();
+        Profile {
+            name: template.name(&name.parse().unwrap(), None).unwrap(),
+            command: command_line(&["broker", "process", name]).unwrap(),
+            region: None,
+        }
+    }
+}
