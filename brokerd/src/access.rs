@@ -144,6 +144,8 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("GET", "/start", browsers(Cookie::Reads)),
     ("GET", "/authorize", browsers(Cookie::Reads)),
     ("POST", "/authorize", browsers(Cookie::OwnPage)),
+    ("GET", "/device", browsers(Cookie::Reads)),
+    ("POST", "/device", browsers(Cookie::OwnPage)),
     ("GET", "/console/{name}", browsers(Cookie::Reads)),
     ("POST", "/console/{name}", browsers(Cookie::OwnPage)),
 ];

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ struct Shared {
     parts: Inner,
     requests: Room,
     vends: Allowance,
+    /// Codes of other machines that one may look up.
+    codes: Allowance,
 }
 
 /// The parts, made by whoever starts the daemon.
@@ -105,6 +108,7 @@ impl App {
             parts: inner,
             requests: Room::new(limits.requests, limits.requests_per_address),
             vends: Allowance::per_minute(limits.vends_per_minute),
+            codes: Allowance::per_minute(CODES_PER_MINUTE),
         }))
     }
 
@@ -114,6 +118,13 @@ impl App {
             Problem::rate_limited("too many requests of your address are being answered", Duration::from_secs(1))
         })?;
         Ok((share, self.0.requests.free_place().ok_or_else(Problem::overloaded)?))
+    }
+
+    /// Takes one code off what somebody may look up in a minute: nobody guesses one that somebody else was shown.
+    pub(crate) fn allow_code(&self, caller: &Caller) -> Result<(), Problem> {
+        let late =
+            |_| Problem::rate_limited("you have tried as many codes as one may in a minute", Duration::from_mins(1));
+        self.0.codes.take(caller).map_err(late)
     }
 
     /// Takes one vend off what the caller may have in a minute; whoever has had them all is refused, and the trail says so.
@@ -132,6 +143,8 @@ impl std::ops::Deref for App {
         &self.0.parts
     }
 }
+
+const CODES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
 impl PublicUrl {
     pub fn parse(text: &str) -> Result<Self, NotAPublicUrl> {

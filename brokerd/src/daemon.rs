@@ -105,7 +105,13 @@ impl Daemon {
         }
         background.spawn(inventory.clone().follow());
         background.spawn(administration.clone().prove_unproved(inventory.clone(), Arc::clone(&sts)));
-        let clients = Clients::new(house.store.clone(), sign_in.clone(), house.trail.clone(), Arc::clone(&house.clock));
+        let clients = Clients::new(
+            house.store.clone(),
+            sign_in.clone(),
+            house.trail.clone(),
+            Arc::clone(&house.clock),
+            config.aws_clients.device_groups.clone(),
+        );
         background.spawn(sweep(sign_in.clone(), clients.clone()));
         background.spawn(follow(tls.clone()));
         background.spawn(broker.clone().keep_ahead());

@@ -162,7 +162,7 @@ impl House {
         };
         let app = App::new(Inner {
             broker,
-            clients: Clients::new(store.clone(), sign_in.clone(), trail.clone(), Arc::clone(&clock)),
+            clients: Clients::new(store.clone(), sign_in.clone(), trail.clone(), Arc::clone(&clock), BTreeSet::new()),
             sign_in,
             trail: trail.clone(),
             store: store.clone(),

@@ -22,6 +22,11 @@ pub fn aws() -> PathBuf {
     cached("aws-cli/dist/aws")
 }
 
+/// An older one of them, from before AWS's start URLs were checked.
+pub fn older_aws() -> PathBuf {
+    cached("aws-cli-2.18/dist/aws")
+}
+
 /// One of PostgreSQL's programs, from the newest version that is installed.
 pub fn postgres(program: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

@@ -1,5 +1,6 @@
 //! What a person allowed one of AWS's own clients: first a code, then a family of tokens, and never longer than the session it came of.
 
+mod device;
 mod tokens;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use crate::id::{AuthorizationId, SessionId};
 use crate::session::Session;
 use crate::vault::Mac;
 
+pub use device::{DeviceClient, DeviceRequest};
 pub use tokens::{ACCESS_PREFIX, AccessToken, REFRESH_PREFIX, RefreshToken};
 
 /// A person's leave for one client, on one sign-in of theirs.
@@ -39,6 +41,8 @@ pub struct Terms {
 pub enum Proof {
     /// The address on the person's own machine that the code went to, and the hash of what only the asker knows (RFC 7636).
     Pkce { callback: String, challenge: String },
+    /// The person has compared a code; the code itself is known to the device alone (RFC 8628).
+    Device,
 }
 
 /// How far it has come.

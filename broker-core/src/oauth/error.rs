@@ -26,6 +26,16 @@ pub enum GrantError {
     /// What it showed is no good, and never will be: the person has to sign in again.
     #[error("{0}")]
     InvalidGrant(&'static str),
+    /// Nobody has said yes or no yet.
+    #[error("the person has not said yes yet")]
+    Pending,
+    /// The same, and it was asked too soon.
+    #[error("asked too soon: wait longer between two questions")]
+    SlowDown,
+    #[error("the code is over: it holds for 10 minutes")]
+    Expired,
+    #[error("the person said no")]
+    Denied,
     /// Others of the same person renew all the while.
     #[error("the tokens were renewed by others again and again; try once more")]
     Unsettled,

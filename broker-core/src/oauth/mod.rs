@@ -1,10 +1,13 @@
 //! AWS's own clients sign in: a person allows one, it gets a code, and for the code tokens that it renews (OAuth 2, RFC 6749 and 7636).
 
 mod challenge;
+mod device;
 mod error;
 mod redirect;
 mod registration;
+mod user_code;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,17 +18,22 @@ use crate::authorization::{AccessToken, Authorization, Authorized, Proof, Refres
 use crate::caller::PersonCaller;
 use crate::clock::{Clock, Millis, after, seconds_between};
 use crate::id::AuthorizationId;
+use crate::name::Group;
 use crate::sign_in::{AuthenticateError, SignIn};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, Recorded, RefusalKind, TakenAway, Trail, TrailError, Vec1};
 use crate::vault::{Mac, Purpose, new_token};
 
+use device::Waiting;
+
 pub use challenge::{Challenge, NotAChallenge};
+pub use device::{DEVICE_SECONDS, DeviceCodes, DeviceError};
 pub use error::{AuthorizeError, GrantError};
 pub use redirect::{Callback, NotLoopback, Redirect};
 pub use registration::{
     Client, LIFE_SECONDS, ProvedClient, Registered, RegistrationError, SECRET_PREFIX, UnknownClient,
 };
+pub use user_code::{NotAUserCode, UserCode};
 
 /// Lets AWS's own clients in. Clones share everything.
 #[derive(Clone, Debug)]
@@ -37,6 +45,8 @@ struct Inner {
     sign_in: SignIn,
     trail: Trail,
     clock: Arc<dyn Clock>,
+    /// Whose members may let in programs on other machines; without any, nobody may.
+    device_groups: BTreeSet<Group>,
 }
 
 /// What a client asks a person for, and how it will prove that it is the one who asked.
@@ -75,8 +85,14 @@ impl Asked {
 }
 
 impl Clients {
-    pub fn new(store: Store, sign_in: SignIn, trail: Trail, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { store, sign_in, trail, clock }))
+    pub fn new(
+        store: Store,
+        sign_in: SignIn,
+        trail: Trail,
+        clock: Arc<dyn Clock>,
+        device_groups: BTreeSet<Group>,
+    ) -> Self {
+        Self(Arc::new(Inner { store, sign_in, trail, clock, device_groups }))
     }
 
     /// Registers whoever asks, and remembers nothing: it opens nothing by itself.
@@ -154,23 +170,64 @@ impl Clients {
         let Some(seen) = self.0.store.authorization_by_code(&self.hash_of(code)).await? else {
             return Err(self.refuse(None, "there is no such code, or it is over", origin));
         };
+        let proved = |proof: &Proof| match proof {
+            Proof::Pkce { callback: sent_to, .. } if sent_to != callback => {
+                Err("the redirect is not the one that the code was sent to")
+            }
+            Proof::Pkce { challenge, .. } if !challenge::is_met(challenge, verifier.expose_secret()) => {
+                Err("the code verifier is not the one of the challenge")
+            }
+            Proof::Pkce { .. } => Ok(()),
+            Proof::Device => Err("this is a device code"),
+        };
+        self.take(client, seen, proved, origin).await
+    }
+
+    /// The first tokens, for a device code that a person has said yes to; until then, what became of it.
+    pub async fn redeem_device(
+        &self,
+        client: &ProvedClient,
+        code: &SecretString,
+        origin: &Origin,
+    ) -> Result<Recorded<Tokens>, GrantError> {
+        let hash = self.hash_of(code);
+        let Some(seen) = self.0.store.authorization_by_code(&hash).await? else {
+            return Err(match self.waiting(client, &hash).await? {
+                Waiting::Pending => GrantError::Pending,
+                Waiting::TooSoon => GrantError::SlowDown,
+                Waiting::Denied => GrantError::Denied,
+                Waiting::Over => GrantError::Expired,
+                Waiting::OtherClient => self.refuse(None, "the device code was given to another client", origin),
+                Waiting::Unknown => self.refuse(None, "there is no such device code, or it is over", origin),
+            });
+        };
+        let proved = |proof: &Proof| match proof {
+            Proof::Device => Ok(()),
+            Proof::Pkce { .. } => Err("this is no device code"),
+        };
+        self.take(client, seen, proved, origin).await
+    }
+
+    /// Takes a code, once.
+    async fn take(
+        &self,
+        client: &ProvedClient,
+        seen: Authorized,
+        proved: impl Fn(&Proof) -> Result<(), &'static str> + Send,
+        origin: &Origin,
+    ) -> Result<Recorded<Tokens>, GrantError> {
         if matches!(seen.authorization.stage, Stage::Tokens { .. }) {
             return self.end_replayed(&seen, "the code was shown again", origin).await;
         }
         let Authorization { terms, created_at, .. } = &seen.authorization;
         let now = self.0.clock.now();
         let is_fresh = (-CLOCKS_DIFFER..CODE_SECONDS).contains(&seconds_between(*created_at, now));
-        let Proof::Pkce { callback: sent_to, challenge } = &terms.proof;
         let trouble = if terms.client != client.0.hash {
             Some("the code was given to another client")
         } else if !is_fresh {
             Some("the code is over: it holds for a minute")
-        } else if sent_to != callback {
-            Some("the redirect is not the one that the code was sent to")
-        } else if !challenge::is_met(challenge, verifier.expose_secret()) {
-            Some("the code verifier is not the one of the challenge")
         } else {
-            None
+            proved(&terms.proof).err()
         };
         if let Some(trouble) = trouble {
             return Err(self.refuse(Some(&seen), trouble, origin));
@@ -241,7 +298,9 @@ impl Clients {
     /// Forgets codes that nobody came for.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let Millis(now) = Millis::from(self.0.clock.now());
-        self.0.store.sweep_codes(Millis(now.saturating_sub(KEPT_MILLIS))).await.map(drop)
+        let before = Millis(now.saturating_sub(KEPT_MILLIS));
+        self.0.store.sweep_device_requests(before).await?;
+        self.0.store.sweep_codes(before).await.map(drop)
     }
 
     /// The next generation's tokens, for a person who is still who they were. `Stale` where somebody was faster.

@@ -6,6 +6,7 @@ mod authorizations;
 mod change;
 mod connectors;
 mod damaged;
+mod device_codes;
 mod epochs;
 mod fingerprint;
 mod gathered;

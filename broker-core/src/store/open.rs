@@ -439,13 +439,14 @@ async fn is_current(pool: &Pool) -> bool {
 }
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "epochs", include_str!("../../migrations/0002_epochs.sql")),
     (3, "trail indexes", include_str!("../../migrations/0003_trail_indexes.sql")),
     (4, "kept", include_str!("../../migrations/0004_kept.sql")),
     (5, "sessions of a person", include_str!("../../migrations/0005_sessions_of_a_person.sql")),
     (6, "authorizations", include_str!("../../migrations/0006_authorizations.sql")),
+    (8, "device codes", include_str!("../../migrations/0008_device_codes.sql")),
 ];
 /// Who waits for somebody else's lock is told so, rather than left waiting; and by the server, before a commit's own time is over.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '9s'";

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use broker_core::oauth::{GrantError, UnknownClient};
+use broker_core::oauth::{DeviceError, GrantError, UnknownClient};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -117,12 +117,29 @@ impl From<GrantError> for AwsError {
                 let message = format!("{reason}. Run `aws sso login` again");
                 Self::new(StatusCode::BAD_REQUEST, "InvalidGrantException", message)
             }
+            GrantError::Pending => {
+                Self::new(StatusCode::BAD_REQUEST, "AuthorizationPendingException", error.to_string())
+            }
+            GrantError::SlowDown => Self::new(StatusCode::BAD_REQUEST, "SlowDownException", error.to_string()),
+            GrantError::Expired => Self::new(StatusCode::BAD_REQUEST, "ExpiredTokenException", error.to_string()),
+            GrantError::Denied => Self::new(StatusCode::BAD_REQUEST, "AccessDeniedException", error.to_string()),
             GrantError::Unsettled => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "InternalServerException", error.to_string())
             }
             GrantError::Directory(error) => Problem::from(broker_core::sign_in::AuthenticateError::from(error)).into(),
             GrantError::Store(error) => Problem::from(error).into(),
             GrantError::Trail(error) => Problem::from(error).into(),
+        }
+    }
+}
+
+impl From<DeviceError> for AwsError {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::SwitchedOff => Self::unauthorized_client(format!(
+                "{error}. Sign in on the machine with the browser, with an AWS CLI of 2.22 or newer"
+            )),
+            error => Problem::from(error).into(),
         }
     }
 }

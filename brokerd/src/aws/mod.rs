@@ -3,6 +3,7 @@
 //! They stand at the root of the public URL, since clients take everything but the host off it for the page that people see.
 
 mod credentials;
+mod device_authorization;
 mod entitled;
 mod error;
 mod logout;
@@ -27,6 +28,7 @@ use crate::problem::{Code, Problem};
 pub(crate) fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(register::register))
+        .routes(routes!(device_authorization::begin))
         .routes(routes!(token::give))
         .routes(routes!(credentials::show))
         .routes(routes!(entitled::accounts))
@@ -56,8 +58,15 @@ pub(crate) fn meant(uri: &Uri) -> Option<Uri> {
 }
 
 /// What programs ask for.
-const PATHS: [&str; 6] =
-    ["/client/register", "/token", "/federation/credentials", "/assignment/accounts", "/assignment/roles", "/logout"];
+const PATHS: [&str; 7] = [
+    "/client/register",
+    "/device_authorization",
+    "/token",
+    "/federation/credentials",
+    "/assignment/accounts",
+    "/assignment/roles",
+    "/logout",
+];
 
 #[cfg(test)]
 mod tests {

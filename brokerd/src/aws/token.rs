@@ -26,6 +26,9 @@ pub(crate) struct TokensWanted {
     #[schema(value_type = Option<String>)]
     code: Option<SecretString>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    device_code: Option<SecretString>,
+    #[serde(default)]
     redirect_uri: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -55,7 +58,7 @@ pub(crate) struct TokensGiven {
     tag = "AWS's own clients",
     operation_id = "give_tokens",
     summary = "Tokens for a code or a refresh token (SSO OIDC CreateToken)",
-    description = "`grantType` is `authorization_code` or `refresh_token`. A code or a refresh token that comes back ends all that came of it.",
+    description = "`grantType` is `authorization_code`, `refresh_token` or `urn:ietf:params:oauth:grant-type:device_code`, which is asked again and again until the person has decided. A code or a refresh token that comes back ends all that came of it.",
     request_body(content = TokensWanted),
     responses(
         (status = 200, description = "The tokens; each refresh gives a new refresh token", body = TokensGiven),
@@ -81,11 +84,19 @@ pub(crate) async fn give(
                 (given(wanted.redirect_uri, "redirectUri")?, given(wanted.code_verifier, "codeVerifier")?);
             app.clients.redeem(&client, &code, &redirect, &verifier, origin).await?
         }
+        "urn:ietf:params:oauth:grant-type:device_code" => {
+            let code = given(wanted.device_code, "deviceCode")?;
+            app.clients.redeem_device(&client, &code, origin).await?
+        }
         "refresh_token" => {
             let token = given(wanted.refresh_token, "refreshToken")?;
             app.clients.refresh(&client, &token, origin).await?
         }
-        _ => return Err(AwsError::unsupported_grant("grantType is authorization_code or refresh_token")),
+        _ => {
+            return Err(AwsError::unsupported_grant(
+                "grantType is authorization_code, refresh_token or urn:ietf:params:oauth:grant-type:device_code",
+            ));
+        }
     };
     let Tokens { access_token, refresh_token, expires_in_seconds } = given.into_value();
     Ok(secret(Json(TokensGiven { access_token, token_type: "Bearer", expires_in: expires_in_seconds, refresh_token })))

@@ -1,10 +1,15 @@
 //! What AWS's own clients are told: names of accounts, and whom to ask for what one may not use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use broker_core::arn::AccountId;
 use broker_core::character::is_hidden;
+use broker_core::file::{group, with_causes};
+use broker_core::name::{DirectoryName, Group};
 use serde::Deserialize;
+use toml::Spanned;
+
+use super::load::Loader;
 
 /// How AWS's own clients are met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +18,8 @@ pub struct AwsClients {
     pub access_help: Option<String>,
     /// What people call the accounts; one without a name is called by its number.
     pub account_names: BTreeMap<AccountId, String>,
+    /// Whose members may let in programs on other machines by a code.
+    pub device_groups: BTreeSet<Group>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -20,6 +27,7 @@ pub struct AwsClients {
 pub(super) struct AwsClientsFields {
     pub(super) access_help: Option<Words>,
     pub(super) account_names: BTreeMap<AccountId, Words>,
+    pub(super) device_groups: Vec<Spanned<String>>,
 }
 
 /// A line that people read on a terminal.
@@ -40,10 +48,27 @@ impl TryFrom<String> for Words {
     }
 }
 
-impl From<AwsClientsFields> for AwsClients {
-    fn from(fields: AwsClientsFields) -> Self {
+impl Loader<'_> {
+    pub(super) fn aws_clients(&mut self, fields: AwsClientsFields, directories: &[DirectoryName]) -> AwsClients {
         let named = fields.account_names.into_iter().map(|(account, Words(name))| (account, name));
-        Self { access_help: fields.access_help.map(|Words(text)| text), account_names: named.collect() }
+        let mut device_groups = BTreeSet::new();
+        for (number, text) in (1..).zip(&fields.device_groups) {
+            match group(text.get_ref(), directories) {
+                Ok(group) => drop(device_groups.insert(group)),
+                // What was to be a directory may be one yet.
+                Err(_) if self.is_spoilt("directory") => {}
+                Err(error) => self.remark(
+                    text.span().start,
+                    &format!("aws_clients.device_groups[{number}]"),
+                    &with_causes(&error),
+                ),
+            }
+        }
+        AwsClients {
+            access_help: fields.access_help.map(|Words(text)| text),
+            account_names: named.collect(),
+            device_groups,
+        }
     }
 }
 

@@ -71,6 +71,7 @@ impl Loader<'_> {
             operators: granting("operator_groups", &fields.operator_groups),
             auditors: granting("auditor_groups", &fields.auditor_groups),
         };
+        let aws_clients = self.aws_clients(fields.aws_clients, &directory_names);
         let operations = self.operations(&fields.operations, listen.tls.is_some());
         let LogFields { format, level } = fields.log;
         if let Some(folder) = fields.secrets_folder.as_ref().filter(|folder| !self.folders.locate(folder).is_dir()) {
@@ -87,7 +88,7 @@ impl Loader<'_> {
             audit,
             sessions,
             aws: aws?,
-            aws_clients: fields.aws_clients.into(),
+            aws_clients,
             secrets_folder: None,
             log: Log { format, level },
             operations,
@@ -105,6 +106,11 @@ impl Loader<'_> {
     pub(super) fn error(&mut self, keys: &[&str], text: &str) {
         let remark = self.document.source.remark(self.document.offset_of(keys), &keys.join("."), text);
         self.errors.push(remark);
+    }
+
+    /// Says that something at this place is wrong.
+    pub(super) fn remark(&mut self, at: usize, about: &str, text: &str) {
+        self.errors.push(self.document.source.remark(Some(at), about, text));
     }
 
     pub(super) fn warn(&mut self, keys: &[&str], text: &str) {

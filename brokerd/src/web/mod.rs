@@ -4,6 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod authorize;
 pub(crate) mod console;
 pub(crate) mod docs;
+pub(crate) mod device;
 mod form;
 pub(crate) mod home;
 mod next;
@@ -32,6 +33,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(sign_out::submit))
         .routes(routes!(start::show))
         .routes(routes!(authorize::show, authorize::submit))
+        .routes(routes!(device::show, device::submit))
         .routes(routes!(console::open, console::confirmed))
         .routes(routes!(docs::show))
         .routes(routes!(problems::show))

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use broker_core::name::ConnectorName;
+use broker_core::oauth::UserCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::form::Fields;
@@ -19,6 +20,8 @@ pub(crate) enum Next {
     },
     /// Where one of AWS's own clients asks to sign in. It never goes on by itself.
     Authorize(ClientAsks),
+    /// Where codes of programs on other machines are compared. It wants a sign-in of just now.
+    Device { code: Option<UserCode> },
 }
 
 /// What one of AWS's own clients asks, as it stands in a query; whether it may is found out there.
@@ -36,14 +39,14 @@ pub(crate) struct ClientAsks {
 impl Next {
     /// Reads a local path. What is not the path of a known page leads to the first one.
     pub(crate) fn parse(text: &str) -> Self {
-        Self::console(text).or_else(|| Self::authorize(text)).unwrap_or_default()
+        Self::console(text).or_else(|| Self::authorize(text)).or_else(|| Self::device(text)).unwrap_or_default()
     }
 
     /// The page itself, reached through the sign-in page. Whoever was led there by another site has not seen yet where it goes,
     /// so the way to the console stops once and asks; a page that is known to have been asked for need not.
     pub(crate) fn after_sign_in(&self) -> String {
         match self {
-            Self::Home | Self::Authorize(_) => self.to_string(),
+            Self::Home | Self::Authorize(_) | Self::Device { .. } => self.to_string(),
             Self::Console { destination: None, .. } => format!("{self}?{ASK}=yes"),
             Self::Console { destination: Some(_), .. } => format!("{self}&{ASK}=yes"),
         }
@@ -65,6 +68,14 @@ impl Next {
         fields.nothing_left().ok()?;
         let fits = asks.fields().iter().all(|(_, value)| value.len() <= MAX && !value.chars().any(char::is_control));
         fits.then_some(Self::Authorize(asks))
+    }
+
+    fn device(text: &str) -> Option<Self> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let mut fields = Fields::parse(query.as_bytes()).ok()?;
+        let code = fields.take_given("user_code").map(|code| UserCode::parse(&code)).transpose().ok()?;
+        fields.nothing_left().ok()?;
+        (path == "/device").then_some(Self::Device { code })
     }
 
     fn console(text: &str) -> Option<Self> {
@@ -117,6 +128,8 @@ impl fmt::Display for Next {
                 let pair = |(name, value): &(&str, String)| format!("{name}={}", utf8_percent_encode(value, IN_QUERY));
                 write!(f, "/authorize?{}", asks.fields().iter().map(pair).collect::<Vec<_>>().join("&"))
             }
+            Self::Device { code: None } => f.write_str("/device"),
+            Self::Device { code: Some(code) } => write!(f, "/device?user_code={code}"),
             Self::Console { name, destination: None } => write!(f, "/console/{name}"),
             Self::Console { name, destination: Some(destination) } => {
                 write!(f, "/console/{name}?destination={}", utf8_percent_encode(destination, IN_QUERY))
@@ -140,6 +153,8 @@ mod tests {
     fn known_pages_come_out_as_they_went_in() {
         for path in [
             "/",
+            "/device",
+            "/device?user_code=WDJB-MJHT",
             "/console/deploy",
             "/console/deploy?destination=https%3A//eu-central-1.console.aws.amazon.com/ecs%3Fa%3Db%26c%23d",
         ] {
@@ -180,6 +195,9 @@ mod tests {
             "/console/deploy?destination=%ff",
             "/console/deploy?destination=a&destination=b",
             "/console/deploy?next=//evil.example",
+            "/device?user_code=evil",
+            "/device?user_code=WDJB-MJHT&x=y",
+            "/device/x",
             "/sign-out",
             "/sign-in?next=/",
             "/v1/session",

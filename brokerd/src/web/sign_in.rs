@@ -80,9 +80,14 @@ pub(crate) async fn show(
     let way = Fields::parse(query.unwrap_or_default().as_bytes()).map(|mut fields| Way::take(&mut fields));
     let way = way.unwrap_or_default();
     match visitor {
-        Ok(Some(_)) => Ok(see_other(&way.next.after_sign_in())),
+        // Codes of other machines are compared by somebody who has just signed in; they may have to do so once more.
+        Ok(Some(visitor))
+            if !matches!(way.next, Next::Device { .. }) || app.clients.may_allow_devices(&visitor.person).is_ok() =>
+        {
+            Ok(see_other(&way.next.after_sign_in()))
+        }
         // A directory that is down must not keep people of another one from signing in.
-        Ok(None) | Err(_) => ask(&app, &headers, &way, "", None),
+        Ok(_) | Err(_) => ask(&app, &headers, &way, "", None),
     }
 }
 
@@ -204,7 +209,7 @@ async fn welcome(
 /// Signing in may lead all the way to AWS. To which partition, nobody learns before they are signed in.
 fn forms_lead(app: &App, next: &Next) -> FormsLead {
     match next {
-        Next::Home | Next::Authorize(_) => FormsLead::home(),
+        Next::Home | Next::Authorize(_) | Next::Device { .. } => FormsLead::home(),
         Next::Console { .. } => FormsLead::to_console(
             &[Partition::Aws, Partition::AwsUsGov, Partition::AwsCn],
             app.settings.federation_origin.as_deref(),

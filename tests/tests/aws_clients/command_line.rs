@@ -13,8 +13,13 @@ async fn the_newest_aws_cli_signs_in_asks_and_leaves() {
     signs_in_asks_and_leaves(installed::aws()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aws_cli_of_2024_signs_in_by_a_code_asks_and_leaves() {
+    signs_in_asks_and_leaves(installed::older_aws()).await;
+}
+
 async fn signs_in_asks_and_leaves(cli: PathBuf) {
-    let world = World::prepare().await.with("aws_clients = { access_help = \"Ask in #cloud-access.\" }").serve();
+    let world = World::prepare().await.with(SETTINGS).serve();
     let client = at_a_desk(&world, "ada").await.by(cli);
     let login = client.aws(&["sso", "login", "--sso-session", "corp"]);
     let log = std::fs::read_to_string(client.home().join("cookie.log"));
@@ -67,6 +72,8 @@ async fn boto3_renews_by_itself_and_three_processes_at_once_all_go_on() {
     assert_ne!(token["refreshToken"], before);
     assert!(!world.trail().iter().any(|record| record["action"] == "client_ended"), "nothing was taken for a replay");
 }
+
+const SETTINGS: &str = "aws_clients = { access_help = \"Ask in #cloud-access.\", device_groups = [\"corp/release\"] }";
 
 /// A person's machine, set up as the documentation says, whose browser says yes.
 async fn at_a_desk(world: &World, username: &str) -> Client {

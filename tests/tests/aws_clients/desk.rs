@@ -8,7 +8,9 @@ use broker_core::caller::{AdminGroups, Caller, PersonCaller};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{Directory, Password};
 use broker_core::id::RequestId;
-use broker_core::oauth::{Asked, AuthorizeError, Callback, Challenge, Clients, GrantError, ProvedClient, Tokens};
+use broker_core::oauth::{
+    Asked, AuthorizeError, Callback, Challenge, Clients, DeviceCodes, GrantError, ProvedClient, Tokens,
+};
 use broker_core::sign_in::{Credentials, LONGEST_SIGN_IN, SessionKind, Settings, Shown, SignIn};
 use broker_core::store::Store;
 use broker_core::trail::{Origin, Trail};
@@ -36,12 +38,15 @@ impl Desk {
         let opened = house.open().await;
         let (store, trail) = (opened.store.clone(), house.trail(&opened));
         let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
-        let people = vec![serde_json::from_value(json!({ "username": "ada", "password_hash": hash })).unwrap()];
+        let people = vec![
+            serde_json::from_value(json!({ "username": "ada", "groups": ["release"], "password_hash": hash })).unwrap(),
+        ];
         let corp = "corp".to_owned().try_into().unwrap();
         let corp = LocalDirectory::new(corp, people, Arc::new(Semaphore::new(1))).unwrap();
         let directories: Vec<Arc<dyn Directory>> = vec![Arc::new(corp)];
         let sign_in = SignIn::new(store.clone(), directories, trail.clone(), house.clock.clone(), settings());
-        let clients = Clients::new(store.clone(), sign_in.clone(), trail.clone(), house.clock.clone());
+        let groups = ["corp/release".to_owned().try_into().unwrap()].into();
+        let clients = Clients::new(store.clone(), sign_in.clone(), trail.clone(), house.clock.clone(), groups);
         let (origin, password) = (origin(), SecretString::from("secret"));
         let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
         let ada = sign_in.sign_in(credentials, SessionKind::Browser).await.unwrap().caller;
@@ -72,6 +77,15 @@ impl Desk {
 
     pub(crate) async fn tokens(&self) -> Tokens {
         self.redeem(&self.code().await.unwrap()).await.unwrap()
+    }
+
+    pub(crate) async fn device(&self) -> DeviceCodes {
+        self.clients.begin_device(&self.client(), &origin()).await.unwrap()
+    }
+
+    pub(crate) async fn ask_device(&self, device: &DeviceCodes) -> Result<Tokens, GrantError> {
+        let given = self.clients.redeem_device(&self.client(), &device.device_code, &origin()).await;
+        given.map(broker_core::trail::Recorded::into_value)
     }
 
     pub(crate) async fn opens(&self, tokens: &Tokens) -> bool {

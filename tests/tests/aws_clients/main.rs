@@ -4,6 +4,7 @@
 
 mod command_line;
 mod desk;
+mod devices;
 mod ends;
 mod forgeries;
 mod page;

@@ -1,7 +1,7 @@
 //! When codes and tokens are over, by a clock that a story owns, on each engine.
 
 use broker_core::caller::Caller;
-use broker_core::oauth::{AuthorizeError, GrantError};
+use broker_core::oauth::{AuthorizeError, DeviceError, GrantError};
 use broker_core::sign_in::Shown;
 use broker_core::store::Store;
 use secrecy::ExposeSecret;
@@ -99,5 +99,55 @@ tests::on_every_engine! {
         desk.store.know_epoch(seen.proved().unwrap().next(desk.ada.signed_in_at));
         assert!(!desk.opens(&tokens).await);
         assert!(desk.refresh(&tokens).await.is_err() && desk.redeem(&code).await.is_err());
+    }
+    async fn a_device_code_holds_for_ten_minutes_and_a_yes_for_one(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let (early, late) = (desk.device().await, desk.device().await);
+        desk.house.clock.advance(200);
+        desk.clients.allow_device(&desk.ada, &early.user_code, &origin()).await.unwrap();
+        desk.house.clock.advance(59);
+        assert!(desk.ask_device(&early).await.is_ok());
+        desk.clients.allow_device(&desk.ada, &late.user_code, &origin()).await.unwrap();
+        desk.house.clock.advance(60);
+        assert!(matches!(desk.ask_device(&late).await, Err(GrantError::InvalidGrant(_))));
+        let third = desk.device().await;
+        desk.house.clock.advance(600);
+        assert!(matches!(desk.ask_device(&third).await, Err(GrantError::Expired)));
+        desk.house.clock.advance(3_601);
+        desk.clients.sweep().await.unwrap();
+        assert!(matches!(desk.ask_device(&third).await, Err(GrantError::InvalidGrant(_))));
+    }
+
+    async fn only_somebody_who_has_just_signed_in_lets_a_device_in(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        desk.house.clock.advance(299);
+        let device = desk.device().await;
+        assert!(desk.clients.device(&desk.ada, &device.user_code).await.is_ok());
+        desk.house.clock.advance(1);
+        let late = desk.clients.allow_device(&desk.ada, &device.user_code, &origin()).await;
+        assert!(matches!(late, Err(DeviceError::SignInTooOld)), "{late:?}");
+        assert!(matches!(desk.ask_device(&device).await, Err(GrantError::Pending)));
+    }
+
+    async fn a_device_that_asks_too_often_is_told_to_slow_down(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let device = desk.device().await;
+        for expected in ["Pending", "Pending", "SlowDown", "SlowDown"] {
+            assert_eq!(format!("{:?}", desk.ask_device(&device).await.unwrap_err()), expected);
+        }
+        for _ in 0..3 {
+            desk.house.clock.advance(5);
+            assert!(matches!(desk.ask_device(&device).await, Err(GrantError::Pending)));
+        }
+    }
+
+    async fn one_address_has_no_more_than_fifty_devices_waiting(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        for _ in 0..50 {
+            desk.device().await;
+        }
+        assert!(matches!(desk.clients.begin_device(&desk.client(), &origin()).await, Err(DeviceError::TooMany)));
+        desk.house.clock.advance(601);
+        desk.device().await;
     }
 }

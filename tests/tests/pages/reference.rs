@@ -85,7 +85,7 @@ async fn the_document_has_every_route_that_is_served_and_no_other() {
 
 #[tokio::test]
 async fn what_is_answered_is_what_the_document_says() {
-    let world = World::open().await;
+    let world = World::prepare().await.with("aws_clients = { device_groups = [\"corp/release\"] }").serve();
     let document = world.stranger().get("/openapi.json").await.good();
     let mut noted = Noted { answers: Vec::new(), good: BTreeSet::new() };
     let (ada, root) = (world.person("ada").await, world.person("root").await);
@@ -143,6 +143,9 @@ async fn signing_in_as_the_aws_cli(noted: &mut Noted, world: &World) {
     let tokens = noted.ask(&stranger, "post", "/token", "/token", Some(body.clone())).await.good();
     body["code"] = json!("nonsense");
     noted.ask(&stranger, "post", "/token", "/token", Some(body)).await;
+    let asks = json!({ "clientId": client["clientId"], "clientSecret": client["clientSecret"] });
+    let pattern = "/device_authorization";
+    noted.ask(&stranger, "post", pattern, pattern, Some(asks)).await;
     let token = tokens["accessToken"].as_str().unwrap();
     let credentials = "/federation/credentials?account_id=111111111111&role_name=";
     for (method, path) in [

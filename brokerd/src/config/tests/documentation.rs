@@ -173,6 +173,7 @@ limits = {}
 store = {}
 sessions = {}
 log = {}
+aws_clients = {}
 aws = { proxy = { url = "http://proxy" } }
 
 [[master_key]]
