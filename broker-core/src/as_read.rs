@@ -8,7 +8,7 @@ use crate::epoch::Epoch;
 use crate::id::{AuthorizationId, ServiceTokenId, SessionId};
 
 /// The row by which a caller is known, as it was read. Whether it is still there, and the same, a commit can see for itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AsRead {
     row: ReadRow,
     epoch: Epoch,
@@ -16,7 +16,7 @@ pub struct AsRead {
 }
 
 /// What would be another row if anything of it had changed that decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ReadRow {
     /// Whoever writes down other groups writes down another time.
     Session {

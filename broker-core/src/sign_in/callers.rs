@@ -166,7 +166,8 @@ impl SignIn {
             note_use(self.0.store.touch_session(session.id, now.into()).await);
         }
         if is_stale || is_noted {
-            self.must_be_there(session.id).await?;
+            // As it stands there: another node may have been faster.
+            session = self.must_be_there(session.id).await?;
         }
         let asked_at = session.checked_at;
         Ok(self.caller(session, asked_at))
@@ -201,8 +202,8 @@ impl SignIn {
     }
 
     /// A directory or a write was waited for since the row was read: whoever ended the session meanwhile has been told that it is over.
-    async fn must_be_there(&self, session: SessionId) -> Result<(), AuthenticateError> {
-        self.0.store.session(session).await?.map(drop).ok_or(AuthenticateError::Unauthenticated)
+    async fn must_be_there(&self, session: SessionId) -> Result<Session, AuthenticateError> {
+        self.0.store.session(session).await?.ok_or(AuthenticateError::Unauthenticated)
     }
 
     /// Asks the directory again who this is. Nobody is waved through because a directory is silent.

@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -219,7 +219,9 @@ impl SignIn {
         let role = self.role_of(&session.person);
         let Session { id, person, created_at, expires_at, checked_at, last_seen_at, epoch } = session;
         let Settings { idle_seconds, recheck_seconds, .. } = self.0.settings;
-        let counts = asked_at..expires_at.min(after(last_seen_at, idle_seconds)).min(after(asked_at, recheck_seconds));
+        // Of two nodes whose clocks differ a little neither takes the other's reading for one that is to come.
+        let begin = asked_at.saturating_sub(SKEW).unwrap_or(asked_at);
+        let counts = begin..expires_at.min(after(last_seen_at, idle_seconds)).min(after(asked_at, recheck_seconds));
         let as_read = AsRead::of_session(id, checked_at, epoch, counts);
         PersonCaller {
             session: id,
@@ -236,5 +238,7 @@ impl SignIn {
 /// The limit on a sign-in, however many directories are asked in a row: a little more than one of them may take, so that each says itself what
 /// kept it.
 pub const LONGEST_SIGN_IN: Duration = LONGEST_ANSWER.saturating_add(Duration::from_secs(1));
+/// By so little clocks may differ.
+const SKEW: SignedDuration = SignedDuration::from_secs(1);
 /// How long after a request's own deadline its caller may still be proved once more.
 pub const LAST_PROOF: Duration = Duration::from_secs(3);

@@ -92,6 +92,16 @@ impl Store {
         changes
     }
 
+    /// Whether a caller still is as read.
+    pub(crate) async fn is_as_read(&self, caller: &AsRead) -> Result<bool, StoreError> {
+        let (id, checked_at, epoch) = found_by(caller);
+        let found: i64 = heard!(&self.pool, pool => {
+            let query = sqlx::query_scalar(IS_AS_READ.as_str()).bind(id).bind(checked_at).bind(epoch);
+            query.fetch_one(pool).await?
+        });
+        Ok(found > 0)
+    }
+
     /// Whether the trail takes a record, which is taken back.
     pub(crate) async fn probe_trail(&self) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO trail (id, chain, sequence, at, actor, action, outcome, record, hash)
@@ -290,6 +300,9 @@ impl Store {
 /// As many gaps as are told at once; there are none where nobody laid hands on the trail.
 const MOST_GAPS: i64 = 1_000;
 
+static IS_AS_READ: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT count(*) FROM installation WHERE {}", as_read("$1", "$2", "$3")));
+
 /// The statements that insert one row, two rows, and so on: whatever comes together stays prepared.
 static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| (1..=MOST).map(insert).collect());
 
@@ -300,16 +313,7 @@ fn insert(rows: usize) -> String {
     };
     let is_as_read = |row: usize| {
         let [id, checked_at, epoch] = [1, 2, 3].map(|value| format!("${}", row * VALUES + COLUMNS + value));
-        format!(
-            "({id} IS NULL
-              OR EXISTS (SELECT 1 FROM sessions, installation WHERE sessions.id = {id} AND checked_at = {checked_at}
-                         AND sessions.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch})
-              OR EXISTS (SELECT 1 FROM authorizations, sessions, installation
-                         WHERE authorizations.id = {id} AND sessions.id = authorizations.session AND checked_at = {checked_at}
-                         AND sessions.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch})
-              OR EXISTS (SELECT 1 FROM service_tokens, installation WHERE service_tokens.id = {id}
-                         AND service_tokens.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch}))"
-        )
+        format!("({id} IS NULL OR {})", as_read(&id, &checked_at, &epoch))
     };
     let all_are: Vec<String> = (0..rows).map(is_as_read).collect();
     let rows: Vec<String> = (0..rows).map(row).collect();
@@ -321,14 +325,34 @@ fn insert(rows: usize) -> String {
     )
 }
 
-fn values((link, as_read): (TrailLink, Option<AsRead>)) -> [Value; VALUES] {
-    let (row, checked_at) = match as_read.as_ref().map(AsRead::row) {
-        None => (None, None),
-        Some(ReadRow::Session { id, checked_at }) => (Some(id.to_string()), Some(Millis::from(checked_at).0)),
-        Some(ReadRow::Authorization { id, checked_at }) => (Some(id.to_string()), Some(Millis::from(checked_at).0)),
-        Some(ReadRow::ServiceToken { id }) => (Some(id.to_string()), None),
+/// Whether a caller's row is there, as it was read and in the present epoch.
+fn as_read(id: &str, checked_at: &str, epoch: &str) -> String {
+    format!(
+        "(EXISTS (SELECT 1 FROM sessions, installation WHERE sessions.id = {id} AND checked_at = {checked_at}
+                  AND sessions.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch})
+          OR EXISTS (SELECT 1 FROM authorizations, sessions, installation
+                     WHERE authorizations.id = {id} AND sessions.id = authorizations.session AND checked_at = {checked_at}
+                     AND sessions.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch})
+          OR EXISTS (SELECT 1 FROM service_tokens, installation WHERE service_tokens.id = {id}
+                     AND service_tokens.epoch = {epoch} AND singleton = 1 AND installation.epoch = {epoch}))"
+    )
+}
+
+/// By what a caller's row is found.
+fn found_by(as_read: &AsRead) -> (String, Option<i64>, i64) {
+    let (id, checked_at) = match as_read.row() {
+        ReadRow::Session { id, checked_at } => (id.to_string(), Some(Millis::from(checked_at).0)),
+        ReadRow::Authorization { id, checked_at } => (id.to_string(), Some(Millis::from(checked_at).0)),
+        ReadRow::ServiceToken { id } => (id.to_string(), None),
     };
-    let epoch = as_read.map(|as_read| as_read.epoch().number());
+    (id, checked_at, as_read.epoch().number())
+}
+
+fn values((link, as_read): (TrailLink, Option<AsRead>)) -> [Value; VALUES] {
+    let (row, checked_at, epoch) = match as_read.as_ref().map(found_by) {
+        Some((row, checked_at, epoch)) => (Some(row), checked_at, Some(epoch)),
+        None => (None, None, None),
+    };
     let TrailLink { id, chain, sequence, at, actor, action, outcome, connector, record, hash } = link;
     [
         id.to_string().into(),

@@ -1,5 +1,6 @@
 //! The one task that writes a chain: it gathers what waits into one commit, so that many share one sync of the disk.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -130,35 +131,59 @@ impl Writer {
         waiting.recv_many(batch, BATCH).await > 0
     }
 
-    async fn write_group(&mut self, group: Vec<(Records, Done)>) {
-        let (mut records, mut waiting): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        // What is to be written next; the rest stands behind it.
-        let mut next = records.len();
-        while !records.is_empty() {
-            match self.write(records.get(..next).unwrap_or(&records), Vec::new()).await {
+    async fn write_group(&mut self, mut group: Vec<(Records, Done)>) {
+        let mut has_asked = false;
+        while !group.is_empty() {
+            let (records, waiting): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+            match self.write(&records, Vec::new()).await {
                 Ok(written) => {
-                    records.drain(..next);
-                    for (done, written) in waiting.drain(..next).zip(written) {
+                    for (done, written) in waiting.into_iter().zip(written) {
                         let _ = done.send(Ok(written));
                     }
-                    next = records.len();
+                    return;
                 }
-                // Of many, one is not who was read any more: the others must not suffer for it.
-                Err(StoreError::Stale) if next > 1 => next /= 2,
                 Err(StoreError::Stale) => {
-                    records.remove(0);
-                    let _ = waiting.remove(0).send(Err(TrailError::Change(StoreError::Stale)));
-                    next = records.len();
+                    group = self.without_changed(records.into_iter().zip(waiting), has_asked).await;
+                    has_asked = true;
                 }
                 Err(error) => {
                     let error = Arc::new(error);
-                    for done in waiting.drain(..) {
+                    for done in waiting {
                         let _ = done.send(Err(TrailError::Unwritten(Arc::clone(&error))));
                     }
                     return;
                 }
             }
         }
+    }
+
+    /// Of those in one commit somebody is not as read any more, and the others must not suffer for it. Each caller is looked at once, for
+    /// however many records; where that was not enough, whoever is left is read again in the ordinary way.
+    async fn without_changed(
+        &self,
+        group: impl Iterator<Item = (Records, Done)>,
+        has_asked: bool,
+    ) -> Vec<(Records, Done)> {
+        let (mut known, mut rest) = (HashMap::new(), Vec::new());
+        for (records, done) in group {
+            let is_as_read = match &records.as_read {
+                None => true,
+                Some(_) if has_asked => false,
+                Some(as_read) => {
+                    if !known.contains_key(as_read) {
+                        let asked = tokio::time::timeout(LOOK_WITHIN, self.store.is_as_read(as_read)).await;
+                        known.insert(as_read.clone(), matches!(asked, Ok(Ok(true))));
+                    }
+                    known.get(as_read) == Some(&true)
+                }
+            };
+            if is_as_read {
+                rest.push((records, done));
+            } else {
+                let _ = done.send(Err(TrailError::Change(StoreError::Stale)));
+            }
+        }
+        rest
     }
 
     /// Commits changes and links together. The chain moves on only when it did.
@@ -293,6 +318,7 @@ impl TrailError {
 const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
 const TELL_EVERY: Duration = Duration::from_mins(1);
 const ROW_WITHIN: Duration = Duration::from_millis(2);
 /// After that long without anything to write, the connection goes back to the pool.

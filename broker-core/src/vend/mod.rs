@@ -155,8 +155,7 @@ impl Broker {
         }
     }
 
-    /// Where something was waited for, the very commit of the record proves that the caller still is who was read. Whoever is not is
-    /// read again, and lent to once more.
+    /// The statement that writes the record proves that the caller still is as read. Whoever is not is read again, and lent to once more.
     async fn vended(
         &self,
         asking: &Asking<'_>,
@@ -168,12 +167,9 @@ impl Broker {
             let asking = Asking { caller: &caller, ..asking.clone() };
             let loan = self.lend(&asking, name, ask).await?;
             let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
-            if !loan.has_waited {
-                // What was proved a moment ago is still so.
-                return Ok(self.trail.record(entry, loan.vended).await?);
-            }
             let as_read = caller.as_read();
-            if as_read.counts_at(self.clock.now())
+            // Where nothing was waited for, it was read a moment ago.
+            if (!loan.has_waited || as_read.counts_at(self.clock.now()))
                 && let Ok(recorded) = self.trail.record_if(as_read.clone(), entry, loan.vended).await?
             {
                 return Ok(recorded);
@@ -194,14 +190,12 @@ impl Broker {
         let asked = async {
             let loan = self.lend(asking, name, &ask).await?;
             let identity = self.sts.caller_identity(&loan.key, &loan.vended.credentials, asking.deadline).await?;
-            self.must_stand(asking, name, &ask, &loan).await?;
-            Ok((loan, identity))
+            let caller = self.must_stand(asking, name, &ask, &loan).await?;
+            let entry = loan.entry(asking, &ask, Action::CallerIdentity, Action::CallerIdentityAsAdministrator);
+            self.recorded(&caller, entry, identity).await
         };
         match asked.await {
-            Ok((loan, identity)) => {
-                let entry = loan.entry(asking, &ask, Action::CallerIdentity, Action::CallerIdentityAsAdministrator);
-                Ok(self.trail.record(entry, identity).await?)
-            }
+            Ok(recorded) => Ok(recorded),
             Err(error) => Err(self.refuse(asking, name, Action::CallerIdentity, error).await),
         }
     }
@@ -229,14 +223,12 @@ impl Broker {
                 deadline: asking.deadline,
             };
             let link = self.federation.link(&request, self.clock.now()).await?;
-            self.must_stand(asking, name, &ask, &loan).await?;
-            Ok((loan, link))
+            let caller = self.must_stand(asking, name, &ask, &loan).await?;
+            let entry = loan.entry(asking, &ask, Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
+            self.recorded(&caller, entry, link).await
         };
         match linked.await {
-            Ok((loan, link)) => {
-                let entry = loan.entry(asking, &ask, Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
-                Ok(self.trail.record(entry, link).await?)
-            }
+            Ok(recorded) => Ok(recorded),
             Err(error) => Err(self.refuse(asking, name, Action::ConsoleUrl, error).await),
         }
     }
@@ -300,9 +292,14 @@ impl Broker {
         name: &ConnectorName,
         ask: &VendRequest,
         loan: &Loan,
-    ) -> Result<(), VendError> {
-        let now = self.wish_again(asking, name, ask).await?;
-        if now.identity == loan.identity { Ok(()) } else { Err(VendError::Unsettled) }
+    ) -> Result<Caller, VendError> {
+        let caller = self.sign_in.again(asking.caller, asking.origin, asking.deadline).await?;
+        let now = self.wish(&caller, name, ask)?;
+        if now.identity == loan.identity { Ok(caller) } else { Err(VendError::Unsettled) }
+    }
+
+    async fn recorded<T>(&self, caller: &Caller, entry: Entry, value: T) -> Result<Recorded<T>, VendError> {
+        self.trail.record_if(caller.as_read().clone(), entry, value).await?.map_err(|_| VendError::Unsettled)
     }
 
     /// What would be asked of AWS now, for whoever the caller is by now.

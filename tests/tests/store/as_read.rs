@@ -7,7 +7,7 @@ use broker_core::session::Session;
 use broker_core::store::{Store, TrailFilter};
 use broker_core::trail::{Action, verify};
 use jiff::{SignedDuration, Timestamp};
-use tests::stores::{Storehouse, entry};
+use tests::stores::{Hands, Storehouse, entry};
 use tests::where_others_reach_in;
 use tokio::task::JoinSet;
 
@@ -31,6 +31,14 @@ impl Desk {
         }
         recorded.is_ok()
     }
+}
+
+/// Counts the statements that insert into the trail from now on, whatever becomes of them: a sequence is not rolled back.
+async fn count_tries(hands: &mut Hands) -> i64 {
+    hands.run("CREATE SEQUENCE tries").await;
+    hands.run("CREATE FUNCTION count_try() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''tries''); RETURN NULL; END'").await;
+    hands.run("CREATE TRIGGER count_tries AFTER INSERT ON trail FOR EACH STATEMENT EXECUTE FUNCTION count_try()").await;
+    hands.number("SELECT nextval('tries')").await
 }
 
 where_others_reach_in! {
@@ -75,6 +83,31 @@ where_others_reach_in! {
         for as_read in &all {
             assert!(!desk.is_recorded(as_read).await, "{as_read:?}");
         }
+    }
+
+    async fn however_many_are_not_as_read_the_trail_is_not_kept_busy(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let (ada, _) = signed_in(&desk, "ada").await;
+        desk.commit(vec![Store::end_session(ada.id)]).await.unwrap();
+        let mut hands = house.hands().await;
+        let tries = if house.is_sqlite() { 0 } else { count_tries(&mut hands).await };
+        let mut asking = JoinSet::new();
+        for number in 0..400 {
+            let (trail, as_read) = (desk.trail.clone(), as_read(&ada));
+            asking.spawn(async move {
+                // Those of somebody else wait among them.
+                if number % 100 == 7 {
+                    return trail.record(entry(Action::Vend), ()).await.is_ok();
+                }
+                trail.record_if(as_read, entry(Action::Vend), ()).await.unwrap().is_err()
+            });
+        }
+        assert!(asking.join_all().await.into_iter().all(|as_it_must_be| as_it_must_be));
+        if !house.is_sqlite() {
+            let tries = hands.number("SELECT nextval('tries')").await - tries;
+            assert!(tries < 50, "{tries} statements for 400 records");
+        }
+        assert_eq!(verify(&desk.store).await.unwrap().breaks, []);
     }
 
     async fn of_many_at_once_only_those_are_left_out_who_are_not_as_read(house: Storehouse) {
