@@ -24,10 +24,11 @@ impl Cache {
         Ok(Self { folder: folders.cache()?.clone(), seal: Seal::of(folders.state()?)? })
     }
 
-    /// Takes everything away, and the key first: a copy of what was there does not open any more.
+    /// Takes everything away that it can, and the key first: a copy of what was there does not open any more.
     pub(crate) fn destroy(folders: &Folders) -> Result<(), Failure> {
-        Seal::destroy(folders.state()?)?;
-        private::empty(folders.cache()?)
+        let key = folders.state_of_ours().and_then(|folder| Seal::destroy(folder));
+        let sealed = folders.cache_of_ours().and_then(|folder| private::empty(folder));
+        key.and(sealed)
     }
 
     /// What was lent, if it is whole. What does not open counts as not there.

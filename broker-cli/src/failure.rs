@@ -64,6 +64,12 @@ impl Failure {
         Self::new(Next::CallOtherwise, said, advice)
     }
 
+    /// The same failure, with what it leaves behind said first, and what to do about that.
+    #[must_use]
+    pub(crate) fn leaving(self, what: &str, advice: impl Into<String>) -> Self {
+        Self { said: format!("{what}: {}", self.said), advice: advice.into(), ..self }
+    }
+
     /// A word for those who take failures apart: the broker's own, or what it amounts to.
     pub(crate) fn code(&self) -> &str {
         let amounts_to = match self.next {

@@ -37,6 +37,17 @@ impl Folders {
         Ok(&self.state)
     }
 
+    /// The same for those who end what is there: others may have been let in since.
+    pub(crate) fn state_of_ours(&self) -> Result<&PathBuf, Failure> {
+        private::folder_of_ours(&self.state)?;
+        Ok(&self.state)
+    }
+
+    pub(crate) fn cache_of_ours(&self) -> Result<&PathBuf, Failure> {
+        private::folder_of_ours(&self.cache)?;
+        Ok(&self.cache)
+    }
+
     /// For sealed credentials: made, and closed to others.
     pub(crate) fn cache(&self) -> Result<&PathBuf, Failure> {
         private::folder(&self.cache)?;

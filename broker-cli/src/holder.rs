@@ -1,5 +1,7 @@
 //! Who asks: a person who signed in here, or a job with a service token.
 
+use std::path::{Path, PathBuf};
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -74,23 +76,35 @@ impl Signed {
 
     /// The session that was kept for this broker, whether or not it is over.
     pub(crate) fn read(site: &Site) -> Result<Option<Self>, Failure> {
-        let Some(bytes) = private::read(&file(site)?)? else { return Ok(None) };
+        let bytes = private::read(&file(site.folders.state()?, site))?;
+        bytes.map(|bytes| Self::parse(&bytes, site)).transpose()
+    }
+
+    /// The same, though others could have read it: to end it, which is the more urgent then.
+    pub(crate) fn read_to_end_it(site: &Site) -> Result<Option<Self>, Failure> {
+        let read = private::read_of_ours(&file(site.folders.state_of_ours()?, site))?;
+        read.map(|read| Self::parse(&read.bytes, site)).transpose()
+    }
+
+    fn parse(bytes: &[u8], site: &Site) -> Result<Self, Failure> {
         let damaged = || Failure::mend("the session that is kept here is damaged", "run `broker logout`, then sign in");
-        let Kept { server, token, expires_at, identity } = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+        let Kept { server, token, expires_at, identity } = serde_json::from_slice(bytes).map_err(|_| damaged())?;
         // The name of the file is a digest: what is in it says whose it is.
         if server != site.server.origin() {
             return Err(damaged());
         }
-        Ok(Some(Self { server, token: Token::parse(token).ok_or_else(damaged)?, expires_at, identity }))
+        Ok(Self { server, token: Token::parse(token).ok_or_else(damaged)?, expires_at, identity })
     }
 
     pub(crate) fn keep(&self, site: &Site) -> Result<(), Failure> {
         let bytes = zeroize::Zeroizing::new(serde_json::to_vec(self).map_err(std::io::Error::from)?);
-        private::write(&file(site)?, &bytes)
+        private::write(&file(site.folders.state()?, site), &bytes)
     }
 
+    /// Takes it away, and whatever of one was left half written.
     pub(crate) fn forget(site: &Site) -> Result<(), Failure> {
-        private::remove(&file(site)?)
+        let folder = site.folders.state_of_ours()?;
+        private::remove(&file(folder, site)).and(private::sweep(folder))
     }
 }
 
@@ -117,9 +131,12 @@ pub(crate) fn is_by_service_token() -> bool {
     variable(TOKEN).is_some() || variable(TOKEN_FILE).is_some()
 }
 
-fn file(site: &Site) -> Result<std::path::PathBuf, Failure> {
-    Ok(site.folders.state()?.join(format!("session-{}.json", short_name(&site.server.origin()))))
+fn file(folder: &Path, site: &Site) -> PathBuf {
+    folder.join(format!("session-{}.json", short_name(&site.server.origin())))
 }
 
 pub(crate) const TOKEN: &str = "BROKER_TOKEN";
 pub(crate) const TOKEN_FILE: &str = "BROKER_TOKEN_FILE";
+/// What becomes of a session that only the broker knows any more.
+pub(crate) const ENDING: &str =
+    "have an administrator end it (`/v1/admin/sessions`) or wait until it ends by itself, for it is kept here no more";

@@ -1,6 +1,7 @@
 //! Files and folders for our user alone: what anybody else could read or exchange is not used.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -10,6 +11,11 @@ use crate::failure::Failure;
 
 /// Makes a folder that only its owner may enter, or makes sure that it is one.
 pub(crate) fn folder(path: &Path) -> Result<(), Failure> {
+    system::is_closed(&folder_of_ours(path)?, path)
+}
+
+/// The same, though others may have been let in since: for those who end what is in there.
+pub(crate) fn folder_of_ours(path: &Path) -> Result<Metadata, Failure> {
     if let Err(error) = make(path)
         && error.kind() != io::ErrorKind::AlreadyExists
     {
@@ -19,11 +25,25 @@ pub(crate) fn folder(path: &Path) -> Result<(), Failure> {
     if !found.is_dir() {
         return Err(Failure::mend(format!("{} is not a folder", path.display()), "move it away"));
     }
-    system::is_ours(&found, path)
+    system::is_ours(&found, path)?;
+    Ok(found)
 }
 
 /// Reads a file of such a folder; nothing if it is not there.
 pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let Some(read) = read_of_ours(path)? else { return Ok(None) };
+    system::is_closed(&read.metadata, path)?;
+    Ok(Some(read.bytes))
+}
+
+/// A file of ours, which others may be able to read.
+pub(crate) struct OfOurs {
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    metadata: Metadata,
+}
+
+/// The same, though others could read it: for those who end what it tells of.
+pub(crate) fn read_of_ours(path: &Path) -> Result<Option<OfOurs>, Failure> {
     let mut file = match system::without_links(OpenOptions::new().read(true)).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -39,7 +59,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default() + 1));
     (&mut file).take(LARGEST).read_to_end(&mut bytes).map_err(|error| failed(path, "read", &error))?;
-    Ok(Some(bytes))
+    Ok(Some(OfOurs { bytes, metadata: found }))
 }
 
 /// Writes a file of such a folder: whole, or not at all.
@@ -51,9 +71,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 pub(crate) fn write_as(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> Result<(), Failure> {
     let told = |error: &io::Error| failed(path, "write", error);
     let folder = path.parent().unwrap_or(Path::new("."));
-    // Made with mode 0600, under a name that nobody can foresee.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| told(&error))?;
-    file.write_all(bytes).map_err(|error| told(&error))?;
+    let file = unfinished(folder, bytes).map_err(|error| told(&error))?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions).map_err(|error| told(&error))?;
     }
@@ -65,13 +83,21 @@ pub(crate) fn write_as(path: &Path, bytes: &[u8], permissions: Option<Permission
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
     let told = |error: &io::Error| failed(path, "write", error);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| told(&error))?;
-    file.write_all(bytes).map_err(|error| told(&error))?;
+    let file = unfinished(folder, bytes).map_err(|error| told(&error))?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(told(&error.error)),
     }
+}
+
+/// The bytes on the disk, with mode 0600, under a name that nobody can foresee. Were they not on it before they get their own name, a machine
+/// that loses its power could be left with the name and nothing behind it.
+fn unfinished(folder: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Writes a file under a name of its own among the system's temporary ones, which is gone with what is returned.
@@ -89,17 +115,32 @@ pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Takes away every file of a folder, if it is there.
+/// Takes away every file of a folder, if it is there: those that can be, whatever becomes of the others.
 pub(crate) fn empty(path: &Path) -> Result<(), Failure> {
+    remove_some(path, |_| true)
+}
+
+/// Takes away what was being written into a folder by somebody who was killed over it.
+pub(crate) fn sweep(path: &Path) -> Result<(), Failure> {
+    remove_some(path, |name| name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()))
+}
+
+fn remove_some(path: &Path, which: impl Fn(&OsStr) -> bool) -> Result<(), Failure> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(path, "look into", &error)),
     };
+    let mut outcome = Ok(());
     for entry in entries {
-        remove(&entry.map_err(|error| failed(path, "look into", &error))?.path())?;
+        let removed = match entry {
+            Ok(entry) if which(&entry.file_name()) => remove(&entry.path()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(failed(path, "look into", &error)),
+        };
+        outcome = outcome.and(removed);
     }
-    Ok(())
+    outcome
 }
 
 /// Waits until nobody else of us holds this file, and holds it until it is dropped.
@@ -155,6 +196,11 @@ mod system {
                 "move it away, or run this as its owner",
             ));
         }
+        Ok(())
+    }
+
+    pub(super) fn is_closed(found: &Metadata, path: &Path) -> Result<(), Failure> {
+        let path = path.display();
         if found.mode() & 0o077 != 0 {
             return Err(Failure::mend(
                 format!("others may get at {path}"),
@@ -180,7 +226,14 @@ mod system {
     pub(super) fn is_ours(_: &Metadata, _: &Path) -> Result<(), Failure> {
         Ok(())
     }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the other system's half may refuse")]
+    pub(super) fn is_closed(_: &Metadata, _: &Path) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
+/// What begins the name of a file that is being written.
+const UNFINISHED: &str = ".tmp";
 /// A sealed session or credentials have some kilobytes.
 const LARGEST: u64 = 256 * 1024;

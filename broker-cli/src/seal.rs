@@ -21,11 +21,14 @@ impl fmt::Debug for Seal {
 }
 
 impl Seal {
-    /// The key in this folder; a new one if there is none.
+    /// The key in this folder; a new one if there is none, or if it is damaged: what it opened can be had again.
     pub(crate) fn of(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(FILE);
         if let Some(key) = private::read(&path)? {
-            return Self::with(&key);
+            if let Ok(seal) = Self::with(&key) {
+                return Ok(seal);
+            }
+            private::remove(&path)?;
         }
         let mut key = Zeroizing::new([0; KEY]);
         rand::fill(key.as_mut())

@@ -7,7 +7,7 @@ use crate::api::{Broker, Welcome};
 use crate::ask;
 use crate::cache::Cache;
 use crate::failure::Failure;
-use crate::holder::{Holder, Signed, TOKEN, TOKEN_FILE, is_by_service_token};
+use crate::holder::{ENDING, Holder, Signed, TOKEN, TOKEN_FILE, is_by_service_token};
 use crate::identity::Known;
 use crate::out;
 use crate::site::Site;
@@ -32,12 +32,23 @@ impl Login {
             return Err(Failure::usage(said, "unset it first"));
         }
         let broker = Broker::of(site)?;
+        // Where nothing could be kept, no password is asked for.
+        site.folders.state()?;
+        site.folders.cache()?;
         let prompt = format!("Password of {} at {}: ", crate::text::Text::of(&self.username), site.server);
         let password = ask::secret(&prompt)?;
         let request = SignInRequest { username: self.username, password, directory: self.directory };
         let Welcome { token, expires_at, identity } = broker.sign_in(&request).await?;
-        leave(site, &broker).await?;
-        Signed::new(site, token, expires_at, &identity).keep(site)?;
+        // The one of before, which nobody could end otherwise. A damaged one is written over.
+        let before = Signed::read_to_end_it(site).ok().flatten();
+        let signed = Signed::new(site, token, expires_at, &identity);
+        if let Err(failure) = Cache::destroy(&site.folders).and_then(|()| signed.keep(site)) {
+            return Err(give_back(&broker, signed, failure).await);
+        }
+        if let Some(before) = before {
+            // It may be over, or the broker's, and ends by itself.
+            let _ = broker.sign_out(&Holder::Person(before)).await;
+        }
         let known = Known { server: site.server.origin(), identity, expires_at };
         if json {
             return out::json(&known);
@@ -46,13 +57,10 @@ impl Login {
     }
 }
 
-/// Ends the session of before, which nobody could end otherwise, and what was lent for it.
-async fn leave(site: &Site, broker: &Broker<'_>) -> Result<(), Failure> {
-    Cache::destroy(&site.folders)?;
-    // A damaged one is written over.
-    if let Ok(Some(before)) = Signed::read(site) {
-        // It may be over, or the broker's, and ends by itself.
-        let _ = broker.sign_out(&Holder::Person(before)).await;
+/// Ends a session that cannot be kept, and that nobody could end afterwards.
+async fn give_back(broker: &Broker<'_>, signed: Signed, failure: Failure) -> Failure {
+    match broker.sign_out(&Holder::Person(signed)).await {
+        Ok(()) => failure,
+        Err(_) => failure.leaving("your new session is not kept here, and may live on", ENDING),
     }
-    Ok(())
 }

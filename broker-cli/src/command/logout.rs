@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::api::Broker;
 use crate::cache::Cache;
 use crate::failure::{Failure, Next};
-use crate::holder::{Holder, Signed};
+use crate::holder::{ENDING, Holder, Signed};
 use crate::out;
 use crate::site::Site;
 
@@ -20,25 +20,33 @@ impl Logout {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
         let Self {} = self;
         // What is here goes first, whatever the broker says and whether or not it can be read.
-        let signed = Signed::read(site);
-        Cache::destroy(&site.folders)?;
-        Signed::forget(site)?;
+        let signed = Signed::read_to_end_it(site);
+        let forgotten = Cache::destroy(&site.folders).and(Signed::forget(site));
         let ended = match signed {
-            Ok(Some(signed)) => match Broker::of(site)?.sign_out(&Holder::Person(signed)).await {
-                Ok(()) => true,
-                // It was over.
-                Err(failure) if failure.next == Next::SignIn => true,
-                Err(failure) => {
-                    out::say(&format!("What was kept here is deleted, but the session may live on: {failure}"));
-                    return Err(failure);
-                }
-            },
-            Ok(None) | Err(_) => false,
+            Ok(Some(signed)) => end(site, signed).await,
+            Ok(None) => Ok(false),
+            Err(failure) => Err(failure),
         };
+        let ended =
+            ended.map_err(|failure| failure.leaving(&format!("your session at {} may live on", site.server), ENDING));
+        // A `broker process` that had read the session before may have kept something since, under another key.
+        let destroyed = Cache::destroy(&site.folders);
+        let ended = ended?;
+        forgotten.and(destroyed)?;
         if json {
             return out::json(&json!({ "server": site.server.origin(), "session_ended": ended }));
         }
         let said = if ended { "Signed out" } else { "Nobody was signed in" };
         out::line(&format!("{said} at {}.", site.server))
+    }
+}
+
+/// Has the broker end the session; whether it lived.
+async fn end(site: &Site, signed: Signed) -> Result<bool, Failure> {
+    match Broker::of(site)?.sign_out(&Holder::Person(signed)).await {
+        Ok(()) => Ok(true),
+        // It was over.
+        Err(failure) if failure.next == Next::SignIn => Ok(true),
+        Err(failure) => Err(failure),
     }
 }

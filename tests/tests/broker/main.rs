@@ -11,6 +11,7 @@ mod running;
 mod setup;
 mod shown;
 mod signing_in;
+mod signing_out;
 
 use std::path::PathBuf;
 
@@ -93,12 +94,15 @@ impl Machine {
         entries.filter(|path| path.extension().is_some_and(|extension| extension == "sealed")).collect()
     }
 
+    /// The file with the session.
+    fn session(&self) -> PathBuf {
+        let mut kept = std::fs::read_dir(self.state()).unwrap().flatten().map(|entry| entry.path());
+        kept.find(|path| path.extension().is_some_and(|extension| extension == "json")).unwrap()
+    }
+
     /// The token of whoever is signed in.
     fn token(&self) -> String {
-        let kept = std::fs::read_dir(self.state()).unwrap().flatten().map(|entry| entry.path());
-        let session =
-            kept.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "json")).unwrap();
-        let kept: Value = serde_json::from_slice(&std::fs::read(session).unwrap()).unwrap();
+        let kept: Value = serde_json::from_slice(&std::fs::read(self.session()).unwrap()).unwrap();
         kept["token"].as_str().unwrap().to_owned()
     }
 }
