@@ -84,10 +84,24 @@ async fn with_agent(mut command: Command, site: Site, wanted: Wanted) -> Result<
 /// Those who fetch credentials look into their files first: what these say of who one is must not count. The copy of the configuration
 /// without it lives as long as what is returned.
 fn without_files(command: &mut Command) -> Result<Option<NamedTempFile>, Failure> {
-    command.env("AWS_SHARED_CREDENTIALS_FILE", NOTHING);
-    let text = aws_config::path().and_then(|path| std::fs::read_to_string(path).ok());
-    let Some(kept) = text.and_then(|text| aws_config::without_default_credentials(&text)) else { return Ok(None) };
-    let copy = private::temporary(kept.as_bytes())?;
+    command.env("AWS_SHARED_CREDENTIALS_FILE", NOTHING).env("BOTO_CONFIG", NOTHING);
+    let Some(path) = aws_config::path() else { return Ok(None) };
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // Some clients would take the name for another one's: that of a home, or of a variable.
+            if aws_config::named_path().is_some() {
+                command.env("AWS_CONFIG_FILE", NOTHING);
+            }
+            return Ok(None);
+        }
+        Err(error) => {
+            let said = format!("cannot read {}, which may say who the program is: {error}", path.display());
+            return Err(Failure::mend(said, "see to the file, set AWS_CONFIG_FILE to another, or use --env"));
+        }
+    };
+    let Some(kept) = aws_config::without_default_credentials(&text) else { return Ok(None) };
+    let copy = private::temporary(&kept)?;
     command.env("AWS_CONFIG_FILE", copy.path());
     Ok(Some(copy))
 }
@@ -97,6 +111,9 @@ fn bare(program: &OsString, arguments: &[OsString]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     for name in OTHERS.iter().chain(&[TOKEN, TOKEN_FILE]) {
+        command.env_remove(name);
+    }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(BEARER)) {
         command.env_remove(name);
     }
     command
@@ -161,6 +178,9 @@ const OTHERS: [&str; 17] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
+
+/// One for each service, as in `AWS_BEARER_TOKEN_BEDROCK`: it counts before any credentials.
+const BEARER: &[u8] = b"AWS_BEARER_TOKEN_";
 
 /// A file in which nothing is.
 #[cfg(unix)]

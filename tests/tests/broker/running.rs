@@ -65,6 +65,57 @@ async fn a_program_fetches_ours_whatever_its_files_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_understood_makes_nobody_somebody_else() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let home = machine.0.home();
+    std::fs::create_dir(home.join(".aws")).unwrap();
+    let other = "echo '{\"Version\":1,\"AccessKeyId\":\"AKIAOTHER\",\"SecretAccessKey\":\"other\"}'";
+    std::fs::write(home.join("other.sh"), other).unwrap();
+    let process = format!("credential_process = sh {}\n", home.join("other.sh").display());
+    let config = home.join(".aws/config");
+    let method = "import boto3; print(boto3.Session().get_credentials().method)";
+    let run = |line: &str| machine.shell("sh", &format!("{line} broker exec deploy -- {} -c '{method}'", python()));
+    for text in [
+        [&b"# M\xc3\xbcller, \xe2\x82\xac\n[default]\n"[..], process.as_bytes()].concat(),
+        format!("[profile \"default\"]\n{process}").into_bytes(),
+        format!("[default]\n{}", process.replace(" =", ":")).into_bytes(),
+        format!("[default]\n  {process}").into_bytes(),
+    ] {
+        std::fs::write(&config, &text).unwrap();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert_eq!(run("").succeeded().trim(), "container-role", "{text}");
+        let kept = machine.shell("sh", "broker exec deploy -- sh -c 'cat ${AWS_CONFIG_FILE:-.aws/config}'").succeeded();
+        assert!(!kept.contains("credential_process"), "{kept}");
+    }
+    std::fs::write(&config, [b"# M\xfcller\n[default]\n", process.as_bytes()].concat()).unwrap();
+    let kept = machine.shell("sh", "broker exec deploy -- sh -c 'cat \"$AWS_CONFIG_FILE\"' | od -c").succeeded();
+    assert!(kept.contains("374") && !kept.contains("c   r   e   d"), "whatever its bytes: {kept}");
+    // A name that AWS's clients take apart, and we do not.
+    std::fs::write(&config, "").unwrap();
+    std::fs::write(home.join("theirs"), format!("[default]\n{process}")).unwrap();
+    for named in ["~/theirs", "$HOME/theirs"] {
+        assert_eq!(run(&format!("AWS_CONFIG_FILE='{named}'")).succeeded().trim(), "container-role", "{named}");
+    }
+    std::fs::write(home.join(".boto"), "[Credentials]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n")
+        .unwrap();
+    assert_eq!(run("").succeeded().trim(), "container-role");
+    let shown = machine.shell("sh", "AWS_BEARER_TOKEN_BEDROCK=x broker exec deploy -- env").succeeded();
+    assert!(!shown.contains("AWS_BEARER_TOKEN"), "{shown}");
+
+    std::fs::remove_file(&config).unwrap();
+    assert_eq!(run("").succeeded().trim(), "container-role", "no file at all is good");
+    std::fs::create_dir(&config).unwrap();
+    let said = run("");
+    assert_eq!(refused(&said).0, 1);
+    assert!(said.stderr.contains("which may say who the program is"), "{}", said.stderr);
+}
+
+fn python() -> String {
+    tests::installed::python().display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_program_gets_new_credentials_until_somebody_signs_out() {
     let world = World::open().await;
     let machine = Machine::of(&world, "ada");
