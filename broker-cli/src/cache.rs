@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
@@ -48,9 +49,18 @@ impl Cache {
         Ok(())
     }
 
-    /// Holds the place: of several that miss at once, one asks.
-    pub(crate) fn hold(&self, about: &str) -> Result<File, Failure> {
-        private::hold(&self.file(about).with_extension("lock"))
+    /// Holds the place: of several that miss at once, one asks. Nothing if that one takes too long: whoever waited then asks as well, lest
+    /// all wait for the broker one behind the other.
+    pub(crate) async fn hold(&self, about: &str) -> Result<Option<File>, Failure> {
+        let path = self.file(about).with_extension("lock");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let held = private::hold(&path)?;
+            if held.is_some() || Instant::now() >= until {
+                return Ok(held);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     fn file(&self, about: &str) -> PathBuf {
@@ -72,5 +82,8 @@ fn is_older(path: &Path, now: Timestamp) -> bool {
     changed.is_some_and(|changed| now.as_second() - changed.as_second() > LONGEST)
 }
 
+/// Longer than a broker takes that answers at all.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
 /// 36 hours: as long as AWS lends anything.
 const LONGEST: i64 = 36 * 3_600;

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::lent::Lent;
 use crate::name::ConnectorName;
+use crate::out;
 use crate::site::Site;
 
 /// What somebody wants.
@@ -35,18 +36,15 @@ impl Wanted {
         if let Some(lent) = self.of_before(&cache, &about)? {
             return Ok(lent);
         }
-        let cache = std::sync::Arc::new(cache);
-        let held = {
-            let (cache, about) = (std::sync::Arc::clone(&cache), about.clone());
-            tokio::task::spawn_blocking(move || cache.hold(&about)).await
-        };
-        let _held = held.map_err(|_| Failure::mend("waiting for another `broker` failed", "try again"))??;
+        let _held = cache.hold(&about).await?;
         // Whoever held the place may have asked meanwhile.
         if let Some(lent) = self.of_before(&cache, &about)? {
             return Ok(lent);
         }
         let lent = self.ask(site, &holder).await?;
-        cache.keep(&about, &lent)?;
+        if let Err(failure) = cache.keep(&about, &lent) {
+            out::say(&format!("what was lent is not kept: {failure}"));
+        }
         Ok(lent)
     }
 

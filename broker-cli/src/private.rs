@@ -1,7 +1,7 @@
 //! Files and folders for our user alone: what anybody else could read or exchange is not used.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -143,14 +143,17 @@ fn remove_some(path: &Path, which: impl Fn(&OsStr) -> bool) -> Result<(), Failur
     outcome
 }
 
-/// Waits until nobody else of us holds this file, and holds it until it is dropped.
-pub(crate) fn hold(path: &Path) -> Result<File, Failure> {
+/// Holds a file until it is dropped; nothing if somebody else of us holds it.
+pub(crate) fn hold(path: &Path) -> Result<Option<File>, Failure> {
     let told = |error: &io::Error| failed(path, "lock", error);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     let file = system::without_links(&mut options).open(path).map_err(|error| told(&error))?;
-    file.lock().map_err(|error| told(&error))?;
-    Ok(file)
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(told(&error)),
+    }
 }
 
 fn failed(path: &Path, what: &str, error: &io::Error) -> Failure {

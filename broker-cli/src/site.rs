@@ -38,7 +38,7 @@ impl Site {
         })?;
         let ca_file =
             variable("BROKER_CA_FILE").map(PathBuf::from).or_else(|| file.ca_file.map(|path| beside.join(path)));
-        let ca = ca_file.map(|path| fs::read(&path).map_err(|error| unreadable(&path, &error))).transpose()?;
+        let ca = ca_file.map(|path| authority(&path)).transpose()?;
         Ok(Self { server: url.parse()?, ca, folders })
     }
 }
@@ -64,6 +64,13 @@ impl File {
         }
         Ok((Self::default(), PathBuf::new()))
     }
+}
+
+/// Whoever can write it can pass for the broker.
+fn authority(path: &Path) -> Result<Vec<u8>, Failure> {
+    let pem = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    trusted(path)?;
+    Ok(pem)
 }
 
 /// A variable of the environment. Set but empty means unset, as elsewhere in a shell.

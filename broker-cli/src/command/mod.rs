@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::from).and_then(|runtime| {
             let outcome = runtime.block_on(command.run(general));
-            // Somebody may still wait in vain for a file to be free.
+            // Somebody may still look a name up in vain.
             runtime.shutdown_background();
             outcome
         });

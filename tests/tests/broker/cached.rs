@@ -117,6 +117,30 @@ async fn of_many_that_ask_at_once_one_asks_the_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_holds_the_place_for_ever_keeps_nobody_waiting() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    machine.run(&["process", "deploy"]).succeeded();
+    let [kept] = &machine.sealed()[..] else { panic!("one") };
+    let place = fs::File::open(kept.with_extension("lock")).unwrap();
+    place.lock().unwrap();
+    machine.run(&["process", "deploy", "--fresh"]).succeeded();
+    assert_eq!(vends(&world, "deploy"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_kept_is_lent_all_the_same() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    machine.run(&["process", "deploy"]).succeeded();
+    // No file of its may have a byte.
+    let said = machine.shell("sh", "(trap '' XFSZ; ulimit -f 0; broker process reports 2>&1) | cat").succeeded();
+    let (warning, lent) = said.split_once('\n').unwrap();
+    assert!(warning.starts_with("what was lent is not kept: cannot write "), "{said}");
+    assert!(lent.contains("\"SecretAccessKey\":"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_a_quarter_of_an_hour_left_the_next_are_asked_for() {
     let world = World::open().await;
     let machine = Machine::of(&world, "ada");

@@ -86,6 +86,11 @@ async fn a_companys_own_authority_is_trusted_where_it_is_named_and_nobody_else()
         assert_eq!(machine.sign_in("ada").status.success(), works, "{named}");
     }
     machine.run(&["process", "deploy"]).succeeded();
+    let ca = machine.0.home().join("ca.pem");
+    for mode in [0o664, 0o646] {
+        fs::set_permissions(&ca, Permissions::from_mode(mode)).unwrap();
+        assert!(refused(&machine.run(&["whoami"])).1.contains("say where your password goes: run `chmod go-w"));
+    }
     let rubbish = machine.with("BROKER_CA_FILE", "/nowhere.pem");
     assert_eq!(refused(&rubbish.run(&["whoami"])).0, 1);
 }
