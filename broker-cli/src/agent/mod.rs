@@ -4,9 +4,10 @@ mod answer;
 mod entrance;
 mod machine;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -36,7 +37,7 @@ pub(crate) struct Agent {
     /// For whom it plays a machine of EC2's.
     machine: Option<Machine>,
     /// Where nothing is kept on the disk: the last credentials, and for whom they were lent.
-    last: tokio::sync::Mutex<Option<(String, Lent)>>,
+    last: Mutex<HashMap<ConnectorName, Slot>>,
 }
 
 /// Which connectors' credentials are to be had.
@@ -48,6 +49,9 @@ pub(crate) enum Offer {
         no_cache: bool,
     },
 }
+
+/// What was lent for one connector at last, and to whom. Its lock is held while the broker is asked for that one, and for no other.
+type Slot = Arc<tokio::sync::Mutex<Option<(String, Lent)>>>;
 
 /// A listening agent.
 #[derive(Debug)]
@@ -120,7 +124,7 @@ async fn converse(stream: TcpStream, agent: Arc<Agent>, entrance: Arc<Entrance>)
 
 impl Agent {
     pub(crate) fn new(site: Site, offer: Offer, machine: Option<Machine>) -> Self {
-        Self { site, offer, machine, last: tokio::sync::Mutex::default() }
+        Self { site, offer, machine, last: Mutex::default() }
     }
 
     async fn answer(&self, entrance: &Entrance, head: &http::request::Parts) -> Answer {
@@ -163,7 +167,11 @@ impl Agent {
             return wanted.lend(&self.site).await;
         }
         let about = format!("{} {}", Holder::find(&self.site)?.key(), wanted.connector);
-        let mut last = self.last.lock().await;
+        let slot = self.slot(&wanted.connector);
+        // Whoever asks for the same one waits; who waits too long asks as well.
+        let Ok(mut last) = tokio::time::timeout(PATIENCE, slot.lock()).await else {
+            return wanted.lend(&self.site).await;
+        };
         if let Some((known, lent)) = &*last
             && *known == about
             && lent.seconds_left(clock::now()) > ENOUGH
@@ -174,12 +182,23 @@ impl Agent {
         *last = Some((about, lent.clone()));
         Ok(lent)
     }
+
+    /// The place of a connector's credentials in memory. Those that hold none, and that nobody waits for, go.
+    fn slot(&self, connector: &ConnectorName) -> Slot {
+        let mut slots = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|name, slot| {
+            name == connector || Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|last| last.is_some())
+        });
+        Arc::clone(slots.entry(connector.clone()).or_default())
+    }
 }
 
 /// More programs than any developer runs at once.
 const CONNECTIONS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(200);
 const HEAD: Duration = Duration::from_secs(5);
+/// Longer than a broker takes that answers at all.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than the broker takes.
 const WHOLE: Duration = Duration::from_secs(90);
 /// hyper takes no less than 8 KiB.

@@ -100,6 +100,23 @@ async fn only_a_program_of_this_machine_that_has_the_token_is_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_disk_it_remembers_each_connectors() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let serving = Serving::on(&machine, &["--no-cache"]);
+    let ask = |connector: &str| {
+        let (host, token) = (serving.host(), format!("Authorization: {}", serving.token));
+        let (status, answer) = serving.ask(&format!("GET /credentials/{connector} HTTP/1.1\n{host}\n{token}\n\n"));
+        assert_eq!(status, 200, "{answer}");
+    };
+    for connector in ["deploy", "reports", "deploy", "reports"] {
+        ask(connector);
+    }
+    assert_eq!((super::vends(&world, "deploy"), super::vends(&world, "reports")), (1, 1));
+    assert!(machine.sealed().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn aws_clients_fetch_from_it_for_every_connector() {
     let world = World::open().await;
     let machine = Machine::of(&world, "ada");
