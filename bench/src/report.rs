@@ -19,7 +19,12 @@ pub(crate) fn markdown(figures: &Figures) -> String {
 
 fn circumstances(figures: &Figures) -> String {
     let Figures { machine, measured, records, ceiling, .. } = figures;
-    let built = if cfg!(debug_assertions) { "without optimisation: these figures mean nothing" } else { "release" };
+    let profile = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.file_name()?.to_str()?.to_owned()));
+    let built = match profile {
+        _ if cfg!(debug_assertions) => "without optimisation: these figures mean nothing".to_owned(),
+        // Cargo calls the folder by the profile.
+        profile => profile.unwrap_or_else(|| "with optimisation".to_owned()),
+    };
     format!(
         "{}, {} cores for brokerd, the stand-in and the load together; {}; a write is on the disk after {:.2} ms. Built: {built}. \
          {:.1} s for each figure. {records} audit records were written and every link proved.\n\n\
