@@ -39,4 +39,5 @@ pub mod id;
 pub mod epoch;
 pub mod clock;
 pub mod meter;
+mod places;
 pub mod character;

@@ -28,14 +28,23 @@ impl Allowance {
     /// Takes one vend off what the caller may have.
     pub(crate) fn take(&self, caller: &Caller) -> Result<(), Problem> {
         let key = match caller {
-            Caller::Person(caller) => Key::Person(caller.person.subject.clone()),
+            Caller::Person(caller) => return self.take_for(&caller.person.subject),
             Caller::Service(caller) => Key::Token(caller.token),
         };
+        self.take_by(&key)
+    }
+
+    /// The same for a person who has no session.
+    pub(crate) fn take_for(&self, person: &Subject) -> Result<(), Problem> {
+        self.take_by(&Key::Person(person.clone()))
+    }
+
+    fn take_by(&self, key: &Key) -> Result<(), Problem> {
         // Who has had nothing for a minute need not be remembered.
         if self.0.len() > MANY {
             self.0.retain_recent();
         }
-        self.0.check_key(&key).map_err(|early| {
+        self.0.check_key(key).map_err(|early| {
             let wait = early.wait_time_from(DefaultClock::default().now());
             Problem::rate_limited("you have had as much vended as one may in a minute", wait)
         })

@@ -7,14 +7,13 @@ use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
 use broker_core::id::SessionId;
 use broker_core::permission::Permission;
-use broker_core::sign_in::{Leaving, Shown};
+use broker_core::sign_in::{Leaving, Shown, Visit};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
 use broker_core::vend::Asking;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use self::password::Stay;
 use crate::access::{Client, Cookie, Scheme, takes};
 use crate::app::App;
 use crate::cookie;
@@ -28,7 +27,7 @@ pub(crate) struct Asker {
     pub(crate) origin: Origin,
     pub(crate) deadline: Instant,
     /// Of somebody who showed a password with this one request.
-    _stay: Option<Stay>,
+    visit: Option<Visit>,
 }
 
 /// Somebody who ends their own session. No directory is asked: whoever cannot be looked up at this moment must be able to leave.
@@ -48,9 +47,11 @@ pub(crate) struct Permitted<P> {
 }
 
 impl Asker {
-    /// Leave to have something vended: there is no other way to ask for it, and it counts.
+    /// Leave to have something vended: there is no other way to ask for it, and it counts; where a password was shown, it has been counted.
     pub(crate) fn asking(&self, app: &App) -> Result<Asking<'_>, Problem> {
-        app.allow_vend(&self.caller, &self.origin)?;
+        if self.visit.is_none() {
+            app.allow_vend(&self.caller, &self.origin)?;
+        }
         Ok(Asking { caller: &self.caller, origin: &self.origin, deadline: self.deadline })
     }
 }
@@ -62,25 +63,33 @@ impl FromRequestParts<App> for Asker {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let takes = takes(&parts.method, &route);
-        let (shown, stay) = match (takes.scheme, password::shown(&parts.headers)) {
-            (Scheme::BearerOrBasic, Some(password)) => {
-                let (token, stay) = password.sign_in(&parts.headers, &meta, app).await?;
-                (Shown::Bearer(token), Some(stay))
-            }
-            (_, _) if takes.client == Client::Portal => (Shown::Portal(portal_token(&parts.headers)?), None),
-            (_, _) => (shown(&parts.headers, takes.scheme, app)?, None),
-        };
-        let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
+        let (caller, shown, visit) =
+            if let (Scheme::BearerOrBasic, Some(password)) = (takes.scheme, password::shown(&parts.headers)) {
+                let (caller, visit) = password.sign_in(&parts.headers, &meta, app).await?;
+                (caller, None, Some(visit))
+            } else {
+                let shown = match takes.client {
+                    Client::Portal => Shown::Portal(portal_token(&parts.headers)?),
+                    Client::Never | Client::Bearer => shown(&parts.headers, takes.scheme, app)?,
+                };
+                (app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?, Some(shown), None)
+            };
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&caller);
         }
         let admitted = match (&caller, &shown) {
-            (Caller::Person(person), Shown::Bearer(_)) if person.client.is_some() => takes.client == Client::Bearer,
-            (Caller::Person(_), Shown::Bearer(_)) => takes.session,
-            (Caller::Person(person), Shown::Portal(_)) => person.client.is_some() && takes.client == Client::Portal,
-            (Caller::Person(person), Shown::Cookie(_)) => admits_cookie(takes.cookie, parts, person.session, app)?,
-            (Caller::Service(_), Shown::Bearer(_)) => takes.service,
-            (Caller::Service(_), Shown::Cookie(_) | Shown::Portal(_)) => false,
+            (Caller::Person(person), Some(Shown::Bearer(_))) if person.client.is_some() => {
+                takes.client == Client::Bearer
+            }
+            (Caller::Person(_), Some(Shown::Bearer(_)) | None) => takes.session,
+            (Caller::Person(person), Some(Shown::Portal(_))) => {
+                person.client.is_some() && takes.client == Client::Portal
+            }
+            (Caller::Person(person), Some(Shown::Cookie(_))) => {
+                admits_cookie(takes.cookie, parts, person.session, app)?
+            }
+            (Caller::Service(_), Some(Shown::Bearer(_))) => takes.service,
+            (Caller::Service(_), Some(Shown::Cookie(_) | Shown::Portal(_)) | None) => false,
         };
         if !admitted {
             let entry = Entry::new(Actor::of(&caller), Action::TokenRefused, Outcome::Refused, meta.origin);
@@ -91,7 +100,7 @@ impl FromRequestParts<App> for Asker {
             Caller::Person(_) => app.settings.interactive_deadline,
             Caller::Service(_) => app.settings.deadline,
         };
-        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin, _stay: stay })
+        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin, visit })
     }
 }
 

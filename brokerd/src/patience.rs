@@ -11,6 +11,8 @@ pub const BODY: Duration = Duration::from_secs(30);
 pub const DEADLINE: Duration = Duration::from_mins(1);
 /// The very last limit on a request, which nothing should ever meet: it can say no more than that it was met.
 pub const REQUEST: Duration = Duration::from_mins(2);
+/// The longest that somebody is in who shows a password with one request, should nothing else end it.
+pub const VISIT: Duration = REQUEST.saturating_add(Duration::from_secs(30));
 /// How long the daemon's end waits for what is in flight.
 pub const END: Duration = Duration::from_secs(65);
 /// How long it takes after that to write out the trail, to anchor it and to let the store go. `docs/brokerd.service` gives both some more.

@@ -3,18 +3,24 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use broker_core::caller::{AdminGroups, Caller};
+use broker_core::clock::{Clock, Millis};
 use broker_core::directory::Password;
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::id::RequestId;
-use broker_core::sign_in::{AuthenticateError, Credentials, LONGEST_SIGN_IN, SessionKind, Settings, Shown, SignIn};
+use broker_core::sign_in::{
+    AuthenticateError, Credentials, LONGEST_SIGN_IN, SessionKind, Settings, Shown, SignIn, Visit, VisitError, Visitor,
+};
 use broker_core::store::{Store, TrailFilter};
 use broker_core::trail::{Action, Origin, Record, Trail};
 use reqwest::Method;
@@ -354,15 +360,7 @@ async fn sessions_end_when_nobody_uses_them_and_at_last_in_any_case() {
 #[tokio::test]
 async fn who_has_as_many_sessions_as_anybody_may_ends_the_oldest() {
     let most = NonZeroU32::new(3).unwrap();
-    let desk = Desk::open(Settings {
-        idle_seconds: 6_000,
-        absolute_seconds: 10_000,
-        recheck_seconds: 300,
-        sessions_per_person: most,
-        sign_in_within: LONGEST_SIGN_IN,
-        admin_groups: AdminGroups::default(),
-    })
-    .await;
+    let desk = Desk::with_sessions(most).await;
     let bob = desk.sign_in_as("bob", SessionKind::Browser).await;
     let mut adas = Vec::new();
     for number in 0..5 {
@@ -389,6 +387,75 @@ async fn who_has_as_many_sessions_as_anybody_may_ends_the_oldest() {
     assert_eq!(ended, [0, 0, 0, 0, 1, 1, 0], "what is over needs no end");
 }
 
+#[tokio::test]
+async fn visits_are_few_at_a_time_end_by_themselves_and_take_nobodys_place() {
+    let desk = Desk::with_sessions(NonZeroU32::new(3).unwrap()).await;
+    let mut own = Vec::new();
+    for _ in 0..3 {
+        desk.storehouse.clock.advance(1);
+        own.push(desk.sign_in().await);
+    }
+    let mut visits = Vec::new();
+    for _ in 0..10 {
+        desk.storehouse.clock.advance(1);
+        visits.push(desk.visit("ada").await.unwrap());
+    }
+    assert!(matches!(desk.visit("ada").await, Err(VisitError::TooManyAtOnce)));
+    let bob = desk.visit("bob").await.unwrap();
+    for shown in &own {
+        assert!(desk.known(shown).await.is_ok(), "no visit ends a session");
+    }
+    own.push(desk.sign_in().await);
+    let mut lives = Vec::new();
+    for shown in &own {
+        lives.push(desk.known(shown).await.is_ok());
+    }
+    assert_eq!(lives, [false, true, true, true], "one makes room for one, and visits want none");
+
+    // Ten in one's place: who leaves gives it back.
+    drop(visits.pop());
+    let last = soon("a place", async || desk.visit("ada").await.ok()).await;
+    drop(visits);
+    let (killed, bobs) = (last.session(), bob.session());
+    std::mem::forget(last);
+    soon("their ends", async || (desk.live_sessions().await == 3 + 2).then_some(())).await;
+    desk.storehouse.clock.advance(149);
+    assert!(desk.store.session(killed).await.unwrap().is_some());
+    desk.storehouse.clock.advance(2);
+    desk.sign_in.sweep().await.unwrap();
+    for over in [killed, bobs] {
+        assert!(desk.store.session(over).await.unwrap().is_none(), "whatever became of the process");
+    }
+    assert_eq!(desk.live_sessions().await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visit_ends_wherever_the_visitor_hung_up() {
+    let desk = Desk::with_sessions(NonZeroU32::MIN).await;
+    let mut hung_up = 0;
+    for round in 0..48 {
+        let (visitor, origin) = (desk.visitor("ada").await, Desk::origin().1);
+        let mut visit = pin!(desk.sign_in.visit(visitor, Duration::from_secs(150), &origin));
+        let mut left = round % 12;
+        let came = poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(false);
+            }
+            left -= 1;
+            visit.as_mut().poll(context).map(|visit| visit.is_ok())
+        });
+        hung_up += u32::from(!came.await);
+    }
+    assert!(hung_up > 0);
+    soon("the end of all", async || (desk.live_sessions().await == 0).then_some(())).await;
+    desk.trail.close().await;
+    let links = desk.store.newest_links(&TrailFilter::default(), None, 1_000).await.unwrap();
+    let records: Vec<Record> = links.iter().map(|link| serde_json::from_str(&link.record).unwrap()).collect();
+    let count = |action: Action| records.iter().filter(|record| record.action == action).count();
+    assert!(count(Action::SignIn) > 0);
+    assert_eq!(count(Action::SignIn), count(Action::SignOut));
+}
+
 /// Signing in alone, with a clock that the story moves.
 struct Desk {
     storehouse: Storehouse,
@@ -398,6 +465,18 @@ struct Desk {
 }
 
 impl Desk {
+    async fn with_sessions(sessions_per_person: NonZeroU32) -> Self {
+        Self::open(Settings {
+            idle_seconds: 6_000,
+            absolute_seconds: 10_000,
+            recheck_seconds: 300,
+            sessions_per_person,
+            sign_in_within: LONGEST_SIGN_IN,
+            admin_groups: AdminGroups::default(),
+        })
+        .await
+    }
+
     async fn open(settings: Settings) -> Self {
         let storehouse = Storehouse::in_memory("desk");
         let opened = storehouse.open().await;
@@ -425,6 +504,23 @@ impl Desk {
             SessionKind::Api => Shown::Bearer(token),
             SessionKind::Browser => Shown::Cookie(token),
         }
+    }
+
+    /// For two minutes and a half at most.
+    async fn visit(&self, username: &str) -> Result<Visit, VisitError> {
+        self.sign_in.visit(self.visitor(username).await, Duration::from_secs(150), &Self::origin().1).await
+    }
+
+    async fn visitor(&self, username: &str) -> Visitor {
+        let (address, origin) = Self::origin();
+        let password = SecretString::from("secret");
+        let credentials = Credentials { username, password, directory: None, address, origin: &origin };
+        self.sign_in.prove_visitor(credentials).await.unwrap()
+    }
+
+    async fn live_sessions(&self) -> usize {
+        let now = Millis::from(self.storehouse.clock.now());
+        self.store.sessions_newest_first(None, 100, now, Millis(0)).await.unwrap().items.len()
     }
 
     async fn known(&self, shown: &Shown) -> Result<Caller, AuthenticateError> {

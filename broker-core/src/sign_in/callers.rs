@@ -22,6 +22,23 @@ use crate::vault::{Mac, Purpose};
 #[error("no answer by the request's deadline")]
 struct TooLate;
 
+/// Why somebody is looked up.
+#[derive(Clone, Copy, Debug)]
+enum Errand {
+    Asked,
+    /// To fetch ahead what they will ask for.
+    Ahead,
+}
+
+impl Errand {
+    fn told(self, reason: &str) -> String {
+        match self {
+            Self::Asked => reason.to_owned(),
+            Self::Ahead => format!("{reason} (nobody asked: credentials were to be fetched ahead)"),
+        }
+    }
+}
+
 /// Why a token is good for nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
@@ -77,6 +94,26 @@ impl SignIn {
         origin: &Origin,
         deadline: Instant,
     ) -> Result<Caller, AuthenticateError> {
+        self.look_again(caller, origin, deadline, Errand::Asked).await
+    }
+
+    /// The same while nobody asks, before something is fetched that they are expected to ask for. Records say so.
+    pub(crate) async fn again_ahead(
+        &self,
+        caller: &Caller,
+        origin: &Origin,
+        deadline: Instant,
+    ) -> Result<Caller, AuthenticateError> {
+        self.look_again(caller, origin, deadline, Errand::Ahead).await
+    }
+
+    async fn look_again(
+        &self,
+        caller: &Caller,
+        origin: &Origin,
+        deadline: Instant,
+        errand: Errand,
+    ) -> Result<Caller, AuthenticateError> {
         let now = self.0.clock.now();
         match caller {
             Caller::Person(caller) => {
@@ -90,7 +127,8 @@ impl SignIn {
                 }
                 let mut asked_at = session.checked_at;
                 if self.is_stale(&session, now) {
-                    let asked = tokio::time::timeout_at(deadline + LAST_PROOF, self.look_up(&session, origin)).await;
+                    let asked =
+                        tokio::time::timeout_at(deadline + LAST_PROOF, self.look_up(&session, origin, errand)).await;
                     session.person = asked.unwrap_or_else(|_| Err(too_late(&session)))?;
                     self.must_be_there(session.id).await?;
                     asked_at = now;
@@ -156,7 +194,7 @@ impl SignIn {
         }
         let is_stale = self.is_stale(&session, now);
         if is_stale {
-            let person = self.look_up(&session, origin).await?;
+            let person = self.look_up(&session, origin, Errand::Asked).await?;
             let refreshed = Session { person, checked_at: now, ..session.clone() };
             self.0.store.refresh_session(&refreshed, hash, &session).await?;
             session = refreshed;
@@ -207,7 +245,7 @@ impl SignIn {
     }
 
     /// Asks the directory again who this is. Nobody is waved through because a directory is silent.
-    async fn look_up(&self, session: &Session, origin: &Origin) -> Result<Person, AuthenticateError> {
+    async fn look_up(&self, session: &Session, origin: &Origin, errand: Errand) -> Result<Person, AuthenticateError> {
         let subject = &session.person.subject;
         let directory = self.0.directories.iter().find(|directory| *directory.name() == subject.directory);
         // A directory that was taken out of the configuration vouches for nobody.
@@ -220,13 +258,13 @@ impl SignIn {
         match standing {
             Ok(Standing::Good(person)) => Ok(person),
             Ok(Standing::Disabled | Standing::Gone) => {
-                let reason = "the account has been disabled or removed; its session is over";
+                let reason = errand.told("the account has been disabled or removed; its session is over");
                 let entry = refused(Outcome::Refused).reason(&reason);
                 self.0.trail.take_away(vec![Store::end_session(session.id)], Vec1::new(entry)).await?;
                 Err(AuthenticateError::AccountDisabled)
             }
             Err(error) => {
-                let entry = refused(Outcome::Failed).reason(&"the directory is unavailable");
+                let entry = refused(Outcome::Failed).reason(&errand.told("the directory is unavailable"));
                 self.0.trail.note_refusal(RefusalKind::Token, entry);
                 Err(error.into())
             }

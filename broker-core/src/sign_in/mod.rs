@@ -8,6 +8,7 @@ mod prove;
 mod sessions;
 mod shown;
 mod throttle;
+mod visit;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -33,6 +34,7 @@ pub use callers::AuthenticateError;
 pub use directory_test::{DirectoryTestError, PasswordTest, Question, Tested};
 pub use shown::{SERVICE_PREFIX, SessionKind, Shown};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
+pub use visit::{Visit, VisitError, Visitor};
 
 /// Lets people in and knows them again. Clones share everything.
 #[derive(Clone, Debug)]
@@ -46,6 +48,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     throttle: Throttle,
     pad: pad::Pad,
+    visits: visit::Visits,
     settings: Settings,
 }
 
@@ -128,8 +131,8 @@ impl SignIn {
         let lockouts =
             directories.iter().filter_map(|directory| Some((directory.name().clone(), directory.lockout()?)));
         let throttle = Throttle::new(store.clone(), Arc::clone(&clock), lockouts.collect());
-        let pad = pad::Pad::of(directories.len());
-        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad, settings }))
+        let (pad, visits) = (pad::Pad::of(directories.len()), visit::Visits::default());
+        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad, visits, settings }))
     }
 
     /// Lets somebody in. Every failure before the password is proved is one answer, after one time.

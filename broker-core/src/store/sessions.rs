@@ -60,6 +60,15 @@ impl Store {
 
     /// Begins a session.
     pub fn add_session(&self, session: &Session, token: &Mac) -> Result<Change, StoreError> {
+        self.add(session, token, Some(&session.person.subject))
+    }
+
+    /// Begins one that is for a single request, and counts with nobody's sessions.
+    pub fn add_visit(&self, session: &Session, token: &Mac) -> Result<Change, StoreError> {
+        self.add(session, token, None)
+    }
+
+    fn add(&self, session: &Session, token: &Mac, counted_for: Option<&Subject>) -> Result<Change, StoreError> {
         const SQL: &str =
             "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, subject)
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -78,7 +87,7 @@ impl Store {
             Millis::from(session.last_seen_at).0.into(),
             mac.as_slice().into(),
             session.epoch.number().into(),
-            session.person.subject.to_string().into(),
+            counted_for.map(Subject::to_string).into(),
         ];
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }

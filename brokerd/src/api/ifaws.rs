@@ -13,7 +13,8 @@ use broker_core::entitlement::Entitlement;
 use broker_core::id::ConnectorId;
 use broker_core::name::ConnectorName;
 use broker_core::principal::PrincipalType;
-use broker_core::vend::VendRequest;
+use broker_core::trail::{Action, Actor, Entry, Outcome};
+use broker_core::vend::{Asking, VendError, VendRequest};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -56,14 +57,25 @@ impl FromRequestParts<App> for Identified {
 }
 
 impl Identified {
-    /// One answer for what is not there and what is not the caller's, and one record: the name is what all else goes by.
-    fn name(&self, app: &App) -> Result<ConnectorName, Problem> {
-        let connector = app.inventory.snapshot().connector_by_id(self.0).cloned();
-        connector.map(|connector| connector.name.clone()).ok_or_else(no_such_connector)
+    /// The name is what all else goes by.
+    fn name(&self, app: &App) -> Option<ConnectorName> {
+        app.inventory.snapshot().connector_by_id(self.0).map(|connector| connector.name.clone())
+    }
+
+    /// For whoever wants something of it. What is not there is recorded as what is not the caller's, and answered alike.
+    async fn wanted(&self, app: &App, asking: &Asking<'_>, action: Action) -> Result<ConnectorName, Problem> {
+        if let Some(name) = self.name(app) {
+            return Ok(name);
+        }
+        let entry = Entry::new(Actor::of(asking.caller), action, Outcome::Refused, asking.origin.clone());
+        let entry = Entry { connector: Some(self.0.to_string()), ..entry.reason(&VendError::NoSuchConnector) };
+        app.trail.record_refusal(entry).await.map_err(VendError::from)?;
+        Err(no_such_connector())
     }
 
     fn prove(&self, app: &App, asker: &Asker) -> Result<Entitlement, Problem> {
-        Ok(app.broker.prove(&asker.caller, &self.name(app)?)?)
+        let name = self.name(app).ok_or_else(no_such_connector)?;
+        Ok(app.broker.prove(&asker.caller, &name)?)
     }
 }
 
@@ -121,8 +133,9 @@ async fn credentials(
     Params(Options { reason }): Params<Options>,
 ) -> Result<Response, Problem> {
     let ask = VendRequest { reason: super::reason(reason.as_deref())?, ..VendRequest::default() };
-    let name = id.name(&app)?;
-    let vended = app.broker.vend(&asker.asking(&app)?, &name, &ask).await?;
+    let asking = asker.asking(&app)?;
+    let name = id.wanted(&app, &asking, Action::Vend).await?;
+    let vended = app.broker.vend(&asking, &name, &ask).await?;
     Ok(secret(Json(IfawsCredentials {
         access_key_id: vended.value().credentials.access_key_id.clone(),
         secret_access_key: vended.secret_access_key().clone(),
@@ -151,8 +164,9 @@ async fn caller_identity(
     Params(Options { reason }): Params<Options>,
 ) -> Result<Json<IfawsCallerIdentity>, Problem> {
     let reason = super::reason(reason.as_deref())?;
-    let name = id.name(&app)?;
-    let identity = app.broker.caller_identity(&asker.asking(&app)?, &name, reason).await?.into_value();
+    let asking = asker.asking(&app)?;
+    let name = id.wanted(&app, &asking, Action::CallerIdentity).await?;
+    let identity = app.broker.caller_identity(&asking, &name, reason).await?.into_value();
     let (account, arn, user_id) = (identity.account.into(), identity.arn, identity.user_id);
     Ok(Json(IfawsCallerIdentity { account, arn, user_id }))
 }

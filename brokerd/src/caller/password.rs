@@ -4,25 +4,19 @@
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use broker_core::sign_in::{Credentials, Leaving, SessionKind, Shown, SignIn};
-use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
+use broker_core::caller::Caller;
+use broker_core::sign_in::{Credentials, Visit, VisitError};
+use broker_core::trail::{Action, Actor, Entry, Outcome, RefusalKind};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::app::App;
+use crate::patience;
 use crate::problem::{Code, Problem};
 use crate::request::Meta;
 
 /// What stood in `Authorization`, or that it cannot be read.
 pub(super) struct Password(Option<(String, SecretString)>);
-
-/// Ends the session when the request has been answered, or whoever asked has hung up.
-#[derive(Debug)]
-pub(super) struct Stay {
-    sign_in: SignIn,
-    leaving: Leaving,
-    origin: Origin,
-}
 
 /// Nothing where there is no `Basic`.
 pub(super) fn shown(headers: &HeaderMap) -> Option<Password> {
@@ -40,13 +34,9 @@ pub(super) fn shown(headers: &HeaderMap) -> Option<Password> {
 }
 
 impl Password {
-    /// Counted and recorded as every sign-in. A browser may send what it keeps because some page makes it, and is sent away first.
-    pub(super) async fn sign_in(
-        self,
-        headers: &HeaderMap,
-        meta: &Meta,
-        app: &App,
-    ) -> Result<(SecretString, Stay), Problem> {
+    /// Counted and recorded as every sign-in; and each takes one vend off what the person may have, whatever it is for. A browser may send
+    /// what it keeps because some page makes it, and is sent away first.
+    pub(super) async fn sign_in(self, headers: &HeaderMap, meta: &Meta, app: &App) -> Result<(Caller, Visit), Problem> {
         if is_browsers(headers) {
             let anonymous = Actor::Anonymous { mark: None };
             let entry = Entry::new(anonymous, Action::SignIn, Outcome::Refused, meta.origin.clone());
@@ -58,21 +48,22 @@ impl Password {
         let (username, password) = self.0.ok_or_else(Problem::unauthenticated)?;
         let credentials =
             Credentials { username: &username, password, directory: None, address: meta.address, origin: &meta.origin };
-        let token = app.sign_in.sign_in(credentials, SessionKind::Api).await?.token;
-        let leaving = app.sign_in.leaving(&Shown::Bearer(token.clone())).await?;
-        let leaving = leaving.ok_or_else(Problem::unauthenticated)?;
-        Ok((token, Stay { sign_in: app.sign_in.clone(), leaving, origin: meta.origin.clone() }))
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        let (sign_in, leaving, origin) = (self.sign_in.clone(), self.leaving.clone(), self.origin.clone());
-        tokio::spawn(async move {
-            if let Err(error) = sign_in.sign_out(&leaving, &origin).await {
-                tracing::warn!(%error, "cannot end the session of somebody who showed a password with one request");
+        let visitor = app.sign_in.prove_visitor(credentials).await?;
+        let person = visitor.person().clone();
+        let refused = |problem: &Problem| {
+            let entry = Entry::new(Actor::person(&person), Action::SignIn, Outcome::Refused, meta.origin.clone());
+            app.trail.note_refusal(RefusalKind::SignIn, entry.reason(&problem.detail()));
+        };
+        app.allow_visit(&person.subject).inspect_err(&refused)?;
+        let visit = app.sign_in.visit(visitor, patience::VISIT, &meta.origin).await.map_err(|error| {
+            let too_many = matches!(error, VisitError::TooManyAtOnce);
+            let problem = Problem::from(error);
+            if too_many {
+                refused(&problem);
             }
-        });
+            problem
+        })?;
+        Ok((Caller::Person(visit.caller.clone()), visit))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Who somebody is cannot be told, or is not believed, as clients meet it.
 
+use std::time::Duration;
+
 use broker_core::file::with_causes;
-use broker_core::sign_in::{AuthenticateError, DirectoryTestError, SignInError};
+use broker_core::sign_in::{AuthenticateError, DirectoryTestError, SignInError, VisitError};
 
 use super::{Code, Problem};
 
@@ -24,6 +26,16 @@ impl From<SignInError> for Problem {
             SignInError::Store(error) => error.into(),
             SignInError::Seal(_) => Self::hidden(Code::Internal, &error),
             SignInError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<VisitError> for Problem {
+    fn from(error: VisitError) -> Self {
+        match error {
+            VisitError::TooManyAtOnce => Self::rate_limited(&error.to_string(), Duration::ZERO),
+            VisitError::Lost => Self::hidden(Code::Internal, &error),
+            VisitError::SignIn(error) => error.into(),
         }
     }
 }

@@ -68,13 +68,19 @@ async fn a_token_will_do_as_well_and_opens_what_is_its_own() {
     let own = format!("{CONNECTORS}/{id}");
     assert!(job.get(&format!("{own}/credentials")).await.good()["sessionToken"].is_string());
     job.get(&format!("{own}/console/url")).await.problem("403 forbidden");
-    for nobodys in
-        [own.clone(), format!("{CONNECTORS}/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d"), format!("{CONNECTORS}/ci")]
-    {
+    let unknown = "0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d";
+    for nobodys in [own.clone(), format!("{CONNECTORS}/{unknown}"), format!("{CONNECTORS}/ci")] {
         for rest in ["", "/credentials", "/caller-identity", "/console/url"] {
             ada.get(&format!("{nobodys}{rest}")).await.problem("404 not_found");
         }
     }
+    let refused = |connector: &str| -> Vec<Value> {
+        let trail = world.trail().into_iter().filter(|record| record["connector"] == connector);
+        let refused = trail.filter(|record| record["actor"] == "person:corp/ada");
+        refused.map(|record| json!([record["action"], record["outcome"]])).collect()
+    };
+    assert_eq!(refused("ci").len(), 2);
+    assert_eq!(refused("ci"), refused(unknown), "what is not there is recorded as what is another's");
     assert!(ada.get(CONNECTORS).await.good()["size"].as_u64() > Some(3));
     world.stranger().get(CONNECTORS).await.problem("401 unauthenticated");
 }
@@ -119,6 +125,46 @@ async fn guesses_count_with_those_at_the_front_door() {
     let at_the_front: Asker = world.stranger();
     let answer = at_the_front.sign_in(&json!({ "username": "ada", "password": password_of("ada") })).await;
     answer.problem("429 too_many_attempts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sign_in_counts_as_a_vend_and_a_vend_by_it_counts_once() {
+    let world = World::prepare().await.with("limits = { vends_per_minute = 1 }").serve();
+    let ada = world.person("ada").await;
+    let listed = ada.get(CONNECTORS).await.good();
+    let id = named(listed["values"].as_array().unwrap(), "deploy")["id"].as_str().unwrap();
+    let one = format!("{CONNECTORS}/{id}");
+    with_password(&world, CONNECTORS, "ada").await.good();
+    for path in [CONNECTORS.to_owned(), one.clone(), format!("{one}/console/url"), format!("{one}/credentials")] {
+        let refused = with_password(&world, &path, "ada").await;
+        refused.problem("429 rate_limited");
+        assert!(refused.header("retry-after").is_some());
+    }
+    ada.get(&format!("{one}/credentials")).await.problem("429 rate_limited");
+    ada.get(CONNECTORS).await.good();
+    with_password(&world, CONNECTORS, "bob").await.good();
+    let root = with_password(&world, &format!("{one}/credentials"), "root").await;
+    assert_ne!(root.status, 429, "{}", root.text);
+    let records = soon("the records", async || {
+        let trail = world.trail().into_iter();
+        let refused: Vec<Value> =
+            trail.filter(|record| record["action"] == "sign_in" && record["outcome"] == "refused").collect();
+        (refused.len() == 4).then_some(refused)
+    })
+    .await;
+    for record in records {
+        assert_eq!(record["actor"], "person:corp/ada");
+        assert!(record["reason"].as_str().unwrap().contains("as much vended"), "{record}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_counts_as_what_is_anothers() {
+    let world = World::prepare().await.with("limits = { vends_per_minute = 1 }").serve();
+    let ada = world.person("ada").await;
+    let unknown = format!("{CONNECTORS}/0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d/credentials");
+    ada.get(&unknown).await.problem("404 not_found");
+    ada.get(&unknown).await.problem("429 rate_limited");
 }
 
 async fn with_password(world: &World, path: &str, username: &str) -> Answer {
