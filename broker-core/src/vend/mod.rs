@@ -302,17 +302,6 @@ impl Broker {
         self.trail.record_if(caller.as_read().clone(), entry, value).await?.map_err(|_| VendError::Unsettled)
     }
 
-    /// What would be asked of AWS now, for whoever the caller is by now.
-    async fn wish_again(
-        &self,
-        asking: &Asking<'_>,
-        name: &ConnectorName,
-        ask: &VendRequest,
-    ) -> Result<Wish, VendError> {
-        let caller = self.sign_in.again(asking.caller, asking.origin, asking.deadline).await?;
-        self.wish(&caller, name, ask)
-    }
-
     /// What would be asked of AWS for this caller now, or when AWS has said whose the key is that took another one's place: a matter of
     /// a second, while AWS answers. Says whether it waited for that.
     async fn wish_once_proved(
