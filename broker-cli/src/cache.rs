@@ -5,14 +5,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::failure::Failure;
 use crate::folders::Folders;
-use crate::lent::Lent;
+use crate::lent::Kept;
 use crate::private;
 use crate::seal::{Seal, short_name};
+
+/// What is sealed.
+#[derive(Deserialize, Serialize)]
+struct Written {
+    enough: i64,
+    credentials: broker_api::Credentials,
+}
 
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -33,15 +41,17 @@ impl Cache {
     }
 
     /// What was lent, if it is whole. What does not open counts as not there.
-    pub(crate) fn find(&self, about: &str) -> Result<Option<Lent>, Failure> {
+    pub(crate) fn find(&self, about: &str) -> Result<Option<Kept>, Failure> {
         let Some(sealed) = private::read(&self.file(about))? else { return Ok(None) };
         let Some(opened) = self.seal.open(about, &sealed) else { return Ok(None) };
-        let told: Option<broker_api::Credentials> = serde_json::from_slice(&opened).ok();
-        Ok(told.and_then(|told| Lent::try_from(told).ok()))
+        let written: Option<Written> = serde_json::from_slice(&opened).ok();
+        Ok(written
+            .and_then(|Written { enough, credentials }| Some(Kept { lent: credentials.try_into().ok()?, enough })))
     }
 
-    pub(crate) fn keep(&self, about: &str, lent: &Lent) -> Result<(), Failure> {
-        let told = Zeroizing::new(serde_json::to_vec(&lent.in_full()).map_err(std::io::Error::from)?);
+    pub(crate) fn keep(&self, about: &str, kept: &Kept) -> Result<(), Failure> {
+        let written = Written { enough: kept.enough, credentials: kept.lent.in_full() };
+        let told = Zeroizing::new(serde_json::to_vec(&written).map_err(std::io::Error::from)?);
         if let Some(sealed) = self.seal.seal(about, &told) {
             private::write(&self.file(about), &sealed)?;
         }

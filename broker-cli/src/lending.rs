@@ -8,7 +8,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::failure::Failure;
 use crate::holder::Holder;
-use crate::lent::Lent;
+use crate::lent::{ENOUGH, Kept, Lent, NEAR};
 use crate::name::ConnectorName;
 use crate::out;
 use crate::site::Site;
@@ -41,11 +41,11 @@ impl Wanted {
         if let Some(lent) = self.of_before(&cache, &about)? {
             return Ok(lent);
         }
-        let lent = self.ask(site, &holder).await?;
-        if let Err(failure) = cache.keep(&about, &lent) {
+        let kept = Kept::since(self.ask(site, &holder).await?, clock::now());
+        if let Err(failure) = cache.keep(&about, &kept) {
             out::say(&format!("what was lent is not kept: {failure}"));
         }
-        Ok(lent)
+        Ok(kept.lent)
     }
 
     /// What the connector gives by itself.
@@ -57,17 +57,18 @@ impl Wanted {
         if self.fresh {
             return Ok(None);
         }
-        Ok(cache
-            .find(about)?
-            .filter(|lent| lent.connector == self.connector && lent.seconds_left(clock::now()) > ENOUGH))
+        let kept =
+            cache.find(about)?.filter(|kept| kept.lent.connector == self.connector && kept.is_good(clock::now()));
+        Ok(kept.map(|kept| kept.lent))
     }
 
     async fn ask(&self, site: &Site, holder: &Holder) -> Result<Lent, Failure> {
         let broker = Broker::of(site)?;
         let mut lent = broker.lend(holder, &self.connector, &self.request(self.fresh)).await?;
-        // AWS's clients run their credential process again and again when little life is left.
+        // AWS's clients run their credential process again and again when little life is left. Of the shortest life that AWS lends, nearly
+        // all is not little.
         let more_is_possible = self.duration_seconds.is_none_or(|wanted| i64::from(wanted) > ENOUGH);
-        if lent.reused && more_is_possible && lent.seconds_left(clock::now()) <= ENOUGH {
+        if lent.reused && more_is_possible && lent.seconds_left(clock::now()) <= ENOUGH - NEAR {
             lent = broker.lend(holder, &self.connector, &self.request(true)).await?;
         }
         if lent.seconds_left(clock::now()) <= 0 {
@@ -93,6 +94,3 @@ impl Wanted {
         serde_json::json!(parts).to_string()
     }
 }
-
-/// With 15 minutes left, AWS's CLI and boto3 ask again for each call.
-pub(crate) const ENOUGH: i64 = 15 * 60;

@@ -24,6 +24,27 @@ pub(crate) struct Lent {
     pub(crate) reused: bool,
 }
 
+/// Credentials that are given again for as long as they have enough of their life.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) lent: Lent,
+    /// Whole seconds.
+    pub(crate) enough: i64,
+}
+
+impl Kept {
+    /// Those that came now. AWS lends for no less than 15 minutes: of so short a life, half is enough, or they would never be given again.
+    pub(crate) fn since(lent: Lent, now: Timestamp) -> Self {
+        let life = lent.seconds_left(now);
+        let is_short = !lent.reused && life <= ENOUGH + NEAR;
+        Self { enough: if is_short { life / 2 } else { ENOUGH }, lent }
+    }
+
+    pub(crate) fn is_good(&self, now: Timestamp) -> bool {
+        self.lent.seconds_left(now) > self.enough
+    }
+}
+
 /// `ASIA` and 16 more; its alphabet, whatever its length.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -168,12 +189,29 @@ impl Serialize for Token {
     }
 }
 
+/// With 15 minutes left, AWS's CLI and boto3 ask again for each call.
+pub(crate) const ENOUGH: i64 = 15 * 60;
+/// What two clocks may be apart, and a call may take.
+pub(crate) const NEAR: i64 = 60;
 /// AWS's session tokens have some hundreds of bytes, with many tags a few thousand.
 const LONGEST: usize = 32 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_life_is_given_again_for_half_of_it() {
+        let now: Timestamp = "2026-01-02T03:00:00Z".parse().unwrap();
+        let after = |seconds: i64| Timestamp::from_second(now.as_second() + seconds).unwrap();
+        let good = |reused, life, at| {
+            let told = broker_api::Credentials { expiration: after(life), reused, ..told() };
+            Kept::since(Lent::try_from(told).unwrap(), now).is_good(after(at))
+        };
+        assert!(good(false, 900, 449) && !good(false, 900, 450));
+        assert!(good(false, 3_600, 2_699) && !good(false, 3_600, 2_700));
+        assert!(!good(true, 900, 0), "the rest of a longer life is not given again");
+    }
 
     #[test]
     fn only_credentials_are_credentials() {

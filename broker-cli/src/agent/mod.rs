@@ -24,8 +24,8 @@ pub(crate) use self::machine::Machine;
 use crate::clock;
 use crate::failure::Failure;
 use crate::holder::Holder;
-use crate::lending::{ENOUGH, Wanted};
-use crate::lent::Lent;
+use crate::lending::Wanted;
+use crate::lent::{Kept, Lent};
 use crate::name::ConnectorName;
 use crate::site::Site;
 
@@ -51,7 +51,7 @@ pub(crate) enum Offer {
 }
 
 /// What was lent for one connector at last, and to whom. Its lock is held while the broker is asked for that one, and for no other.
-type Slot = Arc<tokio::sync::Mutex<Option<(String, Lent)>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<(String, Kept)>>>;
 
 /// A listening agent.
 #[derive(Debug)]
@@ -172,14 +172,14 @@ impl Agent {
         let Ok(mut last) = tokio::time::timeout(PATIENCE, slot.lock()).await else {
             return wanted.lend(&self.site).await;
         };
-        if let Some((known, lent)) = &*last
+        if let Some((known, kept)) = &*last
             && *known == about
-            && lent.seconds_left(clock::now()) > ENOUGH
+            && kept.is_good(clock::now())
         {
-            return Ok(lent.clone());
+            return Ok(kept.lent.clone());
         }
         let lent = wanted.lend(&self.site).await?;
-        *last = Some((about, lent.clone()));
+        *last = Some((about, Kept::since(lent.clone(), clock::now())));
         Ok(lent)
     }
 
