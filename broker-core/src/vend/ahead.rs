@@ -249,7 +249,8 @@ mod tests {
         ahead.expect(expected(greedy, 1_000, now));
         assert_eq!(ahead.take_due(now).len(), 1, "there is room again");
         assert_eq!(ahead.take_due(Timestamp::MAX).len(), 1);
-        assert_eq!((ahead.lock().count, ahead.lock().of.len()), (0, 0), "nobody is remembered who has come");
+        let all = ahead.lock();
+        assert_eq!((all.count, all.of.len()), (0, 0), "nobody is remembered who has come");
     }
 
     #[test]
