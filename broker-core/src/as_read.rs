@@ -61,6 +61,11 @@ impl AsRead {
         self.counts.contains(&now)
     }
 
+    /// Whether somebody who was read twice is by nothing that decides another than before.
+    pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
+        (self.row, self.epoch) == (other.row, other.epoch)
+    }
+
     pub(crate) fn row(&self) -> ReadRow {
         self.row
     }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
 use broker_core::id::SessionId;
 use broker_core::permission::Permission;
-use broker_core::sign_in::{Leaving, Shown, Visit};
+use broker_core::sign_in::{Leaving, Memory, Recognised, Shown, Visit};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
 use broker_core::vend::Asking;
@@ -28,6 +28,21 @@ pub(crate) struct Asker {
     pub(crate) deadline: Instant,
     /// Of somebody who showed a password with this one request.
     visit: Option<Visit>,
+}
+
+/// Somebody to whom credentials are lent, and nothing else is told: the record of it proves that they are as they were read, so that it
+/// need not have been for this request.
+#[derive(Debug)]
+pub(crate) struct Borrower {
+    asker: Asker,
+    memory: Option<Memory>,
+}
+
+/// How recently a caller must have been read.
+#[derive(Clone, Copy, Debug)]
+enum Read {
+    Now,
+    Lately,
 }
 
 /// Somebody who ends their own session. No directory is asked: whoever cannot be looked up at this moment must be able to leave.
@@ -52,27 +67,30 @@ impl Asker {
         if self.visit.is_none() {
             app.allow_vend(&self.caller, &self.origin)?;
         }
-        Ok(Asking { caller: &self.caller, origin: &self.origin, deadline: self.deadline })
+        Ok(Asking { caller: &self.caller, memory: None, origin: &self.origin, deadline: self.deadline })
     }
-}
 
-impl FromRequestParts<App> for Asker {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn of(parts: &Parts, app: &App, read: Read) -> Result<(Self, Option<Memory>), Problem> {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let takes = takes(&parts.method, &route);
-        let (caller, shown, visit) =
+        let (Recognised { caller, memory }, shown, visit) =
             if let (Scheme::BearerOrBasic, Some(password)) = (takes.scheme, password::shown(&parts.headers)) {
                 let (caller, visit) = password.sign_in(&parts.headers, &meta, app).await?;
-                (caller, None, Some(visit))
+                (Recognised { caller, memory: None }, None, Some(visit))
             } else {
                 let shown = match takes.client {
                     Client::Portal => Shown::Portal(portal_token(&parts.headers)?),
                     Client::Never | Client::Bearer => shown(&parts.headers, takes.scheme, app)?,
                 };
-                (app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?, Some(shown), None)
+                let recognised = match read {
+                    Read::Lately => app.sign_in.recognise(&shown, meta.address, &meta.origin).await?,
+                    Read::Now => {
+                        let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
+                        Recognised { caller, memory: None }
+                    }
+                };
+                (recognised, Some(shown), None)
             };
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&caller);
@@ -100,7 +118,32 @@ impl FromRequestParts<App> for Asker {
             Caller::Person(_) => app.settings.interactive_deadline,
             Caller::Service(_) => app.settings.deadline,
         };
-        Ok(Self { caller, deadline: meta.deadline(&parts.headers, limit), origin: meta.origin, visit })
+        let deadline = meta.deadline(&parts.headers, limit);
+        Ok((Self { caller, deadline, origin: meta.origin, visit }, memory))
+    }
+}
+
+impl Borrower {
+    /// The same, with what is to be proved of them.
+    pub(crate) fn asking(&self, app: &App) -> Result<Asking<'_>, Problem> {
+        Ok(Asking { memory: self.memory, ..self.asker.asking(app)? })
+    }
+}
+
+impl FromRequestParts<App> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Self::of(parts, app, Read::Now).await.map(|(asker, _)| asker)
+    }
+}
+
+impl FromRequestParts<App> for Borrower {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let (asker, memory) = Asker::of(parts, app, Read::Lately).await?;
+        Ok(Self { asker, memory })
     }
 }
 

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use broker_core::caller::{AdminGroups, Caller, Person};
@@ -129,6 +129,11 @@ impl Desk {
 
     async fn shown(&self, token: &SecretString) -> Result<Caller, AuthenticateError> {
         self.sign_in.authenticate(&Shown::Bearer(token.clone()), ADDRESS, &origin()).await
+    }
+
+    async fn is_remembered(&self, token: &SecretString, address: IpAddr) -> bool {
+        let shown = Shown::Bearer(token.clone());
+        self.sign_in.recognise(&shown, address, &origin()).await.unwrap().memory.is_some()
     }
 
     /// What the trail has beside the signing in, and it is whole: `ACTOR ID OUTCOME REASON`.
@@ -262,6 +267,48 @@ async fn a_use_that_cannot_be_noted_stops_nobody() {
     desk.shown(&job).await.unwrap();
     assert!(hands.number(seen).await > before, "and here it would have been");
     assert_eq!(hands.number("SELECT COUNT(*) FROM service_tokens WHERE last_used_at IS NOT NULL").await, 1);
+}
+
+#[tokio::test]
+async fn only_bearers_are_remembered_and_only_as_long_as_nothing_says_that_they_may_be_others() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let token = desk.stale_session().await;
+    assert!(!desk.is_remembered(&token, ADDRESS).await, "nobody has seen her yet");
+    assert!(desk.is_remembered(&token, ADDRESS).await);
+    assert!(
+        !desk.is_remembered(&token, "192.0.2.2".parse().unwrap()).await,
+        "she may not be allowed to ask from there"
+    );
+    desk.house.clock.advance(i64::from(RECHECK));
+    assert!(!desk.is_remembered(&token, ADDRESS).await, "the directory is to be asked");
+    assert!(desk.is_remembered(&token, ADDRESS).await);
+    desk.house.clock.advance(-2);
+    assert!(!desk.is_remembered(&token, ADDRESS).await, "how old it is cannot be known");
+    desk.house.clock.advance(2);
+
+    let (origin, password) = (origin(), SecretString::from("secret"));
+    let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
+    let cookie = Shown::Cookie(desk.sign_in.sign_in(credentials, SessionKind::Browser).await.unwrap().token);
+    for _ in 0..2 {
+        assert!(desk.sign_in.recognise(&cookie, ADDRESS, &origin).await.unwrap().memory.is_none());
+    }
+
+    assert!(desk.is_remembered(&token, ADDRESS).await);
+    desk.store.know_epoch(Epoch::FIRST.next("2026-01-02T03:04:05Z".parse().unwrap()));
+    let answer = desk.sign_in.recognise(&Shown::Bearer(token), ADDRESS, &origin).await;
+    assert!(matches!(answer, Err(AuthenticateError::Store(_))), "the store has been put back: {answer:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_remembered_is_read_anew_a_few_seconds_later() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let token = desk.stale_session().await;
+    desk.is_remembered(&token, ADDRESS).await;
+    let begun = Instant::now();
+    while desk.is_remembered(&token, ADDRESS).await {
+        assert!(begun.elapsed() < Duration::from_mins(1), "she is remembered for ever");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// A service token that has never been used.

@@ -5,6 +5,7 @@ mod directory_test;
 mod limit;
 mod pad;
 mod prove;
+mod remembered;
 mod sessions;
 mod shown;
 mod throttle;
@@ -32,6 +33,7 @@ use crate::vault::{Purpose, SealBroken, new_token};
 
 pub use callers::AuthenticateError;
 pub use directory_test::{DirectoryTestError, PasswordTest, Question, Tested};
+pub use remembered::{Memory, Recognised};
 pub use shown::{SERVICE_PREFIX, SessionKind, Shown};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 pub use visit::{Visit, VisitError, Visitor};
@@ -49,6 +51,7 @@ struct Inner {
     throttle: Throttle,
     pad: pad::Pad,
     visits: visit::Visits,
+    remembered: remembered::Remembered,
     settings: Settings,
 }
 
@@ -132,7 +135,8 @@ impl SignIn {
             directories.iter().filter_map(|directory| Some((directory.name().clone(), directory.lockout()?)));
         let throttle = Throttle::new(store.clone(), Arc::clone(&clock), lockouts.collect());
         let (pad, visits) = (pad::Pad::of(directories.len()), visit::Visits::default());
-        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad, visits, settings }))
+        let remembered = remembered::Remembered::default();
+        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad, visits, remembered, settings }))
     }
 
     /// Lets somebody in. Every failure before the password is proved is one answer, after one time.

@@ -29,7 +29,7 @@ use crate::meter;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
 use crate::reason::Reason;
-use crate::sign_in::{AuthenticateError, SignIn};
+use crate::sign_in::{AuthenticateError, Memory, SignIn};
 use crate::sts::{AwsRefusal, CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
 use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail};
 use crate::vault::Vault;
@@ -93,6 +93,8 @@ pub struct LinkWanted<'a> {
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
     pub caller: &'a Caller,
+    /// Where the caller was not read for this request.
+    pub memory: Option<Memory>,
     pub origin: &'a Origin,
     pub deadline: Instant,
 }
@@ -155,26 +157,44 @@ impl Broker {
         }
     }
 
-    /// The statement that writes the record proves that the caller still is as read. Whoever is not is read again, and lent to once more.
+    /// The statement that writes the record proves that the caller still is as read, be it now or in the last seconds. Whoever is not is
+    /// read again, and lent to once more.
     async fn vended(
         &self,
         asking: &Asking<'_>,
         name: &ConnectorName,
         ask: &VendRequest,
     ) -> Result<Recorded<Vended>, VendError> {
-        let mut caller = Cow::Borrowed(asking.caller);
-        for _ in 0..ATTEMPTS {
+        let (mut caller, mut memory) = (Cow::Borrowed(asking.caller), asking.memory);
+        for _ in 0..ATTEMPTS + usize::from(memory.is_some()) {
             let asking = Asking { caller: &caller, ..asking.clone() };
-            let loan = self.lend(&asking, name, ask).await?;
-            let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
+            let memory = memory.take();
             let as_read = caller.as_read();
-            // Where nothing was waited for, it was read a moment ago.
-            if (!loan.has_waited || as_read.counts_at(self.clock.now()))
-                && let Ok(recorded) = self.trail.record_if(as_read.clone(), entry, loan.vended).await?
-            {
-                return Ok(recorded);
+            let refused = match self.lend(&asking, name, ask).await {
+                Ok(loan) => {
+                    let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
+                    // Where nothing was waited for, it was read a moment ago.
+                    if (!loan.has_waited || as_read.counts_at(self.clock.now()))
+                        && let Ok(recorded) = self.trail.record_if(as_read.clone(), entry, loan.vended).await?
+                    {
+                        return Ok(recorded);
+                    }
+                    None
+                }
+                // Whoever is refused is so by what the store says of them.
+                Err(error) if memory.is_some() => Some(error),
+                Err(error) => return Err(error),
+            };
+            if let Some(memory) = memory {
+                self.sign_in.forget(memory);
             }
-            caller = Cow::Owned(self.sign_in.again(&caller, asking.origin, asking.deadline).await?);
+            let again = self.sign_in.again(&caller, asking.origin, asking.deadline).await?;
+            if let Some(error) = refused
+                && again.as_read().is_the_same_as(as_read)
+            {
+                return Err(error);
+            }
+            caller = Cow::Owned(again);
         }
         Err(VendError::Unsettled)
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::query::Params;
 use super::{Named, secret};
 use crate::app::App;
-use crate::caller::Asker;
+use crate::caller::Borrower;
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -44,11 +44,11 @@ pub(crate) struct Options {
 pub(crate) async fn fetch(
     State(app): State<App>,
     Named(name): Named,
-    asker: Asker,
+    borrower: Borrower,
     Params(Options { duration_seconds, reason }): Params<Options>,
 ) -> Result<Response, Problem> {
     let ask = VendRequest { duration_seconds, reason: super::reason(reason.as_deref())?, ..VendRequest::default() };
-    let asking = asker.asking(&app)?;
+    let asking = borrower.asking(&app)?;
     let vended = app.broker.vend_to_returning(&asking, &name, &ask).await?;
     let value = vended.value();
     Ok(secret(Json(ContainerCredentials {

@@ -16,7 +16,7 @@ use super::query::Params;
 use super::{Named, secret};
 use crate::app::App;
 use crate::body::OptionalBody;
-use crate::caller::Asker;
+use crate::caller::Borrower;
 use crate::problem::Problem;
 
 /// How the credentials are wanted.
@@ -66,11 +66,11 @@ pub(crate) struct Options {
 pub(crate) async fn vend(
     State(app): State<App>,
     Named(name): Named,
-    asker: Asker,
+    borrower: Borrower,
     Params(options): Params<Options>,
     OptionalBody(request): OptionalBody<CredentialsRequest>,
 ) -> Result<Response, Problem> {
-    let asking = asker.asking(&app)?;
+    let asking = borrower.asking(&app)?;
     let written = request.policy.as_deref().and_then(written);
     let vended = app.broker.vend(&asking, &name, &asked(request)?).await;
     let vended = vended.map_err(|error| match (error, written) {

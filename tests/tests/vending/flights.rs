@@ -120,7 +120,8 @@ async fn whoever_signs_out_or_loses_the_grant_while_aws_makes_a_link_gets_none()
             let world = World::open().await;
             let ada = world.person("ada").await;
             let fault = Fault::Stall(Duration::from_secs(if signs_out { 2 } else { 6 }));
-            soon("the key's owner", async || (!world.calls("GetCallerIdentity").is_empty()).then_some(())).await;
+            // The daemon asks by itself whose each of the two keys is, and must not get what is for ada.
+            soon("the keys' owners", async || (world.calls("GetCallerIdentity").len() >= 2).then_some(())).await;
             world.sim.faults().once(Calls::of(last), fault);
             let request = ada.request(method, &format!("/v1/connectors/deploy/{path}"));
             let waiting = tokio::spawn(async move { Answer::of(request.json(&json!({}))).await.json() });

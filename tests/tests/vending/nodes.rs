@@ -46,10 +46,13 @@ async fn a_session_or_service_token_that_one_node_ends_is_over_on_the_other() {
         (&leaving, here_ends(&leaving, "/v1/session".to_owned())),
         (&job, here_ends(&root, format!("/v1/admin/service-tokens/{}", made["id"].as_str().unwrap()))),
     ];
-    for ((asker, ended), (_, connector)) in ends.into_iter().zip(everybody) {
+    for (number, ((asker, ended), (_, connector))) in ends.into_iter().zip(everybody).enumerate() {
         let elsewhere = at(&there, asker);
-        elsewhere.get("/v1/session").await.good();
+        // There they are remembered from now on.
+        elsewhere.vended(connector, &json!({})).await;
         assert_eq!(ended.await, 204);
+        let asked = [connector, "what-nobody-has"][number % 2];
+        elsewhere.vend(asked, &json!({})).await.problem("401 unauthenticated");
         elsewhere.vend(connector, &json!({})).await.problem("401 unauthenticated");
         at(&here, asker).get("/v1/session").await.problem("401 unauthenticated");
     }
