@@ -1,5 +1,7 @@
 //! Asks the broker. Answers have limits in size and time, redirects are not followed, and what comes is parsed before it is used.
 
+mod oauth;
+
 use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::failure::{Failure, Next};
-use crate::holder::Holder;
+use crate::holder::{Holder, Renewal, Signed};
 use crate::identity::Identity;
 use crate::lent::{AccountId, Arn, Lent, Token};
 use crate::listed::Listed;
@@ -24,6 +26,8 @@ use crate::refusal::{self, About};
 use crate::server::Server;
 use crate::site::Site;
 use crate::text::Text;
+
+pub(crate) use self::oauth::{DeviceCodes, Grant, NotGranted};
 
 #[derive(Debug)]
 pub(crate) struct Broker<'a> {
@@ -37,6 +41,16 @@ pub(crate) struct Welcome {
     pub(crate) token: Token,
     pub(crate) expires_at: Timestamp,
     pub(crate) identity: Identity,
+    /// How it gets its next token; nothing where the token lives as long as the session.
+    pub(crate) renewal: Option<Renewal>,
+}
+
+/// What came, whatever it says.
+struct Answer {
+    status: StatusCode,
+    /// Seconds.
+    retry_after: Option<u32>,
+    body: Vec<u8>,
 }
 
 /// Whom AWS says the credentials act as.
@@ -79,7 +93,7 @@ impl<'a> Broker<'a> {
         let asked = self.http.post(self.at(&["v1", "sessions"])).json(request);
         let SignedIn { token, expires_at, identity } = self.ask(asked, About::SignIn).await?;
         let token = Token::parse(token).ok_or_else(|| self.no_broker("token"))?;
-        Ok(Welcome { token, expires_at, identity: identity.into() })
+        Ok(Welcome { token, expires_at, identity: identity.into(), renewal: None })
     }
 
     /// Who this is, and until when.
@@ -89,9 +103,14 @@ impl<'a> Broker<'a> {
         Ok((identity.into(), expires_at))
     }
 
-    pub(crate) async fn sign_out(&self, holder: &Holder) -> Result<(), Failure> {
-        let asked = with(self.http.delete(self.at(&["v1", "session"])), holder);
-        self.answer(asked, About::Token(holder)).await?;
+    /// Ends the session, of whichever kind it is.
+    pub(crate) async fn sign_out(&self, signed: Signed) -> Result<(), Failure> {
+        if signed.renews() {
+            return self.leave(signed.token()).await;
+        }
+        let holder = Holder::Person(signed);
+        let asked = with(self.http.delete(self.at(&["v1", "session"])), &holder);
+        self.answer(asked, About::Token(&holder)).await?;
         Ok(())
     }
 
@@ -161,9 +180,21 @@ impl<'a> Broker<'a> {
         serde_json::from_slice(&body).map_err(|_| self.no_broker("JSON"))
     }
 
-    /// The body of a good answer. Whoever sits there is told when it takes longer than a second.
+    /// The body of a good answer.
     async fn answer(&self, asked: RequestBuilder, about: About<'_>) -> Result<Vec<u8>, Failure> {
-        let mut answer = pin!(self.answer_in_silence(asked, about));
+        let Answer { status, retry_after, body } = self.whatever_comes(asked).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        match serde_json::from_slice(&body) {
+            Ok(problem) => Err(refusal::of(&problem, retry_after, about, self.server)),
+            Err(_) => Err(self.not_by_a_broker(status)),
+        }
+    }
+
+    /// Whoever sits there is told when it takes longer than a second.
+    async fn whatever_comes(&self, asked: RequestBuilder) -> Result<Answer, Failure> {
+        let mut answer = pin!(self.in_silence(asked));
         tokio::select! {
             answer = &mut answer => return answer,
             () = tokio::time::sleep(SILENT) => {}
@@ -172,7 +203,7 @@ impl<'a> Broker<'a> {
         answer.await
     }
 
-    async fn answer_in_silence(&self, asked: RequestBuilder, about: About<'_>) -> Result<Vec<u8>, Failure> {
+    async fn in_silence(&self, asked: RequestBuilder) -> Result<Answer, Failure> {
         let mut response = asked.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
@@ -184,13 +215,7 @@ impl<'a> Broker<'a> {
             }
             body.extend_from_slice(&piece);
         }
-        if status.is_success() {
-            return Ok(body);
-        }
-        match serde_json::from_slice(&body) {
-            Ok(problem) => Err(refusal::of(&problem, retry_after, about, self.server)),
-            Err(_) => Err(self.not_by_a_broker(status)),
-        }
+        Ok(Answer { status, retry_after, body })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

@@ -1,5 +1,6 @@
 //! Who asks: a person who signed in here, or a job with a service token.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -26,8 +27,25 @@ pub(crate) enum Holder {
 pub(crate) struct Signed {
     server: String,
     token: Token,
+    /// The token's end. A session that renews goes on after that.
     expires_at: Timestamp,
     identity: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewal: Option<Renewal>,
+}
+
+/// How a session by way of a browser gets its next token.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Renewal {
+    pub(crate) registration: Registration,
+    pub(crate) refresh_token: Token,
+}
+
+/// This program, as one broker knows it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Registration {
+    pub(crate) id: Token,
+    pub(crate) secret: Token,
 }
 
 /// The same before it is parsed.
@@ -37,17 +55,30 @@ struct Kept {
     token: SecretString,
     expires_at: Timestamp,
     identity: String,
+    renewal: Option<KeptRenewal>,
+}
+
+#[derive(Deserialize)]
+struct KeptRenewal {
+    registration: KeptRegistration,
+    refresh_token: SecretString,
+}
+
+#[derive(Deserialize)]
+struct KeptRegistration {
+    id: SecretString,
+    secret: SecretString,
 }
 
 impl Holder {
-    /// A service token in the environment counts before anybody's session.
+    /// A service token in the environment counts before anybody's session. The session may want its next token first.
     pub(crate) fn find(site: &Site) -> Result<Self, Failure> {
         if let Some(token) = service_token()? {
             return Ok(Self::Service(token));
         }
         let nobody = || Failure::new(Next::SignIn, format!("nobody is signed in at {}", site.server), SIGN_IN);
         let signed = Signed::read(site)?.ok_or_else(nobody)?;
-        if signed.expires_at <= clock::now() {
+        if signed.expires_at <= clock::now() && !signed.renews() {
             return Err(Failure::new(Next::SignIn, format!("your session at {} is over", site.server), SIGN_IN));
         }
         Ok(Self::Person(signed))
@@ -60,6 +91,10 @@ impl Holder {
         }
     }
 
+    pub(crate) fn renews(&self) -> bool {
+        matches!(self, Self::Person(signed) if signed.renews())
+    }
+
     /// Whose credentials are whose: in the cache nobody finds another's.
     pub(crate) fn key(&self) -> String {
         match self {
@@ -69,9 +104,48 @@ impl Holder {
     }
 }
 
+impl Renewal {
+    pub(crate) fn followed_by(&self, refresh_token: Token) -> Self {
+        Self { registration: self.registration.clone(), refresh_token }
+    }
+}
+
 impl Signed {
-    pub(crate) fn new(site: &Site, token: Token, expires_at: Timestamp, identity: &Identity) -> Self {
-        Self { server: site.server.origin(), token, expires_at, identity: identity.key() }
+    pub(crate) fn new(
+        site: &Site,
+        token: Token,
+        expires_at: Timestamp,
+        identity: &Identity,
+        renewal: Option<Renewal>,
+    ) -> Self {
+        Self { server: site.server.origin(), token, expires_at, identity: identity.key(), renewal }
+    }
+
+    /// The same session with its next token.
+    pub(crate) fn renewed(&self, token: Token, expires_at: Timestamp, renewal: Renewal) -> Self {
+        Self { server: self.server.clone(), token, expires_at, identity: self.identity.clone(), renewal: Some(renewal) }
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.token
+    }
+
+    pub(crate) fn renewal(&self) -> Option<&Renewal> {
+        self.renewal.as_ref()
+    }
+
+    pub(crate) fn renews(&self) -> bool {
+        self.renewal.is_some()
+    }
+
+    /// Whole seconds of the token's life that are left.
+    pub(crate) fn seconds_left(&self, now: Timestamp) -> i64 {
+        self.expires_at.as_second() - now.as_second()
+    }
+
+    /// Holds the session's place: of several that renew, one does. Nothing if somebody else of us holds it.
+    pub(crate) fn hold(site: &Site) -> Result<Option<File>, Failure> {
+        private::hold(&file(site.folders.state_of_ours()?, site).with_extension("lock"))
     }
 
     /// The session that was kept for this broker, whether or not it is over.
@@ -88,12 +162,18 @@ impl Signed {
 
     fn parse(bytes: &[u8], site: &Site) -> Result<Self, Failure> {
         let damaged = || Failure::mend("the session that is kept here is damaged", "run `broker logout`, then sign in");
-        let Kept { server, token, expires_at, identity } = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+        let kept = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+        let Kept { server, token: token_text, expires_at, identity, renewal } = kept;
         // The name of the file is a digest: what is in it says whose it is.
         if server != site.server.origin() {
             return Err(damaged());
         }
-        Ok(Self { server, token: Token::parse(token).ok_or_else(damaged)?, expires_at, identity })
+        let token = |text| Token::parse(text).ok_or_else(damaged);
+        let renewal = renewal.map(|KeptRenewal { registration: KeptRegistration { id, secret }, refresh_token }| {
+            let registration = Registration { id: token(id)?, secret: token(secret)? };
+            Ok::<_, Failure>(Renewal { registration, refresh_token: token(refresh_token)? })
+        });
+        Ok(Self { server, token: token(token_text)?, expires_at, identity, renewal: renewal.transpose()? })
     }
 
     pub(crate) fn keep(&self, site: &Site) -> Result<(), Failure> {
@@ -104,7 +184,8 @@ impl Signed {
     /// Takes it away, and whatever of one was left half written.
     pub(crate) fn forget(site: &Site) -> Result<(), Failure> {
         let folder = site.folders.state_of_ours()?;
-        private::remove(&file(folder, site)).and(private::sweep(folder))
+        let file = file(folder, site);
+        private::remove(&file).and(private::remove(&file.with_extension("lock"))).and(private::sweep(folder))
     }
 }
 

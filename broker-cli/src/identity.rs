@@ -24,6 +24,18 @@ pub(crate) struct Known {
     pub(crate) server: String,
     pub(crate) identity: Identity,
     pub(crate) expires_at: Timestamp,
+    /// Whether the session goes on after that, with another token.
+    pub(crate) renews: bool,
+}
+
+impl Known {
+    pub(crate) fn until(&self) -> String {
+        if self.renews {
+            "for as long as the browser's session lives".to_owned()
+        } else {
+            format!("until {:.0}", self.expires_at)
+        }
+    }
 }
 
 impl Identity {

@@ -11,6 +11,7 @@ use crate::holder::Holder;
 use crate::lent::{ENOUGH, Kept, Lent, NEAR};
 use crate::name::ConnectorName;
 use crate::out;
+use crate::renewal;
 use crate::site::Site;
 
 /// What somebody wants.
@@ -28,7 +29,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) async fn lend(&self, site: &Site) -> Result<Lent, Failure> {
-        let holder = Holder::find(site)?;
+        let holder = renewal::holder(site).await?;
         if self.no_cache {
             return self.ask(site, &holder).await;
         }

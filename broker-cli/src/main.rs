@@ -8,10 +8,12 @@ mod agent;
 
 mod lending;
 mod cache;
-mod holder;
+mod sign_in;
+mod renewal;
 
 mod api;
 mod refusal;
+mod holder;
 mod lent;
 mod listed;
 mod identity;

@@ -70,4 +70,4 @@ fn advice(problem: &Problem, retry_after: Option<u32>) -> (Next, String) {
     }
 }
 
-pub(crate) const SIGN_IN: &str = "run `broker login --username NAME`";
+pub(crate) const SIGN_IN: &str = "run `broker login`";

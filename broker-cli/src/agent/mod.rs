@@ -23,10 +23,10 @@ use self::entrance::{Entrance, Way};
 pub(crate) use self::machine::Machine;
 use crate::clock;
 use crate::failure::Failure;
-use crate::holder::Holder;
 use crate::lending::Wanted;
 use crate::lent::{Kept, Lent};
 use crate::name::ConnectorName;
+use crate::renewal;
 use crate::site::Site;
 
 /// Who may have what.
@@ -166,7 +166,7 @@ impl Agent {
         if !wanted.no_cache {
             return wanted.lend(&self.site).await;
         }
-        let about = format!("{} {}", Holder::find(&self.site)?.key(), wanted.connector);
+        let about = format!("{} {}", renewal::holder(&self.site).await?.key(), wanted.connector);
         let slot = self.slot(&wanted.connector);
         // Whoever asks for the same one waits; who waits too long asks as well.
         let Ok(mut last) = tokio::time::timeout(PATIENCE, slot.lock()).await else {

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::api::Broker;
 use crate::failure::Failure;
-use crate::holder::Holder;
 use crate::name::ConnectorName;
 use crate::out;
+use crate::renewal;
 use crate::site::Site;
 
 /// Open AWS's console in the browser
@@ -53,7 +53,7 @@ impl Console {
     async fn show(self, site: &Site, json: bool) -> Result<(), Failure> {
         let request =
             ConsoleUrlRequest { destination: self.destination, session_duration_seconds: None, reason: self.reason };
-        let holder = Holder::find(site)?;
+        let holder = renewal::holder(site).await?;
         let (url, expires_at) = Broker::of(site)?.console_url(&holder, &self.connector, &request).await?;
         if json { out::json(&json!({ "url": url, "expires_at": expires_at })) } else { out::line(url.expose()) }
     }

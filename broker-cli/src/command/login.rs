@@ -1,4 +1,4 @@
-//! `broker login`: a password for a session, which this machine keeps.
+//! `broker login`: a session, by a browser or by a password, which this machine keeps.
 
 use broker_api::SignInRequest;
 use clap::Args;
@@ -7,22 +7,33 @@ use crate::api::{Broker, Welcome};
 use crate::ask;
 use crate::cache::Cache;
 use crate::failure::Failure;
-use crate::holder::{ENDING, Holder, Signed, TOKEN, TOKEN_FILE, is_by_service_token};
+use crate::holder::{ENDING, Signed, TOKEN, TOKEN_FILE, is_by_service_token};
 use crate::identity::Known;
 use crate::out;
-use crate::site::Site;
+use crate::renewal;
+use crate::sign_in::{by_browser, by_device};
+use crate::site::{Site, variable};
+use crate::text::Text;
 
 /// Sign in
 ///
-/// The password is typed unseen, or piped in. The session is kept in a file that only you can read.
+/// A browser opens at the broker's own page, and lets this program in when you say so there. Over ssh, and with --device, you get a code to
+/// say yes to in a browser elsewhere. With --username you type your password here, unseen, or pipe it in. The session is kept in a file that
+/// only you can read.
 #[derive(Debug, Args)]
 pub(super) struct Login {
-    /// Your name in your company's directory
+    /// Your name in your company's directory, to sign in by a password
     #[arg(long, short, value_name = "NAME")]
-    username: String,
+    username: Option<String>,
     /// Look for the name in this directory alone
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "username")]
     directory: Option<String>,
+    /// By a code, in a browser on another machine
+    #[arg(long, conflicts_with = "username")]
+    device: bool,
+    /// In a browser on this machine, over ssh as well
+    #[arg(long, conflicts_with_all = ["username", "device"])]
+    browser: bool,
 }
 
 impl Login {
@@ -32,34 +43,47 @@ impl Login {
             return Err(Failure::usage(said, "unset it first"));
         }
         let broker = Broker::of(site)?;
-        // Where nothing could be kept, no password is asked for.
+        // Where nothing could be kept, nobody is asked for anything.
         site.folders.state()?;
         site.folders.cache()?;
-        let prompt = format!("Password of {} at {}: ", crate::text::Text::of(&self.username), site.server);
-        let password = ask::secret(&prompt)?;
-        let request = SignInRequest { username: self.username, password, directory: self.directory };
-        let Welcome { token, expires_at, identity } = broker.sign_in(&request).await?;
+        let Welcome { token, expires_at, identity, renewal } = self.welcome(site, &broker).await?;
         // The one of before, which nobody could end otherwise. A damaged one is written over.
         let before = Signed::read_to_end_it(site).ok().flatten();
-        let signed = Signed::new(site, token, expires_at, &identity);
+        let signed = Signed::new(site, token, expires_at, &identity, renewal);
+        let renews = signed.renews();
         if let Err(failure) = Cache::destroy(&site.folders).and_then(|()| signed.keep(site)) {
             return Err(give_back(&broker, signed, failure).await);
         }
         if let Some(before) = before {
             // It may be over, or the broker's, and ends by itself.
-            let _ = broker.sign_out(&Holder::Person(before)).await;
+            let _ = renewal::end(site, before).await;
         }
-        let known = Known { server: site.server.origin(), identity, expires_at };
+        let known = Known { server: site.server.origin(), identity, expires_at, renews };
         if json {
             return out::json(&known);
         }
-        out::line(&format!("Signed in at {} as {}, until {:.0}.", site.server, known.identity.shown(), expires_at))
+        out::line(&format!("Signed in at {} as {}, {}.", site.server, known.identity.shown(), known.until()))
     }
+
+    async fn welcome(self, site: &Site, broker: &Broker<'_>) -> Result<Welcome, Failure> {
+        let Some(username) = self.username else {
+            let elsewhere = self.device || (!self.browser && is_over_ssh());
+            return if elsewhere { by_device(site, broker).await } else { by_browser(broker).await };
+        };
+        let prompt = format!("Password of {} at {}: ", Text::of(&username), site.server);
+        let password = ask::secret(&prompt)?;
+        broker.sign_in(&SignInRequest { username, password, directory: self.directory }).await
+    }
+}
+
+/// Whoever sits elsewhere sees no browser of this machine.
+fn is_over_ssh() -> bool {
+    ["SSH_CONNECTION", "SSH_TTY"].into_iter().any(|name| variable(name).is_some())
 }
 
 /// Ends a session that cannot be kept, and that nobody could end afterwards.
 async fn give_back(broker: &Broker<'_>, signed: Signed, failure: Failure) -> Failure {
-    match broker.sign_out(&Holder::Person(signed)).await {
+    match broker.sign_out(signed).await {
         Ok(()) => failure,
         Err(_) => failure.leaving("your new session is not kept here, and may live on", ENDING),
     }

@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::api::Broker;
 use crate::cache::Cache;
 use crate::failure::{Failure, Next};
-use crate::holder::{ENDING, Holder, Signed};
+use crate::holder::{ENDING, Signed};
 use crate::out;
+use crate::renewal;
 use crate::site::Site;
 
 /// Sign out: the session ends, and what was kept here is deleted
@@ -19,9 +19,12 @@ pub(super) struct Logout {}
 impl Logout {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
         let Self {} = self;
+        // Whoever renews it just now writes it down first.
+        let held = renewal::hold(site).await;
         // What is here goes first, whatever the broker says and whether or not it can be read.
         let signed = Signed::read_to_end_it(site);
         let forgotten = Cache::destroy(&site.folders).and(Signed::forget(site));
+        drop(held);
         let ended = match signed {
             Ok(Some(signed)) => end(site, signed).await,
             Ok(None) => Ok(false),
@@ -43,7 +46,7 @@ impl Logout {
 
 /// Has the broker end the session; whether it lived.
 async fn end(site: &Site, signed: Signed) -> Result<bool, Failure> {
-    match Broker::of(site)?.sign_out(&Holder::Person(signed)).await {
+    match renewal::end(site, signed).await {
         Ok(()) => Ok(true),
         // It was over.
         Err(failure) if failure.next == Next::SignIn => Ok(true),

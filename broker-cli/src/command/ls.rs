@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::api::Broker;
 use crate::failure::{Failure, Next};
-use crate::holder::Holder;
 use crate::lent::AccountId;
 use crate::listed::{Listed, matching};
 use crate::out;
+use crate::renewal;
 use crate::site::Site;
 
 /// The connectors that one may use
@@ -21,7 +21,7 @@ pub(super) struct Ls {
 
 impl Ls {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
-        let all = Broker::of(site)?.connectors(&Holder::find(site)?).await?;
+        let all = Broker::of(site)?.connectors(&renewal::holder(site).await?).await?;
         let any = !all.is_empty();
         let found = matching(all, self.letters.as_deref());
         if json {

@@ -10,11 +10,10 @@ use similar::TextDiff;
 use crate::api::Broker;
 use crate::aws_config;
 use crate::failure::Failure;
-use crate::holder::Holder;
 use crate::listed::matching;
 use crate::profiles::{Block, Profile, ProfileName, Template, Value, command_line};
 use crate::site::Site;
-use crate::{clock, out, private};
+use crate::{clock, out, private, renewal};
 
 /// Write a profile for each connector into ~/.aws/config
 ///
@@ -69,7 +68,7 @@ impl Setup {
     }
 
     async fn profiles(&self, site: &Site, configuration: Option<PathBuf>) -> Result<Vec<Profile>, Failure> {
-        let listed = matching(Broker::of(site)?.connectors(&Holder::find(site)?).await?, None);
+        let listed = matching(Broker::of(site)?.connectors(&renewal::holder(site).await?).await?, None);
         let command = command(site, configuration)?;
         let profile = |one: &crate::listed::Listed| {
             let name: ProfileName = self.profile.name(&one.name, one.account_id.as_ref())?;

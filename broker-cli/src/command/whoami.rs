@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::api::{ActsAs, Broker};
 use crate::failure::Failure;
-use crate::holder::Holder;
 use crate::identity::Known;
 use crate::name::ConnectorName;
 use crate::out;
+use crate::renewal;
 use crate::site::Site;
 
 /// Who one is here, or, of a connector, in AWS
@@ -23,7 +23,7 @@ pub(super) struct Whoami {
 
 impl Whoami {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
-        let (holder, broker) = (Holder::find(site)?, Broker::of(site)?);
+        let (holder, broker) = (renewal::holder(site).await?, Broker::of(site)?);
         if let Some(connector) = self.connector {
             let ActsAs { account, arn, user_id } =
                 broker.caller_identity(&holder, &connector, self.reason.as_deref()).await?;
@@ -33,12 +33,12 @@ impl Whoami {
             return out::line(&arn.to_string());
         }
         let (identity, expires_at) = broker.session(&holder).await?;
-        let known = Known { server: site.server.origin(), identity, expires_at };
+        let known = Known { server: site.server.origin(), identity, expires_at, renews: holder.renews() };
         if json {
             return out::json(&known);
         }
         let Known { identity, .. } = &known;
-        out::line(&format!("{} at {}, until {expires_at:.0}", identity.shown(), site.server))?;
+        out::line(&format!("{} at {}, {}", identity.shown(), site.server, known.until()))?;
         if !identity.groups.is_empty() {
             let groups: Vec<_> = identity.groups.iter().map(ToString::to_string).collect();
             out::line(&format!("groups: {}", groups.join(", ")))?;

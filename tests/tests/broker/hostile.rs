@@ -79,6 +79,41 @@ fn what_is_not_of_its_type_is_not_taken() {
 }
 
 #[test]
+fn a_sign_in_takes_nothing_that_is_not_of_its_type() {
+    let server = Played::start();
+    let machine = Machine(Client::new()).with("BROKER_URL", &server.url);
+    let good = json!({
+        "clientId": "0123456789abcdef", "clientSecret": "bkc_0123456789abcdef", "deviceCode": "0123456789abcdef",
+        "userCode": "BCDF-GHJK", "expiresIn": 0, "interval": 1,
+    });
+    server.says(200, &good);
+    assert_eq!(machine.run(&["login", "--device"]).status.code(), Some(3), "the code is over at once");
+    for (field, value) in [
+        ("clientId", json!(EVIL)),
+        ("clientSecret", json!("short")),
+        ("userCode", json!(EVIL)),
+        ("userCode", json!("AB\u{1b}[2J")),
+        ("deviceCode", json!("a b c d e f g h i j k l")),
+        ("expiresIn", json!(i64::MAX)),
+        ("expiresIn", json!(-1)),
+        ("interval", json!(-1)),
+    ] {
+        let mut told = good.clone();
+        told[field] = value.clone();
+        server.says(200, &told);
+        let ended = machine.run(&["login", "--device"]);
+        assert_eq!(refused(&ended).0, 1, "{field} {value}");
+        is_harmless(&ended.stderr);
+    }
+    for status in [400, 401, 403, 429, 500] {
+        server.says(status, &json!({ "error": EVIL, "error_description": EVIL, "message": EVIL }));
+        let ended = machine.run(&["login", "--device"]);
+        assert!((1..=5).contains(&refused(&ended).0) && ended.stderr.contains("evil"), "{status} {}", ended.stderr);
+        is_harmless(&ended.stderr);
+    }
+}
+
+#[test]
 fn what_is_no_broker_is_said_to_be_none() {
     let server = Played::start();
     let machine = server.signed_in();
