@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::failure::{Failure, Next};
-use crate::holder::{Holder, Renewal, Signed};
+use crate::holder::Holder;
 use crate::identity::Identity;
 use crate::lent::{AccountId, Arn, Lent, Token};
 use crate::listed::Listed;
@@ -24,10 +24,11 @@ use crate::name::ConnectorName;
 use crate::out::Waiting;
 use crate::refusal::{self, About};
 use crate::server::Server;
+use crate::session::{Renewal, Signed};
 use crate::site::Site;
 use crate::text::Text;
 
-pub(crate) use self::oauth::{DeviceCodes, Grant, NotGranted};
+pub(crate) use self::oauth::{DeviceCodes, Grant, NotGranted, Tokens};
 
 #[derive(Debug)]
 pub(crate) struct Broker<'a> {
@@ -98,7 +99,7 @@ impl<'a> Broker<'a> {
 
     /// Who this is, and until when.
     pub(crate) async fn session(&self, holder: &Holder) -> Result<(Identity, Timestamp), Failure> {
-        let asked = with(self.http.get(self.at(&["v1", "session"])), holder);
+        let asked = with(self.http.get(self.at(&["v1", "session"])), holder)?;
         let Session { identity, expires_at } = self.ask(asked, About::Token(holder)).await?;
         Ok((identity.into(), expires_at))
     }
@@ -106,16 +107,16 @@ impl<'a> Broker<'a> {
     /// Ends the session, of whichever kind it is.
     pub(crate) async fn sign_out(&self, signed: Signed) -> Result<(), Failure> {
         if signed.renews() {
-            return self.leave(signed.token()).await;
+            return self.leave(signed.token()?).await;
         }
         let holder = Holder::Person(signed);
-        let asked = with(self.http.delete(self.at(&["v1", "session"])), &holder);
+        let asked = with(self.http.delete(self.at(&["v1", "session"])), &holder)?;
         self.answer(asked, About::Token(&holder)).await?;
         Ok(())
     }
 
     pub(crate) async fn connectors(&self, holder: &Holder) -> Result<Vec<Listed>, Failure> {
-        let asked = with(self.http.get(self.at(&["v1", "connectors"])), holder);
+        let asked = with(self.http.get(self.at(&["v1", "connectors"])), holder)?;
         let Connectors { connectors } = self.ask(asked, About::Token(holder)).await?;
         let parsed = connectors.into_iter().map(|told| Listed::try_from(told).map_err(|field| self.no_broker(field)));
         parsed.collect()
@@ -127,7 +128,7 @@ impl<'a> Broker<'a> {
         connector: &ConnectorName,
         request: &CredentialsRequest,
     ) -> Result<Lent, Failure> {
-        let asked = with(self.http.post(self.of_connector(connector, "credentials")), holder).json(request);
+        let asked = with(self.http.post(self.of_connector(connector, "credentials")), holder)?.json(request);
         let told: Credentials = self.ask(asked, About::Connector(holder, connector)).await?;
         let lent = Lent::try_from(told).map_err(|field| self.no_broker(field))?;
         if lent.connector == *connector { Ok(lent) } else { Err(self.no_broker("connector")) }
@@ -139,7 +140,7 @@ impl<'a> Broker<'a> {
         connector: &ConnectorName,
         reason: Option<&str>,
     ) -> Result<ActsAs, Failure> {
-        let asked = with(self.http.get(self.of_connector(connector, "caller-identity")), holder);
+        let asked = with(self.http.get(self.of_connector(connector, "caller-identity")), holder)?;
         let asked = reason.iter().fold(asked, |asked, reason| asked.query(&[("reason", reason)]));
         let CallerIdentity { account, arn, user_id } = self.ask(asked, About::Connector(holder, connector)).await?;
         let wrong = |field| self.no_broker(field);
@@ -157,7 +158,7 @@ impl<'a> Broker<'a> {
         connector: &ConnectorName,
         request: &ConsoleUrlRequest,
     ) -> Result<(Token, Timestamp), Failure> {
-        let asked = with(self.http.post(self.of_connector(connector, "console-url")), holder).json(request);
+        let asked = with(self.http.post(self.of_connector(connector, "console-url")), holder)?.json(request);
         let ConsoleUrl { url, expires_at } = self.ask(asked, About::Connector(holder, connector)).await?;
         let url = Token::parse(url).filter(|url| {
             let parsed = Url::parse(url.expose());
@@ -248,9 +249,9 @@ impl<'a> Broker<'a> {
     }
 }
 
-fn with(asked: RequestBuilder, holder: &Holder) -> RequestBuilder {
+fn with(asked: RequestBuilder, holder: &Holder) -> Result<RequestBuilder, Failure> {
     // Marked as sensitive by `bearer_auth`.
-    asked.bearer_auth(holder.token().expose())
+    Ok(asked.bearer_auth(holder.token()?.expose()))
 }
 
 /// What is behind an error, without the URL.

@@ -11,9 +11,10 @@ use zeroize::Zeroizing;
 use crate::clock;
 use crate::failure::Failure;
 use crate::folders::Folders;
+use crate::keyring;
 use crate::lent::Kept;
 use crate::private;
-use crate::seal::{Seal, short_name};
+use crate::seal::{Place, Seal, short_name};
 
 /// What is sealed.
 #[derive(Deserialize, Serialize)]
@@ -29,13 +30,22 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    pub(crate) fn open(folders: &Folders) -> Result<Self, Failure> {
-        Ok(Self { folder: folders.cache()?.clone(), seal: Seal::of(folders.state()?)? })
+    /// Its key is where the session's is.
+    pub(crate) fn open(folders: &Folders, place: Place) -> Result<Self, Failure> {
+        let folder = folders.cache()?.clone();
+        let seal = match place {
+            Place::File => Seal::of(folders.state()?)?,
+            Place::Keyring => match Seal::in_keyring(KEY)? {
+                Some(seal) => seal,
+                None => Seal::new_in_keyring(KEY)?,
+            },
+        };
+        Ok(Self { folder, seal })
     }
 
     /// Takes everything away that it can, and the key first: a copy of what was there does not open any more.
     pub(crate) fn destroy(folders: &Folders) -> Result<(), Failure> {
-        let key = folders.state_of_ours().and_then(|folder| Seal::destroy(folder));
+        let key = folders.state_of_ours().and_then(|folder| Seal::destroy(folder)).and(keyring::forget(KEY));
         let sealed = folders.cache_of_ours().and_then(|folder| private::empty(folder));
         key.and(sealed)
     }
@@ -92,6 +102,8 @@ fn is_older(path: &Path, now: Timestamp) -> bool {
     changed.is_some_and(|changed| now.as_second() - changed.as_second() > LONGEST)
 }
 
+/// What its key is called in the keyring.
+const KEY: &str = "cache";
 /// Longer than a broker takes that answers at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);

@@ -33,7 +33,7 @@ impl Wanted {
         if self.no_cache {
             return self.ask(site, &holder).await;
         }
-        let (about, cache) = (self.about(site, &holder), Cache::open(&site.folders)?);
+        let (about, cache) = (self.about(site, &holder), Cache::open(&site.folders, holder.place())?);
         if let Some(lent) = self.of_before(&cache, &about)? {
             return Ok(lent);
         }

@@ -14,6 +14,7 @@ mod renewal;
 mod api;
 mod refusal;
 mod holder;
+mod session;
 mod lent;
 mod listed;
 mod identity;
@@ -24,6 +25,7 @@ mod shell;
 mod site;
 mod server;
 mod seal;
+mod keyring;
 mod folders;
 mod private;
 

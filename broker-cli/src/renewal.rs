@@ -3,26 +3,30 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use crate::api::Broker;
+use crate::api::{Broker, Tokens};
 use crate::clock;
 use crate::failure::{Failure, Next};
-use crate::holder::{Holder, Renewal, Signed};
+use crate::holder::Holder;
 use crate::out;
+use crate::session::Signed;
 use crate::site::Site;
 
 /// Who asks, with a token that is good for a while.
 pub(crate) async fn holder(site: &Site) -> Result<Holder, Failure> {
     let holder = Holder::find(site)?;
-    let Holder::Person(signed) = &holder else { return Ok(holder) };
-    if due(signed).is_none() {
+    if !is_due(&holder) {
         return Ok(holder);
     }
     let _held = hold(site).await?;
     // Whoever held the place may have renewed it meanwhile, or ended it.
-    let Holder::Person(signed) = Holder::find(site)? else { return Ok(holder) };
-    let Some(renewal) = due(&signed) else { return Ok(Holder::Person(signed)) };
-    match Broker::of(site)?.renew(&signed, renewal).await {
-        Ok(next) => {
+    let signed = match Holder::find(site)? {
+        Holder::Person(signed) if signed.is_due() => signed,
+        holder => return Ok(holder),
+    };
+    let Some(renewal) = signed.renewal()? else { return Ok(Holder::Person(signed)) };
+    match Broker::of(site)?.renew(renewal).await {
+        Ok(Tokens { access, expires_at, refresh }) => {
+            let next = signed.renewed(access, expires_at, refresh)?;
             if let Err(failure) = next.keep(site) {
                 out::say(&format!(
                     "your session's next token is not kept, so that you will have to sign in: {failure}"
@@ -40,9 +44,13 @@ pub(crate) async fn holder(site: &Site) -> Result<Holder, Failure> {
 /// Has the broker end a session that is kept nowhere any more.
 pub(crate) async fn end(site: &Site, signed: Signed) -> Result<(), Failure> {
     let broker = Broker::of(site)?;
-    let signed = match due(&signed) {
+    let renewal = if signed.is_due() { signed.renewal()? } else { None };
+    let signed = match renewal {
         // It is ended by a token that is still good.
-        Some(renewal) => broker.renew(&signed, renewal).await?,
+        Some(renewal) => {
+            let Tokens { access, expires_at, refresh } = broker.renew(renewal).await?;
+            signed.renewed(access, expires_at, refresh)?
+        }
         None => signed,
     };
     broker.sign_out(signed).await
@@ -60,8 +68,14 @@ pub(crate) async fn hold(site: &Site) -> Result<Option<File>, Failure> {
     }
 }
 
-fn due(signed: &Signed) -> Option<&Renewal> {
-    signed.renewal().filter(|_| signed.seconds_left(clock::now()) <= NEAR)
+impl Signed {
+    fn is_due(&self) -> bool {
+        self.renews() && self.seconds_left(clock::now()) <= NEAR
+    }
+}
+
+fn is_due(holder: &Holder) -> bool {
+    matches!(holder, Holder::Person(signed) if signed.is_due())
 }
 
 /// What two clocks may be apart, and a call may take.

@@ -9,10 +9,19 @@ use aws_lc_rs::rand;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::keyring::{self, Trouble};
 use crate::private;
+use crate::text::Text;
 
 /// The key of one user's cache on one machine.
 pub(crate) struct Seal(RandomizedNonceKey);
+
+/// Where a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    File,
+    Keyring,
+}
 
 impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,14 +39,31 @@ impl Seal {
             }
             private::remove(&path)?;
         }
-        let mut key = Zeroizing::new([0; KEY]);
-        rand::fill(key.as_mut())
-            .map_err(|_| Failure::mend("the system gives no random numbers", "see to /dev/urandom"))?;
+        let key = new_key().map_err(|()| Failure::mend(NO_NUMBERS, "see to /dev/urandom"))?;
         if private::write_new(&path, key.as_ref())? {
             return Self::with(key.as_ref());
         }
         // Another of us was faster.
         Self::with(&private::read(&path)?.unwrap_or_default())
+    }
+
+    /// The key under a name in the keyring, if it is there.
+    pub(crate) fn in_keyring(name: &str) -> Result<Option<Self>, Trouble> {
+        let Some(key) = keyring::fetch(name)? else { return Ok(None) };
+        // One that is damaged opens nothing.
+        Ok(Self::with(&key).ok())
+    }
+
+    /// A new one, in the place of whatever was there.
+    pub(crate) fn new_in_keyring(name: &str) -> Result<Self, Trouble> {
+        let key = new_key().map_err(|()| Trouble::Failed(Text::of(NO_NUMBERS)))?;
+        keyring::keep(name, key.as_ref())?;
+        // What a keyring took and does not give again is lost.
+        match keyring::fetch(name)? {
+            Some(kept) if *kept == *key => {}
+            Some(_) | None => return Err(Trouble::Failed(Text::of("it does not give back what was put into it"))),
+        }
+        Self::with(key.as_ref()).map_err(|failure| Trouble::Failed(Text::of(&failure.to_string())))
     }
 
     /// Takes the key away: whatever was sealed with it never opens again.
@@ -69,11 +95,18 @@ impl Seal {
     }
 }
 
+fn new_key() -> Result<Zeroizing<[u8; KEY]>, ()> {
+    let mut key = Zeroizing::new([0; KEY]);
+    rand::fill(key.as_mut()).map_err(|_| ())?;
+    Ok(key)
+}
+
 /// A short name for something long, the same each time.
 pub(crate) fn short_name(of: &str) -> String {
     hex::encode(digest(&SHA256, of.as_bytes()).as_ref().get(..16).unwrap_or_default())
 }
 
+const NO_NUMBERS: &str = "the system gives no random numbers";
 const FILE: &str = "cache.key";
 const KEY: usize = 32;
 const NONCE: usize = 12;

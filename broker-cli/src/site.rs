@@ -16,21 +16,24 @@ pub(crate) struct Site {
     /// More certificate authorities to trust, in PEM.
     pub(crate) ca: Option<Vec<u8>>,
     pub(crate) folders: Folders,
+    /// Whether the next session may have its key in the system's keyring.
+    pub(crate) keyring: bool,
 }
 
 /// `config.toml`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Configuration {
     url: Option<String>,
     ca_file: Option<PathBuf>,
+    keyring: Option<bool>,
 }
 
 impl Site {
     /// Arguments come first, then the environment, then the first file that is there.
     pub(crate) fn find(url: Option<String>, configuration: Option<PathBuf>) -> Result<Self, Failure> {
         let folders = Folders::of_user()?;
-        let (file, beside) = File::find(configuration, &folders)?;
+        let (file, beside) = Configuration::find(configuration, &folders)?;
         let url = url.or_else(|| variable("BROKER_URL")).or(file.url).ok_or_else(|| {
             let path = folders.configuration();
             let advice = format!("set BROKER_URL, give --url, or write `url = \"https://…\"` into {}", path.display());
@@ -38,12 +41,18 @@ impl Site {
         })?;
         let ca_file =
             variable("BROKER_CA_FILE").map(PathBuf::from).or_else(|| file.ca_file.map(|path| beside.join(path)));
+        let keyring = match variable("BROKER_KEYRING").as_deref() {
+            Some("off") => false,
+            Some("on") => true,
+            Some(_) => return Err(Failure::usage("BROKER_KEYRING is neither `on` nor `off`", "set it to one of them")),
+            None => file.keyring.unwrap_or(true),
+        };
         let ca = ca_file.map(|path| authority(&path)).transpose()?;
-        Ok(Self { server: url.parse()?, ca, folders })
+        Ok(Self { server: url.parse()?, ca, folders, keyring })
     }
 }
 
-impl File {
+impl Configuration {
     /// The file that counts, and the folder in which its paths begin.
     fn find(named: Option<PathBuf>, folders: &Folders) -> Result<(Self, PathBuf), Failure> {
         let named = named.or_else(|| variable("BROKER_CONFIG").map(PathBuf::from));
@@ -104,7 +113,7 @@ fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
     let line =
         error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
     let said = format!("{}:{line}: {}", path.display(), Text::of(error.message()));
-    Failure::mend(said, "the keys are `url` and `ca_file`")
+    Failure::mend(said, "the keys are `url`, `ca_file` and `keyring`")
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// A command that inherits `PATH` and a little more, but no `AWS_*`, no proxy, no certificate bundle, no `PG*`, no home.
+/// A command that inherits `PATH` and a little more, but no `AWS_*`, no proxy, no certificate bundle, no `PG*`, no home,
+/// and no desktop with its keyring.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().env("LANG", "C.UTF-8");
+    command.env_clear().env("LANG", "C.UTF-8").env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
     command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
 }

@@ -22,6 +22,7 @@ pub mod stage;
 pub mod gate;
 
 pub mod host_identity;
+pub mod keyring;
 pub mod moto;
 pub mod postgres;
 pub mod proxy;

@@ -11,9 +11,9 @@ use url::Url;
 use super::{Answer, Broker, Welcome};
 use crate::clock;
 use crate::failure::{Failure, Next};
-use crate::holder::{Registration, Renewal, Signed};
 use crate::lent::Token;
 use crate::refusal::{About, SIGN_IN};
+use crate::session::{Registration, Renewal};
 use crate::text::Text;
 
 /// What is shown for tokens.
@@ -54,10 +54,10 @@ pub(crate) struct DeviceCodes {
 pub(crate) struct UserCode(String);
 
 #[derive(Debug)]
-struct Tokens {
-    access: Token,
-    expires_at: Timestamp,
-    refresh: Token,
+pub(crate) struct Tokens {
+    pub(crate) access: Token,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) refresh: Token,
 }
 
 #[derive(Serialize)]
@@ -188,11 +188,10 @@ impl Broker<'_> {
         }
     }
 
-    /// The next token of a session, which takes the place of the one before.
-    pub(crate) async fn renew(&self, signed: &Signed, renewal: &Renewal) -> Result<Signed, Failure> {
+    /// The next tokens of a session, which take the place of those before.
+    pub(crate) async fn renew(&self, renewal: &Renewal) -> Result<Tokens, Failure> {
         let grant = Grant::Refresh(&renewal.refresh_token);
-        let tokens = self.tokens(&renewal.registration, grant).await.map_err(NotGranted::failure)?;
-        Ok(signed.renewed(tokens.access, tokens.expires_at, renewal.followed_by(tokens.refresh)))
+        self.tokens(&renewal.registration, grant).await.map_err(NotGranted::failure)
     }
 
     /// Ends whatever came of somebody's yes.

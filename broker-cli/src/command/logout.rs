@@ -5,9 +5,10 @@ use serde_json::json;
 
 use crate::cache::Cache;
 use crate::failure::{Failure, Next};
-use crate::holder::{ENDING, Signed};
+use crate::holder::ENDING;
 use crate::out;
 use crate::renewal;
+use crate::session::Signed;
 use crate::site::Site;
 
 /// Sign out: the session ends, and what was kept here is deleted

@@ -8,6 +8,7 @@ mod cached;
 mod configured;
 mod formats;
 mod hostile;
+mod keyring;
 mod running;
 mod setup;
 mod shown;
