@@ -1,6 +1,6 @@
-//! Who asks: a person whom a directory vouches for, or a job with a service token.
+//! Who asks: a person whom a directory vouches for, a job with a service token, or one that an issuer vouches for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::as_read::AsRead;
 use crate::id::{AuthorizationId, ConnectorId, ServiceTokenId, SessionId};
-use crate::name::{DirectoryName, Group, ServiceTokenName};
+use crate::name::{ConnectorName, DirectoryName, Group, ServiceTokenName};
+use crate::tag::{TagKey, TagValue};
 
 /// Who somebody is, for good: names change and are given again, this does not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,6 +42,7 @@ pub struct Person {
 pub enum Caller {
     Person(PersonCaller),
     Service(ServiceCaller),
+    Workload(WorkloadCaller),
 }
 
 /// A person with a live session.
@@ -90,12 +92,47 @@ pub struct ServiceCaller {
 }
 
 impl Caller {
-    pub(crate) fn as_read(&self) -> &AsRead {
+    /// Nothing in the store says who a workload is.
+    pub(crate) fn as_read(&self) -> Option<&AsRead> {
         match self {
-            Self::Person(person) => &person.as_read,
-            Self::Service(service) => &service.as_read,
+            Self::Person(person) => Some(&person.as_read),
+            Self::Service(service) => Some(&service.as_read),
+            Self::Workload(_) => None,
         }
     }
+
+    /// Whether what was read of them, or the token that they showed, counts at this moment.
+    pub(crate) fn counts_at(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Person(person) => person.as_read.counts_at(now),
+            Self::Service(service) => service.as_read.counts_at(now),
+            Self::Workload(workload) => now < workload.expires_at,
+        }
+    }
+
+    /// Whether the store says nothing else of them that decides than it said before.
+    pub(crate) fn is_as_read_before(&self, before: &Self) -> bool {
+        matches!((self.as_read(), before.as_read()), (Some(now), Some(before)) if now.is_the_same_as(before))
+    }
+}
+
+/// A job that an issuer vouches for, and the mapping that its claims fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadCaller {
+    /// As it stands in the token: entries may be renamed.
+    pub issuer_url: String,
+    /// The token's `sub`.
+    pub subject: String,
+    /// `ISSUER:NAME`, by the mapping's name; no service token can be called so.
+    pub name: String,
+    /// A digest of all claims that were looked at: two jobs that differ in one share nothing.
+    pub claims: [u8; 32],
+    /// The token's own end, with the minute by which clocks may differ.
+    pub expires_at: Timestamp,
+    /// By name, as the configuration says them.
+    pub connectors: BTreeSet<ConnectorName>,
+    /// Session tags beside the connector's own.
+    pub tags: BTreeMap<TagKey, TagValue>,
 }
 
 impl PersonCaller {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::caller::{AdminRole, Caller, Person, ServiceCaller};
+use crate::caller::{AdminRole, Caller, Person, ServiceCaller, WorkloadCaller};
 use crate::connector::{Audience, Connector};
 use crate::name::Group;
 use crate::permission::Administrator;
@@ -25,6 +25,8 @@ pub enum Grant {
     Administrator,
     /// The service token names the connector.
     ServiceToken,
+    /// The mapping that the workload's claims fit names the connector.
+    Workload,
     /// An administrator tries the connector out, whomever it is for; what AWS gives is given to nobody.
     Trial,
 }
@@ -44,7 +46,9 @@ pub enum NotEntitled {
     SystemScope,
     #[error("the service token does not name this connector")]
     NotNamed,
-    #[error("a service token cannot use a connector of scope user")]
+    #[error("the mapping that the workload's claims fit does not name this connector")]
+    NotMapped,
+    #[error("a job cannot use a connector of scope user")]
     UserScope,
     #[error("only administrators try connectors out")]
     NotAdministrator,
@@ -59,7 +63,8 @@ impl Entitlement {
             }
             (Caller::Person(_), Audience::System) => return Err(NotEntitled::SystemScope),
             (Caller::Service(service), Audience::System) => of_service(service, connector)?,
-            (Caller::Service(_), Audience::People(_)) => return Err(NotEntitled::UserScope),
+            (Caller::Workload(workload), Audience::System) => of_workload(workload, connector)?,
+            (Caller::Service(_) | Caller::Workload(_), Audience::People(_)) => return Err(NotEntitled::UserScope),
         };
         Ok(Self { caller: caller.clone(), connector: Arc::clone(connector), grant })
     }
@@ -70,7 +75,7 @@ impl Entitlement {
             Caller::Person(person) if person.is_administrator() => {
                 Ok(Self { caller: caller.clone(), connector: Arc::clone(connector), grant: Grant::Trial })
             }
-            Caller::Person(_) | Caller::Service(_) => Err(NotEntitled::NotAdministrator),
+            Caller::Person(_) | Caller::Service(_) | Caller::Workload(_) => Err(NotEntitled::NotAdministrator),
         }
     }
 
@@ -115,6 +120,10 @@ fn of_person(
 
 fn of_service(caller: &ServiceCaller, connector: &Connector) -> Result<Grant, NotEntitled> {
     if caller.connectors.contains(&connector.id) { Ok(Grant::ServiceToken) } else { Err(NotEntitled::NotNamed) }
+}
+
+fn of_workload(caller: &WorkloadCaller, connector: &Connector) -> Result<Grant, NotEntitled> {
+    if caller.connectors.contains(&connector.name) { Ok(Grant::Workload) } else { Err(NotEntitled::NotMapped) }
 }
 
 #[cfg(test)]

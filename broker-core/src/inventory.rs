@@ -172,6 +172,9 @@ impl Snapshot {
                 let named: BTreeMap<_, _> = named.map(|connector| (&connector.name, connector)).collect();
                 named.into_values().filter_map(prove).collect()
             }
+            Caller::Workload(workload) => {
+                workload.connectors.iter().filter_map(|name| self.connector(name)).filter_map(prove).collect()
+            }
             Caller::Person(_) => self.connectors().filter_map(prove).collect(),
         }
     }

@@ -8,6 +8,7 @@ pub mod administration;
 pub mod catalog;
 pub mod oauth;
 pub mod sign_in;
+pub mod workload;
 pub mod inventory;
 pub mod iam;
 pub mod kms;

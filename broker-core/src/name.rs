@@ -26,6 +26,11 @@ pub struct DirectoryName(String);
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceTokenName(String);
 
+/// The name of an issuer of workload tokens: the first half of every workload's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WorkloadIssuerName(String);
+
 /// A group of one directory, written `DIRECTORY/GROUP`. Two directories' `staff` are two groups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -177,6 +182,32 @@ impl fmt::Display for DirectoryName {
 }
 
 impl fmt::Display for ServiceTokenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for WorkloadIssuerName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        name(text).map(Self)
+    }
+}
+
+impl WorkloadIssuerName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<WorkloadIssuerName> for String {
+    fn from(name: WorkloadIssuerName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for WorkloadIssuerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

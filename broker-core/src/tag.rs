@@ -51,6 +51,10 @@ pub enum TagError {
     NoEmail,
     #[error("the group `{0}` holds the separator `:` and cannot be joined into a tag")]
     Separator(String),
+    #[error("the tag `{0}` is the connector's own, and the workload's mapping sets it too")]
+    Twice(String),
+    #[error("the workload's mapping sets tags, and a connector of session tokens takes none")]
+    NotTaken,
 }
 
 impl TagKey {

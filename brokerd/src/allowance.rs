@@ -18,6 +18,8 @@ pub(crate) struct Allowance(DefaultKeyedRateLimiter<Key>);
 enum Key {
     Person(Subject),
     Token(ServiceTokenId),
+    /// An issuer, and its token's subject.
+    Workload(String, String),
 }
 
 impl Allowance {
@@ -30,6 +32,7 @@ impl Allowance {
         let key = match caller {
             Caller::Person(caller) => return self.take_for(&caller.person.subject),
             Caller::Service(caller) => Key::Token(caller.token),
+            Caller::Workload(caller) => Key::Workload(caller.issuer_url.clone(), caller.subject.clone()),
         };
         self.take_by(&key)
     }

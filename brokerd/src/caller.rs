@@ -106,8 +106,8 @@ impl Asker {
             (Caller::Person(person), Some(Shown::Cookie(_))) => {
                 admits_cookie(takes.cookie, parts, person.session, app)?
             }
-            (Caller::Service(_), Some(Shown::Bearer(_))) => takes.service,
-            (Caller::Service(_), Some(Shown::Cookie(_) | Shown::Portal(_)) | None) => false,
+            (Caller::Service(_) | Caller::Workload(_), Some(Shown::Bearer(_))) => takes.service,
+            (Caller::Service(_) | Caller::Workload(_), Some(Shown::Cookie(_) | Shown::Portal(_)) | None) => false,
         };
         if !admitted {
             let entry = Entry::new(Actor::of(&caller), Action::TokenRefused, Outcome::Refused, meta.origin);
@@ -116,7 +116,7 @@ impl Asker {
         }
         let limit = match &caller {
             Caller::Person(_) => app.settings.interactive_deadline,
-            Caller::Service(_) => app.settings.deadline,
+            Caller::Service(_) | Caller::Workload(_) => app.settings.deadline,
         };
         let deadline = meta.deadline(&parts.headers, limit);
         Ok((Self { caller, deadline, origin: meta.origin, visit }, memory))

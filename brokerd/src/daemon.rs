@@ -19,6 +19,7 @@ use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
 use broker_core::store::OpenError;
 use broker_core::sts::{AwsSts, MeasuredSts, Sts};
 use broker_core::vend::{Broker, Parts};
+use broker_core::workload::Workloads;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -269,7 +270,8 @@ fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn D
 /// Those whom the configuration's directories know.
 fn sign_in(house: &House, config: &mut Config) -> anyhow::Result<SignIn> {
     let directories = directories(std::mem::take(&mut config.directories))?;
-    Ok(SignIn::new(
+    let issuers = std::mem::take(&mut config.workload_issuers);
+    Ok(SignIn::with_workloads(
         house.store.clone(),
         directories,
         house.trail.clone(),
@@ -282,6 +284,7 @@ fn sign_in(house: &House, config: &mut Config) -> anyhow::Result<SignIn> {
             sign_in_within: LONGEST_SIGN_IN,
             admin_groups: config.admin_groups.clone(),
         },
+        Workloads::new(issuers, &config.aws.outbound, Arc::clone(&house.clock))?,
     ))
 }
 

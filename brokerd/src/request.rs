@@ -110,6 +110,7 @@ impl Who {
         match caller {
             Caller::Person(caller) => self.is_person(&caller.person),
             Caller::Service(caller) => self.is_named(format!("service:{}", caller.name)),
+            Caller::Workload(caller) => self.is_named(format!("workload:{}", caller.name)),
         }
     }
 

@@ -39,6 +39,7 @@ pub mod certificates;
 pub mod elsewhere;
 pub mod ended;
 pub mod installed;
+pub mod issuer;
 pub mod log;
 pub mod patience;
 pub mod process;

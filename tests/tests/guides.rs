@@ -1,16 +1,18 @@
-//! The recipes of docs/developer.md and docs/ci.md, run as they stand there: by a shell, curl and the AWS CLI.
+//! The recipes of docs/developer.md, docs/ci.md and docs/ci/github-actions.md, run as they stand there: by a shell, curl and the AWS CLI.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::ended::{self, Ended};
 use tests::installed;
+use tests::issuer::{Issuer, json_answer};
 use tests::python::Client;
 use tests::world::{World, password_of};
 
 const CI: &str = include_str!("../../docs/ci.md");
+const GITHUB_ACTIONS: &str = include_str!("../../docs/ci/github-actions.md");
 const DEVELOPER: &str = include_str!("../../docs/developer.md");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +52,37 @@ async fn the_step_of_github_actions_masks_all_and_hands_it_on() {
     assert!(!job.home().join("aws.json").exists());
     let next = names.iter().fold(Client::at(&world.sim.endpoint()), |next, (name, value)| next.with(name, value));
     assert!(next.aws(&["sts", "get-caller-identity"]).json()["Arn"].as_str().unwrap().ends_with("/svc.payments-ci"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_github_actions_needs_no_stored_secret() {
+    let issuer = Issuer::start().await;
+    let prepared = World::prepare().await;
+    let at_home = format!("issuer.github_actions.url = \"{}\"\nprivate_network = true", issuer.url());
+    let entry = recipe(GITHUB_ACTIONS, "# brokerd.toml").replace("issuer.github_actions = {}", &at_home);
+    let text = prepared.installation.read("brokerd.toml");
+    prepared.installation.write("brokerd.toml", &format!("{text}\n{}", entry.replace("ci-deploy", "ci")));
+    let world = prepared.serve();
+
+    let broker = world.brokerd.url();
+    let claims = issuer.claims(&broker, &json!({ "repository_id": "123456789", "environment": "production" }));
+    let value = json!({ "value": issuer.key.token(&claims) }).to_string();
+    issuer.says(&format!("/token?api-version=2.0&audience={broker}"), &json_answer(&value));
+    let step = recipe(GITHUB_ACTIONS, "permissions:").replace("ci-deploy", "ci");
+    let (_, script) = step.split_once("run: |\n").unwrap();
+    let (script, then) = script.split_once("      - run: ").unwrap();
+    let job = Client::at(&world.sim.endpoint()).with("BROKER_URL", &broker);
+    let job = job.with("ACTIONS_ID_TOKEN_REQUEST_URL", &format!("{}/token?api-version=2.0", issuer.url()));
+    let handed_on = job.home().join("github.env");
+    let job = job.with("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of this run").with("GITHUB_ENV", handed_on.to_str().unwrap());
+    let job_home = job.home().to_str().unwrap().to_owned();
+    let job = job.with("RUNNER_TEMP", &job_home);
+    assert_eq!(run(&job, &format!("set -eo pipefail\n{script}")).succeeded(), "", "no token is printed");
+    let variables = std::fs::read_to_string(handed_on).unwrap();
+    let next = variables.lines().map(|line| line.split_once('=').unwrap());
+    let next = next.fold(job, |next, (name, value)| next.with(name, value));
+    let said = run(&next, then).json();
+    assert!(said["Arn"].as_str().unwrap().contains("/svc.github-corp-app@99-"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

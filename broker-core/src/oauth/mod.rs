@@ -334,7 +334,10 @@ impl Clients {
     async fn person(&self, seen: &Authorized, origin: &Origin) -> Result<PersonCaller, GrantError> {
         match self.0.sign_in.client_of(seen.clone(), origin).await {
             Ok(person) => Ok(person),
-            Err(AuthenticateError::Unauthenticated) => Err(GrantError::InvalidGrant("the sign-in is over")),
+            // A person's session has no issuer.
+            Err(AuthenticateError::Unauthenticated | AuthenticateError::Issuer(_)) => {
+                Err(GrantError::InvalidGrant("the sign-in is over"))
+            }
             Err(AuthenticateError::AccountDisabled) => {
                 Err(GrantError::InvalidGrant("the account has been disabled or removed"))
             }

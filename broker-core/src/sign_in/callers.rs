@@ -16,6 +16,7 @@ use crate::session::{ServiceToken, Session};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, Vec1};
 use crate::vault::{Mac, Purpose};
+use crate::workload::{NotProved, Refused};
 
 /// The directory might have answered in its own time, and not in the request's.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub enum AuthenticateError {
     AccountDisabled,
     #[error(transparent)]
     Directory(#[from] Unavailable),
+    /// Whether the token is good cannot be told now.
+    #[error(transparent)]
+    Issuer(Refused),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -61,6 +65,9 @@ impl SignIn {
         address: IpAddr,
         origin: &Origin,
     ) -> Result<Caller, AuthenticateError> {
+        if let Some(token) = shown.bearer().filter(|token| self.0.workloads.is_token(token)) {
+            return self.workload(token, origin).await;
+        }
         let hash = self.hash_of(shown);
         if shown.session_kind().is_some() {
             match self.0.store.session_by_token(&hash).await? {
@@ -145,6 +152,9 @@ impl SignIn {
                 let caller = service_caller(&token, now).map_err(|_| AuthenticateError::Unauthenticated)?;
                 Ok(Caller::Service(caller))
             }
+            // Nobody can take the token back: its own end is all that there is.
+            Caller::Workload(caller) if caller.expires_at > now => Ok(Caller::Workload(caller.clone())),
+            Caller::Workload(_) => Err(AuthenticateError::Unauthenticated),
         }
     }
 
@@ -237,6 +247,21 @@ impl SignIn {
             there.ok_or(AuthenticateError::Unauthenticated)?;
         }
         Ok(Caller::Service(caller))
+    }
+
+    async fn workload(&self, token: &str, origin: &Origin) -> Result<Caller, AuthenticateError> {
+        let refused = match self.0.workloads.prove(token).await {
+            Ok(caller) => return Ok(Caller::Workload(caller)),
+            Err(refused) => refused,
+        };
+        // Whoever it is, they are not of ours: a public issuer signs for everybody.
+        let mark = refused.proved.as_ref().map(|(issuer, subject)| format!("{issuer}:{subject}"));
+        let actor = Actor::Anonymous { mark };
+        let unavailable = matches!(refused.why, NotProved::Unavailable { .. });
+        let outcome = if unavailable { Outcome::Failed } else { Outcome::Refused };
+        let entry = Entry::new(actor, Action::TokenRefused, outcome, origin.clone()).reason(&refused);
+        self.0.trail.note_refusal(RefusalKind::Token, entry);
+        Err(if unavailable { AuthenticateError::Issuer(refused) } else { AuthenticateError::Unauthenticated })
     }
 
     /// A directory or a write was waited for since the row was read: whoever ended the session meanwhile has been told that it is over.

@@ -119,7 +119,7 @@ impl SignIn {
     ) -> Result<(), DirectoryTestError> {
         match self.again(caller, origin, deadline).await? {
             Caller::Person(person) if person.role >= Some(AdminRole::Administrator) => Ok(()),
-            Caller::Person(_) | Caller::Service(_) => Err(DirectoryTestError::NotPermitted),
+            Caller::Person(_) | Caller::Service(_) | Caller::Workload(_) => Err(DirectoryTestError::NotPermitted),
         }
     }
 

@@ -30,6 +30,7 @@ use crate::session::Session;
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec1};
 use crate::vault::{Purpose, SealBroken, new_token};
+use crate::workload::Workloads;
 
 pub use callers::AuthenticateError;
 pub use directory_test::{DirectoryTestError, PasswordTest, Question, Tested};
@@ -53,6 +54,7 @@ struct Inner {
     visits: visit::Visits,
     remembered: remembered::Remembered,
     settings: Settings,
+    workloads: Workloads,
 }
 
 /// How long people stay, and who administers.
@@ -131,12 +133,36 @@ impl SignIn {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
+        let workloads = Workloads::none(Arc::clone(&clock));
+        Self::with_workloads(store, directories, trail, clock, settings, workloads)
+    }
+
+    /// The same, where issuers vouch for jobs.
+    pub fn with_workloads(
+        store: Store,
+        directories: Vec<Arc<dyn Directory>>,
+        trail: Trail,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        workloads: Workloads,
+    ) -> Self {
         let lockouts =
             directories.iter().filter_map(|directory| Some((directory.name().clone(), directory.lockout()?)));
         let throttle = Throttle::new(store.clone(), Arc::clone(&clock), lockouts.collect());
         let (pad, visits) = (pad::Pad::of(directories.len()), visit::Visits::default());
         let remembered = remembered::Remembered::default();
-        Self(Arc::new(Inner { store, directories, trail, clock, throttle, pad, visits, remembered, settings }))
+        Self(Arc::new(Inner {
+            store,
+            directories,
+            trail,
+            clock,
+            throttle,
+            pad,
+            visits,
+            remembered,
+            settings,
+            workloads,
+        }))
     }
 
     /// Lets somebody in. Every failure before the password is proved is one answer, after one time.

@@ -36,6 +36,7 @@ impl Default for Remembered {
         let weigher = |_: &Memory, caller: &Caller| match caller {
             Caller::Person(caller) => weight(caller.person.groups.len()),
             Caller::Service(caller) => weight(caller.connectors.len()),
+            Caller::Workload(caller) => weight(caller.connectors.len()),
         };
         Self(Cache::builder().max_capacity(MOST).weigher(weigher).time_to_live(SECONDS).build())
     }
@@ -43,10 +44,9 @@ impl Default for Remembered {
 
 impl Remembered {
     fn recall(&self, memory: &Memory, known: Epoch, now: Timestamp) -> Option<Caller> {
-        self.0.get(memory).filter(|caller| {
-            let as_read = caller.as_read();
-            as_read.counts_at(now) && as_read.epoch() >= known
-        })
+        self.0
+            .get(memory)
+            .filter(|caller| caller.counts_at(now) && caller.as_read().is_some_and(|as_read| as_read.epoch() >= known))
     }
 }
 
@@ -69,7 +69,10 @@ impl SignIn {
             return Ok(Recognised { caller, memory: Some(memory) });
         }
         let caller = self.authenticate(shown, address, origin).await?;
-        self.0.remembered.0.insert(memory, caller.clone());
+        // Of a workload nothing was read: its token is proved each time.
+        if caller.as_read().is_some() {
+            self.0.remembered.0.insert(memory, caller.clone());
+        }
         Ok(Recognised { caller, memory: None })
     }
 

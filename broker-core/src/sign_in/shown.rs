@@ -49,6 +49,14 @@ impl Shown {
         matches!(self, Self::Bearer(_)) && self.text().starts_with(SERVICE_PREFIX)
     }
 
+    /// What may be a token of an issuer of workloads.
+    pub(super) fn bearer(&self) -> Option<&str> {
+        match self {
+            Self::Bearer(token) => Some(token.expose_secret()),
+            Self::Portal(_) | Self::Cookie(_) => None,
+        }
+    }
+
     /// Whether it looks like a token of ours that was shown where it does not belong.
     pub(super) fn is_out_of_place(&self) -> bool {
         let prefixes =

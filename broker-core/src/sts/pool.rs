@@ -79,6 +79,11 @@ impl Outbound {
     /// A client for IAM, which only `brokerd revoke` asks, in a process of its own. Follows no redirects.
     pub(crate) fn http_client(&self) -> Result<BareClient, OutboundError> {
         let proxies = self.proxies()?;
+        Ok(BareClient { http: self.builder()?.build().map_err(|_| OutboundError::Pool)?, proxies })
+    }
+
+    /// What a client of its own begins with: the way out that the configuration names, and no redirects.
+    pub(crate) fn builder(&self) -> Result<reqwest::ClientBuilder, OutboundError> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
@@ -95,7 +100,7 @@ impl Outbound {
             let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| OutboundError::Ca)?;
             builder = builder.tls_certs_merge(certificates);
         }
-        Ok(BareClient { http: builder.build().map_err(|_| OutboundError::Pool)?, proxies })
+        Ok(builder)
     }
 
     fn sdk_proxy(&self) -> Result<ProxyConfig, OutboundError> {

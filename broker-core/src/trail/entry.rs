@@ -49,12 +49,17 @@ pub enum Actor {
         name: String,
         id: String,
     },
+    /// A job that an issuer vouches for, and that a mapping is for.
+    Workload {
+        name: String,
+        subject: String,
+    },
     /// Whoever ran a subcommand on the host, by the operating system's name.
     Operator(String),
     /// The daemon itself.
     Daemon,
-    /// Nobody proved who it was. The mark is a keyed hash of the name that was typed, so that attempts on one name can be
-    /// seen to belong together without keeping what was typed.
+    /// Nobody of ours proved who it was. The mark is a keyed hash of the name that was typed, so that attempts on one name can be
+    /// seen to belong together without keeping what was typed; or a job that its issuer vouches for and no mapping lets in.
     Anonymous {
         mark: Option<String>,
     },
@@ -240,6 +245,7 @@ impl Actor {
             Caller::Service(caller) => {
                 Self::Service { name: caller.name.as_str().to_owned(), id: caller.token.to_string() }
             }
+            Caller::Workload(caller) => Self::Workload { name: caller.name.clone(), subject: caller.subject.clone() },
         }
     }
 
@@ -264,6 +270,7 @@ impl Actor {
                 (format!("person:{}/{username}", subject.directory), Some(subject.id.clone()))
             }
             Self::Service { name, id } => (format!("service:{name}"), Some(id.clone())),
+            Self::Workload { name, subject } => (format!("workload:{name}"), Some(subject.clone())),
             Self::Operator(user) => (format!("operator:{user}"), None),
             Self::Daemon => ("brokerd".to_owned(), None),
             Self::Anonymous { mark } => ("anonymous".to_owned(), mark.clone()),

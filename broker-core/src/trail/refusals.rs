@@ -97,7 +97,11 @@ impl Lanes {
     fn of(&self, entry: &Entry) -> &Lane {
         match entry.actor {
             Actor::Anonymous { .. } => &self.strangers,
-            Actor::Person { .. } | Actor::Service { .. } | Actor::Operator(_) | Actor::Daemon => &self.known,
+            Actor::Person { .. }
+            | Actor::Service { .. }
+            | Actor::Workload { .. }
+            | Actor::Operator(_)
+            | Actor::Daemon => &self.known,
         }
     }
 }
@@ -206,6 +210,11 @@ impl Source {
             Actor::Anonymous { .. } => Self::network(entry),
             Actor::Person { subject, .. } => Self::Known(format!("person:{subject}")),
             Actor::Service { id, .. } => Self::Known(format!("service:{id}")),
+            // Names may have each run's number in them.
+            Actor::Workload { name, subject } => {
+                let issuer = name.split(':').next().unwrap_or_default();
+                Self::Known(format!("workload:{issuer}:{subject}"))
+            }
             Actor::Operator(_) | Actor::Daemon => Self::Known(entry.actor.word()),
         }
     }

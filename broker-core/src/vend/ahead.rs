@@ -29,17 +29,20 @@ struct All {
     count: usize,
 }
 
-/// Who has so many and no more: a person in all their sessions, or one service token.
+/// Who has so many and no more: a person in all their sessions, one service token, or one subject of an issuer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Whose {
     Person(Subject),
     Token(ServiceTokenId),
+    Workload { issuer_url: String, subject: String },
 }
 
 /// One asking of one caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     session: Option<SessionId>,
+    /// Of a workload: two jobs that differ in one share nothing.
+    claims: Option<[u8; 32]>,
     connector: ConnectorName,
     duration_seconds: Option<u32>,
 }
@@ -69,12 +72,16 @@ impl Default for Ahead {
 
 impl Ahead {
     fn expect(&self, expected: Expected) {
-        let (whose, session) = match &expected.caller {
-            Caller::Person(caller) => (Whose::Person(caller.person.subject.clone()), Some(caller.session)),
-            Caller::Service(caller) => (Whose::Token(caller.token), None),
+        let (whose, session, claims) = match &expected.caller {
+            Caller::Person(caller) => (Whose::Person(caller.person.subject.clone()), Some(caller.session), None),
+            Caller::Service(caller) => (Whose::Token(caller.token), None, None),
+            Caller::Workload(caller) => {
+                let (issuer_url, subject) = (caller.issuer_url.clone(), caller.subject.clone());
+                (Whose::Workload { issuer_url, subject }, None, Some(caller.claims))
+            }
         };
         let (connector, duration_seconds) = (expected.connector.clone(), expected.ask.duration_seconds);
-        self.lock().add(whose, Key { session, connector, duration_seconds }, expected);
+        self.lock().add(whose, Key { session, claims, connector, duration_seconds }, expected);
     }
 
     /// Whose time has come. Each is fetched for once; whoever does not come back is not expected again.
@@ -167,7 +174,7 @@ impl Broker {
                     let Some(place) = self.place(lane).await else { return Ok(()) };
                     Some(place)
                 }
-                Caller::Service(_) => None,
+                Caller::Service(_) | Caller::Workload(_) => None,
             };
             let deadline = Instant::now() + DEADLINE;
             self.sign_in.again_ahead(&expected.caller, origin, deadline).await?

@@ -76,7 +76,9 @@ impl VendError {
             | Self::Request(_)
             | Self::Destination(_)
             | Self::ConsoleNotSupported => Some(Outcome::Refused),
-            Self::Caller(AuthenticateError::Directory(_) | AuthenticateError::Store(_))
+            Self::Caller(
+                AuthenticateError::Directory(_) | AuthenticateError::Issuer(_) | AuthenticateError::Store(_),
+            )
             | Self::Aws(_)
             | Self::Console(_)
             | Self::Unsettled

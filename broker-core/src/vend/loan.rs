@@ -44,7 +44,7 @@ impl Loan {
     ) -> Entry {
         let action = match self.entitlement.grant() {
             Grant::Administrator => as_administrator,
-            Grant::Groups(_) | Grant::ServiceToken | Grant::Trial => granted,
+            Grant::Groups(_) | Grant::ServiceToken | Grant::Workload | Grant::Trial => granted,
         };
         let mut facts = VendedFacts {
             access_key_id: Some(self.vended.credentials.access_key_id.clone()),

@@ -31,7 +31,7 @@ use crate::partition::Partition;
 use crate::reason::Reason;
 use crate::sign_in::{AuthenticateError, Memory, SignIn};
 use crate::sts::{AwsRefusal, CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
-use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail};
+use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail, TrailError};
 use crate::vault::Vault;
 
 pub use error::VendError;
@@ -169,13 +169,12 @@ impl Broker {
         for _ in 0..ATTEMPTS + usize::from(memory.is_some()) {
             let asking = Asking { caller: &caller, ..asking.clone() };
             let memory = memory.take();
-            let as_read = caller.as_read();
             let refused = match self.lend(&asking, name, ask).await {
                 Ok(loan) => {
                     let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
                     // Where nothing was waited for, it was read a moment ago.
-                    if (!loan.has_waited || as_read.counts_at(self.clock.now()))
-                        && let Ok(recorded) = self.trail.record_if(as_read.clone(), entry, loan.vended).await?
+                    if (!loan.has_waited || caller.counts_at(self.clock.now()))
+                        && let Ok(recorded) = self.record_if_as_read(&caller, entry, loan.vended).await?
                     {
                         return Ok(recorded);
                     }
@@ -190,7 +189,7 @@ impl Broker {
             }
             let again = self.sign_in.again(&caller, asking.origin, asking.deadline).await?;
             if let Some(error) = refused
-                && again.as_read().is_the_same_as(as_read)
+                && again.is_as_read_before(&caller)
             {
                 return Err(error);
             }
@@ -319,7 +318,20 @@ impl Broker {
     }
 
     async fn recorded<T>(&self, caller: &Caller, entry: Entry, value: T) -> Result<Recorded<T>, VendError> {
-        self.trail.record_if(caller.as_read().clone(), entry, value).await?.map_err(|_| VendError::Unsettled)
+        self.record_if_as_read(caller, entry, value).await?.map_err(|_| VendError::Unsettled)
+    }
+
+    /// If nothing in the store says who the caller is, nothing there can have changed either.
+    async fn record_if_as_read<T>(
+        &self,
+        caller: &Caller,
+        entry: Entry,
+        value: T,
+    ) -> Result<Result<Recorded<T>, T>, TrailError> {
+        match caller.as_read() {
+            Some(as_read) => self.trail.record_if(as_read.clone(), entry, value).await,
+            None => self.trail.record(entry, value).await.map(Ok),
+        }
     }
 
     /// What would be asked of AWS for this caller now, or when AWS has said whose the key is that took another one's place: a matter of

@@ -1,5 +1,7 @@
 //! Fills in a connector for one caller: the request that STS will see, within the connector's limits and never wider.
 
+use std::collections::BTreeMap;
+
 use crate::caller::Caller;
 use crate::connector::Connector;
 use crate::entitlement::{Entitlement, Grant};
@@ -10,7 +12,7 @@ use crate::principal::{AssumeRole, FederatedRights, FederatedUser, Principal};
 use crate::reason::Reason;
 use crate::session_name::{NameLimit, SessionNameError, Subject, SubjectKind};
 use crate::sts::{RoleRequest, StsRequest, UserRequest};
-use crate::tag::{TagError, TagSource, TagValue};
+use crate::tag::{TagError, TagKey, TagSource, TagValue};
 
 /// What a caller may ask for beyond the connector's name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,7 +57,10 @@ pub(super) fn render(entitlement: &Entitlement, ask: &VendRequest) -> Result<Sts
         Principal::FederatedUser(user) => subject.federated_user(user, duration_seconds, ask.policy.as_ref()),
         Principal::AssumeRole(role) => subject.assume_role(role, duration_seconds, ask.policy.as_ref()),
         Principal::SessionToken(_) if ask.policy.is_some() => Err(RenderError::PolicyOfSessionToken),
-        Principal::SessionToken(_) => Ok(StsRequest::SessionToken { duration_seconds }),
+        Principal::SessionToken(_) => match subject.own_tags {
+            Some(tags) if !tags.is_empty() => Err(TagError::NotTaken.into()),
+            Some(_) | None => Ok(StsRequest::SessionToken { duration_seconds }),
+        },
     }
 }
 
@@ -73,6 +78,7 @@ fn id_of(caller: &Caller) -> String {
     match caller {
         Caller::Person(caller) => caller.person.subject.id.clone(),
         Caller::Service(caller) => caller.token.to_string(),
+        Caller::Workload(caller) => format!("{} {}", caller.issuer_url, caller.subject),
     }
 }
 
@@ -83,6 +89,8 @@ struct Named<'a> {
     username: String,
     email: Option<&'a str>,
     granting: Vec<&'a Group>,
+    /// Of a workload, from its claims.
+    own_tags: Option<&'a BTreeMap<TagKey, TagValue>>,
 }
 
 impl<'a> Named<'a> {
@@ -91,7 +99,7 @@ impl<'a> Named<'a> {
         let connector: &'a Connector = entitlement.connector();
         let granting = match entitlement.grant() {
             Grant::Groups(groups) => groups.iter().collect(),
-            Grant::Administrator | Grant::ServiceToken | Grant::Trial => Vec::new(),
+            Grant::Administrator | Grant::ServiceToken | Grant::Workload | Grant::Trial => Vec::new(),
         };
         match entitlement.caller() {
             Caller::Person(caller) => {
@@ -110,6 +118,7 @@ impl<'a> Named<'a> {
                     username: no_jobs_name(&person.username),
                     email: person.trusted_email(),
                     granting,
+                    own_tags: None,
                 }
             }
             Caller::Service(caller) => {
@@ -123,7 +132,21 @@ impl<'a> Named<'a> {
                 };
                 // The same prefix as in session names: no person's tag can pass for a job's.
                 let username = format!("{SERVICE_PREFIX}{}", caller.name);
-                Self { subject, directory: SERVICE_TAG, username, email: None, granting }
+                Self { subject, directory: SERVICE_TAG, username, email: None, granting, own_tags: None }
+            }
+            Caller::Workload(caller) => {
+                let subject = Subject {
+                    kind: SubjectKind::Service,
+                    directory: WORKLOAD_DIRECTORY,
+                    id,
+                    // Its colon is no character of a session name: so the name always ends with a fingerprint.
+                    username: &caller.name,
+                    email: None,
+                    connector: connector.name.as_str(),
+                };
+                let username = format!("{SERVICE_PREFIX}{}", caller.name);
+                let own_tags = Some(&caller.tags);
+                Self { subject, directory: WORKLOAD_TAG, username, email: None, granting, own_tags }
             }
         }
     }
@@ -140,13 +163,12 @@ impl<'a> Named<'a> {
             }
             FederatedRights::ResourcePolicies => (None, Vec::new()),
         };
-        let tags = user.tags.iter().map(|(key, source)| Ok((key.clone(), self.value(source)?)));
         Ok(StsRequest::FederatedUser(UserRequest {
             name: user.session_name.render(&self.subject, NameLimit::Federated)?,
             duration_seconds,
             policy: narrowed(own, narrowing)?,
             policy_arns,
-            tags: tags.collect::<Result<_, TagError>>()?,
+            tags: self.tags(user.tags.iter())?,
         }))
     }
 
@@ -161,7 +183,7 @@ impl<'a> Named<'a> {
             (None, true, Some(policy)) => Some(policy.clone()),
             (own, _, narrowing) => narrowed(own.as_ref(), narrowing)?,
         };
-        let tags = role.tags.iter().map(|(key, tag)| Ok((key.clone(), self.value(&tag.source)?)));
+        let tags = role.tags.iter().map(|(key, tag)| (key, &tag.source));
         let transitive = role.tags.iter().filter(|(_, tag)| tag.transitive).map(|(key, _)| key.clone());
         let source_identity =
             role.source_identity.as_ref().map(|template| template.render(&self.subject, NameLimit::SourceIdentity));
@@ -173,9 +195,25 @@ impl<'a> Named<'a> {
             policy,
             policy_arns: role.policy_arns.iter().cloned().collect(),
             source_identity: source_identity.transpose()?,
-            tags: tags.collect::<Result<_, TagError>>()?,
+            tags: self.tags(tags)?,
             transitive_tag_keys: transitive.collect(),
         }))
+    }
+
+    /// The connector's own, and the workload's beside them: AWS compares keys without regard to case.
+    fn tags<'t>(
+        &self,
+        own: impl Iterator<Item = (&'t TagKey, &'t TagSource)>,
+    ) -> Result<Vec<(TagKey, TagValue)>, TagError> {
+        let tags = own.map(|(key, source)| Ok((key.clone(), self.value(source)?)));
+        let mut tags: Vec<(TagKey, TagValue)> = tags.collect::<Result<_, TagError>>()?;
+        for (key, value) in self.own_tags.into_iter().flatten() {
+            if tags.iter().any(|(taken, _)| taken.folded() == key.folded()) {
+                return Err(TagError::Twice(key.as_str().to_owned()));
+            }
+            tags.push((key.clone(), value.clone()));
+        }
+        Ok(tags)
     }
 
     fn value(&self, source: &TagSource) -> Result<TagValue, TagError> {
@@ -204,6 +242,9 @@ fn no_jobs_name(username: &str) -> String {
 
 /// The place of a directory's name for those whom no directory knows; no directory can be called so.
 const SERVICE_DIRECTORY: &str = "(service)";
+/// The same for those whom an issuer vouches for.
+const WORKLOAD_DIRECTORY: &str = "(workload)";
+const WORKLOAD_TAG: &str = ":workload";
 /// The same in a tag, whose characters are fewer.
 const SERVICE_TAG: &str = ":service";
 /// In front of a person's name that would look like a job's.

@@ -150,6 +150,7 @@ pub(super) fn key(entitlement: &Entitlement, key: &OpenKey, request: &StsRequest
             ("person", caller.person.subject.directory.to_string(), caller.person.subject.id.clone())
         }
         Caller::Service(caller) => ("service token", caller.token.to_string(), String::new()),
+        Caller::Workload(caller) => ("workload", caller.issuer_url.clone(), hex::encode(caller.claims)),
     };
     let connector = entitlement.connector();
     digest(&[

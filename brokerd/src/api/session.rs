@@ -5,7 +5,7 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use broker_api::{Identity, IdentityKind, Session, SignInRequest, SignedIn};
-use broker_core::caller::{AdminRole, Caller, Person, PersonCaller, ServiceCaller};
+use broker_core::caller::{AdminRole, Caller, Person, PersonCaller};
 use broker_core::sign_in::{Credentials, SessionKind};
 
 use super::query::{NoParams, Params};
@@ -64,7 +64,8 @@ pub(crate) async fn sign_in(
 pub(crate) async fn show(asker: Asker, Params(NoParams {}): Params<NoParams>) -> Json<Session> {
     Json(match &asker.caller {
         Caller::Person(caller) => Session { identity: person(caller), expires_at: caller.expires_at },
-        Caller::Service(caller) => Session { identity: workload(caller), expires_at: caller.expires_at },
+        Caller::Service(caller) => Session { identity: workload(caller.name.as_str()), expires_at: caller.expires_at },
+        Caller::Workload(caller) => Session { identity: workload(&caller.name), expires_at: caller.expires_at },
     })
 }
 
@@ -119,10 +120,10 @@ pub(crate) fn shown_role(role: AdminRole) -> broker_api::AdminRole {
     }
 }
 
-fn workload(caller: &ServiceCaller) -> Identity {
+fn workload(name: &str) -> Identity {
     Identity {
         kind: IdentityKind::Workload,
-        name: caller.name.to_string(),
+        name: name.to_owned(),
         display_name: None,
         email: None,
         directory: None,

@@ -159,6 +159,7 @@ impl From<Problem> for AwsError {
             Code::Internal
             | Code::AwsUnavailable
             | Code::DirectoryUnavailable
+            | Code::IssuerUnavailable
             | Code::AuditUnavailable
             | Code::Overloaded => ("InternalServerException", detail),
             Code::InvalidRequest

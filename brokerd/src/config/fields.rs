@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use broker_core::directory::ldap::LdapConfig;
 use broker_core::directory::local::LocalPerson;
 use broker_core::file::{SecretRef, WebUrl};
-use broker_core::name::DirectoryName;
+use broker_core::name::{DirectoryName, WorkloadIssuerName};
 use broker_core::sts::PastProxy;
+use broker_core::workload::{MappingFields, Preset};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -55,6 +56,8 @@ pub(super) struct ConfigFields {
     pub(super) master_key: Vec<Spanned<MasterKeyFields>>,
     #[serde(default)]
     pub(super) directory: Vec<Spanned<DirectoryFields>>,
+    #[serde(default)]
+    pub(super) workload_issuer: Vec<Spanned<WorkloadIssuerFields>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -197,6 +200,20 @@ pub(super) struct DirectoryFields {
     #[serde(default)]
     pub(super) may_grant_admin: bool,
     pub(super) backend: BackendFields,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WorkloadIssuerFields {
+    pub(super) name: WorkloadIssuerName,
+    pub(super) issuer: Preset,
+    pub(super) audience: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) jwks_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) private_network: bool,
+    #[serde(default)]
+    pub(super) mapping: Vec<MappingFields>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -61,6 +61,7 @@ impl Loader<'_> {
         let master_key_places = fields.master_key.iter().map(|entry| entry.get_ref().place()).collect();
         let (master_keys, seals_with) = self.master_keys(fields.master_key);
         let directories = self.directories(fields.directory);
+        let workload_issuers = self.workload_issuers(fields.workload_issuer, public_url.as_ref());
         let directory_names: Vec<DirectoryName> = directories.iter().map(|directory| directory.name.clone()).collect();
         if fields.admin_groups.is_empty() && !self.is_spoilt("admin_groups") {
             self.warn(&["admin_groups"], "nobody administrates: name a group, or use the command line alone");
@@ -96,6 +97,7 @@ impl Loader<'_> {
             master_key_places,
             seals_with: seals_with?,
             directories,
+            workload_issuers,
             directory_names,
             environment: Environment::default(),
             warnings: Vec::new(),

@@ -16,6 +16,7 @@ mod operations;
 mod seconds;
 mod spoilt;
 mod store;
+mod workload_issuer;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use broker_core::iam::IamSettings;
 use broker_core::name::DirectoryName;
 use broker_core::store::{Found, Location};
 use broker_core::sts::{Outbound, StsSettings};
+use broker_core::workload::IssuerSettings;
 use ipnet::IpNet;
 use url::Url;
 
@@ -83,6 +85,8 @@ pub struct Config {
     pub seals_with: String,
     /// In the order in which somebody is looked for.
     pub directories: Vec<DirectoryConfig>,
+    /// Who vouches for jobs. To be taken out by whoever serves.
+    pub workload_issuers: Vec<IssuerSettings>,
     /// The names of the directories, in the same order.
     pub directory_names: Vec<DirectoryName>,
     /// The environment's secrets, kept for the connectors file.

@@ -31,13 +31,14 @@ pub(crate) enum Code {
     AwsRefused,
     AwsUnavailable,
     DirectoryUnavailable,
+    IssuerUnavailable,
     AuditUnavailable,
     Overloaded,
 }
 
 impl Code {
     /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::InvalidRequest,
         Self::InvalidPolicy,
         Self::DurationOutOfRange,
@@ -64,6 +65,7 @@ impl Code {
         Self::AwsRefused,
         Self::AwsUnavailable,
         Self::DirectoryUnavailable,
+        Self::IssuerUnavailable,
         Self::AuditUnavailable,
         Self::Overloaded,
     ];
@@ -90,9 +92,11 @@ impl Code {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AwsRefused => StatusCode::BAD_GATEWAY,
-            Self::AwsUnavailable | Self::DirectoryUnavailable | Self::AuditUnavailable | Self::Overloaded => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::AwsUnavailable
+            | Self::DirectoryUnavailable
+            | Self::IssuerUnavailable
+            | Self::AuditUnavailable
+            | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -125,6 +129,7 @@ impl Code {
             Self::AwsRefused => "aws_refused",
             Self::AwsUnavailable => "aws_unavailable",
             Self::DirectoryUnavailable => "directory_unavailable",
+            Self::IssuerUnavailable => "issuer_unavailable",
             Self::AuditUnavailable => "audit_unavailable",
             Self::Overloaded => "overloaded",
         }
@@ -159,6 +164,7 @@ impl Code {
             Self::AwsRefused => "AWS said no",
             Self::AwsUnavailable => "AWS gave no usable answer in time",
             Self::DirectoryUnavailable => "The company's directory does not answer",
+            Self::IssuerUnavailable => "The issuer of the job's token does not say its keys",
             Self::AuditUnavailable => "The audit trail cannot be written",
             Self::Overloaded => "The broker has too much to do",
         }
@@ -230,6 +236,9 @@ impl Code {
             }
             Self::DirectoryUnavailable => {
                 "Nobody is let in on guesses. Try again; if it stays, tell whoever runs the directory."
+            }
+            Self::IssuerUnavailable => {
+                "Nobody can say whether the token is good. Wait as long as `Retry-After` says, then try again; if it stays, the operator finds the cause in the daemon's log."
             }
             Self::AuditUnavailable => {
                 "Nothing is vended that is not recorded. Try again; if it stays, the operator must look at the broker's store."

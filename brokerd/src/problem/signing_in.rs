@@ -5,7 +5,7 @@ use std::time::Duration;
 use broker_core::file::with_causes;
 use broker_core::sign_in::{AuthenticateError, DirectoryTestError, SignInError, VisitError};
 
-use super::{Code, Problem};
+use super::{Code, Problem, RETRY_AFTER};
 
 impl Problem {
     pub(crate) fn unauthenticated() -> Self {
@@ -63,6 +63,7 @@ impl From<AuthenticateError> for Problem {
             AuthenticateError::Unauthenticated => Self::unauthenticated(),
             AuthenticateError::AccountDisabled => Self::new(Code::AccountDisabled, error.to_string()),
             AuthenticateError::Directory(error) => Self::hidden(Code::DirectoryUnavailable, &error),
+            AuthenticateError::Issuer(error) => Self::hidden(Code::IssuerUnavailable, &error).retry(RETRY_AFTER),
             AuthenticateError::Store(error) => error.into(),
         }
     }

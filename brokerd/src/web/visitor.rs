@@ -47,7 +47,7 @@ impl Visitor {
         Ok(match caller {
             Caller::Person(person) => Some(Self { person, deadline, origin: meta.origin }),
             // A job's token in a browser's cookie signs nobody in.
-            Caller::Service(_) => None,
+            Caller::Service(_) | Caller::Workload(_) => None,
         })
     }
 

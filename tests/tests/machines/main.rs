@@ -1,7 +1,11 @@
 //! Programs that fetch credentials without a person before them: AWS's own clients in containers, and jobs.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod container;
 mod ifaws;
+mod issuers;
+mod workload;
 
 use tests::world::{Asker, World};
 

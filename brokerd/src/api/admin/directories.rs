@@ -95,7 +95,7 @@ fn shown(app: &App, tested: Tested) -> DirectoryTest {
         connector: connector.to_string(),
         groups: match grant {
             Grant::Groups(groups) => groups.iter().map(ToString::to_string).collect(),
-            Grant::Administrator | Grant::ServiceToken | Grant::Trial => Vec::new(),
+            Grant::Administrator | Grant::ServiceToken | Grant::Workload | Grant::Trial => Vec::new(),
         },
     });
     DirectoryTest {

@@ -196,6 +196,15 @@ lockout = {}
 name = "local"
 backend.local.people = [{ username = "ada", password_hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$jQkuyJ5kKSjNcQeIYQxsnOOA4fMJbBCTdpLGcMmQSp8" }]
 
+[[workload_issuer]]
+name = "cluster"
+issuer.kubernetes = { url = "https://cluster.corp.example" }
+mapping = [{ connectors = ["ci"] }]
+
+[[workload_issuer]]
+name = "own"
+issuer.custom = { url = "https://ci.corp.example", tenant_claim = "project" }
+
 [[access_key]]
 name = "k"
 region = "eu-central-1"

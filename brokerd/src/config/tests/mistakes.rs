@@ -271,3 +271,38 @@ fn rubbish_is_refused_without_harm() {
         assert!((1..=110).contains(&errors.len()), "{}", errors.len());
     }
 }
+
+#[test]
+fn jobs_are_let_in_only_when_it_is_said_whose_they_are() {
+    let desk = Desk::new();
+    let github = "name = \"g\"\nissuer.github_actions = {}\n";
+    let of = |entry: &str| desk.load(format!("{GOOD}\n[[workload_issuer]]\n{entry}"));
+    let bound = "mapping = [{ connectors = [\"ci\"], claims = { repository_id = \"4711\" } }]\n";
+    let good = of(&format!("{github}{bound}")).unwrap();
+    let issuer = &good.workload_issuers[0];
+    assert_eq!(issuer.url.as_str(), "https://token.actions.githubusercontent.com");
+    assert_eq!(issuer.audience, "https://broker.corp.example", "this installation's own");
+
+    let whose = "by one of `repository_id` or `repository_owner_id`";
+    for (entry, why) in [
+        (format!("{github}mapping = [{{ connectors = [\"ci\"] }}]"), whose),
+        (format!("{github}mapping = [{{ connectors = [\"ci\"], claims = {{ repository = \"corp/app\" }} }}]"), whose),
+        (format!("{github}mapping = [{{ connectors = [\"ci\"], claims = {{ repository_id = \"\" }} }}]"), whose),
+        (format!("{github}mapping = [{{ connectors = [\"ci\"], patterns = {{ repository_id = \"4711\" }} }}]"), whose),
+        (format!("{github}mapping = [{{ connectors = [], claims = {{ repository_id = \"1\" }} }}]"), "at least one connector"),
+        (github.to_owned(), "without a mapping it opens nothing"),
+        (format!("{github}audience = \"\"\n{bound}"), "an audience has 1 to 255"),
+        (format!("{github}jwks_file = \"none.json\"\n{bound}"), "none.json"),
+        (format!("{github}ca_file = \"none.pem\"\n{bound}"), "none.pem"),
+        (format!("{github}mapping = [{{ connectors = [\"ci\"], claims = {{ repository_id = \"1\" }}, name = \"fixed\" }}]"), "write text with"),
+        ("name = \"c\"\nissuer.custom = { url = \"https://10.1.2.3\", tenant_claim = \"p\" }\nmapping = [{ connectors = [\"ci\"], claims = { p = \"1\" } }]".to_owned(), "private_network"),
+        ("name = \"c\"\nissuer.custom = { url = \"http://localhost:1\", tenant_claim = \"p\" }\nmapping = [{ connectors = [\"ci\"], claims = { p = \"1\" } }]".to_owned(), "private_network"),
+        ("name = \"c\"\nissuer.custom = { url = \"http://ci.corp.example\", tenant_claim = \"p\" }\nmapping = [{ connectors = [\"ci\"], claims = { p = \"1\" } }]".to_owned(), "write the issuer's URL"),
+        ("name = \"c\"\nissuer.custom = { url = \"https://ci.corp.example\", tenant_claim = \"p\" }\nmapping = [{ connectors = [\"ci\"], claims = { q = \"1\" } }]".to_owned(), "by one of `p`"),
+        (format!("{github}{bound}\n[[workload_issuer]]\nname = \"h\"\nissuer.github_actions = {{}}\n{bound}"), "the same issuer and audience"),
+        (format!("{github}{bound}\n[[workload_issuer]]\n{github}audience = \"other\"\n{bound}"), "has this name"),
+    ] {
+        let errors = of(&entry).unwrap_err();
+        assert!(errors.iter().any(|error| error.contains(why)), "{entry}\n{why}: {errors:#?}");
+    }
+}
