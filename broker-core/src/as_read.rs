@@ -61,9 +61,10 @@ impl AsRead {
         self.counts.contains(&now)
     }
 
-    /// Whether somebody who was read twice is by nothing that decides another than before.
+    /// Whether somebody who was read twice is by nothing that decides another than before: it is the same row, and no directory was asked
+    /// in between.
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
-        (self.row, self.epoch) == (other.row, other.epoch)
+        (self.row, self.epoch, self.counts.start) == (other.row, other.epoch, other.counts.start)
     }
 
     pub(crate) fn row(&self) -> ReadRow {

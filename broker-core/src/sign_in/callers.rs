@@ -126,6 +126,8 @@ impl SignIn {
             Caller::Person(caller) => {
                 let session = match caller.client {
                     None => self.0.store.session(caller.session).await?,
+                    // Its access token is over, and the next one is another caller's.
+                    Some(_) if caller.expires_at <= now => None,
                     Some(id) => self.0.store.authorization(id).await?.map(|authorized| authorized.session),
                 };
                 let mut session = session.ok_or(AuthenticateError::Unauthenticated)?;

@@ -3,50 +3,37 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use moka::sync::Cache;
 
 use super::{AuthenticateError, Shown, SignIn};
+use crate::as_read::AsRead;
 use crate::caller::Caller;
-use crate::epoch::Epoch;
 use crate::trail::Origin;
 use crate::vault::Mac;
 
-/// Whoever was read in the last seconds, on this node.
+/// Whoever was read in the last seconds, on this node, by the keyed hash of their token.
 #[derive(Debug)]
-pub(super) struct Remembered(Cache<Memory, Caller>);
+pub(super) struct Remembered(Cache<Mac, Seen>);
 
-/// Under what a caller is remembered: the keyed hash of their token, and from where it was shown, since some may not be shown from everywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Memory {
-    token: Mac,
-    address: IpAddr,
+#[derive(Clone, Debug)]
+struct Seen {
+    caller: Caller,
+    /// Some may not ask from everywhere.
+    from: IpAddr,
 }
 
 /// A caller as read, now or in the last seconds.
 #[derive(Clone, Debug)]
 pub struct Recognised {
     pub caller: Caller,
-    /// Where they were not read now. They may have been signed out since, or have lost a group.
-    pub memory: Option<Memory>,
+    /// They were not read now, and may have been signed out since, or have lost a group.
+    pub by_memory: bool,
 }
 
 impl Default for Remembered {
     fn default() -> Self {
-        let weigher = |_: &Memory, caller: &Caller| match caller {
-            Caller::Person(caller) => weight(caller.person.groups.len()),
-            Caller::Service(caller) => weight(caller.connectors.len()),
-            Caller::Workload(caller) => weight(caller.connectors.len()),
-        };
-        Self(Cache::builder().max_capacity(MOST).weigher(weigher).time_to_live(SECONDS).build())
-    }
-}
-
-impl Remembered {
-    fn recall(&self, memory: &Memory, known: Epoch, now: Timestamp) -> Option<Caller> {
-        self.0
-            .get(memory)
-            .filter(|caller| caller.counts_at(now) && caller.as_read().is_some_and(|as_read| as_read.epoch() >= known))
+        let weigher = |_: &Mac, seen: &Seen| u32::try_from(bytes(&seen.caller)).unwrap_or(u32::MAX);
+        Self(Cache::builder().max_capacity(MOST_BYTES).weigher(weigher).time_to_live(SECONDS).build())
     }
 }
 
@@ -61,35 +48,48 @@ impl SignIn {
     ) -> Result<Recognised, AuthenticateError> {
         let Shown::Bearer(_) = shown else {
             let caller = self.authenticate(shown, address, origin).await?;
-            return Ok(Recognised { caller, memory: None });
+            return Ok(Recognised { caller, by_memory: false });
         };
-        let memory = Memory { token: self.hash_of(shown), address: address.to_canonical() };
-        let known = self.0.store.known_epoch();
-        if let Some(caller) = self.0.remembered.recall(&memory, known, self.0.clock.now()) {
-            return Ok(Recognised { caller, memory: Some(memory) });
+        let (token, from) = (self.hash_of(shown), address.to_canonical());
+        if let Some(caller) = self.recall(&token, from) {
+            return Ok(Recognised { caller, by_memory: true });
         }
         let caller = self.authenticate(shown, address, origin).await?;
         // Of a workload nothing was read: its token is proved each time.
         if caller.as_read().is_some() {
-            self.0.remembered.0.insert(memory, caller.clone());
+            self.0.remembered.0.insert(token, Seen { caller: caller.clone(), from });
         }
-        Ok(Recognised { caller, memory: None })
+        Ok(Recognised { caller, by_memory: false })
     }
 
-    /// Whoever is not as remembered is read the next time.
-    pub(crate) fn forget(&self, memory: Memory) {
-        self.0.remembered.0.invalidate(&memory);
+    fn recall(&self, token: &Mac, from: IpAddr) -> Option<Caller> {
+        let Seen { caller, from: last } = self.0.remembered.0.get(token)?;
+        let is_of_now = caller.as_read().is_some_and(|as_read| as_read.epoch() >= self.0.store.known_epoch());
+        (last == from && is_of_now && caller.counts_at(self.0.clock.now())).then_some(caller)
+    }
+
+    /// Whoever is not as remembered is read the next time, by whichever of their tokens they come.
+    pub(crate) fn forget(&self, caller: &Caller) {
+        let row = |caller: &Caller| caller.as_read().map(AsRead::row);
+        let all = &self.0.remembered.0;
+        for (token, _) in all.iter().filter(|(_, seen)| row(&seen.caller) == row(caller)) {
+            all.invalidate(&*token);
+        }
     }
 }
 
-/// Somebody may be in a thousand groups.
-fn weight(names: usize) -> u32 {
-    u32::try_from(names).unwrap_or(u32::MAX).saturating_add(OWN_WEIGHT)
+/// What somebody takes, about: they may be in a thousand groups.
+fn bytes(caller: &Caller) -> usize {
+    let names = match caller {
+        Caller::Person(caller) => caller.person.groups.iter().map(|group| group.name.len() + OWN_BYTES).sum(),
+        Caller::Service(caller) => caller.connectors.len() * OWN_BYTES,
+        Caller::Workload(_) => 0,
+    };
+    names + 8 * OWN_BYTES
 }
 
 /// So short that whoever comes back by hand is read anew: it is for the many requests of a job, or of a script.
 const SECONDS: Duration = Duration::from_secs(5);
-/// In names of groups: some ten megabytes.
-const MOST: u64 = 100_000;
-/// What a caller takes beside those.
-const OWN_WEIGHT: u32 = 10;
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// Of a name beside its letters.
+const OWN_BYTES: usize = 64;

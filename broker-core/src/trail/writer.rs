@@ -108,6 +108,10 @@ impl Writer {
                         let written = self.write(&[records], changes).await.map(|mut written| written.remove(0));
                         let _ = done.send(written.map_err(TrailError::from_write));
                     }
+                    // The store may not know yet that it was put back.
+                    Job::WriteIf { as_read, done, .. } if as_read.epoch() < self.store.known_epoch() => {
+                        let _ = done.send(Err(TrailError::Change(StoreError::Stale)));
+                    }
                     Job::WriteIf { entry, as_read, done } => {
                         group.push((Records { entries: Vec1::new(*entry), as_read: Some(as_read) }, done));
                     }

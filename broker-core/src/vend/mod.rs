@@ -29,7 +29,7 @@ use crate::meter;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
 use crate::reason::Reason;
-use crate::sign_in::{AuthenticateError, Memory, SignIn};
+use crate::sign_in::{AuthenticateError, SignIn};
 use crate::sts::{AwsRefusal, CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
 use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail, TrailError};
 use crate::vault::Vault;
@@ -93,8 +93,8 @@ pub struct LinkWanted<'a> {
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
     pub caller: &'a Caller,
-    /// Where the caller was not read for this request.
-    pub memory: Option<Memory>,
+    /// The caller was not read for this request.
+    pub by_memory: bool,
     pub origin: &'a Origin,
     pub deadline: Instant,
 }
@@ -165,31 +165,33 @@ impl Broker {
         name: &ConnectorName,
         ask: &VendRequest,
     ) -> Result<Recorded<Vended>, VendError> {
-        let (mut caller, mut memory) = (Cow::Borrowed(asking.caller), asking.memory);
-        for _ in 0..ATTEMPTS + usize::from(memory.is_some()) {
+        let (mut caller, mut by_memory) = (Cow::Borrowed(asking.caller), asking.by_memory);
+        for _ in 0..ATTEMPTS {
             let asking = Asking { caller: &caller, ..asking.clone() };
-            let memory = memory.take();
             let refused = match self.lend(&asking, name, ask).await {
                 Ok(loan) => {
                     let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
-                    // Where nothing was waited for, it was read a moment ago.
+                    let (sts_action, reused) = (loan.request.action(), loan.vended.reused);
+                    // Where nothing was waited for, it counted a moment ago.
                     if (!loan.has_waited || caller.counts_at(self.clock.now()))
                         && let Ok(recorded) = self.record_if_as_read(&caller, entry, loan.vended).await?
                     {
+                        meter::vended(sts_action, reused);
                         return Ok(recorded);
                     }
                     None
                 }
                 // Whoever is refused is so by what the store says of them.
-                Err(error) if memory.is_some() => Some(error),
+                Err(error) if by_memory => Some(error),
                 Err(error) => return Err(error),
             };
-            if let Some(memory) = memory {
-                self.sign_in.forget(memory);
+            if std::mem::take(&mut by_memory) {
+                self.sign_in.forget(&caller);
             }
             let again = self.sign_in.again(&caller, asking.origin, asking.deadline).await?;
             if let Some(error) = refused
-                && again.is_as_read_before(&caller)
+                // AWS is not asked twice for one answer.
+                && (matches!(error, VendError::Aws(_)) || again.is_as_read_before(&caller))
             {
                 return Err(error);
             }
@@ -211,7 +213,7 @@ impl Broker {
             let identity = self.sts.caller_identity(&loan.key, &loan.vended.credentials, asking.deadline).await?;
             let caller = self.must_stand(asking, name, &ask, &loan).await?;
             let entry = loan.entry(asking, &ask, Action::CallerIdentity, Action::CallerIdentityAsAdministrator);
-            self.recorded(&caller, entry, identity).await
+            self.recorded(&caller, &loan, entry, identity).await
         };
         match asked.await {
             Ok(recorded) => Ok(recorded),
@@ -244,7 +246,7 @@ impl Broker {
             let link = self.federation.link(&request, self.clock.now()).await?;
             let caller = self.must_stand(asking, name, &ask, &loan).await?;
             let entry = loan.entry(asking, &ask, Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
-            self.recorded(&caller, entry, link).await
+            self.recorded(&caller, &loan, entry, link).await
         };
         match linked.await {
             Ok(recorded) => Ok(recorded),
@@ -274,6 +276,7 @@ impl Broker {
     /// Obtains credentials, and proves after a wait that the very same would be asked for again: connector and key unchanged. Whatever
     /// changed meanwhile is looked at once more. The caller is for whoever hands something over to look at.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
+        let mut in_service = self.inventory.snapshot();
         let (mut wish, mut waited) = self.wish_once_proved(asking, name, ask).await?;
         for _ in 0..ATTEMPTS {
             let reuse = wish.entitlement.connector().spec.reuse();
@@ -295,11 +298,15 @@ impl Broker {
                 Some(arn) => Some(arn),
                 None => self.ask_arn(&wish, &obtained.credentials, asking.deadline).await,
             };
+            let now_in_service = self.inventory.snapshot();
+            if Arc::ptr_eq(&now_in_service, &in_service) {
+                return Ok(Self::loan(wish, obtained, arn, true));
+            }
             let now = self.wish(asking.caller, name, ask)?;
             if now.identity == wish.identity {
                 return Ok(Self::loan(wish, obtained, arn, true));
             }
-            wish = now;
+            (wish, in_service) = (now, now_in_service);
         }
         Err(VendError::Unsettled)
     }
@@ -317,8 +324,18 @@ impl Broker {
         if now.identity == loan.identity { Ok(caller) } else { Err(VendError::Unsettled) }
     }
 
-    async fn recorded<T>(&self, caller: &Caller, entry: Entry, value: T) -> Result<Recorded<T>, VendError> {
-        self.record_if_as_read(caller, entry, value).await?.map_err(|_| VendError::Unsettled)
+    /// Hands over what was made by a loan.
+    async fn recorded<T>(
+        &self,
+        caller: &Caller,
+        loan: &Loan,
+        entry: Entry,
+        value: T,
+    ) -> Result<Recorded<T>, VendError> {
+        let recorded = self.record_if_as_read(caller, entry, value).await?;
+        let recorded = recorded.map_err(|_| VendError::Unsettled)?;
+        meter::vended(loan.request.action(), loan.vended.reused);
+        Ok(recorded)
     }
 
     /// If nothing in the store says who the caller is, nothing there can have changed either.
@@ -393,7 +410,6 @@ impl Broker {
     }
 
     fn loan(wish: Wish, obtained: reuse::Obtained, arn: Option<String>, has_waited: bool) -> Loan {
-        meter::vended(wish.request.action(), obtained.reused);
         let connector = Arc::clone(wish.entitlement.connector());
         let account = arn.as_deref().and_then(AccountId::of_arn).or_else(|| connector.spec.account());
         let vended = Vended { connector, credentials: obtained.credentials, arn, account, reused: obtained.reused };

@@ -82,6 +82,8 @@ async fn signing_out_ends_every_client_and_every_code() {
     let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
     let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
     let code = program.code(&cookie).await;
+    // By this way the daemon remembers them from now on.
+    program.http.with_token(&tokens.access).vended("deploy", &json!({})).await;
     let home = Answer::of(program.http.request(Method::GET, "/").header("cookie", &cookie)).await;
     let form = program.http.request(Method::POST, "/sign-out").form(&[("csrf", home.field("csrf"))]);
     let out = Answer::of(form.header("cookie", &cookie).header("origin", world.brokerd.url())).await;
@@ -95,6 +97,8 @@ async fn an_operator_who_ends_the_session_ends_its_clients() {
     let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
     let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
     let code = program.code(&cookie).await;
+    // By this way the daemon remembers them from now on.
+    program.http.with_token(&tokens.access).vended("deploy", &json!({})).await;
     let otto = world.person("otto").await;
     let sessions = otto.get("/v1/admin/sessions").await.good();
     let of_ada = sessions["items"].as_array().unwrap().iter().find(|it| it["identity"]["name"] == "ada").unwrap();
@@ -144,10 +148,12 @@ async fn a_client_that_leaves_while_aws_is_asked_gets_nothing() {
 }
 
 async fn all_is_over(program: &Program, tokens: &Tokens, code: &str) {
+    let program_itself = program.http.with_token(&tokens.access);
+    program_itself.vend("deploy", &json!({})).await.problem("401 unauthenticated");
     refused(&program.credentials(&tokens.access, "deploy").await, "401 UnauthorizedException");
     refused(&program.refresh(&tokens.refresh).await, "400 InvalidGrantException");
     refused(&program.token(&program.redemption(code)).await, "400 InvalidGrantException");
-    program.http.with_token(&tokens.access).get("/v1/session").await.problem("401 unauthenticated");
+    program_itself.get("/v1/session").await.problem("401 unauthenticated");
 }
 
 fn of_action(world: &World, action: &str) -> Vec<Value> {

@@ -85,6 +85,14 @@ where_others_reach_in! {
         }
     }
 
+    async fn nobody_is_as_read_once_this_process_knows_of_another_epoch(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let (ada, _) = signed_in(&desk, "ada").await;
+        assert!(desk.is_recorded(&as_read(&ada)).await);
+        desk.store.know_epoch(Epoch::FIRST.next(ada.created_at));
+        assert!(!desk.is_recorded(&as_read(&ada)).await, "though the store does not say so yet");
+    }
+
     async fn however_many_are_not_as_read_the_trail_is_not_kept_busy(house: Storehouse) {
         let desk = Desk::open(&house).await;
         let (ada, _) = signed_in(&desk, "ada").await;
