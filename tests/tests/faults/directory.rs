@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use aws_sim::Sim;
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
 use tests::barrier::Barrier;
 use tests::brokerd::{Brokerd, Installation};
 use tests::process::Signal;
 use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
+use tests::wall_clock::WallClock;
 use tests::world::{Answer, Asker, World, soon, trail};
 
 /// Two daemons before one directory: one looks people up again each second, the other every five minutes.
@@ -57,6 +59,33 @@ fn installation(slapd: &Slapd, port: u16, endpoint: &str, recheck: u32) -> Insta
 
 async fn signed_in(brokerd: &Brokerd, username: &str) -> Asker {
     Asker::at(&brokerd.url()).signed_in_with(username, &format!("{username} secret")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_cannot_be_looked_up_while_nobody_asks_has_no_record_as_if_they_had() {
+    let (slapd, clock) = (Slapd::start(), WallClock::new());
+    let port = slapd.ldaps_url().rsplit_once(':').unwrap().1.parse().unwrap();
+    let sim = World::prepare().await.sim;
+    let installation = installation(&slapd, port, &sim.endpoint(), 300);
+    let variables = clock.variables();
+    let variables = variables.each_ref().map(|(name, value)| (name.as_str(), value.as_str()));
+    let brokerd = installation.serve_with(&variables);
+    let ada = signed_in(&brokerd, "ada").await;
+    ada.get("/v1/container-credentials/deploy").await.good();
+    drop(slapd);
+    clock.set(SignedDuration::from_mins(45));
+    let record = soon("the record", async || {
+        trail(brokerd.installation()).into_iter().find(|record| record["action"] == "token_refused")
+    })
+    .await;
+    let reason = record["reason"].as_str().unwrap();
+    assert!(reason.contains("unavailable") && reason.contains("nobody asked"), "{record}");
+    ada.get("/v1/connectors").await.problem("503 directory_unavailable");
+    soon("their own", async || {
+        let mut records = trail(brokerd.installation()).into_iter();
+        records.find(|record| record["reason"] == "the directory is unavailable").map(drop)
+    })
+    .await;
 }
 
 /// Nobody gets in, and hears so in bounded time.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use aws_sim::{Calls, Fault};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::python::Client;
 use tests::wall_clock::WallClock;
-use tests::world::{Answer, Asker, World, password_of, soon};
+use tests::world::{Answer, Asker, KEY, SECOND, World, now, password_of, soon};
 
 use super::job;
 
@@ -137,6 +138,35 @@ async fn whoever_comes_back_finds_new_credentials_that_were_fetched_ahead() {
     assert_eq!(world.calls("AssumeRole").len(), 3, "nobody waited for AWS, and nobody who is gone was fetched for");
     let last: Value = world.trail().into_iter().rfind(|record| record["connector"] == "ci").unwrap();
     assert_eq!((&last["actor"], &last["reused"]), (&json!("service:nightly"), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_key_for_which_aws_is_silent_keeps_nobody_waiting_who_has_another() {
+    let clock = WallClock::new();
+    let world = World::prepare().await.serve_by(&clock);
+    let (job, ada) = (job(&world, "nightly", &["ci"]), world.person("ada").await);
+    let at = |minutes: u32| {
+        let later = SignedDuration::from_mins(minutes.into());
+        world.sim.clock().set(now() + later);
+        world.sim.clock().set_skew(later);
+        clock.set(later);
+    };
+    // More than may be asked for at a time with one key.
+    for duration in 3_593..=3_600 {
+        job.get(&format!("{CI}?duration_seconds={duration}")).await.good();
+    }
+    at(2);
+    ada.get("/v1/container-credentials/other-key").await.good();
+    let silent = Calls::of("AssumeRole").by(KEY);
+    world.sim.faults().always(silent, Fault::Stall(Duration::from_mins(5)));
+    at(45);
+    soon("the silence", async || (world.sim.faults().happened() >= 4).then_some(())).await;
+    at(47);
+    soon("the other's", async || {
+        let calls = world.calls("AssumeRole");
+        (calls.iter().filter(|call| call.access_key_id.as_deref() == Some(SECOND)).count() == 2).then_some(())
+    })
+    .await;
 }
 
 /// A client that knows where to fetch, and not yet with what.
