@@ -121,6 +121,9 @@ async fn a_job_without_any_secret_of_ours_is_somebody_in_aws() {
     assert_eq!(job.vended("ci", &json!({})).await["access_key_id"], vended["access_key_id"]);
     let other = yard.job(&json!({ "run_id": "100" })).vended("ci", &json!({})).await;
     assert_ne!(other["access_key_id"], vended["access_key_id"]);
+    // Even where AWS is told the same of both.
+    let same_to_aws = yard.job(&json!({ "ref": "refs/heads/master" })).vended("ci", &json!({})).await;
+    assert_ne!(same_to_aws["access_key_id"], vended["access_key_id"]);
 
     let identity = job.get("/v1/connectors/ci/caller-identity").await.good();
     assert!(identity["arn"].as_str().unwrap().contains("/svc.github-"), "{identity}");
