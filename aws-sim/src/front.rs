@@ -14,7 +14,7 @@ use crate::params::Params;
 use crate::refusal::Refusal;
 use crate::signature::{self, Claim};
 use crate::spoil::spoil;
-use crate::{chance, iam, s3, sts};
+use crate::{chance, ecr, iam, s3, sts};
 
 /// One request on its way through the sim.
 #[derive(Debug)]
@@ -39,12 +39,13 @@ impl Answer {
     }
 }
 
-/// The three services behind the one endpoint.
+/// The services behind the one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Sts,
     Iam,
     S3,
+    Ecr,
 }
 
 /// Answers everything but the federation endpoint.
@@ -104,12 +105,16 @@ async fn carry_out(cloud: &Cloud, service: Service, action: &str, errand: &Erran
         Service::Sts => sts::answer(cloud, &world, &caller, errand),
         Service::Iam => iam::answer(cloud, &world, &caller, errand),
         Service::S3 => s3::answer(cloud, &world, &caller, action, errand),
+        Service::Ecr => ecr::answer(cloud, &world, &caller, action, errand),
     }
 }
 
 impl Errand {
-    /// The query protocol names an action; S3 does not.
+    /// The query protocol names an action, and ECR's has a header for it; S3 does not.
     fn service(&self) -> Service {
+        if ecr::action(&self.parts).is_some() {
+            return Service::Ecr;
+        }
         match (self.params.get("Action"), self.params.get("Version")) {
             (None, _) => Service::S3,
             (Some(_), Some(iam::VERSION)) => Service::Iam,
@@ -121,6 +126,7 @@ impl Errand {
         match service {
             Service::Sts | Service::Iam => self.params.get("Action").unwrap_or_default().to_owned(),
             Service::S3 => s3::action(&self.parts).to_owned(),
+            Service::Ecr => ecr::action(&self.parts).unwrap_or_default().to_owned(),
         }
     }
 }
@@ -132,6 +138,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Iam => "iam",
             Self::S3 => "s3",
+            Self::Ecr => "ecr",
         }
     }
 }
@@ -202,6 +209,7 @@ fn refused(refusal: &Refusal, service: Service, request_id: &str, cloud: &Cloud)
         Service::Sts => (refusal.status, sts::refusal(refusal, request_id)),
         Service::Iam => (refusal.status, iam::refusal(refusal, request_id)),
         Service::S3 => s3::refusal(refusal, request_id),
+        Service::Ecr => (refusal.status, ecr::refusal(refusal)),
     };
     respond(status, answer, request_id, cloud)
 }

@@ -1,4 +1,4 @@
-//! A strict in-process stand-in for AWS, for demos and tests: STS, a little IAM and S3, and the console's federation
+//! A strict in-process stand-in for AWS, for demos and tests: STS, a little IAM, S3 and ECR, and the console's federation
 //! endpoint.
 //!
 //! ```no_run
@@ -31,6 +31,7 @@ mod clock;
 mod cloud;
 mod consistency;
 mod console;
+mod ecr;
 mod faults;
 mod front;
 mod iam;

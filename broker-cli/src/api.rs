@@ -2,7 +2,6 @@
 
 mod oauth;
 
-use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::lent::{AccountId, Arn, Lent, Token};
 use crate::listed::Listed;
 use crate::name::ConnectorName;
 use crate::out::Waiting;
+use crate::outbound;
 use crate::refusal::{self, About};
 use crate::server::Server;
 use crate::session::{Renewal, Signed};
@@ -64,29 +64,7 @@ pub(crate) struct ActsAs {
 
 impl<'a> Broker<'a> {
     pub(crate) fn of(site: &'a Site) -> Result<Self, Failure> {
-        // One crypto library for everything that speaks TLS. A second call changes nothing.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let mut builder = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(WHOLE)
-            .user_agent(concat!("broker/", env!("CARGO_PKG_VERSION")));
-        if site.server.is_here() {
-            builder = builder.no_proxy();
-        }
-        if let Some(pem) = &site.ca {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem);
-            let certificates = certificates.map_err(|_| {
-                Failure::mend(
-                    "ca_file holds no certificates",
-                    "name a PEM file with your company's certificate authority",
-                )
-            })?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let http = builder.build().map_err(|error| {
-            Failure::mend(format!("cannot speak TLS: {}", causes(&error)), "see to the system's certificates")
-        })?;
+        let http = outbound::client(site.ca.as_deref(), site.server.is_here())?;
         Ok(Self { server: &site.server, http })
     }
 
@@ -209,18 +187,13 @@ impl<'a> Broker<'a> {
         let status = response.status();
         let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
-            if body.len() + piece.len() > LARGEST {
-                return Err(self.no_broker("end"));
-            }
-            body.extend_from_slice(&piece);
-        }
+        let body = outbound::body(&mut response).await.map_err(|error| self.unreachable(&error))?;
+        let body = body.ok_or_else(|| self.no_broker("end"))?;
         Ok(Answer { status, retry_after, body })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let causes = causes(error);
+        let causes = outbound::causes(error);
         let advice = if error.is_timeout() {
             "try again later"
         } else if causes.contains("certificate") {
@@ -254,22 +227,5 @@ fn with(asked: RequestBuilder, holder: &Holder) -> Result<RequestBuilder, Failur
     Ok(asked.bearer_auth(holder.token()?.expose()))
 }
 
-/// What is behind an error, without the URL.
-fn causes(error: &reqwest::Error) -> String {
-    let mut told: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told.push(error.to_string());
-        cause = error.source();
-    }
-    let told = if told.is_empty() { "the connection broke off".to_owned() } else { told.join(": ") };
-    Text::of(&told).to_string()
-}
-
-const CONNECT: Duration = Duration::from_secs(10);
-/// Longer than the broker itself waits for AWS (60 seconds) and for directories (31).
-const WHOLE: Duration = Duration::from_secs(75);
 /// Who waits longer is told what for.
 const SILENT: Duration = Duration::from_secs(1);
-/// Two thousand connectors with long descriptions.
-const LARGEST: usize = 4 * 1024 * 1024;

@@ -88,6 +88,11 @@ impl Lent {
         self.expiration.as_second() - now.as_second()
     }
 
+    /// Key id, secret and session token, to sign with.
+    pub(crate) fn keys(&self) -> (&str, &str, &str) {
+        (&self.access_key_id.0, self.secret_access_key.expose(), self.session_token.expose())
+    }
+
     /// The variables by which AWS's clients take them.
     pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
         [

@@ -12,6 +12,8 @@ mod sign_in;
 mod renewal;
 
 mod api;
+mod ecr;
+mod outbound;
 mod refusal;
 mod holder;
 mod session;

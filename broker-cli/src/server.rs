@@ -34,7 +34,8 @@ impl Server {
     }
 }
 
-fn is_here(url: &Url) -> bool {
+/// Whether an address is this machine's.
+pub(crate) fn is_here(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),

@@ -1,5 +1,6 @@
 //! What this call goes by: the broker's URL and its certificate authority, from the arguments, the environment or a file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::folders::Folders;
+use crate::name::ConnectorName;
 use crate::server::Server;
 use crate::text::Text;
 
@@ -18,6 +20,8 @@ pub(crate) struct Site {
     pub(crate) folders: Folders,
     /// Whether the next session may have its key in the system's keyring.
     pub(crate) keyring: bool,
+    /// Which connector is for which container registry.
+    pub(crate) ecr: BTreeMap<String, ConnectorName>,
 }
 
 /// `config.toml`
@@ -27,6 +31,8 @@ struct Configuration {
     url: Option<String>,
     ca_file: Option<PathBuf>,
     keyring: Option<bool>,
+    #[serde(default)]
+    ecr: BTreeMap<String, ConnectorName>,
 }
 
 impl Site {
@@ -48,7 +54,7 @@ impl Site {
             None => file.keyring.unwrap_or(true),
         };
         let ca = ca_file.map(|path| authority(&path)).transpose()?;
-        Ok(Self { server: url.parse()?, ca, folders, keyring })
+        Ok(Self { server: url.parse()?, ca, folders, keyring, ecr: file.ecr })
     }
 }
 
@@ -113,7 +119,7 @@ fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
     let line =
         error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
     let said = format!("{}:{line}: {}", path.display(), Text::of(error.message()));
-    Failure::mend(said, "the keys are `url`, `ca_file` and `keyring`")
+    Failure::mend(said, "the keys are `url`, `ca_file` and `keyring`, and the table `ecr`")
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -3,6 +3,7 @@
 mod completion;
 mod console;
 mod creds;
+mod ecr_login;
 mod exec;
 mod login;
 mod logout;
@@ -17,7 +18,7 @@ mod wanting;
 mod whoami;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -70,6 +71,8 @@ enum Command {
     Serve(serve::Serve),
     /// Write a profile for each connector into ~/.aws/config
     Setup(setup::Setup),
+    /// Passwords for AWS's container registry, for docker
+    EcrLogin(ecr_login::EcrLogin),
     /// Open AWS's console in the browser
     Console(console::Console),
     /// How long credentials in this shell still live, for a prompt
@@ -82,7 +85,7 @@ enum Command {
 
 /// Runs one subcommand, and says by the exit code how it went.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let Arguments { general, command } = match Arguments::try_parse_from(arguments) {
+    let Arguments { general, command } = match Arguments::try_parse_from(as_dockers(arguments)) {
         Ok(arguments) => arguments,
         Err(error) => return usage::failed(&error),
     };
@@ -103,6 +106,16 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
+/// Docker runs a helper by a name of its own, with one word behind it.
+fn as_dockers(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = arguments.into_iter().collect();
+    let called = words.first().and_then(|name| Path::new(name).file_stem());
+    if called.is_some_and(|name| name == "docker-credential-broker") {
+        words.insert(1, "ecr-login".into());
+    }
+    words
+}
+
 impl Command {
     async fn run(self, general: General) -> Result<ExitCode, Failure> {
         let json = general.json;
@@ -119,6 +132,7 @@ impl Command {
                 let configuration = general.config.clone();
                 setup.run(&general.site()?, configuration, json).await?;
             }
+            Self::EcrLogin(login) => return login.run(&general.site()?, json).await,
             Self::Console(console) => console.run(&general.site()?, json).await?,
             Self::Prompt(prompt) => prompt.run(json)?,
             Self::Completion(completion) => completion.run(&mut Arguments::command())?,

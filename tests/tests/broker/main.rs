@@ -6,6 +6,7 @@ mod agent;
 mod browser;
 mod cached;
 mod configured;
+mod ecr;
 mod formats;
 mod hostile;
 mod keyring;
