@@ -1,5 +1,6 @@
 //! Asks the broker. Answers have limits in size and time, redirects are not followed, and what comes is parsed before it is used.
 
+mod look;
 mod oauth;
 
 use std::pin::pin;
@@ -9,6 +10,7 @@ use broker_api::{
     CallerIdentity, Connectors, ConsoleUrl, ConsoleUrlRequest, Credentials, CredentialsRequest, Session, SignInRequest,
     SignedIn,
 };
+use http::HeaderMap;
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
@@ -28,6 +30,7 @@ use crate::session::{Renewal, Signed};
 use crate::site::Site;
 use crate::text::Text;
 
+pub(crate) use self::look::Seen;
 pub(crate) use self::oauth::{DeviceCodes, Grant, NotGranted, Tokens};
 
 #[derive(Debug)]
@@ -51,6 +54,7 @@ struct Answer {
     status: StatusCode,
     /// Seconds.
     retry_after: Option<u32>,
+    headers: HeaderMap,
     body: Vec<u8>,
 }
 
@@ -161,7 +165,7 @@ impl<'a> Broker<'a> {
 
     /// The body of a good answer.
     async fn answer(&self, asked: RequestBuilder, about: About<'_>) -> Result<Vec<u8>, Failure> {
-        let Answer { status, retry_after, body } = self.whatever_comes(asked).await?;
+        let Answer { status, retry_after, body, headers: _ } = self.whatever_comes(asked).await?;
         if status.is_success() {
             return Ok(body);
         }
@@ -184,12 +188,12 @@ impl<'a> Broker<'a> {
 
     async fn in_silence(&self, asked: RequestBuilder) -> Result<Answer, Failure> {
         let mut response = asked.send().await.map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
         let body = outbound::body(&mut response).await.map_err(|error| self.unreachable(&error))?;
         let body = body.ok_or_else(|| self.no_broker("end"))?;
-        Ok(Answer { status, retry_after, body })
+        Ok(Answer { status, retry_after, headers, body })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

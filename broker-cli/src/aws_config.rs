@@ -43,6 +43,28 @@ pub(crate) fn sections(text: &str) -> Vec<Section<'_>> {
     sections
 }
 
+/// What the sections say: section, key and value. What is nested in a service's section is called as in `sso.endpoint_url`.
+pub(crate) fn entries(text: &str) -> Vec<(&str, String, &str)> {
+    let mut entries = Vec::new();
+    for Section { name, bytes } in sections(text) {
+        let mut outer = "";
+        for line in text.get(bytes).unwrap_or_default().lines().skip(1) {
+            let trimmed = line.trim();
+            let Some((key, value)) = trimmed.split_once('=').filter(|_| !trimmed.starts_with(['#', ';'])) else {
+                continue;
+            };
+            let (key, value) = (key.trim(), value.trim());
+            if !line.starts_with([' ', '\t']) {
+                outer = if value.is_empty() { key } else { "" };
+                entries.push((name, key.to_owned(), value));
+            } else if !outer.is_empty() {
+                entries.push((name, format!("{outer}.{key}"), value));
+            }
+        }
+    }
+    entries
+}
+
 /// The text without whatever its default profile says of who one is; nothing if it says nothing of it. A program that shall fetch credentials
 /// looks there first. Where AWS's clients read a line differently, it goes as soon as one of them might take it for such.
 pub(crate) fn without_default_credentials(text: &[u8]) -> Option<Vec<u8>> {

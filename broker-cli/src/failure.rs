@@ -70,6 +70,14 @@ impl Failure {
         Self { said: format!("{what}: {}", self.said), advice: advice.into(), ..self }
     }
 
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
+    pub(crate) fn advice(&self) -> &str {
+        &self.advice
+    }
+
     /// A word for those who take failures apart: the broker's own, or what it amounts to.
     pub(crate) fn code(&self) -> &str {
         let amounts_to = match self.next {

@@ -5,6 +5,7 @@
 mod command;
 
 mod agent;
+mod doctor;
 
 mod lending;
 mod cache;

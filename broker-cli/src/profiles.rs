@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::str::FromStr;
 
-use crate::aws_config::sections;
+use crate::aws_config::{entries, sections};
 use crate::failure::Failure;
 use crate::lent::AccountId;
 use crate::name::ConnectorName;
@@ -27,9 +27,30 @@ pub(crate) struct Value(String);
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) name: ProfileName,
-    /// What its `credential_process` is.
-    pub(crate) command: Value,
+    pub(crate) how: How,
     pub(crate) region: Option<Value>,
+}
+
+/// How AWS's own clients come to a profile's credentials.
+#[derive(Debug)]
+pub(crate) enum How {
+    /// By running this command, their `credential_process`.
+    Process(Value),
+    /// As of AWS's Identity Center: they sign in by themselves, with `aws sso login`.
+    Sso { shared: SharedName, account: AccountId, role: ConnectorName },
+    /// By `aws login`, which writes into the profile what came of it.
+    Login { shared: SharedName },
+}
+
+/// What the sections are called that profiles share: that of the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SharedName(String);
+
+/// A section that is no profile of ours, and its lines.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    name: String,
+    lines: String,
 }
 
 /// The lines of the file that are ours, for one broker.
@@ -50,10 +71,29 @@ impl Block {
         }
     }
 
+    /// Whether somebody else's part of the text has a section of this name.
+    pub(crate) fn has_beside(&self, text: &str, section: &str) -> Result<bool, Failure> {
+        let ours = self.find(text)?.unwrap_or_default();
+        let mut others = sections(text).into_iter().filter(|one| !ours.contains(&one.bytes.start));
+        Ok(others.any(|one| one.name == section))
+    }
+
     /// The text with these profiles in the block, and without a block if there are none. `keys` is the file of keys beside it.
-    pub(crate) fn put(&self, text: &str, keys: &str, profiles: &[Profile]) -> Result<String, Failure> {
+    pub(crate) fn put(
+        &self,
+        text: &str,
+        keys: &str,
+        shared: &[Shared],
+        profiles: &[Profile],
+    ) -> Result<String, Failure> {
+        for one in shared {
+            if self.has_beside(text, &one.name)? {
+                let said = format!("there is a section `{}` already, which is not ours", one.name);
+                return Err(Failure::mend(said, "take it out, or take another --style"));
+            }
+        }
         let ours = self.find(text)?;
-        let (before, behind) = ours.map_or((text, ""), |ours| (&text[..ours.start], &text[ours.end..]));
+        let (before, behind) = ours.as_ref().map_or((text, ""), |ours| (&text[..ours.start], &text[ours.end..]));
         let others = sections(before).into_iter().chain(sections(behind)).filter_map(|one| profile_named(one.name));
         let taken: BTreeSet<&str> =
             others.chain(sections(keys).iter().map(|one| one.name)).chain(["default"]).collect();
@@ -69,17 +109,32 @@ impl Block {
                 return Err(Failure::usage(said, "use {connector} in --profile"));
             }
         }
-        let block = if profiles.is_empty() { String::new() } else { self.lines(profiles) };
+        let before_us = ours.as_ref().map_or("", |ours| &text[ours.clone()]);
+        let block = if profiles.is_empty() { String::new() } else { self.lines(shared, profiles, before_us) };
         let break_missing = !block.is_empty() && !before.is_empty() && !before.ends_with('\n');
         Ok([before, if break_missing { "\n" } else { "" }, &block, behind].concat())
     }
 
-    fn lines(&self, profiles: &[Profile]) -> String {
-        let lines = profiles.iter().map(|Profile { name, command, region }| {
+    fn lines(&self, shared: &[Shared], profiles: &[Profile], before: &str) -> String {
+        let signed_in: Vec<_> = entries(before).into_iter().filter(|(_, key, _)| key == LOGIN_SESSION).collect();
+        let lines = profiles.iter().map(|Profile { name, how, region }| {
             let region = region.as_ref().map_or(String::new(), |region| format!("region = {}\n", region.0));
-            format!("[profile {}]\ncredential_process = {}\n{region}", name.0, command.0)
+            let section = format!("profile {}", name.0);
+            // What `aws login` wrote there is somebody's sign-in.
+            let found = signed_in.iter().find(|(of, _, _)| *of == section);
+            let session = found.map_or(String::new(), |(_, key, value)| format!("{key} = {value}\n"));
+            let how = match how {
+                How::Process(Value(command)) => format!("credential_process = {command}\n"),
+                How::Sso { shared: SharedName(shared), account, role } => format!(
+                    "sso_session = {shared}\nsso_account_id = {}\nsso_role_name = {role}\nservices = {shared}\n",
+                    account.as_str()
+                ),
+                How::Login { shared: SharedName(shared) } => format!("{session}services = {shared}\n"),
+            };
+            format!("[{section}]\n{how}{region}")
         });
-        [self.first.clone(), lines.collect(), self.last.clone()].concat()
+        let shared = shared.iter().map(|Shared { name, lines }| format!("[{name}]\n{lines}"));
+        [self.first.clone(), shared.collect(), lines.collect(), self.last.clone()].concat()
     }
 
     /// Where the block is. What looks like one and is none is nobody's to guess.
@@ -107,6 +162,43 @@ impl Block {
                 ),
             )),
         }
+    }
+}
+
+impl SharedName {
+    /// The broker's host, and its port where it has one.
+    pub(crate) fn of(server: &Server) -> Self {
+        let origin = server.origin();
+        let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
+        let plain = |char: char| if char.is_ascii_alphanumeric() || matches!(char, '.' | '-') { char } else { '-' };
+        Self(host.chars().map(plain).collect())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Shared {
+    /// Where `aws login`, and where those of the Identity Center style, find the broker.
+    pub(crate) fn services(name: &SharedName, server: &Server, of: &[&str]) -> Self {
+        let lines = of.iter().map(|service| format!("{service} =\n  endpoint_url = {}\n", server.origin()));
+        Self { name: format!("services {}", name.0), lines: lines.collect::<Vec<_>>().concat() }
+    }
+
+    /// One sign-in for all profiles. A region of that name is nowhere, so that whoever is not led to the broker finds no host.
+    pub(crate) fn session(name: &SharedName, server: &Server) -> Self {
+        // The AWS CLI asks the start URL by https alone. The other one is a label that nothing is ever asked of.
+        let origin = server.origin();
+        let start = if origin.starts_with("https:") { format!("{origin}/start") } else { START_LABEL.to_owned() };
+        let lines =
+            format!("sso_start_url = {start}\nsso_region = brokerd\nsso_registration_scopes = sso:account:access\n");
+        Self { name: format!("sso-session {}", name.0), lines }
+    }
+
+    /// `aws sso login` without a profile, and SDKs that are given one in code, look there.
+    pub(crate) fn default(name: &SharedName) -> Self {
+        Self { name: "default".to_owned(), lines: format!("services = {}\n", name.0) }
     }
 }
 
@@ -175,6 +267,11 @@ fn profile_named(section: &str) -> Option<&str> {
     name.starts_with([' ', '\t']).then(|| name.trim().trim_matches(['"', '\'']))
 }
 
+/// A start URL that AWS's own clients take for a name.
+pub(crate) const START_LABEL: &str = "https://identitycenter.amazonaws.com/brokerd";
+/// Where `aws login` writes down as whom one is signed in.
+const LOGIN_SESSION: &str = "login_session";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,18 +283,18 @@ mod tests {
         for rest in
             ["", "[default]\nregion = eu\n", "# \u{e4} \r\n[profile x]\r\ncolour=[]\r\n\r\n\r\n", "[a]\nb = c\n  d = e"]
         {
-            let two = block.put(rest, "", &[profile("deploy"), profile("dev")]).unwrap();
+            let two = block.put(rest, "", &[], &[profile("deploy"), profile("dev")]).unwrap();
             assert!(
                 two.starts_with(rest) && two.contains("[profile dev]\ncredential_process = broker process dev\n"),
                 "{two}"
             );
-            assert_eq!(block.put(&two, "", &[profile("deploy"), profile("dev")]).unwrap(), two, "again");
+            assert_eq!(block.put(&two, "", &[], &[profile("deploy"), profile("dev")]).unwrap(), two, "again");
             let behind = two.clone() + "[profile behind]\n";
-            let one = block.put(&behind, "", &[profile("deploy")]).unwrap();
+            let one = block.put(&behind, "", &[], &[profile("deploy")]).unwrap();
             assert!(!one.contains("dev") && one.starts_with(rest) && one.ends_with("[profile behind]\n"), "{one}");
-            let both = other.put(&two, "", &[profile("elsewhere")]).unwrap();
-            assert_eq!(other.put(&both, "", &[]).unwrap(), two, "each broker has a block of its own");
-            let without = block.put(&two, "", &[]).unwrap();
+            let both = other.put(&two, "", &[], &[profile("elsewhere")]).unwrap();
+            assert_eq!(other.put(&both, "", &[], &[]).unwrap(), two, "each broker has a block of its own");
+            let without = block.put(&two, "", &[], &[]).unwrap();
             assert_eq!(without.trim_end_matches('\n'), rest.trim_end_matches('\n'));
             assert!(rest.is_empty() || !rest.ends_with('\n') || without == rest, "to the byte");
         }
@@ -209,19 +306,38 @@ mod tests {
         for taken in
             ["[profile deploy]\n", "[ profile   deploy ]\n", "[profile a]\n[profile\tdeploy]", "[profile \"deploy\"]"]
         {
-            assert!(block.put(taken, "", &[profile("deploy")]).is_err(), "{taken}");
+            assert!(block.put(taken, "", &[], &[profile("deploy")]).is_err(), "{taken}");
         }
-        assert!(block.put("", "", &[profile("default")]).is_err());
-        assert!(block.put("", "", &[profile("deploy"), profile("deploy")]).is_err());
+        assert!(block.put("", "", &[], &[profile("default")]).is_err());
+        assert!(block.put("", "", &[], &[profile("deploy"), profile("deploy")]).is_err());
         assert!(
-            block.put("", "[deploy]\naws_access_key_id = x\n", &[profile("deploy")]).is_err(),
+            block.put("", "[deploy]\naws_access_key_id = x\n", &[], &[profile("deploy")]).is_err(),
             "they would count, not ours"
         );
-        let good = block.put("", "", &[profile("deploy")]).unwrap();
+        let good = block.put("", "", &[], &[profile("deploy")]).unwrap();
         let (first, rest) = good.split_once('\n').unwrap();
         for damaged in [first, rest, &good.repeat(2), &format!("{rest}{first}\n")] {
-            assert!(block.put(damaged, "", &[profile("dev")]).is_err(), "{damaged}");
+            assert!(block.put(damaged, "", &[], &[profile("dev")]).is_err(), "{damaged}");
         }
+    }
+
+    #[test]
+    fn what_aws_login_wrote_stays_and_nobody_elses_section_is_written_twice() {
+        let server: Server = "https://broker.corp.example:8443".parse().unwrap();
+        let (block, shared) = (Block::of(&server), SharedName::of(&server));
+        assert_eq!(shared.as_str(), "broker.corp.example-8443");
+        let services = || [Shared::services(&shared, &server, &["signin"])];
+        let login = || [Profile { how: How::Login { shared: shared.clone() }, ..profile("deploy") }];
+        let first = block.put("", "", &services(), &login()).unwrap();
+        let lines = "[services broker.corp.example-8443]\nsignin =\n  endpoint_url = https://broker.corp.example:8443\n[profile deploy]\n";
+        assert!(first.contains(&format!("{lines}services = broker.corp.example-8443\n")), "{first}");
+        let session = "login_session = arn:aws:sts::111111111111:assumed-role/deploy/ada\n";
+        let signed_in = first.replace("[profile deploy]\n", &format!("[profile deploy]\n{session}"));
+        assert_eq!(block.put(&signed_in, "", &services(), &login()).unwrap(), signed_in);
+        let others = "[services broker.corp.example-8443]\n";
+        assert!(block.put(others, "", &services(), &login()).is_err());
+        assert!(block.has_beside("[default]\n", "default").unwrap());
+        assert!(!block.has_beside(&first, "services broker.corp.example-8443").unwrap());
     }
 
     #[test]
@@ -242,7 +358,7 @@ mod tests {
         let template: Template = "{connector}".parse().unwrap();
         Profile {
             name: template.name(&name.parse().unwrap(), None).unwrap(),
-            command: command_line(&["broker", "process", name]).unwrap(),
+            how: How::Process(command_line(&["broker", "process", name]).unwrap()),
             region: None,
         }
     }

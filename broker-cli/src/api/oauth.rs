@@ -223,7 +223,7 @@ impl Broker<'_> {
     }
 
     fn not_granted(&self, answer: &Answer) -> NotGranted {
-        let Answer { status, retry_after, body } = answer;
+        let Answer { status, retry_after, body, headers: _ } = answer;
         let Ok(Told { error, message }) = serde_json::from_slice(body) else {
             return self.not_by_a_broker(*status).into();
         };

@@ -3,6 +3,7 @@
 mod completion;
 mod console;
 mod creds;
+mod doctor;
 mod ecr_login;
 mod exec;
 mod login;
@@ -75,6 +76,8 @@ enum Command {
     EcrLogin(ecr_login::EcrLogin),
     /// Open AWS's console in the browser
     Console(console::Console),
+    /// Look for what keeps this machine from working with the broker
+    Doctor(doctor::Doctor),
     /// How long credentials in this shell still live, for a prompt
     Prompt(prompt::Prompt),
     /// Print a completion script for a shell
@@ -134,6 +137,7 @@ impl Command {
             }
             Self::EcrLogin(login) => return login.run(&general.site()?, json).await,
             Self::Console(console) => console.run(&general.site()?, json).await?,
+            Self::Doctor(doctor) => return doctor.run(&general.site()?, json).await,
             Self::Prompt(prompt) => prompt.run(json)?,
             Self::Completion(completion) => completion.run(&mut Arguments::command())?,
             Self::Man(man) => man.run(Arguments::command())?,

@@ -3,24 +3,27 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use similar::TextDiff;
 
 use crate::api::Broker;
 use crate::aws_config;
 use crate::failure::Failure;
-use crate::listed::matching;
-use crate::profiles::{Block, Profile, ProfileName, Template, Value, command_line};
+use crate::listed::{Listed, matching};
+use crate::profiles::{Block, How, Profile, ProfileName, Shared, SharedName, Template, Value, command_line};
 use crate::site::Site;
 use crate::{clock, out, private, renewal};
 
 /// Write a profile for each connector into ~/.aws/config
 ///
-/// Each runs `broker process`. The profiles stand in a block of their own, which is written anew each time: connectors that one may not use any more
+/// Each runs `broker process`, or signs in by itself (--style). The profiles stand in a block of their own, which is written anew each time: connectors that one may not use any more
 /// go. Everything else in the file stays as it is. What would change is shown first, and the file of before is kept beside it.
 #[derive(Debug, Args)]
 pub(super) struct Setup {
+    /// How AWS's own clients come to credentials
+    #[arg(long, value_enum, default_value_t = Style::Process)]
+    style: Style,
     /// What the profiles are called: {connector} and {account} are filled in
     #[arg(long, value_name = "TEMPLATE", default_value = "{connector}")]
     profile: Template,
@@ -38,13 +41,43 @@ pub(super) struct Setup {
     yes: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Style {
+    /// They run `broker process`: with what you sign in to by `broker login`
+    Process,
+    /// They sign in by themselves, with `aws sso login`
+    Sso,
+    /// They sign in by themselves, with `aws login`: you choose the connector on the page that opens
+    Login,
+}
+
+impl Style {
+    /// What its profiles share.
+    fn shared(self, name: &SharedName, site: &Site) -> Vec<Shared> {
+        let server = &site.server;
+        match self {
+            Self::Process => Vec::new(),
+            Self::Sso => {
+                vec![Shared::session(name, server), Shared::services(name, server, &["sso", "sso_oidc"])]
+            }
+            Self::Login => vec![Shared::services(name, server, &["signin"])],
+        }
+    }
+}
+
 impl Setup {
     pub(super) async fn run(self, site: &Site, configuration: Option<PathBuf>, json: bool) -> Result<(), Failure> {
         let profiles = if self.remove { Vec::new() } else { self.profiles(site, configuration).await? };
         let path = file()?;
         let before = read(&path)?;
         let keys = aws_config::credentials_path().map(|path| read(&path)).transpose()?.unwrap_or_default();
-        let after = Block::of(&site.server).put(&before, &keys, &profiles)?;
+        let (block, name) = (Block::of(&site.server), SharedName::of(&site.server));
+        let mut shared = if profiles.is_empty() { Vec::new() } else { self.style.shared(&name, site) };
+        let default_is_anothers = block.has_beside(&before, "default")?;
+        if self.style == Style::Sso && !default_is_anothers && !profiles.is_empty() {
+            shared.push(Shared::default(&name));
+        }
+        let after = block.put(&before, &keys, &shared, &profiles)?;
         let changed = before != after;
         if json {
             out::json(&json!({ "file": path, "changes": changed, "profiles": profiles.len() }))?;
@@ -63,22 +96,49 @@ impl Setup {
         if !json {
             let kept = kept.map(|kept| format!(" The file of before is {}.", kept.display()));
             out::line(&format!("{} is written.{}", path.display(), kept.unwrap_or_default()))?;
+            self.tell(&name, default_is_anothers)?;
         }
         Ok(())
+    }
+
+    /// What is left to be done by hand.
+    fn tell(&self, name: &SharedName, default_is_anothers: bool) -> Result<(), Failure> {
+        let name = name.as_str();
+        match self.style {
+            _ if self.remove => Ok(()),
+            Style::Process => Ok(()),
+            Style::Sso => {
+                if default_is_anothers {
+                    out::line(&format!(
+                        "Write `services = {name}` under your `[default]`: `aws sso login` looks there."
+                    ))?;
+                }
+                out::line(&format!("Sign in with `aws sso login --sso-session {name}`."))
+            }
+            Style::Login => out::line("Sign in with `aws login --profile PROFILE`."),
+        }
     }
 
     async fn profiles(&self, site: &Site, configuration: Option<PathBuf>) -> Result<Vec<Profile>, Failure> {
         let listed = matching(Broker::of(site)?.connectors(&renewal::holder(site).await?).await?, None);
         let command = command(site, configuration)?;
-        let profile = |one: &crate::listed::Listed| {
-            let name: ProfileName = self.profile.name(&one.name, one.account_id.as_ref())?;
-            Ok(Profile {
-                name,
-                command: command.followed_by(&format!("process {}", one.name)),
-                region: self.region.clone(),
-            })
+        let shared = SharedName::of(&site.server);
+        let how = |one: &Listed| match (self.style, &one.account_id) {
+            (Style::Process, _) => Some(How::Process(command.followed_by(&format!("process {}", one.name)))),
+            (Style::Login, _) => Some(How::Login { shared: shared.clone() }),
+            (Style::Sso, Some(account)) => {
+                Some(How::Sso { shared: shared.clone(), account: account.clone(), role: one.name.clone() })
+            }
+            (Style::Sso, None) => {
+                out::say(&format!("{} is left out: nobody knows its account yet", one.name));
+                None
+            }
         };
-        listed.iter().map(profile).collect()
+        let profile = |one: &Listed| {
+            let name: Result<ProfileName, Failure> = self.profile.name(&one.name, one.account_id.as_ref());
+            how(one).map(|how| Ok(Profile { name: name?, how, region: self.region.clone() }))
+        };
+        listed.iter().filter_map(profile).collect()
     }
 }
 

@@ -6,6 +6,7 @@ mod agent;
 mod browser;
 mod cached;
 mod configured;
+mod doctor;
 mod ecr;
 mod formats;
 mod hostile;

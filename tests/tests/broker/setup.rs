@@ -8,7 +8,8 @@ use serde_json::json;
 use tests::brokerd::program;
 use tests::ended::Ended;
 use tests::installed;
-use tests::world::World;
+use tests::python::Client;
+use tests::world::{World, password_of};
 
 use super::{Machine, refused};
 
@@ -55,6 +56,40 @@ async fn every_connector_becomes_a_profile_that_works() {
     let profile = "corp-111111111111-deploy";
     machine.0.aws(&["sts", "get-caller-identity", "--profile", profile]).succeeded();
     assert!(!read(&machine).contains("[profile deploy]"), "the block is written anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_aws_cli_signs_in_by_itself_with_what_is_written_for_it() {
+    let world = World::open().await;
+    // Only STS is somewhere else: AWS_ENDPOINT_URL would count before what the file says.
+    let client = Client::new().with("AWS_ENDPOINT_URL_STS", &world.sim.endpoint());
+    let machine = Machine(client).with("BROKER_URL", &world.brokerd.url());
+    machine.sign_in("ada").succeeded();
+    let said = machine.run(&["setup", "--yes", "--style", "sso", "--region", "eu-central-1"]).succeeded();
+    let session = world.brokerd.url().strip_prefix("http://").unwrap().replace(':', "-");
+    assert!(said.contains(&format!("aws sso login --sso-session {session}")), "{said}");
+    let cookie = machine.0.home().join("cookie");
+    fs::write(&cookie, world.stranger().cookie("ada", &password_of("ada")).await).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/say_yes.py");
+    let browser = format!("{} {script} {} %s &", installed::python().display(), cookie.display());
+    let client = machine.with("BROWSER", &browser);
+    client.0.aws(&["sso", "login", "--sso-session", &session]).succeeded();
+    client.run(&["logout"]).succeeded();
+    let identity = client.0.aws(&["sts", "get-caller-identity", "--profile", "deploy"]).json();
+    assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
+    assert_eq!(client.0.aws(&["configure", "get", "region", "--profile", "deploy"]).succeeded(), "eu-central-1\n");
+    let found = client.run(&["doctor"]).succeeded();
+    assert!(found.contains("profiles lead to the broker") && !found.contains("BAD"), "{found}");
+
+    // Another style takes the place of the first, and what somebody has under [default] stays theirs.
+    client.sign_in("ada").succeeded();
+    client.run(&["setup", "--yes", "--style", "login"]).succeeded();
+    let now = read(&client);
+    assert!(now.contains("signin =\n  endpoint_url = http://") && !now.contains("sso_session"), "{now}");
+    write(&client, OTHERS, 0o600);
+    let said = client.run(&["setup", "--yes", "--style", "sso"]).succeeded();
+    assert!(said.contains("under your `[default]`") && read(&client).matches("[default]").count() == 1, "{said}");
+    client.0.aws(&["configure", "list-profiles"]).succeeded();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,72 @@
+//! What may keep this machine from working with its broker: each thing looked at, and what to do about it.
+
+mod aws_cli;
+mod overrides;
+mod way;
+
+use serde::Serialize;
+
+use crate::aws_config;
+use crate::site::{Site, variable};
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) check: &'static str,
+    pub(crate) state: State,
+    pub(crate) said: String,
+    /// What to do; nothing where all is well.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) advice: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    Good,
+    /// It may be what somebody wants.
+    Note,
+    Bad,
+}
+
+impl Finding {
+    fn good(check: &'static str, said: impl Into<String>) -> Self {
+        Self { check, state: State::Good, said: said.into(), advice: String::new() }
+    }
+
+    fn note(check: &'static str, said: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, state: State::Note, said: said.into(), advice: advice.into() }
+    }
+
+    fn bad(check: &'static str, said: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, state: State::Bad, said: said.into(), advice: advice.into() }
+    }
+}
+
+/// Looks at everything, whatever comes of the first things.
+pub(crate) async fn examine(site: &Site) -> Vec<Finding> {
+    let mut found = way::examine(site).await;
+    found.push(aws_cli::examine(site).await);
+    found.extend(trust(site));
+    let path = aws_config::path();
+    let text = path.as_ref().map(std::fs::read_to_string).and_then(Result::ok).unwrap_or_default();
+    found.extend(overrides::examine(&site.server.origin(), variable, &text));
+    found
+}
+
+/// AWS's CLI has certificate authorities of its own.
+fn trust(site: &Site) -> Option<Finding> {
+    site.ca.as_ref()?;
+    Some(if variable("AWS_CA_BUNDLE").is_some() {
+        Finding::good(
+            "trust",
+            "AWS_CA_BUNDLE is set, so that the AWS CLI and boto3 may know the broker's certificate authority as well",
+        )
+    } else {
+        Finding::note(
+            "trust",
+            "the broker's certificate authority is your company's own, and the AWS CLI and boto3 may not know it",
+            "set AWS_CA_BUNDLE (or `ca_bundle` in the profile) to a file with the public roots and your own, NODE_EXTRA_CA_CERTS for JavaScript, SSL_CERT_FILE for Rust and Go",
+        )
+    })
+}
