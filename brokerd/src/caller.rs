@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
 use broker_core::id::SessionId;
 use broker_core::permission::Permission;
-use broker_core::sign_in::{Leaving, Recognised, Shown, Visit};
+use broker_core::sign_in::{ByMemory, Leaving, Recognised, Shown, Visit};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
 use broker_core::vend::Asking;
@@ -35,7 +35,7 @@ pub(crate) struct Asker {
 #[derive(Debug)]
 pub(crate) struct Borrower {
     asker: Asker,
-    by_memory: bool,
+    by_memory: Option<ByMemory>,
 }
 
 /// How recently a caller must have been read.
@@ -67,17 +67,17 @@ impl Asker {
         if self.visit.is_none() {
             app.allow_vend(&self.caller, &self.origin)?;
         }
-        Ok(Asking { caller: &self.caller, by_memory: false, origin: &self.origin, deadline: self.deadline })
+        Ok(Asking { caller: &self.caller, by_memory: None, origin: &self.origin, deadline: self.deadline })
     }
 
-    async fn of(parts: &Parts, app: &App, read: Read) -> Result<(Self, bool), Problem> {
+    async fn of(parts: &Parts, app: &App, read: Read) -> Result<(Self, Option<ByMemory>), Problem> {
         let meta = parts.extensions.get::<Meta>().cloned().ok_or_else(Problem::unauthenticated)?;
         let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
         let takes = takes(&parts.method, &route);
         let (Recognised { caller, by_memory }, shown, visit) =
             if let (Scheme::BearerOrBasic, Some(password)) = (takes.scheme, password::shown(&parts.headers)) {
                 let (caller, visit) = password.sign_in(&parts.headers, &meta, app).await?;
-                (Recognised { caller, by_memory: false }, None, Some(visit))
+                (Recognised { caller, by_memory: None }, None, Some(visit))
             } else {
                 let shown = match takes.client {
                     Client::Portal => Shown::Portal(portal_token(&parts.headers)?),
@@ -87,7 +87,7 @@ impl Asker {
                     Read::Lately => app.sign_in.recognise(&shown, meta.address, &meta.origin).await?,
                     Read::Now => {
                         let caller = app.sign_in.authenticate(&shown, meta.address, &meta.origin).await?;
-                        Recognised { caller, by_memory: false }
+                        Recognised { caller, by_memory: None }
                     }
                 };
                 (recognised, Some(shown), None)
@@ -126,7 +126,7 @@ impl Asker {
 impl Borrower {
     /// The same, with what is to be proved of them.
     pub(crate) fn asking(&self, app: &App) -> Result<Asking<'_>, Problem> {
-        Ok(Asking { by_memory: self.by_memory, ..self.asker.asking(app)? })
+        Ok(Asking { by_memory: self.by_memory.as_ref(), ..self.asker.asking(app)? })
     }
 }
 

@@ -133,7 +133,7 @@ impl Desk {
 
     async fn is_remembered(&self, token: &SecretString, address: IpAddr) -> bool {
         let shown = Shown::Bearer(token.clone());
-        self.sign_in.recognise(&shown, address, &origin()).await.unwrap().by_memory
+        self.sign_in.recognise(&shown, address, &origin()).await.unwrap().by_memory.is_some()
     }
 
     /// What the trail has beside the signing in, and it is whole: `ACTOR ID OUTCOME REASON`.
@@ -290,7 +290,7 @@ async fn only_bearers_are_remembered_and_only_as_long_as_nothing_says_that_they_
     let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
     let cookie = Shown::Cookie(desk.sign_in.sign_in(credentials, SessionKind::Browser).await.unwrap().token);
     for _ in 0..2 {
-        assert!(!desk.sign_in.recognise(&cookie, ADDRESS, &origin).await.unwrap().by_memory);
+        assert!(desk.sign_in.recognise(&cookie, ADDRESS, &origin).await.unwrap().by_memory.is_none());
     }
 
     assert!(desk.is_remembered(&token, ADDRESS).await);

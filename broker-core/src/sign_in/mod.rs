@@ -34,7 +34,7 @@ use crate::workload::Workloads;
 
 pub use callers::AuthenticateError;
 pub use directory_test::{DirectoryTestError, PasswordTest, Question, Tested};
-pub use remembered::Recognised;
+pub use remembered::{ByMemory, Recognised};
 pub use shown::{SERVICE_PREFIX, SessionKind, Shown};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 pub use visit::{Visit, VisitError, Visitor};

@@ -26,8 +26,15 @@ struct Seen {
 #[derive(Clone, Debug)]
 pub struct Recognised {
     pub caller: Caller,
-    /// They were not read now, and may have been signed out since, or have lost a group.
-    pub by_memory: bool,
+    /// Where they were not read now: they may have been signed out since, or have lost a group.
+    pub by_memory: Option<ByMemory>,
+}
+
+/// By what a remembered caller is to be read, where they may be others by now.
+#[derive(Clone, Debug)]
+pub struct ByMemory {
+    shown: Shown,
+    address: IpAddr,
 }
 
 impl Default for Remembered {
@@ -48,18 +55,18 @@ impl SignIn {
     ) -> Result<Recognised, AuthenticateError> {
         let Shown::Bearer(_) = shown else {
             let caller = self.authenticate(shown, address, origin).await?;
-            return Ok(Recognised { caller, by_memory: false });
+            return Ok(Recognised { caller, by_memory: None });
         };
         let (token, from) = (self.hash_of(shown), address.to_canonical());
         if let Some(caller) = self.recall(&token, from) {
-            return Ok(Recognised { caller, by_memory: true });
+            return Ok(Recognised { caller, by_memory: Some(ByMemory { shown: shown.clone(), address }) });
         }
         let caller = self.authenticate(shown, address, origin).await?;
         // Of a workload nothing was read: its token is proved each time.
         if caller.as_read().is_some() {
             self.0.remembered.0.insert(token, Seen { caller: caller.clone(), from });
         }
-        Ok(Recognised { caller, by_memory: false })
+        Ok(Recognised { caller, by_memory: None })
     }
 
     fn recall(&self, token: &Mac, from: IpAddr) -> Option<Caller> {
@@ -68,8 +75,19 @@ impl SignIn {
         (last == from && is_of_now && caller.counts_at(self.0.clock.now())).then_some(caller)
     }
 
-    /// Whoever is not as remembered is read the next time, by whichever of their tokens they come.
-    pub(crate) fn forget(&self, caller: &Caller) {
+    /// Reads whoever may not be as remembered, as if nobody had known them: what becomes of their token is written down.
+    pub(crate) async fn read_anew(
+        &self,
+        remembered: &Caller,
+        by_memory: &ByMemory,
+        origin: &Origin,
+    ) -> Result<Caller, AuthenticateError> {
+        self.forget(remembered);
+        self.authenticate(&by_memory.shown, by_memory.address, origin).await
+    }
+
+    /// By whichever of their tokens they come.
+    fn forget(&self, caller: &Caller) {
         let row = |caller: &Caller| caller.as_read().map(AsRead::row);
         let all = &self.0.remembered.0;
         for (token, _) in all.iter().filter(|(_, seen)| row(&seen.caller) == row(caller)) {

@@ -183,7 +183,7 @@ impl Broker {
         let lane = Lane::AccessKey(wish.entitlement.connector().spec.access_key().clone());
         let Some(_place) = self.place(lane).await else { return Ok(()) };
         let deadline = Instant::now() + DEADLINE;
-        let asking = Asking { caller: &caller, by_memory: false, origin, deadline };
+        let asking = Asking { caller: &caller, by_memory: None, origin, deadline };
         let reuse = wish.entitlement.connector().spec.reuse();
         let held = self.reusable.held(wish.identity, reuse).await;
         if held.as_ref().is_some_and(|held| held.credentials.issued_at > expected.issued_at) {

@@ -21,6 +21,9 @@ pub enum VendError {
     /// The caller's own standing ended meanwhile.
     #[error(transparent)]
     Caller(#[from] AuthenticateError),
+    /// The token of somebody who was remembered is good for nothing any more, and that has been written down.
+    #[error(transparent)]
+    Token(AuthenticateError),
     #[error(transparent)]
     Request(#[from] RenderError),
     #[error(transparent)]
@@ -54,6 +57,7 @@ impl VendError {
             Self::NoSuchConnector
             | Self::NotEntitled(_)
             | Self::Caller(_)
+            | Self::Token(_)
             | Self::Request(_)
             | Self::Destination(_)
             | Self::ConsoleNotSupported
@@ -67,7 +71,7 @@ impl VendError {
         }
     }
 
-    /// What the trail says of it; nothing where the trail itself is what failed.
+    /// What the trail says of it; nothing where the trail itself is what failed, or has it already.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::NoSuchConnector
@@ -86,7 +90,7 @@ impl VendError {
             | Self::CannotServe(_)
             | Self::NotRightful(_)
             | Self::Seal(_) => Some(Outcome::Failed),
-            Self::Trail(_) => None,
+            Self::Token(_) | Self::Trail(_) => None,
         }
     }
 }

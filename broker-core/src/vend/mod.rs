@@ -29,7 +29,7 @@ use crate::meter;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
 use crate::reason::Reason;
-use crate::sign_in::{AuthenticateError, SignIn};
+use crate::sign_in::{AuthenticateError, ByMemory, SignIn};
 use crate::sts::{AwsRefusal, CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
 use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail, TrailError};
 use crate::vault::Vault;
@@ -93,8 +93,8 @@ pub struct LinkWanted<'a> {
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
     pub caller: &'a Caller,
-    /// The caller was not read for this request.
-    pub by_memory: bool,
+    /// Where the caller was not read for this request.
+    pub by_memory: Option<&'a ByMemory>,
     pub origin: &'a Origin,
     pub deadline: Instant,
 }
@@ -182,13 +182,16 @@ impl Broker {
                     None
                 }
                 // Whoever is refused is so by what the store says of them.
-                Err(error) if by_memory => Some(error),
+                Err(error) if by_memory.is_some() => Some(error),
                 Err(error) => return Err(error),
             };
-            if std::mem::take(&mut by_memory) {
-                self.sign_in.forget(&caller);
-            }
-            let again = self.sign_in.again(&caller, asking.origin, asking.deadline).await?;
+            let again = match by_memory.take() {
+                Some(by_memory) => {
+                    let read = self.sign_in.read_anew(&caller, by_memory, asking.origin).await;
+                    read.map_err(VendError::Token)?
+                }
+                None => self.sign_in.again(&caller, asking.origin, asking.deadline).await?,
+            };
             if let Some(error) = refused
                 // AWS is not asked twice for one answer.
                 && (matches!(error, VendError::Aws(_)) || again.is_as_read_before(&caller))

@@ -153,7 +153,7 @@ async fn go_on(
 ) -> Result<Response, Problem> {
     let caller = visitor.caller();
     app.allow_vend(&caller, &visitor.origin)?;
-    let asking = Asking { caller: &caller, by_memory: false, origin: &visitor.origin, deadline: visitor.deadline };
+    let asking = Asking { caller: &caller, by_memory: None, origin: &visitor.origin, deadline: visitor.deadline };
     let wanted = LinkWanted { destination, session_duration_seconds: None, reason };
     let link = app.broker.console_link(&asking, name, &wanted).await?;
     let mut response = see_other(link.expose());
