@@ -61,10 +61,9 @@ impl AsRead {
         self.counts.contains(&now)
     }
 
-    /// Whether somebody who was read twice is by nothing that decides another than before: it is the same row, and no directory was asked
-    /// in between.
+    /// Whether somebody who was read twice is by nothing that decides another than before.
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
-        (self.row, self.epoch, self.counts.start) == (other.row, other.epoch, other.counts.start)
+        (self.row, self.epoch) == (other.row, other.epoch)
     }
 
     pub(crate) fn row(&self) -> ReadRow {

@@ -138,7 +138,7 @@ impl SignIn {
                 if self.is_stale(&session, now) {
                     let asked =
                         tokio::time::timeout_at(deadline + LAST_PROOF, self.look_up(&session, origin, errand)).await;
-                    session.person = asked.unwrap_or_else(|_| Err(too_late(&session)))?;
+                    session.person = asked.unwrap_or_else(|_| Err(too_late(&session.person)))?;
                     self.must_be_there(session.id).await?;
                     asked_at = now;
                 }
@@ -188,7 +188,8 @@ impl SignIn {
         let person = self.client_of(authorized, origin).await?;
         if waits {
             // A directory was waited for: whoever ended the client meanwhile has been told that it is over.
-            self.0.store.authorization(token.authorization).await?.ok_or(AuthenticateError::Unauthenticated)?;
+            let there = self.0.store.authorization(token.authorization).await?;
+            there.ok_or_else(|| self.unknown_token(origin, "the client's sign-in was ended meanwhile"))?;
         }
         Ok(of_client(person, token.authorization, token.expires_at))
     }
@@ -217,7 +218,8 @@ impl SignIn {
         }
         if is_stale || is_noted {
             // As it stands there: another node may have been faster.
-            session = self.must_be_there(session.id).await?;
+            let there = self.0.store.session(session.id).await?;
+            session = there.ok_or_else(|| self.unknown_token(origin, "the session was ended meanwhile"))?;
         }
         let asked_at = session.checked_at;
         Ok(self.caller(session, asked_at))
@@ -246,7 +248,7 @@ impl SignIn {
         if token.last_used_at.is_none_or(|last| seconds_between(last, now) >= TOUCH_SECONDS) {
             note_use(self.0.store.touch_service_token(token.id, now.into()).await);
             let there = self.0.store.service_token_by_id(token.id).await?;
-            there.ok_or(AuthenticateError::Unauthenticated)?;
+            there.ok_or_else(|| self.unknown_token(origin, "the service token was revoked meanwhile"))?;
         }
         Ok(Caller::Service(caller))
     }
@@ -323,9 +325,8 @@ fn of_client(person: PersonCaller, client: AuthorizationId, ends: Timestamp) -> 
     PersonCaller { client: Some(client), role: None, expires_at, as_read, ..person }
 }
 
-fn too_late(session: &Session) -> AuthenticateError {
-    let directory = session.person.subject.directory.clone();
-    Unavailable { directory, source: Box::new(TooLate) }.into()
+pub(super) fn too_late(person: &Person) -> AuthenticateError {
+    Unavailable { directory: person.subject.directory.clone(), source: Box::new(TooLate) }.into()
 }
 
 /// When something was last used decides nothing at this moment, so that not being able to note it stops nobody.

@@ -4,10 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use moka::sync::Cache;
+use tokio::time::Instant;
 
-use super::{AuthenticateError, Shown, SignIn};
+use super::callers::too_late;
+use super::{AuthenticateError, LAST_PROOF, Shown, SignIn};
 use crate::as_read::AsRead;
 use crate::caller::Caller;
+use crate::store::StoreError;
 use crate::trail::Origin;
 use crate::vault::Mac;
 
@@ -75,15 +78,24 @@ impl SignIn {
         (last == from && is_of_now && caller.counts_at(self.0.clock.now())).then_some(caller)
     }
 
-    /// Reads whoever may not be as remembered, as if nobody had known them: what becomes of their token is written down.
+    /// Reads whoever may not be as remembered, as if nobody had known them: a token that is good for nothing is written down as ever. A
+    /// directory that is asked now has little longer than the request.
     pub(crate) async fn read_anew(
         &self,
         remembered: &Caller,
         by_memory: &ByMemory,
-        origin: &Origin,
+        asking: (&Origin, Instant),
     ) -> Result<Caller, AuthenticateError> {
         self.forget(remembered);
-        self.authenticate(&by_memory.shown, by_memory.address, origin).await
+        let (origin, deadline) = asking;
+        let read = self.authenticate(&by_memory.shown, by_memory.address, origin);
+        tokio::time::timeout_at(deadline + LAST_PROOF, read).await.unwrap_or_else(|_| {
+            Err(match remembered {
+                Caller::Person(caller) => too_late(&caller.person),
+                // No directory was asked, so that it is the store which does not answer.
+                Caller::Service(_) | Caller::Workload(_) => StoreError::from(sqlx::Error::PoolTimedOut).into(),
+            })
+        })
     }
 
     /// By whichever of their tokens they come.

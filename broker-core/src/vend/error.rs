@@ -21,7 +21,7 @@ pub enum VendError {
     /// The caller's own standing ended meanwhile.
     #[error(transparent)]
     Caller(#[from] AuthenticateError),
-    /// The token of somebody who was remembered is good for nothing any more, and that has been written down.
+    /// The token of somebody who was remembered is good for nothing any more, which has been written down.
     #[error(transparent)]
     Token(AuthenticateError),
     #[error(transparent)]
@@ -49,6 +49,16 @@ pub enum VendError {
 }
 
 impl VendError {
+    /// Of somebody who was remembered and could not be read.
+    pub(super) fn of_anew(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled => Self::Token(error),
+            AuthenticateError::Directory(_) | AuthenticateError::Store(_) | AuthenticateError::Issuer(_) => {
+                Self::Caller(error)
+            }
+        }
+    }
+
     /// What AWS said, where AWS said no.
     pub fn aws_refusal(&self) -> Option<&AwsRefusal> {
         match self {
@@ -110,5 +120,14 @@ mod tests {
         for over in [AuthenticateError::Unauthenticated, AuthenticateError::AccountDisabled] {
             assert_eq!(VendError::Caller(over).outcome(), Some(Outcome::Refused));
         }
+    }
+
+    #[test]
+    fn what_becomes_of_a_token_is_written_once_and_an_outage_is_not_left_out() {
+        for over in [AuthenticateError::Unauthenticated, AuthenticateError::AccountDisabled] {
+            assert_eq!(VendError::of_anew(over).outcome(), None);
+        }
+        let outage = AuthenticateError::Store(StoreError::Stale);
+        assert_eq!(VendError::of_anew(outage).outcome(), Some(Outcome::Failed));
     }
 }

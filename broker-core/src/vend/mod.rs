@@ -10,7 +10,7 @@ mod trial;
 
 use std::borrow::Cow;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -172,7 +172,7 @@ impl Broker {
                 Ok(loan) => {
                     let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
                     let (sts_action, reused) = (loan.request.action(), loan.vended.reused);
-                    // Where nothing was waited for, it counted a moment ago.
+                    // Where nothing was waited for, it is enough that it counted when they asked.
                     if (!loan.has_waited || caller.counts_at(self.clock.now()))
                         && let Ok(recorded) = self.record_if_as_read(&caller, entry, loan.vended).await?
                     {
@@ -187,16 +187,19 @@ impl Broker {
             };
             let again = match by_memory.take() {
                 Some(by_memory) => {
-                    let read = self.sign_in.read_anew(&caller, by_memory, asking.origin).await;
-                    read.map_err(VendError::Token)?
+                    let read = self.sign_in.read_anew(&caller, by_memory, (asking.origin, asking.deadline)).await;
+                    read.map_err(VendError::of_anew)?
                 }
                 None => self.sign_in.again(&caller, asking.origin, asking.deadline).await?,
             };
-            if let Some(error) = refused
-                // AWS is not asked twice for one answer.
-                && (matches!(error, VendError::Aws(_)) || again.is_as_read_before(&caller))
-            {
-                return Err(error);
+            match refused {
+                Some(error) if again.is_as_read_before(&caller) => return Err(error),
+                // AWS is not asked twice for one answer, which is told to nobody who may not ask any more.
+                Some(error @ VendError::Aws(_)) => {
+                    self.prove(&again, name)?;
+                    return Err(error);
+                }
+                Some(_) | None => {}
             }
             caller = Cow::Owned(again);
         }
@@ -279,7 +282,8 @@ impl Broker {
     /// Obtains credentials, and proves after a wait that the very same would be asked for again: connector and key unchanged. Whatever
     /// changed meanwhile is looked at once more. The caller is for whoever hands something over to look at.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
-        let mut in_service = self.inventory.snapshot();
+        // Not kept alive meanwhile: there may be many, and they are large.
+        let mut in_service = Arc::downgrade(&self.inventory.snapshot());
         let (mut wish, mut waited) = self.wish_once_proved(asking, name, ask).await?;
         for _ in 0..ATTEMPTS {
             let reuse = wish.entitlement.connector().spec.reuse();
@@ -301,8 +305,8 @@ impl Broker {
                 Some(arn) => Some(arn),
                 None => self.ask_arn(&wish, &obtained.credentials, asking.deadline).await,
             };
-            let now_in_service = self.inventory.snapshot();
-            if Arc::ptr_eq(&now_in_service, &in_service) {
+            let now_in_service = Arc::downgrade(&self.inventory.snapshot());
+            if Weak::ptr_eq(&now_in_service, &in_service) {
                 return Ok(Self::loan(wish, obtained, arn, true));
             }
             let now = self.wish(asking.caller, name, ask)?;
