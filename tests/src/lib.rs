@@ -36,6 +36,7 @@ pub mod wall_clock;
 pub mod wire;
 
 pub mod certificates;
+pub mod dpop;
 pub mod elsewhere;
 pub mod ended;
 pub mod installed;

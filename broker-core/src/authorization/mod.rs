@@ -1,6 +1,7 @@
 //! What a person allowed one of AWS's own clients: first a code, then a family of tokens, and never longer than the session it came of.
 
 mod device;
+mod login;
 mod tokens;
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use crate::session::Session;
 use crate::vault::Mac;
 
 pub use device::{DeviceClient, DeviceRequest};
+pub use login::{LoginConnector, LoginTerms, Thumbprint};
 pub use tokens::{ACCESS_PREFIX, AccessToken, REFRESH_PREFIX, RefreshToken};
 
 /// A person's leave for one client, on one sign-in of theirs.
@@ -43,6 +45,8 @@ pub enum Proof {
     Pkce { callback: String, challenge: String },
     /// The person has compared a code; the code itself is known to the device alone (RFC 8628).
     Device,
+    /// `aws login`: the same as with PKCE until the code is taken, and from then on a key that the client holds (RFC 9449).
+    Login(LoginTerms),
 }
 
 /// How far it has come.

@@ -2,7 +2,9 @@
 
 mod challenge;
 mod device;
+mod dpop;
 mod error;
+mod login;
 mod redirect;
 mod registration;
 mod user_code;
@@ -28,7 +30,9 @@ use device::Waiting;
 
 pub use challenge::{Challenge, NotAChallenge};
 pub use device::{DEVICE_SECONDS, DeviceCodes, DeviceError};
-pub use error::{AuthorizeError, GrantError};
+pub use dpop::{DpopError, DpopProof};
+pub use error::{AuthorizeError, GrantError, LoginError};
+pub use login::{LoginAsked, LoginClient, LoginGrant, LoginRedirect, LoginShown};
 pub use redirect::{Callback, NotLoopback, Redirect};
 pub use registration::{
     Client, LIFE_SECONDS, ProvedClient, Registered, RegistrationError, SECRET_PREFIX, UnknownClient,
@@ -55,6 +59,17 @@ pub struct Asked {
     client: Client,
     callback: Callback,
     challenge: Challenge,
+}
+
+/// What becomes of a token, or a code, that a client shows.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    /// It is the newest: the next generation takes its place.
+    Next(i64),
+    /// It was replaced a moment ago: the present generation once more.
+    Again(i64),
+    /// It was replaced long ago.
+    Replayed,
 }
 
 /// A code, shown once.
@@ -123,29 +138,30 @@ impl Clients {
         asked: &Asked,
         origin: &Origin,
     ) -> Result<Recorded<Code>, AuthorizeError> {
+        let terms = Terms {
+            client: asked.client.hash.clone(),
+            client_name: asked.client.name.clone(),
+            proof: Proof::Pkce { callback: asked.callback.to_string(), challenge: asked.challenge.as_str().to_owned() },
+        };
+        self.allow(person, terms, origin).await
+    }
+
+    async fn allow(
+        &self,
+        person: &PersonCaller,
+        terms: Terms,
+        origin: &Origin,
+    ) -> Result<Recorded<Code>, AuthorizeError> {
         if person.client.is_some() {
             return Err(AuthorizeError::NotAPerson);
         }
         let (code, now) = (new_token("")?, self.0.clock.now());
-        let authorization = Authorization {
-            id: AuthorizationId::random(),
-            session: person.session,
-            terms: Terms {
-                client: asked.client.hash.clone(),
-                client_name: asked.client.name.clone(),
-                proof: Proof::Pkce {
-                    callback: asked.callback.to_string(),
-                    challenge: asked.challenge.as_str().to_owned(),
-                },
-            },
-            created_at: now,
-            stage: Stage::Code,
-        };
+        let (id, session) = (AuthorizationId::random(), person.session);
+        let authorization = Authorization { id, session, terms, created_at: now, stage: Stage::Code };
         let entry =
             Entry::new(Actor::person(&person.person), Action::ClientAuthorized, Outcome::Success, origin.clone());
-        let entry = entry.changes(facts(&authorization));
         let change = self.0.store.add_authorization(&authorization, &self.hash_of(&code))?;
-        let recorded = self.0.trail.commit_for(vec![change], entry, Code(code)).await;
+        let recorded = self.0.trail.commit_for(vec![change], with_facts(entry, &authorization), Code(code)).await;
         recorded.map_err(|error| match error {
             TrailError::Change(StoreError::InUse) => AuthorizeError::SessionOver,
             error => error.into(),
@@ -154,7 +170,11 @@ impl Clients {
 
     /// A person says no.
     pub fn decline(&self, person: &PersonCaller, asked: &Asked, origin: &Origin) {
-        let reason = format!("the person did not let `{}` sign in as them", asked.client.name);
+        self.note_declined(person, &asked.client.name, origin);
+    }
+
+    fn note_declined(&self, person: &PersonCaller, client: &str, origin: &Origin) {
+        let reason = format!("the person did not let `{client}` sign in as them");
         self.note(Actor::person(&person.person), &reason, origin);
     }
 
@@ -179,6 +199,7 @@ impl Clients {
             }
             Proof::Pkce { .. } => Ok(()),
             Proof::Device => Err("this is a device code"),
+            Proof::Login(_) => Err(OF_LOGIN),
         };
         self.take(client, seen, proved, origin).await
     }
@@ -204,6 +225,7 @@ impl Clients {
         let proved = |proof: &Proof| match proof {
             Proof::Device => Ok(()),
             Proof::Pkce { .. } => Err("this is no device code"),
+            Proof::Login(_) => Err(OF_LOGIN),
         };
         self.take(client, seen, proved, origin).await
     }
@@ -216,29 +238,36 @@ impl Clients {
         proved: impl Fn(&Proof) -> Result<(), &'static str> + Send,
         origin: &Origin,
     ) -> Result<Recorded<Tokens>, GrantError> {
-        if matches!(seen.authorization.stage, Stage::Tokens { .. }) {
-            return self.end_replayed(&seen, "the code was shown again", origin).await;
+        self.judge_code(&client.0.hash, &seen, proved, origin).await?;
+        match self.rotate(&seen, 1, Action::ClientSignedIn, origin).await {
+            // Whoever was faster has shown the same code.
+            Err(GrantError::Trail(TrailError::Change(StoreError::Stale))) => {
+                Err(self.end_replayed(&seen, "the code was shown twice at once", origin).await)
+            }
+            outcome => outcome,
         }
-        let Authorization { terms, created_at, .. } = &seen.authorization;
-        let now = self.0.clock.now();
-        let is_fresh = (-CLOCKS_DIFFER..CODE_SECONDS).contains(&seconds_between(*created_at, now));
-        let trouble = if terms.client != client.0.hash {
+    }
+
+    /// Whether a code is good for whoever shows it: fresh, theirs, and for the first time.
+    async fn judge_code(
+        &self,
+        client: &str,
+        seen: &Authorized,
+        proved: impl Fn(&Proof) -> Result<(), &'static str> + Send,
+        origin: &Origin,
+    ) -> Result<(), GrantError> {
+        if matches!(seen.authorization.stage, Stage::Tokens { .. }) {
+            return Err(self.end_replayed(seen, "the code was shown again", origin).await);
+        }
+        let terms = &seen.authorization.terms;
+        let trouble = if terms.client != client {
             Some("the code was given to another client")
-        } else if !is_fresh {
+        } else if !is_fresh(&seen.authorization, self.0.clock.now()) {
             Some("the code is over: it holds for a minute")
         } else {
             proved(&terms.proof).err()
         };
-        if let Some(trouble) = trouble {
-            return Err(self.refuse(Some(&seen), trouble, origin));
-        }
-        match self.rotate(&seen, 1, Action::ClientSignedIn, origin).await {
-            // Whoever was faster has shown the same code.
-            Err(GrantError::Trail(TrailError::Change(StoreError::Stale))) => {
-                self.end_replayed(&seen, "the code was shown twice at once", origin).await
-            }
-            outcome => outcome,
-        }
+        trouble.map_or(Ok(()), |trouble| Err(self.refuse(Some(seen), trouble, origin)))
     }
 
     /// New tokens for the newest refresh token. The one before it counts for another minute, so that several processes of one person can
@@ -259,22 +288,16 @@ impl Clients {
             if seen.authorization.terms.client != client.0.hash {
                 return Err(self.refuse(Some(&seen), "the refresh token was given to another client", origin));
             }
-            let Stage::Tokens { generation, rotated_at } = seen.authorization.stage else {
-                return Err(self.refuse(Some(&seen), "no token was given yet", origin));
-            };
-            let since = seconds_between(rotated_at, self.0.clock.now());
-            if shown.generation == generation {
-                match self.rotate(&seen, generation.saturating_add(1), Action::ClientRefreshed, origin).await {
-                    // Another process of theirs was faster.
-                    Err(GrantError::Trail(TrailError::Change(StoreError::Stale))) => {}
-                    outcome => return outcome,
+            match self.turn(&seen, shown.generation) {
+                Turn::Next(generation) => {
+                    match self.rotate(&seen, generation, Action::ClientRefreshed, origin).await {
+                        // Another process of theirs was faster.
+                        Err(GrantError::Trail(TrailError::Change(StoreError::Stale))) => {}
+                        outcome => return outcome,
+                    }
                 }
-            } else if shown.generation.saturating_add(1) == generation
-                && (-CLOCKS_DIFFER..GRACE_SECONDS).contains(&since)
-            {
-                return self.again(&seen, generation, origin).await;
-            } else {
-                return self.end_replayed(&seen, "a refresh token was shown that has long been replaced", origin).await;
+                Turn::Again(generation) => return self.again(&seen, generation, origin).await,
+                Turn::Replayed => return Err(self.end_replayed(&seen, OLD_TOKEN, origin).await),
             }
         }
         Err(GrantError::Unsettled)
@@ -295,12 +318,28 @@ impl Clients {
         Ok(())
     }
 
-    /// Forgets codes that nobody came for.
+    /// What becomes of a token of that generation; a code is of generation 0, and has no grace.
+    fn turn(&self, seen: &Authorized, shown: i64) -> Turn {
+        let Authorization { stage, created_at, .. } = &seen.authorization;
+        let (newest, rotated_at) = stage.written(*created_at);
+        let since = seconds_between(rotated_at, self.0.clock.now());
+        let in_grace = (-CLOCKS_DIFFER..GRACE_SECONDS).contains(&since);
+        if shown == newest {
+            Turn::Next(newest.saturating_add(1))
+        } else if shown > 0 && shown.saturating_add(1) == newest && in_grace {
+            Turn::Again(newest)
+        } else {
+            Turn::Replayed
+        }
+    }
+
+    /// Forgets codes that nobody came for, and proofs that are too old to count.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let Millis(now) = Millis::from(self.0.clock.now());
         let before = Millis(now.saturating_sub(KEPT_MILLIS));
         self.0.store.sweep_device_requests(before).await?;
-        self.0.store.sweep_codes(before).await.map(drop)
+        self.0.store.sweep_codes(before).await?;
+        self.0.store.sweep_proofs(before).await
     }
 
     /// The next generation's tokens, for a person who is still who they were. `Stale` where somebody was faster.
@@ -318,7 +357,7 @@ impl Clients {
         let change = self.0.store.rotate_authorization(seen, &next)?;
         let tokens = self.tokens(&person, next.id, generation, now);
         let entry = Entry::new(Actor::person(&person.person), action, Outcome::Success, origin.clone());
-        Ok(self.0.trail.commit_for(vec![change], entry.changes(facts(&next)), tokens).await?)
+        Ok(self.0.trail.commit_for(vec![change], with_facts(entry, &next), tokens).await?)
     }
 
     /// The present generation's tokens once more.
@@ -327,7 +366,7 @@ impl Clients {
         let tokens = self.tokens(&person, seen.authorization.id, generation, self.0.clock.now());
         let entry =
             Entry::new(Actor::person(&person.person), Action::ClientRefreshed, Outcome::Success, origin.clone());
-        Ok(self.0.trail.record(entry.changes(facts(&seen.authorization)), tokens).await?)
+        Ok(self.0.trail.record(with_facts(entry, &seen.authorization), tokens).await?)
     }
 
     /// Whose tokens they are, with groups and account state read within the bound.
@@ -356,31 +395,38 @@ impl Clients {
         }
     }
 
-    async fn end_replayed(
-        &self,
-        seen: &Authorized,
-        reason: &'static str,
-        origin: &Origin,
-    ) -> Result<Recorded<Tokens>, GrantError> {
+    async fn end_replayed(&self, seen: &Authorized, reason: &'static str, origin: &Origin) -> GrantError {
         let entry = entry(seen, Action::ClientEnded, Outcome::Refused, origin).reason(&reason);
-        if self.end(seen, entry).await? != TakenAway::Nothing {
-            let id = seen.authorization.id.to_string();
-            tracing::warn!(authorization.id = id, reason, "a code or token came back, and all that came of it is over");
+        match self.end(seen, entry).await {
+            Ok(TakenAway::Nothing) => {}
+            Ok(_) => {
+                let id = seen.authorization.id.to_string();
+                tracing::warn!(
+                    authorization.id = id,
+                    reason,
+                    "a code or token came back, and all that came of it is over"
+                );
+            }
+            Err(error) => return error.into(),
         }
-        Err(GrantError::InvalidGrant("this was used before, so that all that came of it has been ended"))
+        GrantError::InvalidGrant("this was used before, so that all that came of it has been ended")
     }
 
     async fn end(&self, seen: &Authorized, entry: Entry) -> Result<TakenAway, StoreError> {
         self.0.trail.take_away(vec![Store::end_authorization(seen.authorization.id)], Vec1::new(entry)).await
     }
 
-    /// Nobody has proved to be the person: the record is about them, and by nobody.
     fn refuse(&self, seen: Option<&Authorized>, reason: &'static str, origin: &Origin) -> GrantError {
+        self.note_refused(seen, reason, origin);
+        GrantError::InvalidGrant(reason)
+    }
+
+    /// Nobody has proved to be the person: the record is about them, and by nobody.
+    fn note_refused(&self, seen: Option<&Authorized>, reason: &'static str, origin: &Origin) {
         let actor = Actor::Anonymous { mark: None };
         let entry = Entry::new(actor, Action::ClientRefused, Outcome::Refused, origin.clone()).reason(&reason);
         let entry = entry.about(seen.map(|seen| &seen.session.person.subject));
         self.0.trail.note_refusal(RefusalKind::Client, entry);
-        GrantError::InvalidGrant(reason)
     }
 
     fn note(&self, actor: Actor, reason: &impl ToString, origin: &Origin) {
@@ -397,7 +443,20 @@ impl Clients {
 /// What happened to an authorization, by its person.
 fn entry(seen: &Authorized, action: Action, outcome: Outcome, origin: &Origin) -> Entry {
     let entry = Entry::new(Actor::person(&seen.session.person), action, outcome, origin.clone());
-    entry.changes(facts(&seen.authorization))
+    with_facts(entry, &seen.authorization)
+}
+
+/// Whether a code still holds.
+fn is_fresh(authorization: &Authorization, now: Timestamp) -> bool {
+    (-CLOCKS_DIFFER..CODE_SECONDS).contains(&seconds_between(authorization.created_at, now))
+}
+
+fn with_facts(entry: Entry, authorization: &Authorization) -> Entry {
+    let entry = entry.changes(facts(authorization));
+    match &authorization.terms.proof {
+        Proof::Login(terms) => entry.connector(&terms.connector.name),
+        Proof::Pkce { .. } | Proof::Device => entry,
+    }
 }
 
 /// What the trail says of an authorization.
@@ -417,6 +476,8 @@ pub const GRACE_SECONDS: i64 = 60;
 pub const ACCESS_SECONDS: u32 = 3_600;
 /// Two nodes' clocks are not the same.
 const CLOCKS_DIFFER: i64 = 60;
+const OF_LOGIN: &str = "this is a code of `aws login`";
+const OLD_TOKEN: &str = "a refresh token was shown that has long been replaced";
 /// One more than it takes when another process was faster.
 const ATTEMPTS: usize = 3;
 /// Whoever shows a code a little late is told so.

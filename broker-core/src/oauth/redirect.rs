@@ -64,6 +64,11 @@ impl Callback {
         registered.contains(&self.redirect)
     }
 
+    /// Whether it has exactly this path.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.redirect.path == path
+    }
+
     /// Scheme, address and port.
     pub fn origin(&self) -> String {
         let host = self.redirect.host.as_str();

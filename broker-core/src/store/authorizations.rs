@@ -63,16 +63,17 @@ impl Store {
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }
 
-    /// Goes on to the next generation, of which `next` is, unless somebody else just did or it is over: then it is `Stale`.
+    /// Goes on to the next generation, of which `next` is, its terms among it, unless somebody else just did or it is over: then it is `Stale`.
     pub fn rotate_authorization(&self, seen: &Authorized, next: &Authorization) -> Result<Change, StoreError> {
-        const SQL: &str =
-            "UPDATE authorizations SET generation = $3, rotated_at = $4, mac = $5 WHERE id = $1 AND generation = $2";
+        const SQL: &str = "UPDATE authorizations SET generation = $3, rotated_at = $4, mac = $5, terms = $6
+                           WHERE id = $1 AND generation = $2";
         let (id, terms) = (next.id.to_string(), encode(&next.terms)?);
         let (before, _) = seen.authorization.stage.written(seen.authorization.created_at);
         let (generation, rotated_at) = next.stage.written(next.created_at);
         let times = [next.created_at, rotated_at].map(|time| Millis::from(time).0);
         let mac = self.authorization_mac(&id, next.session, &seen.code, &terms, generation, times);
-        let values = vec![id.into(), before.into(), generation.into(), times[1].into(), mac.as_slice().into()];
+        let values =
+            vec![id.into(), before.into(), generation.into(), times[1].into(), mac.as_slice().into(), terms.into()];
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }
 

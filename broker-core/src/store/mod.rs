@@ -7,6 +7,7 @@ mod change;
 mod connectors;
 mod damaged;
 mod device_codes;
+mod dpop_proofs;
 mod epochs;
 mod fingerprint;
 mod gathered;

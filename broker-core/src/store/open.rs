@@ -439,7 +439,7 @@ async fn is_current(pool: &Pool) -> bool {
 }
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "epochs", include_str!("../../migrations/0002_epochs.sql")),
     (3, "trail indexes", include_str!("../../migrations/0003_trail_indexes.sql")),
@@ -447,6 +447,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "sessions of a person", include_str!("../../migrations/0005_sessions_of_a_person.sql")),
     (6, "authorizations", include_str!("../../migrations/0006_authorizations.sql")),
     (8, "device codes", include_str!("../../migrations/0008_device_codes.sql")),
+    (9, "dpop proofs", include_str!("../../migrations/0009_dpop_proofs.sql")),
 ];
 /// Who waits for somebody else's lock is told so, rather than left waiting; and by the server, before a commit's own time is over.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '9s'";

@@ -98,7 +98,7 @@ pub(crate) async fn show(
 }
 
 /// Says whom to ask, and not whether there is such a thing.
-fn not_for_you(app: &App) -> AwsError {
+pub(super) fn not_for_you(app: &App) -> AwsError {
     let help = app.settings.aws_clients.access_help.as_deref();
     let help = help.unwrap_or("Ask an administrator of the broker for the group that is granted it.");
     AwsError::forbidden(format!("There is no such role in that account, or none of your groups is granted it. {help}"))

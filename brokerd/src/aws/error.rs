@@ -19,6 +19,8 @@ pub(crate) struct AwsError {
     status: StatusCode,
     /// By which clients decide what to do.
     exception: &'static str,
+    /// Where it is not the exception's name in OAuth's spelling.
+    word: Option<&'static str>,
     message: String,
 }
 
@@ -66,11 +68,36 @@ impl AwsError {
     }
 
     fn new(status: StatusCode, exception: &'static str, message: impl Into<String>) -> Self {
-        Self { status, exception, message: message.into() }
+        Self { status, exception, word: None, message: message.into() }
+    }
+
+    /// An error of the Sign-In API, which has words of its own.
+    pub(super) fn of_login(
+        status: StatusCode,
+        exception: &'static str,
+        word: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { word: Some(word), ..Self::new(status, exception, message) }
+    }
+
+    pub(super) fn exception(&self) -> &'static str {
+        self.exception
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn into_message(self) -> String {
+        self.message
     }
 
     /// The word of OAuth for it: the exception's name in another spelling.
     fn word(&self) -> String {
+        if let Some(word) = self.word {
+            return word.to_owned();
+        }
         let name = self.exception.strip_suffix("Exception").unwrap_or(self.exception);
         if self.status.is_server_error() {
             return "server_error".to_owned();
@@ -188,10 +215,14 @@ impl From<Problem> for AwsError {
 
 /// A layer: whatever problem came up on the way is told as AWS would.
 pub(super) async fn told_as_aws(Extension(meta): Extension<Meta>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    told(&meta, next.run(request).await, AwsError::from)
+}
+
+/// Tells a problem, if the answer is one.
+pub(super) fn told(meta: &Meta, mut response: Response, in_words: impl Fn(Problem) -> AwsError) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let wait = problem.clone().into_response_for(meta.origin.request_id).headers().get(header::RETRY_AFTER).cloned();
-    let mut error = AwsError::from(problem);
+    let mut error = in_words(problem);
     if error.status.is_server_error() {
         error.message = format!("{} (request {})", error.message, meta.origin.request_id);
     }

@@ -1,4 +1,4 @@
-//! The endpoints that AWS's own clients call, with AWS's shapes and AWS's errors: the SSO OIDC API and the SSO portal API.
+//! The endpoints that AWS's own clients call, with AWS's shapes and AWS's errors: the SSO OIDC API, the SSO portal API and the Sign-In API.
 //!
 //! They stand at the root of the public URL, since clients take everything but the host off it for the page that people see.
 
@@ -6,11 +6,13 @@ mod credentials;
 mod device_authorization;
 mod entitled;
 mod error;
+mod login;
 mod logout;
 mod page;
 mod register;
 mod token;
 
+pub(crate) use login::must_be_on as login_must_be_on;
 pub(crate) use register::scopes_are_known;
 
 use axum::Router;
@@ -26,6 +28,11 @@ use crate::problem::{Code, Problem};
 
 /// The routes, and what the document says of them.
 pub(crate) fn described() -> OpenApiRouter<App> {
+    sso().merge(sign_in())
+}
+
+/// What `aws sso login` and those after it call.
+fn sso() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(register::register))
         .routes(routes!(device_authorization::begin))
@@ -36,14 +43,19 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(logout::end))
 }
 
-/// The routes. Whatever goes wrong on them is told as AWS would.
+/// What `aws login` calls, and whoever renews what it got.
+fn sign_in() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(login::give))
+}
+
+/// The routes. Whatever goes wrong on them is told as AWS would, by each API in its own words.
 pub(crate) fn routes(app: App) -> Router<App> {
-    Router::from(described())
-        .method_not_allowed_fallback(|| async {
-            Problem::new(Code::MethodNotAllowed, "this route does not take that method")
-        })
-        .layer(from_fn_with_state(app, intake::whole))
+    let other_method = || async { Problem::new(Code::MethodNotAllowed, "this route does not take that method") };
+    let sso = Router::from(sso()).method_not_allowed_fallback(other_method);
+    let sign_in = Router::from(sign_in()).method_not_allowed_fallback(other_method);
+    sso.layer(from_fn_with_state(app.clone(), intake::whole))
         .layer(from_fn(error::told_as_aws))
+        .merge(sign_in.layer(from_fn_with_state(app, intake::whole)).layer(from_fn(login::told_as_sign_in)))
 }
 
 /// The address that a client means. One whose endpoint was written with a slash at its end asks for `//token`.
@@ -58,7 +70,7 @@ pub(crate) fn meant(uri: &Uri) -> Option<Uri> {
 }
 
 /// What programs ask for.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
     "/client/register",
     "/device_authorization",
     "/token",
@@ -66,6 +78,7 @@ const PATHS: [&str; 7] = [
     "/assignment/accounts",
     "/assignment/roles",
     "/logout",
+    "/v1/token",
 ];
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use toml::Spanned;
 use super::load::Loader;
 
 /// How AWS's own clients are met.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsClients {
     /// A sentence that comes with every refusal.
     pub access_help: Option<String>,
@@ -20,20 +20,35 @@ pub struct AwsClients {
     pub account_names: BTreeMap<AccountId, String>,
     /// Whose members may let in programs on other machines by a code.
     pub device_groups: BTreeSet<Group>,
+    /// Whether `aws login` is met; from another machine only as `device_groups` says besides.
+    pub login: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AwsClientsFields {
     pub(super) access_help: Option<Words>,
     pub(super) account_names: BTreeMap<AccountId, Words>,
     pub(super) device_groups: Vec<Spanned<String>>,
+    pub(super) login: bool,
 }
 
 /// A line that people read on a terminal.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Words(String);
+
+impl Default for AwsClients {
+    fn default() -> Self {
+        Self { access_help: None, account_names: BTreeMap::new(), device_groups: BTreeSet::new(), login: true }
+    }
+}
+
+impl Default for AwsClientsFields {
+    fn default() -> Self {
+        Self { access_help: None, account_names: BTreeMap::new(), device_groups: Vec::new(), login: true }
+    }
+}
 
 impl TryFrom<String> for Words {
     type Error = &'static str;
@@ -68,6 +83,7 @@ impl Loader<'_> {
             access_help: fields.access_help.map(|Words(text)| text),
             account_names: named.collect(),
             device_groups,
+            login: fields.login,
         }
     }
 }

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::form::{Fields, SessionForm};
-use super::next::{ClientAsks, Next};
+use super::next::{ClientAsks, Door, Next};
 use super::page::{FormsLead, page, see_other, sign_in_first};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -57,7 +57,7 @@ pub(crate) async fn show(
     visitor: Option<Visitor>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let asks = ClientAsks::take(&mut Fields::parse(query.unwrap_or_default().as_bytes())?);
+    let asks = ClientAsks::take(Door::Sso, &mut Fields::parse(query.unwrap_or_default().as_bytes())?);
     let asked = asked(&app, &asks)?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Authorize(asks))) };
     let template = AuthorizePage {
@@ -90,18 +90,18 @@ pub(crate) async fn submit(
     SessionForm { visitor, mut fields }: SessionForm,
 ) -> Result<Response, Problem> {
     let decision = fields.take_given("decision");
-    let asks = ClientAsks::take(&mut fields);
+    let asks = ClientAsks::take(Door::Sso, &mut fields);
     fields.nothing_left()?;
     let asked = asked(&app, &asks)?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Authorize(asks))) };
     let answer = match decision.as_deref() {
         Some("allow") => {
             let code = app.clients.authorize(&visitor.person, &asked, &meta.origin).await?.into_value();
-            back(asked.callback(), "code", code.0.expose_secret(), &asks.state)?
+            back(&asked.callback().to_string(), "code", code.0.expose_secret(), &asks.state)?
         }
         Some("deny") => {
             app.clients.decline(&visitor.person, &asked, &meta.origin);
-            back(asked.callback(), "error", "access_denied", &asks.state)?
+            back(&asked.callback().to_string(), "error", "access_denied", &asks.state)?
         }
         _ => return Err(Problem::field("decision", "the page's own buttons say `allow` or `deny`")),
     };
@@ -132,10 +132,10 @@ fn asked(app: &App, asks: &ClientAsks) -> Result<Asked, Problem> {
         .map_err(|_| wrong("redirect_uri", "the client has not registered this redirect"))
 }
 
-/// The client's own listener, told what was decided.
-fn back(callback: &Callback, name: &str, value: &str, state: &str) -> Result<Url, Problem> {
-    let mut url = Url::parse(&callback.to_string())
-        .map_err(|_| Problem::new(Code::Internal, "the redirect could not be written"))?;
+/// Where a client listens, or looks, told what was decided.
+pub(super) fn back(redirect: &str, name: &str, value: &str, state: &str) -> Result<Url, Problem> {
+    let mut url =
+        Url::parse(redirect).map_err(|_| Problem::new(Code::Internal, "the redirect could not be written"))?;
     url.query_pairs_mut().append_pair(name, value).append_pair("state", state);
     Ok(url)
 }
@@ -145,6 +145,7 @@ impl From<AuthorizeError> for Problem {
         match error {
             AuthorizeError::NotAPerson => Self::new(Code::Forbidden, error.to_string()),
             AuthorizeError::SessionOver => Self::unauthenticated(),
+            AuthorizeError::Elsewhere(error) => error.into(),
             AuthorizeError::Store(error) => error.into(),
             AuthorizeError::Seal(error) => broker_core::sign_in::SignInError::from(error).into(),
             AuthorizeError::Trail(error) => error.into(),

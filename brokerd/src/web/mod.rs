@@ -7,6 +7,7 @@ pub(crate) mod docs;
 pub(crate) mod device;
 mod form;
 pub(crate) mod home;
+pub(crate) mod login;
 mod next;
 mod page;
 mod pre_session;
@@ -33,6 +34,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(sign_out::submit))
         .routes(routes!(start::show))
         .routes(routes!(authorize::show, authorize::submit))
+        .routes(routes!(login::show, login::submit))
+        .routes(routes!(login::confirmation::show))
         .routes(routes!(device::show, device::submit))
         .routes(routes!(console::open, console::confirmed))
         .routes(routes!(docs::show))

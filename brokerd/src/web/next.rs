@@ -18,15 +18,25 @@ pub(crate) enum Next {
         /// As it was asked for; whether it is a page of AWS's console is found out there.
         destination: Option<String>,
     },
-    /// Where one of AWS's own clients asks to sign in. It never goes on by itself.
+    /// Where one of AWS's own clients asks to sign in. Neither page goes on by itself.
     Authorize(ClientAsks),
     /// Where codes of programs on other machines are compared. It wants a sign-in of just now.
     Device { code: Option<UserCode> },
 }
 
+/// Which of the two pages a client asks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// `aws sso login`.
+    Sso,
+    /// `aws login`.
+    Login,
+}
+
 /// What one of AWS's own clients asks, as it stands in a query; whether it may is found out there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientAsks {
+    pub(crate) door: Door,
     pub(crate) response_type: String,
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
@@ -63,8 +73,10 @@ impl Next {
     }
 
     fn authorize(text: &str) -> Option<Self> {
-        let mut fields = Fields::parse(text.strip_prefix("/authorize?")?.as_bytes()).ok()?;
-        let asks = ClientAsks::take(&mut fields);
+        let (path, query) = text.split_once('?')?;
+        let door = [Door::Sso, Door::Login].into_iter().find(|door| door.path() == path)?;
+        let mut fields = Fields::parse(query.as_bytes()).ok()?;
+        let asks = ClientAsks::take(door, &mut fields);
         fields.nothing_left().ok()?;
         let fits = asks.fields().iter().all(|(_, value)| value.len() <= MAX && !value.chars().any(char::is_control));
         fits.then_some(Self::Authorize(asks))
@@ -90,18 +102,36 @@ impl Next {
     }
 }
 
+impl Door {
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Sso => "/authorize",
+            Self::Login => "/v1/authorize",
+        }
+    }
+
+    /// What its clients call the field of scopes.
+    fn scopes(self) -> &'static str {
+        match self {
+            Self::Sso => "scopes",
+            Self::Login => "scope",
+        }
+    }
+}
+
 impl ClientAsks {
     /// Takes what is known out of a query or a form. What a newer client may say besides is left there.
-    pub(crate) fn take(fields: &mut Fields) -> Self {
+    pub(crate) fn take(door: Door, fields: &mut Fields) -> Self {
         let mut take = |name| fields.take_given(name).unwrap_or_default();
         Self {
+            door,
             response_type: take("response_type"),
             client_id: take("client_id"),
             redirect_uri: take("redirect_uri"),
             state: take("state"),
             code_challenge: take("code_challenge"),
             code_challenge_method: take("code_challenge_method"),
-            scopes: take("scopes"),
+            scopes: take(door.scopes()),
         }
     }
 
@@ -114,7 +144,7 @@ impl ClientAsks {
             ("state", self.state.clone()),
             ("code_challenge", self.code_challenge.clone()),
             ("code_challenge_method", self.code_challenge_method.clone()),
-            ("scopes", self.scopes.clone()),
+            (self.door.scopes(), self.scopes.clone()),
         ]
     }
 }
@@ -126,7 +156,7 @@ impl fmt::Display for Next {
             Self::Home => f.write_str("/"),
             Self::Authorize(asks) => {
                 let pair = |(name, value): &(&str, String)| format!("{name}={}", utf8_percent_encode(value, IN_QUERY));
-                write!(f, "/authorize?{}", asks.fields().iter().map(pair).collect::<Vec<_>>().join("&"))
+                write!(f, "{}?{}", asks.door.path(), asks.fields().iter().map(pair).collect::<Vec<_>>().join("&"))
             }
             Self::Device { code: None } => f.write_str("/device"),
             Self::Device { code: Some(code) } => write!(f, "/device?user_code={code}"),

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use tests::stores::Storehouse;
 
 use crate::desk::{ADDRESS, Desk, origin};
+use crate::login_times::Login;
 
 tests::where_others_reach_in! {
     async fn whoever_has_the_database_makes_no_tokens_live(house: Storehouse) {
@@ -42,5 +43,32 @@ tests::where_others_reach_in! {
         let end = vec![Store::end_session(desk.ada.session)];
         desk.trail.take_away(end, broker_core::trail::Vec1::new(entry)).await.unwrap();
         assert_eq!(hands.number("SELECT count(*) FROM authorizations").await, 0);
+    }
+
+    async fn whoever_has_the_database_gives_nobody_another_key(house: Storehouse) {
+        let login = Login::at(house).await;
+        let mut hands = login.desk.house.hands().await;
+        for statement in [
+            "UPDATE authorizations SET terms = replace(terms, '\"key\":\"', '\"key\":\"x')",
+            "UPDATE authorizations SET terms = replace(terms, '\"name\":\"deploy\"', '\"name\":\"limited\"')",
+            "UPDATE authorizations SET generation = 0",
+        ] {
+            let token = login.token().await;
+            assert_eq!(hands.run(statement).await, 1, "{statement}");
+            assert!(login.renewed(&token).await.is_err(), "{statement}");
+            hands.run("DELETE FROM authorizations").await;
+        }
+    }
+
+    async fn proofs_are_forgotten_once_they_are_too_old_to_count(house: Storehouse) {
+        let login = Login::at(house).await;
+        let token = login.token().await;
+        login.renewed(&token).await.unwrap();
+        let mut hands = login.desk.house.hands().await;
+        login.desk.clients.sweep().await.unwrap();
+        assert_eq!(hands.number("SELECT count(*) FROM dpop_proofs").await, 2);
+        login.desk.house.clock.advance(3_601);
+        login.desk.clients.sweep().await.unwrap();
+        assert_eq!(hands.number("SELECT count(*) FROM dpop_proofs").await, 0);
     }
 }

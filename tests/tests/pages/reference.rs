@@ -5,6 +5,7 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::dpop::DpopKey;
 use tests::house::House;
 use tests::python::Client;
 use tests::world::{Answer, Asker, SECOND, SECOND_SECRET, World, password_of};
@@ -31,6 +32,12 @@ impl Noted {
         let request = asker.request(method.to_uppercase().parse().unwrap(), path);
         let answer = Answer::of(request.header("x-amz-sso_bearer_token", token)).await;
         self.note(method, path.split('?').next().unwrap(), answer);
+    }
+
+    /// Asks as `aws login` does, with a proof of a key.
+    async fn ask_login(&mut self, asker: &Asker, proof: &str, body: &Value) -> Answer {
+        let request = asker.request(Method::POST, "/v1/token").header("DPoP", proof).json(body);
+        self.note("post", "/v1/token", Answer::of(request).await)
     }
 
     fn note(&mut self, method: &str, pattern: &str, answer: Answer) -> Answer {
@@ -92,6 +99,7 @@ async fn what_is_answered_is_what_the_document_says() {
     vending(&mut noted, &world, &ada).await;
     administering(&mut noted, &world, &root).await;
     signing_in_as_the_aws_cli(&mut noted, &world).await;
+    logging_in_as_the_aws_cli(&mut noted, &world).await;
     for (path, asker) in [("/healthz", &ada), ("/readyz", &ada), ("/metrics", &ada), ("/openapi.json", &ada)] {
         noted.ask(asker, "get", path, path, None).await;
     }
@@ -158,6 +166,37 @@ async fn signing_in_as_the_aws_cli(noted: &mut Noted, world: &World) {
     ] {
         noted.ask_portal(&stranger, method, &path, token).await;
     }
+}
+
+/// What `aws login` asks.
+async fn logging_in_as_the_aws_cli(noted: &mut Noted, world: &World) {
+    let (stranger, key, url) = (world.stranger(), DpopKey::new(), world.brokerd.url());
+    let callback = "http://127.0.0.1:7/oauth/callback";
+    let mut fields = vec![
+        ("response_type", "code"),
+        ("client_id", "arn:aws:signin:::devtools/same-device"),
+        ("redirect_uri", callback),
+        ("state", "x"),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "SHA-256"),
+    ];
+    let cookie = stranger.cookie("ada", &password_of("ada")).await;
+    let page = stranger.request(Method::GET, "/v1/authorize").query(&fields).header("cookie", &cookie);
+    let csrf = Answer::of(page).await.field("csrf");
+    fields.extend([("csrf", csrf.as_str()), ("connector", "deploy"), ("decision", "allow")]);
+    let yes = stranger.request(Method::POST, "/v1/authorize").form(&fields).header("cookie", &cookie);
+    let yes = Answer::of(yes.header("origin", &url)).await;
+    let code = yes.header("location").unwrap().split(['=', '&']).nth(1).unwrap().to_owned();
+    let mut body = json!({
+        "clientId": "arn:aws:signin:::devtools/same-device", "grantType": "authorization_code", "redirectUri": callback,
+        "code": code, "codeVerifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    });
+    let given = noted.ask_login(&stranger, &key.proof(&url), &body).await.good();
+    body["grantType"] = json!("refresh_token");
+    body["refreshToken"] = given["refreshToken"].clone();
+    noted.ask_login(&stranger, &key.proof(&url), &body).await.good();
+    noted.ask_login(&stranger, &DpopKey::new().proof(&url), &body).await;
+    noted.ask_login(&stranger, "x", &body).await;
 }
 
 async fn vending(noted: &mut Noted, world: &World, ada: &Asker) {
