@@ -3,14 +3,21 @@
 use std::process::Command;
 use std::time::Duration;
 
+use crate::forgetful::Forgetful;
 use crate::process::{INPUT, Process, Signal, new_folder};
 use crate::{ended, environment, installed};
 
 /// A bus with a keyring on it. Dropped, both are gone.
 #[derive(Debug)]
 pub struct Keyring {
-    _daemon: Process,
+    _daemon: Daemon,
     bus: Bus,
+}
+
+#[derive(Debug)]
+enum Daemon {
+    Gnomes { _process: Process },
+    Forgetful { _service: Forgetful },
 }
 
 #[derive(Debug)]
@@ -21,17 +28,24 @@ impl Keyring {
     pub fn unlocked() -> Self {
         let bus = Bus::start();
         let daemon = bus.keyring(&["--unlock"]);
-        Self { _daemon: daemon, bus }
+        Self { _daemon: Daemon::Gnomes { _process: daemon }, bus }
+    }
+
+    /// One that takes what it is given, and does not give it back.
+    pub fn forgetful() -> Self {
+        let bus = Bus::start();
+        let service = Forgetful::on(&bus.address());
+        Self { _daemon: Daemon::Forgetful { _service: service }, bus }
     }
 
     /// The same keyring after its owner has locked it; nobody is there to be asked for the password.
     #[must_use]
     pub fn locked(self) -> Self {
-        let Self { _daemon: mut daemon, bus } = self;
-        daemon.stop();
+        let Self { _daemon: daemon, bus } = self;
+        drop(daemon);
         bus.wait_for_secrets(false);
         let daemon = bus.keyring(&[]);
-        Self { _daemon: daemon, bus }
+        Self { _daemon: Daemon::Gnomes { _process: daemon }, bus }
     }
 
     /// What leads programs to it: the variable of the environment, and its value.

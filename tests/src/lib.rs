@@ -44,6 +44,7 @@ pub mod issuer;
 pub mod log;
 pub mod patience;
 pub mod process;
+mod forgetful;
 mod watchdog;
 
 pub mod environment;

@@ -85,3 +85,17 @@ async fn a_locked_keyring_is_said_to_be_locked_and_a_file_does() {
     assert!(kept(&machine)["token"].is_string() && machine.state().join("cache.key").exists());
     assert_eq!(keyring.items().matches("object path").count(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_that_does_not_give_back_what_it_took_is_not_trusted_with_a_key() {
+    let world = World::open().await;
+    let keyring = Keyring::forgetful();
+    let machine = at_a_desktop(&world, &keyring);
+    let login = machine.sign_in("ada");
+    assert!(login.status.success(), "{login:?}");
+    let said = "kept in a file that only you can read, for the system's keyring says: it does not give back what was put into it";
+    assert!(login.stderr.contains(said), "{login:?}");
+    assert!(kept(&machine)["token"].is_string());
+    let lent = machine.run(&["process", "deploy"]).json();
+    assert_eq!(machine.run(&["process", "deploy"]).json(), lent, "the cache's key is in a file as well");
+}
