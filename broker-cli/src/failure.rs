@@ -20,6 +20,8 @@ pub(crate) enum Next {
     AskFor,
     /// Try again later.
     TryLater,
+    /// Choose, or say what: the choice was left.
+    Choose,
     /// The program to be run is there and cannot be started.
     CannotStart,
     /// The program to be run is not there.
@@ -84,7 +86,9 @@ impl Failure {
             Next::SignIn => "unauthenticated",
             Next::AskFor => "forbidden",
             Next::TryLater => "unavailable",
-            Next::Mend | Next::CallOtherwise | Next::CannotStart | Next::NoProgram | Next::Nothing => "failed",
+            Next::Mend | Next::CallOtherwise | Next::Choose | Next::CannotStart | Next::NoProgram | Next::Nothing => {
+                "failed"
+            }
         };
         self.problem.as_ref().map_or(amounts_to, |(code, _)| code.as_str())
     }
@@ -118,6 +122,8 @@ impl Next {
             Self::TryLater => 5,
             Self::CannotStart => 126,
             Self::NoProgram => 127,
+            // As of a program that ctrl-C ends.
+            Self::Choose => 130,
         }
     }
 }
@@ -154,4 +160,4 @@ impl From<io::Error> for Failure {
     }
 }
 
-pub(crate) const EXIT_CODES: &str = "Exit codes: 0 done; 1 something on this machine is to be mended; 2 wrong arguments; 3 sign in first; 4 refused, ask for the right; 5 try again later. `exec` ends as its program does (126 if it cannot be started, 127 if it is not there)";
+pub(crate) const EXIT_CODES: &str = "Exit codes: 0 done; 1 something on this machine is to be mended; 2 wrong arguments; 3 sign in first; 4 refused, ask for the right; 5 try again later; 130 no connector was chosen. `exec` ends as its program does (126 if it cannot be started, 127 if it is not there)";

@@ -50,18 +50,35 @@ impl TryFrom<broker_api::Connector> for Listed {
 pub(crate) fn matching(mut listed: Vec<Listed>, letters: Option<&str>) -> Vec<Listed> {
     listed.sort_by(|a, b| a.name.cmp(&b.name));
     let Some(letters) = letters else { return listed };
-    let matcher = SkimMatcherV2::default().ignore_case();
-    let score = |one: &Listed| {
-        // A match in the name counts before any in the words behind it.
-        let by_name = matcher.fuzzy_match(one.name.as_str(), letters).map(|score| (1, score));
-        let account = one.account_id.as_ref().map_or("", AccountId::as_str);
-        let by_words = || matcher.fuzzy_match(&format!("{} {account} {}", one.name, one.description), letters);
-        by_name.or_else(|| by_words().map(|score| (0, score)))
-    };
-    let mut scored: Vec<_> = listed.into_iter().filter_map(|one| Some((score(&one)?, one))).collect();
+    let matcher = Matcher::default();
+    let mut scored: Vec<_> = listed.into_iter().filter_map(|one| Some((matcher.score(&one, letters)?, one))).collect();
     scored.sort_by(|(a, _), (b, _)| b.cmp(a));
     scored.into_iter().map(|(_, one)| one).collect()
 }
+
+/// Says how well a few letters fit a connector.
+pub(crate) struct Matcher(SkimMatcherV2);
+
+impl Default for Matcher {
+    fn default() -> Self {
+        Self(SkimMatcherV2::default().ignore_case())
+    }
+}
+
+impl Matcher {
+    /// The more the better; nothing where they do not fit.
+    pub(crate) fn score(&self, one: &Listed, letters: &str) -> Option<i64> {
+        // A match in the name counts before any in the words behind it.
+        if let Some(score) = self.0.fuzzy_match(one.name.as_str(), letters) {
+            return Some(BY_NAME.saturating_add(score));
+        }
+        let account = one.account_id.as_ref().map_or("", AccountId::as_str);
+        self.0.fuzzy_match(&format!("{} {account} {}", one.name, one.description), letters)
+    }
+}
+
+/// More than any match gets by its letters.
+const BY_NAME: i64 = 1 << 32;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ mod command;
 mod agent;
 mod doctor;
 
+mod picker;
 mod lending;
 mod cache;
 mod sign_in;
@@ -16,6 +17,7 @@ mod api;
 mod ecr;
 mod outbound;
 mod refusal;
+mod used;
 mod holder;
 mod session;
 mod lent;

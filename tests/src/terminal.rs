@@ -1,6 +1,10 @@
 //! A terminal, and what somebody types at it.
 
-use std::process::Command;
+use std::fs::File;
+use std::io::Write;
+use std::process::{Command, ExitStatus};
+
+use rustix::fs::{CWD, FileType, Mode};
 
 use crate::process::{self, Process, Signal};
 use crate::{environment, installed};
@@ -14,3 +18,42 @@ pub fn start(name: &str, command: &Command, typed: &str) -> Process {
     std::fs::write(folder.path().join(process::INPUT), typed).unwrap();
     Process::start_in(folder, name, python, Signal::TERM)
 }
+
+/// A terminal of 100 columns at which somebody sits who looks before they type.
+#[derive(Debug)]
+pub struct Terminal(Process);
+
+impl Terminal {
+    /// Starts a program there.
+    pub fn with(name: &str, command: &Command) -> Self {
+        let folder = process::new_folder();
+        let keys = folder.path().join(KEYS);
+        rustix::fs::mknodat(CWD, &keys, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let mut python = environment::command(installed::program("python3"));
+        python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/terminal.py")).arg(&keys);
+        python.arg(command.get_program()).args(command.get_args());
+        Self(Process::start_in(folder, name, python, Signal::TERM))
+    }
+
+    /// Waits until what was shown so far holds this.
+    pub fn wait_for(&self, text: &str) {
+        self.0.wait_for(&format!("show `{text}`"), || self.shown().contains(text).then_some(()));
+    }
+
+    pub fn typed(&self, keys: &str) {
+        let mut pipe = File::options().write(true).open(self.0.folder().join(KEYS)).unwrap();
+        pipe.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Everything, with what drives the terminal.
+    pub fn shown(&self) -> String {
+        self.0.stdout()
+    }
+
+    /// Waits for the program to end by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.0.wait()
+    }
+}
+
+const KEYS: &str = "keys";

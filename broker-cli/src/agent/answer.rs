@@ -57,7 +57,7 @@ impl Answer {
             Next::SignIn => StatusCode::UNAUTHORIZED,
             Next::AskFor => StatusCode::FORBIDDEN,
             Next::TryLater => StatusCode::SERVICE_UNAVAILABLE,
-            Next::Mend | Next::CallOtherwise | Next::CannotStart | Next::NoProgram | Next::Nothing => {
+            Next::Mend | Next::CallOtherwise | Next::Choose | Next::CannotStart | Next::NoProgram | Next::Nothing => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };

@@ -162,6 +162,10 @@ impl Agent {
     }
 
     /// Where the disk keeps nothing, memory does. Whoever signed out since gets nothing, here as well.
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
     pub(crate) async fn lend_wanted(&self, wanted: &Wanted) -> Result<Lent, Failure> {
         if !wanted.no_cache {
             return wanted.lend(&self.site).await;

@@ -8,8 +8,10 @@ use crate::api::Broker;
 use crate::failure::Failure;
 use crate::name::ConnectorName;
 use crate::out;
+use crate::picker::named_or_chosen;
 use crate::renewal;
 use crate::site::Site;
+use crate::used;
 
 /// Open AWS's console in the browser
 ///
@@ -17,8 +19,8 @@ use crate::site::Site;
 /// this machine's programs, for everybody to read. With --print such a link is printed instead.
 #[derive(Debug, Args)]
 pub(super) struct Console {
-    /// The connector; `broker ls` lists yours
-    connector: ConnectorName,
+    /// The connector; without it you choose one of yours, on a terminal
+    connector: Option<ConnectorName>,
     /// A page of AWS's console
     #[arg(long, value_name = "URL")]
     destination: Option<String>,
@@ -32,10 +34,11 @@ pub(super) struct Console {
 
 impl Console {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
+        let connector = named_or_chosen(self.connector.clone(), site, json, |one| one.console).await?;
         if self.print {
-            return self.show(site, json).await;
+            return self.show(connector, site, json).await;
         }
-        let mut url = site.server.at(&["console", self.connector.as_str()]);
+        let mut url = site.server.at(&["console", connector.as_str()]);
         if let Some(destination) = &self.destination {
             url.query_pairs_mut().append_pair("destination", destination);
         }
@@ -47,14 +50,17 @@ impl Console {
                 format!("no browser can be started ({error})"),
                 format!("open {url} yourself, or use --print"),
             )
-        })
+        })?;
+        used::count(site, &connector);
+        Ok(())
     }
 
-    async fn show(self, site: &Site, json: bool) -> Result<(), Failure> {
+    async fn show(self, connector: ConnectorName, site: &Site, json: bool) -> Result<(), Failure> {
         let request =
             ConsoleUrlRequest { destination: self.destination, session_duration_seconds: None, reason: self.reason };
         let holder = renewal::holder(site).await?;
-        let (url, expires_at) = Broker::of(site)?.console_url(&holder, &self.connector, &request).await?;
+        let (url, expires_at) = Broker::of(site)?.console_url(&holder, &connector, &request).await?;
+        used::count(site, &connector);
         if json { out::json(&json!({ "url": url, "expires_at": expires_at })) } else { out::line(url.expose()) }
     }
 }

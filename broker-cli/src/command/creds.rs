@@ -6,15 +6,20 @@ use zeroize::Zeroizing;
 use super::wanting::Wanting;
 use crate::failure::Failure;
 use crate::lent::Lent;
+use crate::name::ConnectorName;
 use crate::out;
+use crate::picker::named_or_chosen;
 use crate::shell::{dotenv, fish, posix, powershell};
 use crate::site::Site;
+use crate::used;
 
 /// Credentials, for a shell, a program or a file
 ///
 /// In two steps, so that a refusal ends a script: `credentials=$(broker creds deploy) && eval "$credentials"`
 #[derive(Debug, Args)]
 pub(super) struct Creds {
+    /// The connector; without it you choose one of yours, on a terminal
+    connector: Option<ConnectorName>,
     #[command(flatten)]
     wanting: Wanting,
     #[arg(long, value_enum, default_value_t = Format::Env)]
@@ -39,7 +44,10 @@ enum Format {
 
 impl Creds {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
-        let lent = self.wanting.wanted()?.lend(site).await?;
+        let connector = named_or_chosen(self.connector, site, json, |_| true).await?;
+        let wanted = self.wanting.of(connector)?;
+        let lent = wanted.lend(site).await?;
+        used::count(site, &wanted.connector);
         let format = if json { Format::Json } else { self.format };
         let lines = |write: fn(&str, &str) -> String| {
             lent.variables().map(|(name, value)| write(name, &Zeroizing::new(value))).concat()

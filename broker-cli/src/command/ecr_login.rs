@@ -13,8 +13,10 @@ use crate::failure::{Failure, Next};
 use crate::lending::Wanted;
 use crate::name::ConnectorName;
 use crate::out;
+use crate::picker::named_or_chosen;
 use crate::renewal;
 use crate::site::{Site, variable};
+use crate::used;
 
 /// Passwords for AWS's container registry
 ///
@@ -30,8 +32,8 @@ pub(super) struct EcrLogin {
 enum What {
     /// Print a password, for `docker login --username AWS --password-stdin REGISTRY`
     Password {
-        /// The connector; `broker ls` lists yours
-        connector: ConnectorName,
+        /// The connector; without it you choose one of yours, on a terminal
+        connector: Option<ConnectorName>,
         /// The registry's region [default: $`AWS_REGION`, then $`AWS_DEFAULT_REGION`]
         #[arg(long, value_name = "REGION")]
         region: Option<String>,
@@ -74,7 +76,7 @@ impl EcrLogin {
 
 async fn print(
     site: &Site,
-    connector: ConnectorName,
+    connector: Option<ConnectorName>,
     region: Option<String>,
     reason: Option<String>,
     json: bool,
@@ -82,7 +84,10 @@ async fn print(
     let region = region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
     let place = region.as_deref().and_then(Place::of_region);
     let place = place.ok_or_else(|| Failure::usage("no region is named", "give --region, as in eu-central-1"))?;
-    let lent = Wanted { reason, ..Wanted::plain(connector, false) }.lend(site).await?;
+    let connector = named_or_chosen(connector, site, json, |_| true).await?;
+    let wanted = Wanted { reason, ..Wanted::plain(connector, false) };
+    let lent = wanted.lend(site).await?;
+    used::count(site, &wanted.connector);
     let Password { password, expires_at } = ecr::password(&place, &lent).await?;
     if json {
         return out::json(&json!({ "username": USER, "password": password, "expires_at": expires_at }));

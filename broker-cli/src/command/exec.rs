@@ -12,10 +12,13 @@ use crate::aws_config;
 use crate::failure::{Failure, Next};
 use crate::holder::{TOKEN, TOKEN_FILE};
 use crate::lending::Wanted;
+use crate::name::ConnectorName;
+use crate::picker::named_or_chosen;
 use crate::private;
 use crate::signals::Signals;
 use crate::site::Site;
 use crate::text::Text;
+use crate::used;
 
 /// Run a program with credentials
 ///
@@ -23,6 +26,8 @@ use crate::text::Text;
 /// of other AWS credentials and profiles, nor of the broker's token. Ends with the program's own exit code.
 #[derive(Debug, Args)]
 pub(super) struct Exec {
+    /// The connector; without it you choose one of yours, on a terminal
+    connector: Option<ConnectorName>,
     #[command(flatten)]
     wanting: Wanting,
     /// Hand the credentials over in variables instead: for programs that fetch none, and no longer than they live
@@ -34,8 +39,9 @@ pub(super) struct Exec {
 }
 
 impl Exec {
-    pub(super) async fn run(self, site: Site) -> Result<ExitCode, Failure> {
-        let wanted = self.wanting.wanted()?;
+    pub(super) async fn run(self, site: Site, json: bool) -> Result<ExitCode, Failure> {
+        let connector = named_or_chosen(self.connector, &site, json, |_| true).await?;
+        let wanted = self.wanting.of(connector)?;
         let [program, arguments @ ..] = self.command.as_slice() else {
             return Err(Failure::usage("no program is named", "name it behind `--`"));
         };
@@ -45,6 +51,7 @@ impl Exec {
             return with_agent(command, site, wanted).await;
         }
         command.envs(wanted.lend(&site).await?.variables());
+        used::count(&site, &wanted.connector);
         become_it(command)
     }
 }
@@ -60,6 +67,7 @@ async fn with_agent(mut command: Command, site: Site, wanted: Wanted) -> Result<
     let agent = Agent::new(site, Offer::One(lasting), None);
     // Without credentials nothing runs.
     agent.lend_wanted(&wanted).await?;
+    used::count(agent.site(), &wanted.connector);
     let mut signals = Signals::sent_to_us()?;
     let program = Text::of(&command.get_program().to_string_lossy());
     let started = tokio::process::Command::from(command).spawn();

@@ -10,6 +10,7 @@ use crate::out;
 use crate::renewal;
 use crate::session::Signed;
 use crate::site::Site;
+use crate::used::Used;
 
 /// Sign out: the session ends, and what was kept here is deleted
 ///
@@ -24,7 +25,7 @@ impl Logout {
         let held = renewal::hold(site).await;
         // What is here goes first, whatever the broker says and whether or not it can be read.
         let signed = Signed::read_to_end_it(site);
-        let forgotten = Cache::destroy(&site.folders).and(Signed::forget(site));
+        let forgotten = Cache::destroy(&site.folders).and(Used::forget(site)).and(Signed::forget(site));
         drop(held);
         let ended = match signed {
             Ok(Some(signed)) => end(site, signed).await,

@@ -129,7 +129,7 @@ impl Command {
             Self::Ls(ls) => ls.run(&general.site()?, json).await?,
             Self::Creds(creds) => creds.run(&general.site()?, json).await?,
             Self::Process(process) => process.run(&general.site()?).await?,
-            Self::Exec(exec) => return exec.run(general.site()?).await,
+            Self::Exec(exec) => return exec.run(general.site()?, json).await,
             Self::Serve(serve) => serve.run(general.site()?, json).await?,
             Self::Setup(setup) => {
                 let configuration = general.config.clone();

@@ -5,6 +5,7 @@ use clap::Args;
 use super::creds::for_process;
 use super::wanting::Wanting;
 use crate::failure::Failure;
+use crate::name::ConnectorName;
 use crate::site::Site;
 
 /// Credentials as an AWS `credential_process` prints them
@@ -13,12 +14,14 @@ use crate::site::Site;
 /// minutes of its life are left, since AWS's clients keep nothing.
 #[derive(Debug, Args)]
 pub(super) struct Process {
+    /// The connector; `broker ls` lists yours
+    connector: ConnectorName,
     #[command(flatten)]
     wanting: Wanting,
 }
 
 impl Process {
     pub(super) async fn run(self, site: &Site) -> Result<(), Failure> {
-        for_process(&self.wanting.wanted()?.lend(site).await?)
+        for_process(&self.wanting.of(self.connector)?.lend(site).await?)
     }
 }

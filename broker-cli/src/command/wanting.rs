@@ -13,8 +13,6 @@ use crate::text::Text;
 
 #[derive(Debug, Args)]
 pub(super) struct Wanting {
-    /// The connector; `broker ls` lists yours
-    connector: ConnectorName,
     /// How long they shall live, as in `30m` or `1h`; the connector says how long is possible
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     duration: Option<u32>,
@@ -33,7 +31,7 @@ pub(super) struct Wanting {
 }
 
 impl Wanting {
-    pub(super) fn wanted(self) -> Result<Wanted, Failure> {
+    pub(super) fn of(self, connector: ConnectorName) -> Result<Wanted, Failure> {
         let policy = self.policy_file.map(|path| {
             let wrong = |error: &dyn std::error::Error| {
                 let said = format!("{} is no policy: {}", path.display(), Text::of(&error.to_string()));
@@ -43,7 +41,7 @@ impl Wanting {
             serde_json::from_str::<Box<RawValue>>(&text).map_err(|error| wrong(&error))
         });
         Ok(Wanted {
-            connector: self.connector,
+            connector,
             duration_seconds: self.duration,
             policy: policy.transpose()?,
             reason: self.reason,

@@ -173,6 +173,29 @@ fn who_waits_is_told_for_what() {
     assert!(behind.contains("\r\u{1b}[K\u{1b}[1mNAME"), "the line is wiped out again: {behind:?}");
 }
 
+#[test]
+fn among_two_thousand_one_is_chosen_and_none_of_them_drives_the_terminal() {
+    let server = Played::start();
+    let machine = server.signed_in();
+    let many: Vec<_> = (0..2_000).map(|number| connector(&format!("team-{number:04}"))).collect();
+    server.says(200, &json!({ "connectors": many }));
+    let mut terminal = machine.sit_down(&["broker", "creds", "--no-cache"]);
+    terminal.wait_for("team-0000");
+    terminal.typed("1987");
+    terminal.wait_for("team-1987");
+    let mut lent = credentials();
+    lent["connector"] = "team-1987".into();
+    server.says(200, &lent);
+    terminal.typed("\r");
+    assert!(terminal.ended().success(), "{}", terminal.shown());
+    let shown = terminal.shown();
+    assert!(shown.contains("evil") && shown.contains("AWS_SESSION_TOKEN="), "{shown}");
+    for bad in ["\u{1b}]", "\u{9b}", "\u{202e}", "\u{200b}", "\nexport A=b"] {
+        assert!(!shown.contains(bad), "{bad:?} in {shown:?}");
+    }
+    assert!(shown.lines().all(|line| line.chars().count() < 300), "each stands on a line of its own");
+}
+
 fn is_harmless(shown: &str) {
     let bad = |char: &char| (char.is_control() && *char != '\n') || "\u{202e}\u{200b}".contains(*char);
     assert_eq!(shown.chars().find(bad), None, "{shown:?}");

@@ -11,19 +11,22 @@ mod ecr;
 mod formats;
 mod hostile;
 mod keyring;
+mod picker;
 mod running;
 mod setup;
 mod shown;
 mod signing_in;
 mod signing_out;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use tests::brokerd::program;
 use tests::ended::{self, Ended};
 use tests::process::Process;
 use tests::python::Client;
+use tests::terminal::Terminal;
 use tests::world::{World, password_of};
 
 /// Somebody's machine: an empty home, and the variables that their shell has.
@@ -62,25 +65,42 @@ impl Machine {
 
     /// Runs a line of another program's, which finds `broker` by its name.
     fn shell(&self, shell: &str, line: &str) -> Ended {
-        let mut command = self.0.command(&tests::installed::program(shell));
-        let built = program("broker");
-        let aws = tests::installed::aws();
-        let path = std::env::var("PATH").unwrap();
-        let path = format!("{}:{}:{path}", built.parent().unwrap().display(), aws.parent().unwrap().display());
-        command.env("PATH", path).args(["-c", line]);
-        ended::run(shell, command, "")
+        ended::run(shell, self.in_shell(shell, line), "")
     }
 
-    /// Runs a subcommand on a terminal, with what is typed there.
+    /// The same, which goes on until it is dropped, with all that it started.
+    fn begin(&self, shell: &str, line: &str) -> Process {
+        Process::start(shell, self.in_shell(shell, line))
+    }
+
+    fn in_shell(&self, shell: &str, line: &str) -> Command {
+        let mut command = self.0.command(&tests::installed::program(shell));
+        command.env("PATH", with_broker()).args(["-c", line]);
+        command
+    }
+
+    /// Runs a subcommand on a terminal.
     fn on_terminal(&self, subcommand: &str) -> Process {
-        // Program and arguments alone reach the terminal: what else belongs to the command is named by `env`.
-        let command = self.0.command(&program("broker"));
-        let mut inner = std::process::Command::new("/usr/bin/env");
-        for (name, value) in command.get_envs() {
-            inner.arg(format!("{}={}", name.to_str().unwrap(), value.unwrap().to_str().unwrap()));
+        tests::terminal::start(
+            "broker on a terminal",
+            &self.at_once(&[program("broker").to_str().unwrap(), subcommand]),
+            "",
+        )
+    }
+
+    /// Sits down at a terminal and runs a program there, which finds `broker` by its name.
+    fn sit_down(&self, words: &[&str]) -> Terminal {
+        Terminal::with(words.join(" ").as_str(), &self.at_once(words))
+    }
+
+    /// Program and arguments alone reach a terminal: what else belongs to a command is named by `env`.
+    fn at_once(&self, words: &[&str]) -> Command {
+        let mut all = Command::new("/usr/bin/env");
+        for (name, value) in self.0.command(Path::new("env")).get_envs() {
+            all.arg(format!("{}={}", name.to_str().unwrap(), value.unwrap().to_str().unwrap()));
         }
-        inner.arg("TERM=xterm").arg(command.get_program()).arg(subcommand);
-        tests::terminal::start("broker on a terminal", &inner, "")
+        all.arg("TERM=xterm").arg(format!("PATH={}", with_broker())).args(words);
+        all
     }
 
     /// Where sessions and the cache's key are.
@@ -109,6 +129,13 @@ impl Machine {
         let kept: Value = serde_json::from_slice(&std::fs::read(self.session()).unwrap()).unwrap();
         kept["token"].as_str().unwrap().to_owned()
     }
+}
+
+/// Where `broker` and `aws` are found before others.
+fn with_broker() -> String {
+    let (broker, aws) = (program("broker"), tests::installed::aws());
+    let path = std::env::var("PATH").unwrap();
+    format!("{}:{}:{path}", broker.parent().unwrap().display(), aws.parent().unwrap().display())
 }
 
 /// The exit code and what was said, of something that failed.
