@@ -29,6 +29,7 @@ mod aws_config;
 mod shell;
 mod site;
 mod server;
+mod browser;
 mod seal;
 mod keyring;
 mod folders;

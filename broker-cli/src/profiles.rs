@@ -166,12 +166,8 @@ impl Block {
 }
 
 impl SharedName {
-    /// The broker's host, and its port where it has one.
     pub(crate) fn of(server: &Server) -> Self {
-        let origin = server.origin();
-        let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
-        let plain = |char: char| if char.is_ascii_alphanumeric() || matches!(char, '.' | '-') { char } else { '-' };
-        Self(host.chars().map(plain).collect())
+        Self(server.plain_name())
     }
 
     pub(crate) fn as_str(&self) -> &str {

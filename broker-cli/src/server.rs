@@ -19,6 +19,14 @@ impl Server {
         self.0.origin().ascii_serialization()
     }
 
+    /// Its host, and its port where it has one, in characters that are fit for a section of a file and for the name of a folder.
+    pub(crate) fn plain_name(&self) -> String {
+        let origin = self.origin();
+        let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
+        let plain = |char: char| if char.is_ascii_alphanumeric() || matches!(char, '.' | '-') { char } else { '-' };
+        host.chars().map(plain).collect()
+    }
+
     /// One of its addresses; what stands between slashes is one segment, whatever is in it.
     pub(crate) fn at(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
+use crate::browser::Browser;
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::name::ConnectorName;
@@ -20,6 +22,8 @@ pub(crate) struct Site {
     pub(crate) folders: Folders,
     /// Whether the next session may have its key in the system's keyring.
     pub(crate) keyring: bool,
+    /// Where AWS's console opens, unless an argument says otherwise.
+    pub(crate) console_browser: Browser,
     /// Which connector is for which container registry.
     pub(crate) ecr: BTreeMap<String, ConnectorName>,
 }
@@ -31,6 +35,7 @@ struct Configuration {
     url: Option<String>,
     ca_file: Option<PathBuf>,
     keyring: Option<bool>,
+    console_browser: Option<Browser>,
     #[serde(default)]
     ecr: BTreeMap<String, ConnectorName>,
 }
@@ -53,8 +58,14 @@ impl Site {
             Some(_) => return Err(Failure::usage("BROKER_KEYRING is neither `on` nor `off`", "set it to one of them")),
             None => file.keyring.unwrap_or(true),
         };
+        let console_browser = match variable("BROKER_CONSOLE_BROWSER") {
+            Some(name) => Browser::from_str(&name, false).map_err(|_| {
+                Failure::usage("BROKER_CONSOLE_BROWSER names no browser", format!("set it to one of {}", browsers()))
+            })?,
+            None => file.console_browser.unwrap_or_default(),
+        };
         let ca = ca_file.map(|path| authority(&path)).transpose()?;
-        Ok(Self { server: url.parse()?, ca, folders, keyring, ecr: file.ecr })
+        Ok(Self { server: url.parse()?, ca, folders, keyring, console_browser, ecr: file.ecr })
     }
 }
 
@@ -79,6 +90,11 @@ impl Configuration {
         }
         Ok((Self::default(), PathBuf::new()))
     }
+}
+
+fn browsers() -> String {
+    let names = Browser::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    names.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whoever can write it can pass for the broker.
@@ -119,7 +135,7 @@ fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
     let line =
         error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
     let said = format!("{}:{line}: {}", path.display(), Text::of(error.message()));
-    Failure::mend(said, "the keys are `url`, `ca_file` and `keyring`, and the table `ecr`")
+    Failure::mend(said, "the keys are `url`, `ca_file`, `keyring` and `console_browser`, and the table `ecr`")
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

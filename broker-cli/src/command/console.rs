@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::api::Broker;
+use crate::browser::Browser;
 use crate::failure::Failure;
 use crate::name::ConnectorName;
 use crate::out;
@@ -24,6 +25,10 @@ pub(super) struct Console {
     /// A page of AWS's console
     #[arg(long, value_name = "URL")]
     destination: Option<String>,
+    /// The browser; but for the system's own, each connector has cookies of its own there, so that two accounts are open side by side
+    /// [default: $`BROKER_CONSOLE_BROWSER`, then `console_browser` of the configuration]
+    #[arg(long, value_enum, conflicts_with = "print")]
+    browser: Option<Browser>,
     /// Print a link that is signed in already; it is good for minutes, for whoever has it
     #[arg(long)]
     print: bool,
@@ -45,12 +50,11 @@ impl Console {
         if json {
             out::json(&json!({ "opens": url }))?;
         }
-        webbrowser::open(url.as_str()).map_err(|error| {
-            Failure::mend(
-                format!("no browser can be started ({error})"),
-                format!("open {url} yourself, or use --print"),
-            )
-        })?;
+        self.browser.unwrap_or(site.console_browser).open(
+            &site.folders,
+            &format!("{connector}@{}", site.server.plain_name()),
+            &url,
+        )?;
         used::count(site, &connector);
         Ok(())
     }

@@ -6,6 +6,7 @@ mod agent;
 mod browser;
 mod cached;
 mod configured;
+mod console;
 mod doctor;
 mod ecr;
 mod formats;

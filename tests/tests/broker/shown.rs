@@ -1,7 +1,6 @@
-//! What is shown: lists, links, prompts, completions, the manual.
+//! What is shown: lists, prompts, completions, the manual.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use tests::world::{HOSTILE, World};
 
@@ -32,31 +31,6 @@ async fn a_list_shows_what_somebody_may_use_and_a_few_letters_find_it() {
     let mut terminal = ada.on_terminal("ls");
     assert!(terminal.wait().success());
     assert!(terminal.stdout().contains("\u{1b}[1mNAME"), "bold on a terminal: {}", terminal.stdout());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_console_opens_without_a_secret_in_anybodys_arguments() {
-    let world = World::open().await;
-    let machine = Machine::of(&world, "ada");
-    let (browser, opened) = (machine.0.home().join("browser"), machine.0.home().join("opened"));
-    fs::write(&browser, format!("#!/bin/sh\necho \"$@\" > {0}.new && mv {0}.new {0}\n", opened.display())).unwrap();
-    fs::set_permissions(&browser, fs::Permissions::from_mode(0o700)).unwrap();
-    let machine = machine.with("BROWSER", browser.to_str().unwrap());
-    let destination = "https://eu-central-1.console.aws.amazon.com/ecs?a=b";
-    // Whoever comes later ends what is left of a program, and so the browser: this waits for it.
-    let script =
-        format!("broker console deploy --destination '{destination}'; until [ -e opened ]; do sleep 0.05; done");
-    machine.shell("sh", &format!("set -e; cd; {script}")).succeeded();
-    let url = fs::read_to_string(&opened).unwrap();
-    let encoded = "https%3A%2F%2Feu-central-1.console.aws.amazon.com%2Fecs%3Fa%3Db";
-    assert_eq!(url.trim(), format!("{}/console/deploy?destination={encoded}", world.brokerd.url()));
-
-    let link = machine.run(&["console", "deploy", "--print"]).succeeded();
-    assert!(link.starts_with(&world.sim.federation_endpoint()) && link.contains("SigninToken="), "{link}");
-    let link = machine.run(&["console", "deploy", "--print", "--json"]).json();
-    assert!(link["url"].as_str().unwrap().contains("SigninToken=") && link["expires_at"].is_string());
-    assert_eq!(refused(&machine.run(&["console", "raw", "--print"])).0, 2, "no console with session tokens");
-    assert_eq!(refused(&machine.run(&["console", "treasury", "--print"])).0, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
