@@ -19,11 +19,13 @@ impl Folders {
         let base = etcetera::choose_base_strategy().map_err(|_| {
             Failure::mend("there is no home folder to keep anything in", "set HOME to a folder that only you can write")
         })?;
-        Ok(Self {
-            configuration: base.config_dir().join(OURS),
-            state: base.state_dir().unwrap_or_else(|| base.data_dir()).join(OURS),
-            cache: base.cache_dir().join(OURS),
-        })
+        let (configuration, here) = (base.config_dir().join(OURS), base.cache_dir().join(OURS));
+        let (state, cache) = match base.state_dir() {
+            Some(state) => (state.join(OURS), here),
+            // Windows has none, and copies its folder for data to other machines: this one stays here.
+            None => (here.join("state"), here.join("cache")),
+        };
+        Ok(Self { configuration, state, cache })
     }
 
     /// The person's own configuration, which need not be there.

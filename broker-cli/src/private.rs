@@ -169,7 +169,7 @@ fn make(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(path)
 }
 
-/// A profile's folder is closed to others there.
+/// What lies in a person's own folder for local data is closed to other people by that folder's list of rights, which it inherits.
 #[cfg(not(unix))]
 fn make(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)

@@ -27,10 +27,9 @@ pub(crate) fn dotenv(value: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
 
+    #[cfg(unix)]
     const HOSTILE: [&str; 9] = [
         "plain",
         "a'; echo broken #",
@@ -43,6 +42,7 @@ mod tests {
         "\u{2019}; echo broken; \u{2018}",
     ];
 
+    #[cfg(unix)]
     #[test]
     fn posix_shells_read_back_what_was_meant() {
         for shell in ["/bin/sh", "bash"] {
@@ -52,6 +52,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn fish_reads_back_what_was_meant() {
         for value in HOSTILE {
@@ -76,8 +77,9 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     fn said_by(shell: &str, script: &str) -> String {
-        let ended = Command::new(shell).args(["-c", script]).env("LANG", "C.UTF-8").output();
+        let ended = std::process::Command::new(shell).args(["-c", script]).env("LANG", "C.UTF-8").output();
         let ended = ended.unwrap_or_else(|error| panic!("{shell}: {error}; run ./tests/run --install-only"));
         String::from_utf8(ended.stdout).unwrap()
     }

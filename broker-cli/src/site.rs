@@ -75,7 +75,7 @@ impl Configuration {
         let named = named.or_else(|| variable("BROKER_CONFIG").map(PathBuf::from));
         let candidates = match &named {
             Some(path) => vec![path.clone()],
-            None => vec![folders.configuration(), PathBuf::from(FOR_ALL)],
+            None => [folders.configuration()].into_iter().chain(FOR_ALL.iter().map(PathBuf::from)).collect(),
         };
         for path in candidates {
             match fs::read_to_string(&path) {
@@ -142,5 +142,5 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::mend(format!("cannot read {}: {error}", path.display()), "see that it is there and yours to read")
 }
 
-/// What a company hands to all its machines.
-const FOR_ALL: &str = "/etc/broker/config.toml";
+/// What a company hands to all its machines. On Windows everybody can make such a folder.
+const FOR_ALL: &[&str] = if cfg!(unix) { &["/etc/broker/config.toml"] } else { &[] };

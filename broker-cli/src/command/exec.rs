@@ -1,6 +1,8 @@
 //! `broker exec`: runs a program with credentials, and ends as it does.
 
 use std::ffi::OsString;
+#[cfg(unix)]
+use std::future::{Ready, ready};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use clap::Args;
@@ -52,7 +54,7 @@ impl Exec {
         }
         command.envs(wanted.lend(&site).await?.variables());
         used::count(&site, &wanted.connector);
-        become_it(command)
+        become_it(command).await
     }
 }
 
@@ -68,21 +70,23 @@ async fn with_agent(mut command: Command, site: Site, wanted: Wanted) -> Result<
     // Without credentials nothing runs.
     agent.lend_wanted(&wanted).await?;
     used::count(agent.site(), &wanted.connector);
+    tokio::select! {
+        never = listening.serve(agent) => match never {},
+        ended = to_its_end(command) => ended,
+    }
+}
+
+/// Runs the program, and hands on to it the signals that are sent to us.
+async fn to_its_end(command: Command) -> Result<ExitCode, Failure> {
     let mut signals = Signals::sent_to_us()?;
     let program = Text::of(&command.get_program().to_string_lossy());
     let started = tokio::process::Command::from(command).spawn();
     let mut child = started.map_err(|error| not_started(&program, &error))?;
-    let ended = async {
-        loop {
-            tokio::select! {
-                status = child.wait() => return status,
-                signal = signals.next() => signal.send_to(child.id()),
-            }
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            signal = signals.next() => signal.send_to(child.id()),
         }
-    };
-    let status = tokio::select! {
-        never = listening.serve(agent) => match never {},
-        status = ended => status,
     };
     let status =
         status.map_err(|error| Failure::mend(format!("cannot wait for the program: {error}"), "see how it fares"))?;
@@ -135,26 +139,24 @@ fn as_it_ended(status: ExitStatus) -> ExitCode {
     code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// A code has 32 bits there, of which a shell sees the lowest eight as well.
+/// A code has 32 bits there, and ours has eight: what does not fit is a failure all the same.
 #[cfg(not(unix))]
 fn as_it_ended(status: ExitStatus) -> ExitCode {
-    status.code().and_then(|code| u8::try_from(code & 0xff).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX).into()
 }
 
 /// The program takes our place: signals, terminal and exit code are its own.
 #[cfg(unix)]
-fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
+fn become_it(mut command: Command) -> Ready<Result<ExitCode, Failure>> {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    Err(not_started(&Text::of(&command.get_program().to_string_lossy()), &error))
+    ready(Err(not_started(&Text::of(&command.get_program().to_string_lossy()), &error)))
 }
 
+/// No program takes another's place there: we stay, and end with its code. Ctrl-C is for the program alone.
 #[cfg(not(unix))]
-fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
-    command
-        .status()
-        .map(as_it_ended)
-        .map_err(|error| not_started(&Text::of(&command.get_program().to_string_lossy()), &error))
+async fn become_it(command: Command) -> Result<ExitCode, Failure> {
+    to_its_end(command).await
 }
 
 fn not_started(program: &Text, error: &std::io::Error) -> Failure {
