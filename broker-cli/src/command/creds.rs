@@ -17,7 +17,6 @@ use crate::used;
 ///
 /// In two steps, so that a refusal ends a script: `credentials=$(broker creds deploy) && eval "$credentials"`
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
 pub(super) struct Creds {
     /// The connector; without it you choose one of yours, on a terminal
     connector: Option<ConnectorName>,
@@ -83,9 +82,3 @@ fn plain(lent: &Lent) -> Result<String, Failure> {
 fn text(text: String) -> Result<(), Failure> {
     out::raw(Zeroizing::new(text).as_bytes())
 }
-
-const EXAMPLES: &str = r#"Examples:
-  credentials=$(broker creds deploy) && eval "$credentials"
-  credentials=$(broker creds) && eval "$credentials"      choose from a list
-  broker creds deploy --format dotenv > .env
-  broker creds deploy --format fish | source"#;

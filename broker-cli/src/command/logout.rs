@@ -16,7 +16,6 @@ use crate::used::Used;
 ///
 /// Credentials that are out already live on until they end by themselves.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
 pub(super) struct Logout {}
 
 impl Logout {
@@ -56,6 +55,3 @@ async fn end(site: &Site, signed: Signed) -> Result<bool, Failure> {
         Err(failure) => Err(failure),
     }
 }
-
-const EXAMPLES: &str = r"Examples:
-  broker logout";

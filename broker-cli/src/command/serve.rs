@@ -14,7 +14,6 @@ use crate::{out, private};
 ///
 /// Prints what such a program needs to know, and serves until it is ended. Its token is in a file that only you can read.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
 pub(super) struct Serve {
     /// The port of 127.0.0.1; a free one if none is named
     #[arg(long, value_name = "NUMBER")]
@@ -41,7 +40,7 @@ impl Serve {
             out::line(&format!("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE={}", token.display()))?;
             out::line(&format!("AWS_CONTAINER_CREDENTIALS_FULL_URI={address}/credentials/CONNECTOR"))?;
             if self.imds.is_some() {
-                out::line(&format!("AWS_EC2_METADATA_SERVICE_ENDPOINT={address}"))?;
+                out::line(&format!("AWS_EC2_METADATA_SERVICE_ENDPOINT={address}/"))?;
             }
         }
         let machine = self.imds.map(Machine::playing).transpose()?;
@@ -71,7 +70,3 @@ async fn told_to_end() {
 async fn told_to_end() {
     let _ = tokio::signal::ctrl_c().await;
 }
-
-const EXAMPLES: &str = r"Examples:
-  broker serve --port 4710
-  broker serve --port 4710 --imds deploy";

@@ -102,7 +102,7 @@ fn wanted(origin: &str, profile: &Section<'_>, sections: &BTreeMap<&str, Section
     let session = profile.get("sso_session").and_then(|name| sections.get(format!("sso-session {name}").as_str()));
     let start = session.and_then(|session| session.get("sso_start_url"))?;
     let ours = start.strip_prefix(origin).is_some_and(|rest| rest.trim_end_matches('/') == "/start");
-    (ours || start.trim_end_matches('/') == START_LABEL).then(|| vec!["sso", "sso_oidc"])
+    (ours || start.trim_end_matches('/') == START_LABEL).then(|| vec!["sso", "sso_oidc", "sso-oidc"])
 }
 
 fn profile_name(section: &str) -> Option<&str> {
@@ -124,10 +124,15 @@ mod tests {
 
     #[test]
     fn a_profile_that_would_ask_aws_itself_is_found() {
-        let good = "[default]\nservices = b\n[sso-session corp]\nsso_start_url = https://broker.corp.example/start\n[profile deploy]\nsso_session = corp\nservices = b\n[profile mine]\ncredential_process = /usr/bin/broker --url https://broker.corp.example process x\n[profile other]\nrole_arn = x\n[services b]\nsso =\n  endpoint_url = https://broker.corp.example\nsso_oidc =\n    endpoint_url = https://broker.corp.example/\n";
+        let good = "[default]\nservices = b\n[sso-session corp]\nsso_start_url = https://broker.corp.example/start\n[profile deploy]\nsso_session = corp\nservices = b\n[profile mine]\ncredential_process = /usr/bin/broker --url https://broker.corp.example process x\n[profile other]\nrole_arn = x\n[services b]\nsso =\n  endpoint_url = https://broker.corp.example\nsso_oidc =\n    endpoint_url = https://broker.corp.example/\nsso-oidc =\n  endpoint_url = https://broker.corp.example\n";
         assert_eq!(states(good, &[]), [(State::Good, "2 profiles lead to the broker".to_owned())]);
         for (from, to, said) in [
-            ("services = b\n[profile mine]", "[profile mine]", "`deploy` leads to AWS itself for sso and sso_oidc"),
+            (
+                "services = b\n[profile mine]",
+                "[profile mine]",
+                "`deploy` leads to AWS itself for sso and sso_oidc and sso-oidc",
+            ),
+            ("sso-oidc =", "oidc =", "`deploy` leads to AWS itself for sso-oidc"),
             ("sso_oidc =", "oidc =", "`deploy` leads to AWS itself for sso_oidc"),
             (
                 "sso =\n  endpoint_url = https://broker",
