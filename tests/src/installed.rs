@@ -27,6 +27,26 @@ pub fn older_aws() -> PathBuf {
     cached("aws-cli-2.18/dist/aws")
 }
 
+/// What runs JavaScript.
+pub fn node() -> PathBuf {
+    cached("venv/bin/node")
+}
+
+/// A program that asks AWS who it is, by the SDK for JavaScript, which lies beside it.
+pub fn javascript_client() -> PathBuf {
+    cached("javascript-client/who_am_i.js")
+}
+
+/// The same by the SDK for Rust.
+pub fn rust_client() -> PathBuf {
+    cached("rust-client/rust-client")
+}
+
+/// A program that lists buckets by the SDK for Go.
+pub fn rclone() -> PathBuf {
+    cached("venv/bin/rclone")
+}
+
 /// One of PostgreSQL's programs, from the newest version that is installed.
 pub fn postgres(program: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

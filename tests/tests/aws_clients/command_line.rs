@@ -48,31 +48,6 @@ async fn signs_in_asks_and_leaves(cli: PathBuf) {
     assert_eq!(ended.await["actor"], "person:corp/ada");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn boto3_renews_by_itself_and_three_processes_at_once_all_go_on() {
-    let world = World::open().await;
-    let client = at_a_desk(&world, "ada").await;
-    client.aws(&["sso", "login", "--sso-session", "corp"]).succeeded();
-    // So near to its end that it is renewed: the token itself says nothing of that to its holder.
-    let cache = token_cache(&client);
-    let mut token: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&cache).unwrap()).unwrap();
-    let before = token["refreshToken"].clone();
-    let soon_over = tests::world::now() + jiff::SignedDuration::from_secs(60);
-    token["expiresAt"] = soon_over.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
-    std::fs::write(&cache, token.to_string()).unwrap();
-    let asks = "print(json.dumps(boto3.Session(profile_name='deploy').client('sts').get_caller_identity()['Arn']))";
-    let answers: Vec<String> = std::thread::scope(|scope| {
-        let asked: Vec<_> = (0..3).map(|_| scope.spawn(|| client.boto3(asks).json())).collect();
-        asked.into_iter().map(|asked| asked.join().unwrap().as_str().unwrap().to_owned()).collect()
-    });
-    assert!(answers.iter().all(|arn| arn.contains(":assumed-role/deploy/ada")), "{answers:?}");
-    let renewed = world.trail().into_iter().filter(|record| record["action"] == "client_refreshed").count();
-    assert!(renewed >= 1, "nobody renewed");
-    let token: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&cache).unwrap()).unwrap();
-    assert_ne!(token["refreshToken"], before);
-    assert!(!world.trail().iter().any(|record| record["action"] == "client_ended"), "nothing was taken for a replay");
-}
-
 const SETTINGS: &str = "aws_clients = { access_help = \"Ask in #cloud-access.\", device_groups = [\"corp/release\"] }";
 
 /// A person's machine, set up as the documentation says, whose browser says yes.
