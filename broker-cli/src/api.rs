@@ -3,9 +3,6 @@
 mod look;
 mod oauth;
 
-use std::pin::pin;
-use std::time::Duration;
-
 use broker_api::{
     CallerIdentity, Connectors, ConsoleUrl, ConsoleUrlRequest, Credentials, CredentialsRequest, Session, SignInRequest,
     SignedIn,
@@ -22,7 +19,7 @@ use crate::identity::Identity;
 use crate::lent::{AccountId, Arn, Lent, Token};
 use crate::listed::Listed;
 use crate::name::ConnectorName;
-use crate::out::Waiting;
+use crate::out;
 use crate::outbound;
 use crate::refusal::{self, About};
 use crate::server::Server;
@@ -177,13 +174,7 @@ impl<'a> Broker<'a> {
 
     /// Whoever sits there is told when it takes longer than a second.
     async fn whatever_comes(&self, asked: RequestBuilder) -> Result<Answer, Failure> {
-        let mut answer = pin!(self.in_silence(asked));
-        tokio::select! {
-            answer = &mut answer => return answer,
-            () = tokio::time::sleep(SILENT) => {}
-        }
-        let _waiting = Waiting::say(&format!("waiting for {}", self.server));
-        answer.await
+        out::patiently(&format!("waiting for {}", self.server), self.in_silence(asked)).await
     }
 
     async fn in_silence(&self, asked: RequestBuilder) -> Result<Answer, Failure> {
@@ -230,6 +221,3 @@ fn with(asked: RequestBuilder, holder: &Holder) -> Result<RequestBuilder, Failur
     // Marked as sensitive by `bearer_auth`.
     Ok(asked.bearer_auth(holder.token()?.expose()))
 }
-
-/// Who waits longer is told what for.
-const SILENT: Duration = Duration::from_secs(1);

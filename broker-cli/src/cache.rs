@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::keyring;
 use crate::lent::Kept;
+use crate::out;
 use crate::private;
 use crate::seal::{Place, Seal, short_name};
 
@@ -73,9 +74,13 @@ impl Cache {
     /// all wait for the broker one behind the other.
     pub(crate) async fn hold(&self, about: &str) -> Result<Option<File>, Failure> {
         let path = self.file(about).with_extension("lock");
+        out::patiently("waiting for another `broker`, which asks for the same", Self::hold_soon(&path)).await
+    }
+
+    async fn hold_soon(path: &Path) -> Result<Option<File>, Failure> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let held = private::hold(&path)?;
+            let held = private::hold(path)?;
             if held.is_some() || Instant::now() >= until {
                 return Ok(held);
             }

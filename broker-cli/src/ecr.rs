@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::clock;
 use crate::failure::{Failure, Next};
 use crate::lent::{AccountId, Lent, Token};
+use crate::out;
 use crate::outbound;
 use crate::server::is_here;
 use crate::site::variable;
@@ -120,7 +121,8 @@ pub(crate) async fn password(place: &Place, lent: &Lent) -> Result<Password, Fai
         let said = format!("cannot reach AWS's container registry: {}", outbound::causes(&error));
         Failure::new(Next::TryLater, said, "see to the region and the network, or try again later")
     };
-    let mut response = asked.send().await.map_err(unreachable)?;
+    let mut response =
+        out::patiently("waiting for AWS's container registry", asked.send()).await.map_err(unreachable)?;
     let status = response.status();
     let body = outbound::body(&mut response).await.map_err(unreachable)?.ok_or_else(|| no_ecr("too much"))?;
     let body = Zeroizing::new(body);

@@ -1,6 +1,8 @@
 //! Standard output and standard error: lines, tables and JSON in which nothing drives a terminal. Colours on a terminal only.
 
 use std::io::{self, Write};
+use std::pin::pin;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -69,6 +71,17 @@ pub(crate) fn failed(failure: &Failure, json: bool) {
     let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {}", on_one_line(&failure.to_string()));
 }
 
+/// Waits for something, and tells whoever sits there for what, once it takes longer than a second.
+pub(crate) async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(SILENT) => {}
+    }
+    let _waiting = Waiting::say(what);
+    work.await
+}
+
 /// Says that something takes a while, where somebody sees it, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting(());
@@ -90,6 +103,9 @@ impl Drop for Waiting {
         let _ = io::stderr().write_all(b"\r\x1b[K");
     }
 }
+
+/// Who waits longer is told what for.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// With a mark in the place of each character that is no text.
 fn on_one_line(text: &str) -> String {

@@ -58,6 +58,10 @@ pub(crate) async fn end(site: &Site, signed: Signed) -> Result<(), Failure> {
 
 /// Holds the session's place for as long as what is returned; nothing if somebody else of us takes too long over it.
 pub(crate) async fn hold(site: &Site) -> Result<Option<File>, Failure> {
+    out::patiently("waiting for another `broker`, which has the session in its hands", hold_soon(site)).await
+}
+
+async fn hold_soon(site: &Site) -> Result<Option<File>, Failure> {
     let until = Instant::now() + PATIENCE;
     loop {
         let held = Signed::hold(site)?;

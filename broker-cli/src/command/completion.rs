@@ -8,6 +8,7 @@ use crate::out;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Completion {
     shell: Shell,
 }
@@ -20,3 +21,8 @@ impl Completion {
         out::raw(&script)
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker completion bash > ~/.local/share/bash-completion/completions/broker
+  broker completion zsh > ~/.zfunc/_broker
+  broker completion fish > ~/.config/fish/completions/broker.fish";

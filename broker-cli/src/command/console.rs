@@ -19,6 +19,7 @@ use crate::used;
 /// The browser is led by way of the broker's own page, where it may have to sign in: a link that is a secret would stand in the list of
 /// this machine's programs, for everybody to read. With --print such a link is printed instead.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Console {
     /// The connector; without it you choose one of yours, on a terminal
     connector: Option<ConnectorName>,
@@ -68,3 +69,9 @@ impl Console {
         if json { out::json(&json!({ "url": url, "expires_at": expires_at })) } else { out::line(url.expose()) }
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker console deploy
+  broker console deploy --browser firefox       in a container of its own
+  broker console deploy --destination https://eu-central-1.console.aws.amazon.com/ecs
+  broker console deploy --print                 a link that is signed in: a secret";

@@ -17,6 +17,7 @@ use crate::used;
 ///
 /// In two steps, so that a refusal ends a script: `credentials=$(broker creds deploy) && eval "$credentials"`
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Creds {
     /// The connector; without it you choose one of yours, on a terminal
     connector: Option<ConnectorName>,
@@ -82,3 +83,9 @@ fn plain(lent: &Lent) -> Result<String, Failure> {
 fn text(text: String) -> Result<(), Failure> {
     out::raw(Zeroizing::new(text).as_bytes())
 }
+
+const EXAMPLES: &str = r#"Examples:
+  credentials=$(broker creds deploy) && eval "$credentials"
+  credentials=$(broker creds) && eval "$credentials"      choose from a list
+  broker creds deploy --format dotenv > .env
+  broker creds deploy --format fish | source"#;

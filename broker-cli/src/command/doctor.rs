@@ -15,6 +15,7 @@ use crate::site::Site;
 /// The way to it, clocks, the session, the AWS CLI, and where the variables and ~/.aws/config really lead AWS's own clients. Ends with 1 if
 /// something is bad.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Doctor {}
 
 impl Doctor {
@@ -40,3 +41,7 @@ impl Doctor {
         Ok(if is_bad { Next::Mend.into() } else { ExitCode::SUCCESS })
     }
 }
+
+const EXAMPLES: &str = r#"Examples:
+  broker doctor
+  broker doctor --json | jq '.checks[] | select(.state == "bad")'"#;

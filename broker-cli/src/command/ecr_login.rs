@@ -23,6 +23,7 @@ use crate::used;
 /// Docker fetches them by itself: link `docker-credential-broker` in your PATH to this program, and name the registry in
 /// ~/.docker/config.json: `"credHelpers": { "111111111111.dkr.ecr.eu-central-1.amazonaws.com": "broker" }`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct EcrLogin {
     #[command(subcommand)]
     what: What,
@@ -157,3 +158,7 @@ fn for_docker(outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
 /// Who one is there, always.
 const USER: &str = "AWS";
 const LONGEST: u64 = 4_096;
+
+const EXAMPLES: &str = r"Examples:
+  broker ecr-login password deploy --region eu-central-1 |
+    docker login --username AWS --password-stdin 111111111111.dkr.ecr.eu-central-1.amazonaws.com";

@@ -27,6 +27,7 @@ use crate::used;
 /// It fetches them from a server on loopback that lives as long as it does, and so gets new ones before the old ones end. It sees nothing
 /// of other AWS credentials and profiles, nor of the broker's token. Ends with the program's own exit code.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Exec {
     /// The connector; without it you choose one of yours, on a terminal
     connector: Option<ConnectorName>,
@@ -197,3 +198,8 @@ const BEARER: &[u8] = b"AWS_BEARER_TOKEN_";
 const NOTHING: &str = "/dev/null";
 #[cfg(not(unix))]
 const NOTHING: &str = "NUL";
+
+const EXAMPLES: &str = r"Examples:
+  broker exec deploy -- aws sts get-caller-identity
+  broker exec deploy --duration 4h -- terraform apply
+  broker exec -- aws s3 ls            choose from a list";

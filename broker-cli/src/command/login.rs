@@ -19,9 +19,10 @@ use crate::text::Text;
 /// Sign in
 ///
 /// A browser opens at the broker's own page, and lets this program in when you say so there. Over ssh, and with --device, you get a code to
-/// say yes to in a browser elsewhere. With --username you type your password here, unseen, or pipe it in. The session is kept in a file that
-/// only you can read.
+/// say yes to in a browser elsewhere. With --username you type your password here, unseen, or pipe it in. The session is kept in a
+/// file that only you can read, and where the system has a keyring, that has its key.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Login {
     /// Your name in your company's directory, to sign in by a password
     #[arg(long, short, value_name = "NAME")]
@@ -89,3 +90,8 @@ async fn give_back(broker: &Broker<'_>, signed: Signed, failure: Failure) -> Fai
         Err(_) => failure.leaving("your new session is not kept here, and may live on", ENDING),
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker login                        in the browser of this machine
+  broker login --device               by a code, in a browser elsewhere
+  broker login --username ada         by a password, typed unseen";

@@ -16,6 +16,7 @@ use crate::used::Used;
 ///
 /// Credentials that are out already live on until they end by themselves.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Logout {}
 
 impl Logout {
@@ -55,3 +56,6 @@ async fn end(site: &Site, signed: Signed) -> Result<bool, Failure> {
         Err(failure) => Err(failure),
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker logout";

@@ -14,6 +14,7 @@ use crate::site::Site;
 
 /// The connectors that one may use
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Ls {
     /// Only those that these letters fit, in this order: `pdadm` finds `prod-admin`
     letters: Option<String>,
@@ -53,3 +54,8 @@ fn row(one: &Listed) -> [String; 5] {
         one.description.to_string(),
     ]
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker ls
+  broker ls pdadm                     finds prod-admin
+  broker ls --json | jq -r '.connectors[].name'";

@@ -9,6 +9,7 @@ use crate::out;
 
 /// Write the manual's pages
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Man {
     /// Write a page for each subcommand into this folder; without it, the first page is printed
     #[arg(long, value_name = "PATH")]
@@ -27,3 +28,7 @@ impl Man {
         })
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  mkdir -p ~/.local/share/man/man1 && broker man --directory ~/.local/share/man/man1
+  man broker-exec";

@@ -4,6 +4,8 @@ mod completion;
 mod console;
 mod creds;
 mod doctor;
+#[cfg(test)]
+mod documentation;
 mod ecr_login;
 mod exec;
 mod login;
@@ -42,55 +44,42 @@ struct Arguments {
 #[derive(Debug, clap::Args)]
 struct General {
     /// Where the broker answers.
-    #[arg(long, global = true, value_name = "URL", help = URL_HELP)]
+    #[arg(long, global = true, value_name = "URL", help = URL_HELP, help_heading = EVERYWHERE)]
     url: Option<String>,
     /// The configuration.
-    #[arg(long, global = true, value_name = "PATH", help = CONFIG_HELP)]
+    #[arg(long, global = true, value_name = "PATH", help = CONFIG_HELP, help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// Results, and errors, as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
 }
 
+/// What each does says the file of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Sign in
     Login(login::Login),
-    /// Sign out: the session ends, and what was kept here is deleted
     Logout(logout::Logout),
-    /// Who one is here, or, of a connector, in AWS
     Whoami(whoami::Whoami),
-    /// The connectors that one may use
     Ls(ls::Ls),
-    /// Credentials, for a shell, a program or a file
     Creds(creds::Creds),
-    /// Credentials as an AWS `credential_process` prints them
     Process(process::Process),
-    /// Run a program with credentials
     Exec(exec::Exec),
-    /// Hand credentials to the programs on this machine, from a server on loopback
     Serve(serve::Serve),
-    /// Write a profile for each connector into ~/.aws/config
     Setup(setup::Setup),
-    /// Passwords for AWS's container registry, for docker
     EcrLogin(ecr_login::EcrLogin),
-    /// Open AWS's console in the browser
     Console(console::Console),
-    /// Look for what keeps this machine from working with the broker
     Doctor(doctor::Doctor),
-    /// How long credentials in this shell still live, for a prompt
     Prompt(prompt::Prompt),
-    /// Print a completion script for a shell
     Completion(completion::Completion),
-    /// Write the manual's pages
     Man(man::Man),
 }
 
 /// Runs one subcommand, and says by the exit code how it went.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let Arguments { general, command } = match Arguments::try_parse_from(as_dockers(arguments)) {
+    let words = as_dockers(arguments);
+    let Arguments { general, command } = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) => return usage::failed(&error),
+        Err(error) => return usage::failed(&error, usage::wants_json(&words)),
     };
     keep_memory_to_ourselves();
     let json = general.json;
@@ -162,5 +151,6 @@ fn keep_memory_to_ourselves() {
 #[cfg(not(target_os = "linux"))]
 fn keep_memory_to_ourselves() {}
 
+const EVERYWHERE: &str = "Options of every subcommand";
 const URL_HELP: &str = "Where the broker answers [default: $BROKER_URL, then `url` of the configuration]";
 const CONFIG_HELP: &str = "The configuration [default: $BROKER_CONFIG, then config.toml in the user's configuration folder, then /etc/broker/config.toml]";

@@ -13,6 +13,7 @@ use crate::site::Site;
 /// In ~/.aws/config: `credential_process = broker process CONNECTOR`. What was lent is kept, sealed, and given again while more than 15
 /// minutes of its life are left, since AWS's clients keep nothing.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Process {
     /// The connector; `broker ls` lists yours
     connector: ConnectorName,
@@ -25,3 +26,7 @@ impl Process {
         for_process(&self.wanting.of(self.connector)?.lend(site).await?)
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker process deploy
+  credential_process = broker process deploy              in ~/.aws/config; `broker setup` writes it";

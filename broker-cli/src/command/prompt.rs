@@ -14,6 +14,7 @@ use crate::site::variable;
 ///
 /// Prints as in `deploy 42m`, or nothing. In bash: PS1='$(broker prompt) \$ '
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Prompt {}
 
 impl Prompt {
@@ -39,6 +40,9 @@ fn shown(seconds: i64) -> String {
         _ => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  PS1='$(broker prompt) \$ '";
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ use crate::{out, private};
 ///
 /// Prints what such a program needs to know, and serves until it is ended. Its token is in a file that only you can read.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Serve {
     /// The port of 127.0.0.1; a free one if none is named
     #[arg(long, value_name = "NUMBER")]
@@ -70,3 +71,7 @@ async fn told_to_end() {
 async fn told_to_end() {
     let _ = tokio::signal::ctrl_c().await;
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker serve --port 4710
+  broker serve --port 4710 --imds deploy";

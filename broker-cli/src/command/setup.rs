@@ -20,6 +20,7 @@ use crate::{clock, out, private, renewal};
 /// Each runs `broker process`, or signs in by itself (--style). The profiles stand in a block of their own, which is written anew each time: connectors that one may not use any more
 /// go. Everything else in the file stays as it is. What would change is shown first, and the file of before is kept beside it.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Setup {
     /// How AWS's own clients come to credentials
     #[arg(long, value_enum, default_value_t = Style::Process)]
@@ -226,3 +227,9 @@ fn write(path: &Path, before: &str, after: &str) -> Result<Option<PathBuf>, Fail
     private::write_as(path, after.as_bytes(), found.map(|found| found.permissions()))?;
     Ok(kept)
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker setup --dry-run              show what would change
+  broker setup --region eu-central-1 --profile 'corp-{connector}'
+  broker setup --style sso
+  broker setup --remove";

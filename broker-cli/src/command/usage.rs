@@ -1,24 +1,37 @@
 //! Arguments that make no sense.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::failure::Next;
+use crate::failure::{Failure, Next};
 use crate::out;
 
 /// Says what is wrong with the arguments. A word that stands where none belongs may be a secret: it is not repeated.
-pub(super) fn failed(error: &clap::Error) -> ExitCode {
+pub(super) fn failed(error: &clap::Error, json: bool) -> ExitCode {
     let stray = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => !argument.starts_with('-'),
         Some(_) | None => false,
     };
     if error.kind() == ErrorKind::UnknownArgument && stray {
-        out::say(
-            "error: there is a word too many, which is not repeated here in case it is a secret: passwords are typed at a prompt or piped in, never given as arguments",
-        );
+        let said = "there is a word too many, which is not repeated here in case it is a secret";
+        let advice = "passwords are typed at a prompt or piped in, never given as arguments";
+        out::failed(&Failure::usage(said, advice), json);
+        return Next::CallOtherwise.into();
+    }
+    if json && error.use_stderr() {
+        let said = error.to_string();
+        let first = said.lines().next().unwrap_or_default();
+        let first = first.strip_prefix("error: ").unwrap_or(first);
+        out::failed(&Failure::usage(first, "`broker --help`, and that of each subcommand, say what there is"), json);
         return Next::CallOtherwise.into();
     }
     let _ = error.print();
     if error.use_stderr() { Next::CallOtherwise.into() } else { ExitCode::SUCCESS }
+}
+
+/// Whether errors are wanted as JSON, of arguments that say nothing else that can be understood.
+pub(super) fn wants_json(words: &[OsString]) -> bool {
+    words.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }

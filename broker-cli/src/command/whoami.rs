@@ -13,6 +13,7 @@ use crate::site::Site;
 
 /// Who one is here, or, of a connector, in AWS
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Whoami {
     /// Ask AWS whom this connector's credentials act as
     connector: Option<ConnectorName>,
@@ -46,3 +47,7 @@ impl Whoami {
         Ok(())
     }
 }
+
+const EXAMPLES: &str = r"Examples:
+  broker whoami
+  broker whoami deploy                whom the credentials act as, by AWS's own word";

@@ -6,12 +6,14 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::Finding;
+use crate::out;
 use crate::site::Site;
 
 pub(super) async fn examine(site: &Site) -> Finding {
     let mut command = Command::new("aws");
     command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let said = match tokio::time::timeout(PATIENCE, command.output()).await {
+    let ended = tokio::time::timeout(PATIENCE, command.output());
+    let said = match out::patiently("waiting for `aws --version`", ended).await {
         Ok(Ok(ended)) => String::from_utf8_lossy(&ended.stdout).into_owned(),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             return Finding::note(CHECK, "there is no AWS CLI in PATH", "install version 2, if you want it");

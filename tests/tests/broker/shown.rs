@@ -66,6 +66,27 @@ fn shells_take_the_completions_and_man_the_pages() {
         assert!(fs::read_to_string(folder.join(page)).unwrap().contains(".SH SYNOPSIS"), "{page}");
     }
     assert!(machine.run(&["man"]).succeeded().contains("Exit codes"));
+    let page = fs::read_to_string(folder.join("broker-login.1")).unwrap();
+    assert!(page.contains("A browser opens") && page.contains("broker login \\-\\-device"), "all of the help: {page}");
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_told_as_json_where_that_is_wanted() {
+    let machine = Machine(tests::python::Client::new());
+    for (arguments, said) in [
+        (&["creds", "--json", "--bogus"][..], "unexpected argument '--bogus' found"),
+        (&["--json", "bogus"], "unrecognized subcommand 'bogus'"),
+        (&["login", "--json", "hunter2"], "there is a word too many"),
+    ] {
+        let ended = machine.run(arguments);
+        let (code, told) = refused(&ended);
+        let told: serde_json::Value = serde_json::from_str(told).unwrap();
+        assert_eq!((code, &told["exit_code"]), (2, &2.into()));
+        assert!(told["error"].as_str().unwrap().starts_with(said) && !ended.stderr.contains("hunter2"), "{told}");
+    }
+    // What stands behind `--` is another program's.
+    let ended = machine.run(&["exec", "--bogus", "--", "true", "--json"]);
+    assert!(ended.status.code() == Some(2) && ended.stderr.starts_with("error: "), "{ended:?}");
 }
 
 #[test]
