@@ -8,6 +8,7 @@ mod agent;
 mod doctor;
 
 mod picker;
+mod completing;
 mod lending;
 mod cache;
 mod sign_in;

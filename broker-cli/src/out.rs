@@ -58,6 +58,9 @@ pub(crate) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> R
 
 /// Says something to whoever sits there; nobody may be.
 pub(crate) fn say(text: &str) {
+    if is_completing() {
+        return;
+    }
     let _ = writeln!(io::stderr(), "{}", on_one_line(text));
 }
 
@@ -90,7 +93,7 @@ impl Waiting {
     pub(crate) fn say(what: &str) -> Option<Self> {
         use std::io::IsTerminal;
         let mut err = io::stderr();
-        if !err.is_terminal() {
+        if !err.is_terminal() || is_completing() {
             return None;
         }
         write!(err, "{} …", on_one_line(what)).and_then(|()| err.flush()).ok().map(|()| Self(()))
@@ -104,6 +107,13 @@ impl Drop for Waiting {
     }
 }
 
+/// Somebody is at a command line then, in the middle of a word.
+fn is_completing() -> bool {
+    std::env::var_os(COMPLETING).is_some()
+}
+
+/// The variable by which a shell says that it asks for what fits.
+pub(crate) const COMPLETING: &str = "BROKER_COMPLETE";
 /// Who waits longer is told what for.
 const SILENT: Duration = Duration::from_secs(1);
 

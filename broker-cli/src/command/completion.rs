@@ -1,12 +1,15 @@
 //! `broker completion`: a script by which a shell completes our arguments.
 
-use clap::{Args, Command};
+use clap::Args;
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
 use crate::failure::Failure;
-use crate::out;
+use crate::out::{self, COMPLETING};
 
 /// Print a completion script for a shell
+///
+/// By it the shell asks this program what fits, the names of your connectors among that.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Completion {
@@ -14,10 +17,12 @@ pub(super) struct Completion {
 }
 
 impl Completion {
-    pub(super) fn run(self, command: &mut Command) -> Result<(), Failure> {
-        // By way of memory: the generator would panic when nobody reads.
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let name = self.shell.to_string();
+        let shells = Shells::builtins();
+        let shell = shells.completer(&name).ok_or_else(|| Failure::usage("this shell is not known", "name another"))?;
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, command, "broker", &mut script);
+        shell.write_registration(COMPLETING, "broker", "broker", "broker", &mut script)?;
         out::raw(&script)
     }
 }

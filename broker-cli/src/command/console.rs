@@ -2,10 +2,12 @@
 
 use broker_api::ConsoleUrlRequest;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::api::Broker;
 use crate::browser::Browser;
+use crate::completing::connectors;
 use crate::failure::Failure;
 use crate::name::ConnectorName;
 use crate::out;
@@ -22,6 +24,7 @@ use crate::used;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Console {
     /// The connector; without it you choose one of yours, on a terminal
+    #[arg(add = ArgValueCompleter::new(connectors))]
     connector: Option<ConnectorName>,
     /// A page of AWS's console
     #[arg(long, value_name = "URL")]

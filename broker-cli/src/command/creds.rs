@@ -1,9 +1,11 @@
 //! `broker creds`: credentials in the form that a shell, a program or a file takes.
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
 use zeroize::Zeroizing;
 
 use super::wanting::Wanting;
+use crate::completing::connectors;
 use crate::failure::Failure;
 use crate::lent::Lent;
 use crate::name::ConnectorName;
@@ -20,6 +22,7 @@ use crate::used;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Creds {
     /// The connector; without it you choose one of yours, on a terminal
+    #[arg(add = ArgValueCompleter::new(connectors))]
     connector: Option<ConnectorName>,
     #[command(flatten)]
     wanting: Wanting,

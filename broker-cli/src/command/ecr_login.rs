@@ -5,9 +5,11 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::api::Broker;
+use crate::completing::connectors;
 use crate::ecr::{self, Password, Place, Registry};
 use crate::failure::{Failure, Next};
 use crate::lending::Wanted;
@@ -34,6 +36,7 @@ enum What {
     /// Print a password, for `docker login --username AWS --password-stdin REGISTRY`
     Password {
         /// The connector; without it you choose one of yours, on a terminal
+        #[arg(add = ArgValueCompleter::new(connectors))]
         connector: Option<ConnectorName>,
         /// The registry's region [default: $`AWS_REGION`, then $`AWS_DEFAULT_REGION`]
         #[arg(long, value_name = "REGION")]

@@ -6,11 +6,13 @@ use std::future::{Ready, ready};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use tempfile::NamedTempFile;
 
 use super::wanting::Wanting;
 use crate::agent::{Agent, Listening, Offer};
 use crate::aws_config;
+use crate::completing::connectors;
 use crate::failure::{Failure, Next};
 use crate::holder::{TOKEN, TOKEN_FILE};
 use crate::lending::Wanted;
@@ -30,6 +32,7 @@ use crate::used;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Exec {
     /// The connector; without it you choose one of yours, on a terminal
+    #[arg(add = ArgValueCompleter::new(connectors))]
     connector: Option<ConnectorName>,
     #[command(flatten)]
     wanting: Wanting,

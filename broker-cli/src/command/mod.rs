@@ -25,9 +25,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use crate::failure::{EXIT_CODES, Failure, Next};
-use crate::out;
+use crate::out::{self, COMPLETING};
 use crate::site::Site;
 
 /// AWS credentials from your company's broker: for the shell, for the AWS CLI and every SDK, for the console
@@ -76,6 +77,8 @@ enum Command {
 
 /// Runs one subcommand, and says by the exit code how it went.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Where a shell asks for what fits, this answers it and goes no further.
+    CompleteEnv::with_factory(Arguments::command).var(COMPLETING).bin("broker").complete();
     let words = as_dockers(arguments);
     let Arguments { general, command } = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
@@ -128,7 +131,7 @@ impl Command {
             Self::Console(console) => console.run(&general.site()?, json).await?,
             Self::Doctor(doctor) => return doctor.run(&general.site()?, json).await,
             Self::Prompt(prompt) => prompt.run(json)?,
-            Self::Completion(completion) => completion.run(&mut Arguments::command())?,
+            Self::Completion(completion) => completion.run()?,
             Self::Man(man) => man.run(Arguments::command())?,
         }
         Ok(ExitCode::SUCCESS)

@@ -1,9 +1,11 @@
 //! `broker process`: what AWS's CLI and SDKs run as `credential_process`.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::creds::for_process;
 use super::wanting::Wanting;
+use crate::completing::connectors;
 use crate::failure::Failure;
 use crate::name::ConnectorName;
 use crate::site::Site;
@@ -16,6 +18,7 @@ use crate::site::Site;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Process {
     /// The connector; `broker ls` lists yours
+    #[arg(add = ArgValueCompleter::new(connectors))]
     connector: ConnectorName,
     #[command(flatten)]
     wanting: Wanting,

@@ -1,9 +1,11 @@
 //! `broker serve`: an agent for all connectors, for programs that were started by somebody else.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::agent::{Agent, Listening, Machine, Offer};
+use crate::completing::connectors;
 use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::name::ConnectorName;
@@ -20,7 +22,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "NUMBER")]
     port: Option<u16>,
     /// Play a machine of EC2's as well, with this connector's credentials. These need no token: every program on this machine can have them
-    #[arg(long, value_name = "CONNECTOR")]
+    #[arg(long, value_name = "CONNECTOR", add = ArgValueCompleter::new(connectors))]
     imds: Option<ConnectorName>,
     /// Keep nothing on this machine's disk, and look for nothing there
     #[arg(long)]

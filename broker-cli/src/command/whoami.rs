@@ -1,9 +1,11 @@
 //! `broker whoami`: who one is here, or in AWS.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::api::{ActsAs, Broker};
+use crate::completing::connectors;
 use crate::failure::Failure;
 use crate::identity::Known;
 use crate::name::ConnectorName;
@@ -16,6 +18,7 @@ use crate::site::Site;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Whoami {
     /// Ask AWS whom this connector's credentials act as
+    #[arg(add = ArgValueCompleter::new(connectors))]
     connector: Option<ConnectorName>,
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT", requires = "connector")]

@@ -53,11 +53,17 @@ fn shells_take_the_completions_and_man_the_pages() {
     let machine = Machine(tests::python::Client::new());
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let script = machine.run(&["completion", shell]).succeeded();
-        assert!(script.contains("logout") && script.contains("no-cache"), "{shell}");
+        assert!(script.contains("BROKER_COMPLETE"), "{shell}");
     }
     machine.shell("bash", "set -e; cd; broker completion bash > c; . ./c; complete -p broker").succeeded();
     let offered = machine.shell("fish", "broker completion fish | source; complete -C 'broker lo'").succeeded();
     assert!(offered.contains("login") && offered.contains("logout"), "{offered}");
+
+    assert_eq!(
+        machine.shell("fish", "broker completion fish | source; complete -C 'broker creds d'").succeeded(),
+        "",
+        "nobody is signed in"
+    );
 
     let folder = machine.0.home().join("man");
     fs::create_dir(&folder).unwrap();
@@ -68,6 +74,30 @@ fn shells_take_the_completions_and_man_the_pages() {
     assert!(machine.run(&["man"]).succeeded().contains("Exit codes"));
     let page = fs::read_to_string(folder.join("broker-login.1")).unwrap();
     assert!(page.contains("A browser opens") && page.contains("broker login \\-\\-device"), "all of the help: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shells_complete_the_names_of_connectors_and_options() {
+    let world = World::open().await;
+    let ada = Machine::of(&world, "ada");
+    let in_bash = |words: &str, last: usize| {
+        let line = format!(
+            "COMP_WORDS=({words}); COMP_CWORD={last}; . <(broker completion bash); _clap_complete_broker broker \"${{COMP_WORDS[{last}]}}\""
+        );
+        ada.shell("bash", &format!("{line}; printf '%s\\n' \"${{COMPREPLY[@]}}\""))
+    };
+    for words in ["broker creds de", "broker process de", "broker console de", "broker whoami de", "broker exec de"] {
+        let ended = in_bash(words, 2);
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("deploy\n", ""), "{words}");
+    }
+    let offered =
+        ada.shell("fish", "broker completion fish | source; complete -C 'broker ecr-login password re'").succeeded();
+    assert_eq!(offered, "reports\n");
+    assert!(!in_bash("broker creds ''", 2).stdout.contains("treasury"), "which is not ada's");
+    assert_eq!(in_bash("broker creds --no", 2).stdout, "--no-cache\n");
+    drop(world);
+    let ended = in_bash("broker creds de", 2);
+    assert_eq!((ended.stdout.trim(), ended.stderr.as_str()), ("", ""), "nothing stands in the middle of the line");
 }
 
 #[test]
