@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::python::Client;
 use tests::world::{Answer, World, password_of, seconds_until, soon};
 
 use crate::program::{ACCOUNT, HEADER, Program, refused};
@@ -113,6 +114,21 @@ async fn two_thousand_connectors_come_in_pages() {
     assert!(accounts.is_sorted(), "{accounts:?}");
     let roles = program.portal(&tokens.access, "/assignment/roles?account_id=222222220007").await.good();
     assert_eq!(roles["roleList"].as_array().unwrap().len(), 8);
+
+    // AWS's own clients turn the pages by themselves, of whatever length: what `aws configure sso` lets one pick from.
+    let client = Client::new().with("AWS_ENDPOINT_URL_SSO", &world.brokerd.url()).with("TOKEN", &tokens.access);
+    let lists = "import os\nsso, token = boto3.client('sso', region_name='brokerd'), os.environ['TOKEN']\n\
+                 def every(operation, key, **more):\n    pages = sso.get_paginator(operation).paginate(accessToken=token, **more)\n    \
+                 return [item for page in pages for item in page[key]]\n\
+                 accounts = [it['accountId'] for it in every('list_accounts', 'accountList')]\n\
+                 roles = every('list_account_roles', 'roleList', accountId='222222220007', PaginationConfig={'PageSize': 3})\n\
+                 print(json.dumps([accounts, [it['roleName'] for it in roles]]))";
+    let listed = client.boto3(lists).json();
+    assert_eq!(listed[0], json!(accounts));
+    let names: Vec<_> = roles["roleList"].as_array().unwrap().iter().map(|role| &role["roleName"]).collect();
+    assert_eq!(listed[1], json!(names));
+    let by_cli = ["sso", "list-accounts", "--region", "brokerd", "--access-token", &tokens.access];
+    assert_eq!(client.aws(&by_cli).json()["accountList"].as_array().unwrap().len(), accounts.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
