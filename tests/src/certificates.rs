@@ -1,6 +1,6 @@
 //! A throw-away certificate authority, and what it signs.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 
 /// Signs certificates.
 #[derive(Debug)]
@@ -19,7 +19,10 @@ pub struct Signed {
 impl Authority {
     pub fn new() -> Self {
         let mut itself = CertificateParams::new(Vec::new()).unwrap();
+        // Not as those that it signs: OpenSSL takes whoever is called as its issuer for its own.
+        itself.distinguished_name.push(DnType::CommonName, "An authority of the tests");
         itself.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        itself.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let key = KeyPair::generate().unwrap();
         Self { pem: itself.self_signed(&key).unwrap().pem(), issuer: Issuer::new(itself, key) }
     }
@@ -47,6 +50,8 @@ impl Authority {
     fn sign_wanted(&self, names: Vec<String>, (year, month, day): (i32, u8, u8)) -> Signed {
         let key = KeyPair::generate().unwrap();
         let mut wanted = CertificateParams::new(names).unwrap();
+        // Python 3.13 and newer, which the AWS CLI brings, wants one.
+        wanted.use_authority_key_identifier_extension = true;
         wanted.not_after = date_time_ymd(year, month, day);
         let certificate = wanted.signed_by(&key, &self.issuer).unwrap();
         Signed { certificate: certificate.pem(), key: key.serialize_pem() }

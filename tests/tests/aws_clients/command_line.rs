@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use tests::certificates::Authority;
 use tests::installed;
+use tests::process::Process;
 use tests::python::Client;
 use tests::world::{World, password_of, soon};
 
@@ -46,6 +48,41 @@ async fn signs_in_asks_and_leaves(cli: PathBuf) {
         world.trail().into_iter().find(|record| record["action"] == "client_ended")
     });
     assert_eq!(ended.await["actor"], "person:corp/ada");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_aws_cli_takes_the_brokers_own_start_url() {
+    let authority = Authority::new();
+    let signed = authority.sign("127.0.0.1");
+    let prepared = World::prepare()
+        .await
+        .configured("public_url = \"http:", "public_url = \"https:")
+        .configured("listen = { ", "listen = { tls = { certificate = \"tls/chain.pem\", key = \"tls/key.pem\" }, ");
+    prepared.installation.write("tls/chain.pem", &signed.certificate);
+    prepared.installation.write("tls/key.pem", &signed.key);
+    let world = prepared.serve();
+    let url = world.brokerd.url().replace("http:", "https:");
+    let login = |start: &str| {
+        let client = Client::new();
+        let file = |name: &str| client.home().join(name);
+        let config = format!(
+            "[default]\nservices = brokerd\n\n[sso-session corp]\nsso_start_url = {url}{start}\nsso_region = brokerd\n\
+             sso_registration_scopes = sso:account:access\n\n\
+             [services brokerd]\nsso =\n  endpoint_url = {url}\nsso_oidc =\n  endpoint_url = {url}\n"
+        );
+        std::fs::write(file("config"), config).unwrap();
+        std::fs::write(file("authority.pem"), authority.pem()).unwrap();
+        let mut command = client.command(&installed::aws());
+        command.env("AWS_CONFIG_FILE", file("config")).env("AWS_CA_BUNDLE", file("authority.pem"));
+        command.args(["sso", "login", "--sso-session", "corp", "--no-browser"]);
+        (Process::start("aws sso login", command), client)
+    };
+    // It asks that address where it leads, and goes on only if that is AWS's; then it waits for the browser.
+    let (asking, _machine) = login("/start");
+    asking.wait_for_line(&format!("{url}/authorize?response_type=code"));
+    let (mut refused, _machine) = login("/sign-in");
+    assert!(!refused.wait().success());
+    assert!(refused.stderr().contains("to an AWS-owned endpoint"), "{}", refused.stderr());
 }
 
 const SETTINGS: &str = "aws_clients = { access_help = \"Ask in #cloud-access.\", device_groups = [\"corp/release\"] }";
