@@ -12,9 +12,10 @@ use crate::cloud::{Cloud, SharedCloud};
 use crate::faults::Fault;
 use crate::params::Params;
 use crate::refusal::Refusal;
+use crate::registries::{self, codeartifact, ecr};
 use crate::signature::{self, Claim};
 use crate::spoil::spoil;
-use crate::{chance, ecr, iam, s3, sts};
+use crate::{chance, iam, s3, sts};
 
 /// One request on its way through the sim.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ enum Service {
     Iam,
     S3,
     Ecr,
+    CodeArtifact,
 }
 
 /// Answers everything but the federation endpoint.
@@ -106,14 +108,18 @@ async fn carry_out(cloud: &Cloud, service: Service, action: &str, errand: &Erran
         Service::Iam => iam::answer(cloud, &world, &caller, errand),
         Service::S3 => s3::answer(cloud, &world, &caller, action, errand),
         Service::Ecr => ecr::answer(cloud, &world, &caller, action, errand),
+        Service::CodeArtifact => codeartifact::answer(cloud, &world, &caller, errand),
     }
 }
 
 impl Errand {
-    /// The query protocol names an action, and ECR's has a header for it; S3 does not.
+    /// The query protocol names an action, and ECR's has a header for it; CodeArtifact's call is a path, and S3's are all others.
     fn service(&self) -> Service {
         if ecr::action(&self.parts).is_some() {
             return Service::Ecr;
+        }
+        if codeartifact::is_it(&self.parts) {
+            return Service::CodeArtifact;
         }
         match (self.params.get("Action"), self.params.get("Version")) {
             (None, _) => Service::S3,
@@ -127,6 +133,7 @@ impl Errand {
             Service::Sts | Service::Iam => self.params.get("Action").unwrap_or_default().to_owned(),
             Service::S3 => s3::action(&self.parts).to_owned(),
             Service::Ecr => ecr::action(&self.parts).unwrap_or_default().to_owned(),
+            Service::CodeArtifact => "codeartifact:GetAuthorizationToken".to_owned(),
         }
     }
 }
@@ -139,6 +146,7 @@ impl Service {
             Self::Iam => "iam",
             Self::S3 => "s3",
             Self::Ecr => "ecr",
+            Self::CodeArtifact => "codeartifact",
         }
     }
 }
@@ -209,9 +217,16 @@ fn refused(refusal: &Refusal, service: Service, request_id: &str, cloud: &Cloud)
         Service::Sts => (refusal.status, sts::refusal(refusal, request_id)),
         Service::Iam => (refusal.status, iam::refusal(refusal, request_id)),
         Service::S3 => s3::refusal(refusal, request_id),
-        Service::Ecr => (refusal.status, ecr::refusal(refusal)),
+        Service::Ecr => (refusal.status, registries::refusal(refusal, ecr::CONTENT_TYPE)),
+        Service::CodeArtifact => (refusal.status, registries::refusal(refusal, codeartifact::CONTENT_TYPE)),
     };
-    respond(status, answer, request_id, cloud)
+    let mut response = respond(status, answer, request_id, cloud);
+    if service == Service::CodeArtifact
+        && let Ok(code) = HeaderValue::from_str(refusal.code)
+    {
+        response.headers_mut().insert("x-amzn-errortype", code);
+    }
+    response
 }
 
 fn too_large() -> Refusal {

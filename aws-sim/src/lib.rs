@@ -1,5 +1,5 @@
-//! A strict in-process stand-in for AWS, for demos and tests: STS, a little IAM, S3 and ECR, and the console's federation
-//! endpoint.
+//! A strict in-process stand-in for AWS, for demos and tests: STS, a little IAM, S3, passwords for ECR and CodeArtifact, and
+//! the console's federation endpoint.
 //!
 //! ```no_run
 //! # async fn demo() -> Result<(), aws_sim::StartError> {
@@ -31,7 +31,6 @@ mod clock;
 mod cloud;
 mod consistency;
 mod console;
-mod ecr;
 mod faults;
 mod front;
 mod iam;
@@ -40,6 +39,7 @@ mod params;
 mod partition;
 mod policy;
 mod refusal;
+mod registries;
 mod s3;
 mod server;
 mod session;

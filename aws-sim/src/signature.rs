@@ -1,12 +1,13 @@
 //! Proves who sent a request, by AWS's signature version 4.
 //!
-//! The proof itself is the crate `scratchstack-aws-signature`'s, but for S3's requests that leave the payload unsigned. Requests to other
-//! services that are signed in the query string are refused.
+//! The proof itself is the crate `scratchstack-aws-signature`'s, but for those that `again` signs once more. Requests to other services than S3
+//! that are signed in the query string are refused.
 
-mod unsigned;
+mod again;
 
 use std::future::{Ready, ready};
 
+use again::Again;
 use axum::body::Bytes;
 use chrono::DateTime;
 use http::request::Parts;
@@ -16,7 +17,6 @@ use scratchstack_aws_signature::{
     VecSignedHeaderRequirements, sigv4_validate_request,
 };
 use tower::BoxError;
-use unsigned::Unsigned;
 use url::form_urlencoded;
 
 use crate::caller::Caller;
@@ -76,11 +76,9 @@ pub(crate) async fn prove(
     let region = claim.region.as_deref().filter(|region| world.partition.has_region(region)).unwrap_or(home);
     let found = look_up(cloud, world, claim);
     let wire_now = cloud.clock.wire_now();
-    if service == "s3"
-        && let Some(unsigned) = Unsigned::read(parts)
-    {
+    if let Some(again) = Again::read(parts, body, service) {
         let known = found?;
-        unsigned.prove(parts, &known, region, wire_now)?;
+        again.prove(parts, &known, region, wire_now)?;
         return Ok(caller_of(cloud, known, service, region));
     }
     let mut keys = {

@@ -7,6 +7,7 @@ mod list;
 mod credentials;
 mod problem;
 mod readiness;
+mod registry;
 mod schema;
 pub mod secret;
 mod session;
@@ -19,4 +20,5 @@ pub use credentials::{
 pub use list::List;
 pub use problem::{AwsRefusal, ContainerProblem, Problem};
 pub use readiness::{CheckStatus, Ready, ReadyStatus};
+pub use registry::{CodeartifactCredentials, CodeartifactRequest, EcrCredentials, EcrRequest};
 pub use session::{AdminRole, Identity, IdentityKind, Session, SignInRequest, SignedIn};

@@ -11,6 +11,8 @@ pub mod sign_in;
 pub mod workload;
 pub mod inventory;
 pub mod iam;
+pub mod registry;
+pub mod signed;
 pub mod kms;
 pub mod sts;
 pub mod entitlement;

@@ -1,6 +1,7 @@
 //! AWS's separate worlds, and which hosts belong to each.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// One of AWS's partitions. Roles, policies, keys and hosts of two partitions never mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,11 +96,20 @@ impl Region {
 
     /// The regional STS endpoint. Global ones are never used: their tokens fail in regions that one opts in to.
     pub fn sts_endpoint(&self) -> String {
-        let suffix = match self.partition {
+        format!("https://sts.{}.{}", self.name, self.dns_suffix())
+    }
+
+    /// Where another service of AWS's is in this region, by the name that its hosts begin with.
+    pub(crate) fn endpoint(&self, service: &str) -> Option<Url> {
+        Url::parse(&format!("https://{service}.{}.{}", self.name, self.dns_suffix())).ok()
+    }
+
+    /// What the names of AWS's regional hosts end with.
+    pub(crate) fn dns_suffix(&self) -> &'static str {
+        match self.partition {
             Partition::Aws | Partition::AwsUsGov => "amazonaws.com",
             Partition::AwsCn => "amazonaws.com.cn",
-        };
-        format!("https://sts.{}.{suffix}", self.name)
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use broker_core::directory::{Directory, MeasuredDirectory};
 use broker_core::inventory::Inventory;
 use broker_core::oauth::Clients;
 use broker_core::permission::Administrator;
+use broker_core::registry::Registries;
 use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
 use broker_core::store::OpenError;
 use broker_core::sts::{AwsSts, MeasuredSts, Sts};
@@ -82,12 +83,14 @@ impl Daemon {
         let public_url = PublicUrl::parse(config.public_url.as_str())?;
         let issuer = config.public_url.clone();
         let federation = Federation::new(pool, aws.sts.clone(), aws.federation_url.clone(), issuer);
+        let registries = Registries::new(aws.outbound.clone(), aws.registries.clone(), Arc::clone(&house.clock));
         let broker = Broker::new(Parts {
             inventory: inventory.clone(),
             sign_in: sign_in.clone(),
             vault: Arc::clone(&house.vault),
             sts: Arc::clone(&sts),
             federation,
+            registries,
             trail: house.trail.clone(),
             clock: Arc::clone(&house.clock),
             rules: config.rules,

@@ -27,7 +27,9 @@ use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
 use broker_core::inventory::Inventory;
 use broker_core::name::DirectoryName;
 use broker_core::oauth::Clients;
+use broker_core::registry::{Registries, RegistrySettings};
 use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
+use broker_core::signed;
 use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
 use broker_core::sts::{AwsSts, Outbound, Proxy, Sts, StsSettings};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
@@ -140,6 +142,7 @@ impl House {
             vault: Arc::clone(&vault),
             sts: Arc::clone(&sts),
             federation: Federation::new(pool, patience(), Some(endpoint), issuer),
+            registries: Registries::new(outbound(), registries(&sim), Arc::clone(&clock)),
             trail: trail.clone(),
             clock: Arc::clone(&clock),
             rules: Rules { administrators_use_every_connector: true },
@@ -313,6 +316,12 @@ fn settings() -> Settings {
         sign_in_within: LONGEST_SIGN_IN,
         admin_groups,
     }
+}
+
+fn registries(sim: &Sim) -> RegistrySettings {
+    let endpoint = Some(sim.endpoint().parse().unwrap());
+    let patience = signed::Patience { retries: 0, attempt_timeout: Duration::from_secs(10) };
+    RegistrySettings { ecr_endpoint_url: endpoint, codeartifact_endpoint_url: None, patience }
 }
 
 fn patience() -> StsSettings {

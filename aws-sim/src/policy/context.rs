@@ -66,6 +66,7 @@ const KEYS: &[&str] = &[
     "aws:TokenIssueTime",
     "aws:userid",
     "aws:username",
+    "sts:AWSServiceName",
     "sts:DurationSeconds",
     "sts:ExternalId",
     "sts:RoleSessionName",

@@ -2,9 +2,9 @@
 
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use jiff::Timestamp;
-use reqwest::header::DATE;
 
 use super::{IamError, Told};
+use crate::signed::Answered;
 use crate::sts::{AwsRefusal, Outage, shown};
 
 /// An answer that has arrived whole.
@@ -18,26 +18,18 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Reads a good answer, or why it is none.
-    pub(super) async fn read(mut response: reqwest::Response) -> Result<Self, IamError> {
-        let status = response.status();
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|_| IamError::Unavailable(Outage::Silent))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(IamError::Unusable("its answer is too large"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let text = String::from_utf8(body).map_err(|_| IamError::Unusable("its answer is not text"))?;
+    pub(super) fn read(answered: Answered) -> Result<Self, IamError> {
+        let text = std::str::from_utf8(&answered.body).map_err(|_| IamError::Unusable("its answer is not text"))?;
+        let text = text.to_owned();
         let no_policy = match refusal(&text) {
-            _ if status.is_success() => false,
+            _ if answered.is_success() => false,
             // The role is there, and has no such policy: an answer as good as any.
             Some(refusal) if refusal.code == "NoSuchEntity" && !refusal.message.starts_with(NO_ROLE) => true,
-            Some(refusal) => return Err(IamError::of_code(refusal, status.is_server_error())),
-            None if status.is_server_error() => return Err(IamError::Unavailable(Outage::Silent)),
+            Some(refusal) => return Err(IamError::of_code(refusal, answered.may_pass())),
+            None if answered.may_pass() => return Err(IamError::Unavailable(Outage::Silent)),
             None => return Err(IamError::Unusable("it refuses without a code")),
         };
-        let at = date.as_deref().and_then(moment).ok_or(IamError::Unusable("its answer has no date"))?;
+        let at = answered.header("date").and_then(moment).ok_or(IamError::Unusable("its answer has no date"))?;
         Ok(Self { text, no_policy, at })
     }
 
@@ -97,9 +89,6 @@ fn moment(date: &str) -> Option<Timestamp> {
 
 /// How AWS says that it is the role that is not there: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html>
 const NO_ROLE: &str = "The role with name";
-
-/// The largest policies of a role have 10,240 characters, each three in the answer.
-const MAX_ANSWER: usize = 256 * 1_024;
 
 #[cfg(test)]
 mod tests {

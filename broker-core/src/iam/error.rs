@@ -1,5 +1,6 @@
 //! Why IAM did not do it, cut by what the caller does next.
 
+use crate::signed::{Failure, NoAnswer};
 use crate::sts::{AwsRefusal, Outage};
 
 /// Why IAM did not do it.
@@ -32,7 +33,7 @@ pub enum IamError {
 
 impl IamError {
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
-    pub(super) fn of_code(refusal: AwsRefusal, server_error: bool) -> Self {
+    pub(super) fn of_code(refusal: AwsRefusal, passing: bool) -> Self {
         match refusal.code.as_str() {
             "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => {
                 Self::KeyRefused(refusal)
@@ -47,9 +48,25 @@ impl IamError {
             | "InternalFailure"
             | "ServiceFailure"
             | "ServiceUnavailable" => Self::Unavailable(Outage::Told(refusal)),
-            _ if server_error => Self::Unavailable(Outage::Told(refusal)),
+            _ if passing => Self::Unavailable(Outage::Told(refusal)),
             _ => Self::Refused(refusal),
         }
+    }
+}
+
+impl From<NoAnswer> for IamError {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Outage(outage) => Self::Unavailable(outage),
+            NoAnswer::TooLarge => Self::Unusable("its answer is too large"),
+            NoAnswer::Unsigned => Self::Unusable("the request could not be signed"),
+        }
+    }
+}
+
+impl Failure for IamError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
     }
 }
 
@@ -59,7 +76,7 @@ mod tests {
 
     #[test]
     fn codes_are_cut_by_what_to_do() {
-        let of = |code: &str, server_error| IamError::of_code(AwsRefusal::told(code, "", None), server_error);
+        let of = |code: &str, passing| IamError::of_code(AwsRefusal::told(code, "", None), passing);
         assert!(matches!(of("AccessDenied", false), IamError::NotPermitted(_)));
         assert!(matches!(of("UnmodifiableEntity", false), IamError::Protected(_)));
         assert!(matches!(of("Throttling", false), IamError::Unavailable(_)));

@@ -95,12 +95,18 @@ pub enum Action {
     /// Somebody known asked for what their role or the age of their sign-in does not permit.
     AdministrationRefused,
     Vend,
-    /// By "administrators may use every connector" alone, like the two below.
+    /// By "administrators may use every connector" alone, like the others below.
     VendAsAdministrator,
     CallerIdentity,
     CallerIdentityAsAdministrator,
     ConsoleUrl,
     ConsoleUrlAsAdministrator,
+    /// A password for docker was asked of AWS with what was vended.
+    EcrCredentials,
+    EcrCredentialsAsAdministrator,
+    /// The same, for packages.
+    CodeartifactCredentials,
+    CodeartifactCredentialsAsAdministrator,
     AccessKeyAdded,
     AccessKeyChanged,
     AccessKeyRemoved,
@@ -301,6 +307,10 @@ impl Action {
             Self::CallerIdentityAsAdministrator => "caller_identity_as_administrator",
             Self::ConsoleUrl => "console_url",
             Self::ConsoleUrlAsAdministrator => "console_url_as_administrator",
+            Self::EcrCredentials => "ecr_credentials",
+            Self::EcrCredentialsAsAdministrator => "ecr_credentials_as_administrator",
+            Self::CodeartifactCredentials => "codeartifact_credentials",
+            Self::CodeartifactCredentialsAsAdministrator => "codeartifact_credentials_as_administrator",
             Self::AccessKeyAdded => "access_key_added",
             Self::AccessKeyChanged => "access_key_changed",
             Self::AccessKeyRemoved => "access_key_removed",

@@ -4,8 +4,10 @@ use crate::access_key::{CannotServe, NotRightful};
 use crate::console::ConsoleError;
 use crate::destination::DestinationError;
 use crate::entitlement::NotEntitled;
+use crate::partition::Partition;
+use crate::registry::RegistryError;
 use crate::sign_in::AuthenticateError;
-use crate::sts::{AwsRefusal, StsError};
+use crate::sts::{AwsRefusal, Outage, StsError};
 use crate::trail::{Outcome, TrailError};
 use crate::vault::SealBroken;
 
@@ -34,6 +36,13 @@ pub enum VendError {
     Aws(#[from] StsError),
     #[error(transparent)]
     Console(#[from] ConsoleError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Somebody named a region there.
+    #[error("that region is in another partition: this connector's credentials act in {0}")]
+    OtherPartition(Partition),
+    #[error("say whose the domain is: the account that the credentials act in is not known")]
+    NoDomainOwner,
     #[error("the connector, its key or the caller's groups changed while AWS was asked; ask again")]
     Unsettled,
     #[error("the connector's access key is not in service")]
@@ -64,6 +73,9 @@ impl VendError {
         match self {
             Self::Aws(error) => error.refusal(),
             Self::Console(ConsoleError::Refused { said, .. }) => Some(said),
+            Self::Registry(RegistryError::Refused(refusal) | RegistryError::Unavailable(Outage::Told(refusal))) => {
+                Some(refusal)
+            }
             Self::NoSuchConnector
             | Self::NotEntitled(_)
             | Self::Caller(_)
@@ -72,6 +84,9 @@ impl VendError {
             | Self::Destination(_)
             | Self::ConsoleNotSupported
             | Self::Console(ConsoleError::Unavailable(_) | ConsoleError::Unusable)
+            | Self::Registry(RegistryError::Unavailable(_) | RegistryError::Unusable(_))
+            | Self::OtherPartition(_)
+            | Self::NoDomainOwner
             | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)
@@ -89,12 +104,15 @@ impl VendError {
             | Self::Caller(AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled)
             | Self::Request(_)
             | Self::Destination(_)
-            | Self::ConsoleNotSupported => Some(Outcome::Refused),
+            | Self::ConsoleNotSupported
+            | Self::OtherPartition(_)
+            | Self::NoDomainOwner => Some(Outcome::Refused),
             Self::Caller(
                 AuthenticateError::Directory(_) | AuthenticateError::Issuer(_) | AuthenticateError::Store(_),
             )
             | Self::Aws(_)
             | Self::Console(_)
+            | Self::Registry(_)
             | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)

@@ -1,6 +1,7 @@
 //! The journey of one request, in the order it is told: who may, which request, which key, what AWS gives, and the record of it.
 
 mod ahead;
+mod errand;
 mod error;
 mod loan;
 mod pace;
@@ -21,19 +22,19 @@ use crate::arn::AccountId;
 use crate::caller::{AdminRole, Caller, Person};
 use crate::clock::Clock;
 use crate::connector::Connector;
-use crate::console::{ConsoleLink, Federation, LinkRequest};
-use crate::destination::{Destination, DestinationError};
+use crate::console::Federation;
 use crate::entitlement::{self, Entitlement, Grant, Rules};
 use crate::inventory::Inventory;
 use crate::meter;
 use crate::name::ConnectorName;
 use crate::partition::Partition;
-use crate::reason::Reason;
+use crate::registry::Registries;
 use crate::sign_in::{AuthenticateError, ByMemory, SignIn};
-use crate::sts::{AwsRefusal, CallerIdentity, Credentials, OpenKey, Sts, StsError, StsRequest};
+use crate::sts::{AwsRefusal, Credentials, OpenKey, Sts, StsError};
 use crate::trail::{Action, Actor, Entry, Origin, Recorded, Trail, TrailError};
 use crate::vault::Vault;
 
+pub use errand::{LinkWanted, RegistryGiven, RegistryKind, RegistryWanted};
 pub use error::VendError;
 pub use render::{RenderError, VendRequest};
 
@@ -47,6 +48,7 @@ pub struct Broker {
     vault: Arc<Vault>,
     sts: Arc<dyn Sts>,
     federation: Federation,
+    registries: Registries,
     trail: Trail,
     clock: Arc<dyn Clock>,
     rules: Rules,
@@ -63,6 +65,7 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     pub sts: Arc<dyn Sts>,
     pub federation: Federation,
+    pub registries: Registries,
     pub trail: Trail,
     pub clock: Arc<dyn Clock>,
     pub rules: Rules,
@@ -78,17 +81,6 @@ pub struct Vended {
     pub reused: bool,
 }
 
-/// What a console link is to be like.
-#[derive(Clone, Debug, Default)]
-pub struct LinkWanted<'a> {
-    /// A page of AWS's console; else where the connector says.
-    pub destination: Option<&'a str>,
-    /// Of the console's session; for roles only.
-    pub session_duration_seconds: Option<u32>,
-    /// In the caller's own words, for the trail.
-    pub reason: Option<Reason>,
-}
-
 /// A caller, and where the request came from and must be answered by.
 #[derive(Clone, Debug)]
 pub struct Asking<'a> {
@@ -101,10 +93,10 @@ pub struct Asking<'a> {
 
 impl Broker {
     pub fn new(parts: Parts) -> Self {
-        let Parts { inventory, sign_in, vault, sts, federation, trail, clock, rules } = parts;
+        let Parts { inventory, sign_in, vault, sts, federation, registries, trail, clock, rules } = parts;
         let reusable = reuse::Reusable::new(Arc::clone(&clock));
         let (pace, ahead) = (Arc::default(), Arc::default());
-        Self { inventory, sign_in, vault, sts, federation, trail, clock, rules, reusable, pace, ahead }
+        Self { inventory, sign_in, vault, sts, federation, registries, trail, clock, rules, reusable, pace, ahead }
     }
 
     /// The connectors that a caller may use, in the order of names.
@@ -206,79 +198,6 @@ impl Broker {
         Err(VendError::Unsettled)
     }
 
-    /// Lends credentials only to ask AWS who they act as.
-    pub async fn caller_identity(
-        &self,
-        asking: &Asking<'_>,
-        name: &ConnectorName,
-        reason: Option<Reason>,
-    ) -> Result<Recorded<CallerIdentity>, VendError> {
-        let ask = VendRequest { reason, ..VendRequest::default() };
-        let asked = async {
-            let loan = self.lend(asking, name, &ask).await?;
-            let identity = self.sts.caller_identity(&loan.key, &loan.vended.credentials, asking.deadline).await?;
-            let caller = self.must_stand(asking, name, &ask, &loan).await?;
-            let entry = loan.entry(asking, &ask, Action::CallerIdentity, Action::CallerIdentityAsAdministrator);
-            self.recorded(&caller, &loan, entry, identity).await
-        };
-        match asked.await {
-            Ok(recorded) => Ok(recorded),
-            Err(error) => Err(self.refuse(asking, name, Action::CallerIdentity, error).await),
-        }
-    }
-
-    /// Makes a link that opens AWS's console signed in.
-    pub async fn console_link(
-        &self,
-        asking: &Asking<'_>,
-        name: &ConnectorName,
-        wanted: &LinkWanted<'_>,
-    ) -> Result<Recorded<ConsoleLink>, VendError> {
-        let ask = VendRequest { reason: wanted.reason.clone(), ..VendRequest::default() };
-        let linked = async {
-            let entitlement = self.prove(asking.caller, name)?;
-            let destination = self.destination(&entitlement, wanted.destination)?;
-            let loan = self.lend(asking, name, &ask).await?;
-            let request = LinkRequest {
-                credentials: &loan.vended.credentials,
-                key: &loan.key,
-                destination: &destination,
-                // AWS takes a duration for roles only, and not for those that a role assumes.
-                session_duration_seconds: wanted
-                    .session_duration_seconds
-                    .filter(|_| matches!(loan.request, StsRequest::AssumeRole(_)) && !loan.key.chained),
-                deadline: asking.deadline,
-            };
-            let link = self.federation.link(&request, self.clock.now()).await?;
-            let caller = self.must_stand(asking, name, &ask, &loan).await?;
-            let entry = loan.entry(asking, &ask, Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
-            self.recorded(&caller, &loan, entry, link).await
-        };
-        match linked.await {
-            Ok(recorded) => Ok(recorded),
-            Err(error) => Err(self.refuse(asking, name, Action::ConsoleUrl, error).await),
-        }
-    }
-
-    /// Where a console link of this connector would lead.
-    pub fn destination(&self, entitlement: &Entitlement, asked: Option<&str>) -> Result<Destination, VendError> {
-        let spec = &entitlement.connector().spec;
-        if !spec.has_console() {
-            return Err(VendError::ConsoleNotSupported);
-        }
-        let snapshot = self.inventory.snapshot();
-        let key = snapshot.access_key(spec.access_key()).ok_or(VendError::NoAccessKey)?;
-        let destination = match asked {
-            Some(text) => Destination::parse(text)?,
-            None => spec.console_destination().cloned().unwrap_or_else(|| Destination::home(key.partition())),
-        };
-        if destination.partition() == key.partition() {
-            Ok(destination)
-        } else {
-            Err(DestinationError::Partition.into())
-        }
-    }
-
     /// Obtains credentials, and proves after a wait that the very same would be asked for again: connector and key unchanged. Whatever
     /// changed meanwhile is looked at once more. The caller is for whoever hands something over to look at.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
@@ -316,33 +235,6 @@ impl Broker {
             (wish, in_service) = (now, now_in_service);
         }
         Err(VendError::Unsettled)
-    }
-
-    /// Proves after another wait that whoever the caller is by now would be lent the very same.
-    async fn must_stand(
-        &self,
-        asking: &Asking<'_>,
-        name: &ConnectorName,
-        ask: &VendRequest,
-        loan: &Loan,
-    ) -> Result<Caller, VendError> {
-        let caller = self.sign_in.again(asking.caller, asking.origin, asking.deadline).await?;
-        let now = self.wish(&caller, name, ask)?;
-        if now.identity == loan.identity { Ok(caller) } else { Err(VendError::Unsettled) }
-    }
-
-    /// Hands over what was made by a loan.
-    async fn recorded<T>(
-        &self,
-        caller: &Caller,
-        loan: &Loan,
-        entry: Entry,
-        value: T,
-    ) -> Result<Recorded<T>, VendError> {
-        let recorded = self.record_if_as_read(caller, entry, value).await?;
-        let recorded = recorded.map_err(|_| VendError::Unsettled)?;
-        meter::vended(loan.request.action(), loan.vended.reused);
-        Ok(recorded)
     }
 
     /// If nothing in the store says who the caller is, nothing there can have changed either.

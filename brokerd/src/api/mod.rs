@@ -9,6 +9,7 @@ pub(crate) mod credentials;
 mod ifaws;
 mod policy;
 pub(crate) mod query;
+pub(crate) mod registry_credentials;
 pub(crate) mod session;
 
 use axum::extract::FromRequestParts;
@@ -33,6 +34,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(credentials::vend))
         .routes(routes!(caller_identity::show))
         .routes(routes!(console_url::make))
+        .routes(routes!(registry_credentials::ecr))
+        .routes(routes!(registry_credentials::codeartifact))
         .routes(routes!(container_credentials::fetch))
         .merge(ifaws::described())
         .merge(admin::described())

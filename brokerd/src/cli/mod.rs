@@ -140,7 +140,7 @@ impl Command {
             Self::Init(init) => init.run(site).await,
             Self::Check(check) => check.run(site),
             Self::Apply(apply) => apply.run(site).await,
-            Self::Key(key) => key.run(site).await,
+            Self::Key(key) => Box::pin(key.run(site)).await,
             Self::Connector(connectors) => connectors.run(site).await,
             Self::Rekey(rekey) => rekey.run(site).await,
             Self::Token(token) => token.run(site).await,

@@ -3,6 +3,8 @@
 use broker_core::file::with_causes;
 use broker_core::file::{SecretRef, WebUrl};
 use broker_core::iam::IamSettings;
+use broker_core::registry::RegistrySettings;
+use broker_core::signed::Patience;
 use broker_core::sts::{Outbound, PastProxy, Proxy, ProxyLogin, StsSettings};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -34,6 +36,8 @@ impl Loader<'_> {
             None => None,
             Some(proxy) => Some(self.proxy(proxy, fields.no_proxy)?),
         };
+        let patience =
+            Patience { retries: fields.retries.0, attempt_timeout: fields.attempt_timeout_seconds.duration() };
         Some(Aws {
             sts: StsSettings {
                 endpoint_url: fields.endpoint_url.map(WebUrl::into_url),
@@ -43,8 +47,12 @@ impl Loader<'_> {
             },
             iam: IamSettings {
                 endpoint_url: fields.iam_endpoint_url.map(WebUrl::into_url),
-                retries: fields.retries.0,
-                attempt_timeout: fields.attempt_timeout_seconds.duration(),
+                patience: patience.clone(),
+            },
+            registries: RegistrySettings {
+                ecr_endpoint_url: fields.ecr_endpoint_url.map(WebUrl::into_url),
+                codeartifact_endpoint_url: fields.codeartifact_endpoint_url.map(WebUrl::into_url),
+                patience,
             },
             deadline,
             interactive_deadline,

@@ -136,6 +136,8 @@ pub(super) struct AwsFields {
     pub(super) endpoint_url: Option<WebUrl>,
     pub(super) iam_endpoint_url: Option<WebUrl>,
     pub(super) federation_url: Option<WebUrl>,
+    pub(super) ecr_endpoint_url: Option<WebUrl>,
+    pub(super) codeartifact_endpoint_url: Option<WebUrl>,
     pub(super) ca_file: Option<PathBuf>,
 }
 
@@ -303,6 +305,8 @@ impl Default for AwsFields {
             endpoint_url: None,
             iam_endpoint_url: None,
             federation_url: None,
+            ecr_endpoint_url: None,
+            codeartifact_endpoint_url: None,
             ca_file: None,
         }
     }

@@ -33,6 +33,7 @@ use broker_core::entitlement::Rules;
 use broker_core::file::{Document, Environment, FileError, FileWarning, Place, Source};
 use broker_core::iam::IamSettings;
 use broker_core::name::DirectoryName;
+use broker_core::registry::RegistrySettings;
 use broker_core::store::{Found, Location};
 use broker_core::sts::{Outbound, StsSettings};
 use broker_core::workload::IssuerSettings;
@@ -131,6 +132,7 @@ pub struct Sessions {
 pub struct Aws {
     pub sts: StsSettings,
     pub iam: IamSettings,
+    pub registries: RegistrySettings,
     /// For one vend, retries included.
     pub deadline: Duration,
     /// The same, where a person waits before a page.

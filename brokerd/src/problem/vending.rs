@@ -5,6 +5,7 @@ use broker_core::console::ConsoleError;
 use broker_core::lifetime::MIN_SECONDS;
 use broker_core::policy::PolicyError;
 use broker_core::reason::ReasonError;
+use broker_core::registry::RegistryError;
 use broker_core::sts::{Outage, StsError};
 use broker_core::vend::{RenderError, VendError};
 
@@ -21,6 +22,9 @@ impl From<VendError> for Problem {
             VendError::ConsoleNotSupported => Self::new(Code::ConsoleNotSupported, error.to_string()),
             VendError::Aws(error) => error.into(),
             VendError::Console(error) => error.into(),
+            VendError::Registry(error) => error.into(),
+            VendError::OtherPartition(_) => Self::field("region", error.to_string()),
+            VendError::NoDomainOwner => Self::field("domain_owner", error.to_string()),
             VendError::Unsettled => Self::new(Code::Overloaded, error.to_string()).retry(1),
             VendError::NotRightful(NotRightful::Unproved { .. }) => {
                 Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER)
@@ -88,6 +92,23 @@ impl From<ConsoleError> for Problem {
                 Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER)
             }
             ConsoleError::Unavailable(Outage::Proxy(_)) | ConsoleError::Unusable => {
+                Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER)
+            }
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        match &error {
+            RegistryError::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
+            RegistryError::Unavailable(Outage::Told(refusal)) => {
+                Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER)
+            }
+            RegistryError::Unavailable(Outage::Silent) => {
+                Self::new(Code::AwsUnavailable, error.to_string()).retry(RETRY_AFTER)
+            }
+            RegistryError::Unavailable(Outage::Proxy(_)) | RegistryError::Unusable(_) => {
                 Self::hidden(Code::AwsUnavailable, &error).retry(RETRY_AFTER)
             }
         }

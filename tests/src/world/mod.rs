@@ -47,7 +47,7 @@ impl World {
         let sim = Sim::start(aws::aws(), ([127, 0, 0, 1], 0).into()).await.unwrap();
         let more = format!(
             "admin_groups = [\"corp/admins\"]\noperator_groups = [\"corp/operators\"]\nauditor_groups = [\"corp/auditors\"]\n\
-             aws = {{ endpoint_url = \"{0}\", iam_endpoint_url = \"{0}\", federation_url = \"{1}\", retries = 2 }}\n{2}",
+             aws = {{ endpoint_url = \"{0}\", iam_endpoint_url = \"{0}\", ecr_endpoint_url = \"{0}\", codeartifact_endpoint_url = \"{0}\", federation_url = \"{1}\", retries = 2 }}\n{2}",
             sim.endpoint(),
             sim.federation_endpoint(),
             *PEOPLE,

@@ -5,6 +5,7 @@
 mod container;
 mod ifaws;
 mod issuers;
+mod registries;
 mod workload;
 
 use tests::world::{Asker, World};

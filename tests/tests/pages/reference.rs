@@ -227,6 +227,12 @@ async fn vending(noted: &mut Noted, world: &World, ada: &Asker) {
         noted.ask(ada, "get", container, "/v1/container-credentials/nowhere", None).await.problem("404 not_found");
         let link = "/v1/connectors/{name}/console-url";
         noted.ask(ada, "post", link, &link.replace("{name}", name), Some(json!({}))).await;
+        for registry in ["ecr", "codeartifact"] {
+            let pattern = format!("/v1/connectors/{{name}}/{registry}-credentials");
+            for body in [json!({ "domain": "corp" }), json!({})] {
+                noted.ask(ada, "post", &pattern, &pattern.replace("{name}", name), Some(body)).await;
+            }
+        }
     }
     let deploy = ada.get("/v1/connectors/deploy").await.good();
     for rest in ["", "/{id}", "/{id}/credentials", "/{id}/caller-identity", "/{id}/console/url"] {

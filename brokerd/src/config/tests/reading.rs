@@ -25,6 +25,8 @@ proxy = { url = "http://proxy.corp.example:3128", username = "brokerd", password
 no_proxy = ["localhost", ".corp.example"]
 endpoint_url = "http://127.0.0.1:4566"
 federation_url = "http://127.0.0.1:4566/federation"
+ecr_endpoint_url = "http://127.0.0.1:4567"
+codeartifact_endpoint_url = "http://127.0.0.1:4568"
 
 [[master_key]]
 id = "2025"
@@ -91,6 +93,9 @@ fn a_whole_file_is_read_with_its_secrets() {
     );
     assert_eq!(proxy.login.as_ref().unwrap().password.expose_secret(), "s3cret");
     assert_eq!(config.aws.federation_url.as_ref().unwrap().path(), "/federation");
+    let registries = &config.aws.registries;
+    let ports = [&registries.ecr_endpoint_url, &registries.codeartifact_endpoint_url].map(|url| url.as_ref()?.port());
+    assert_eq!(ports, [Some(4_567), Some(4_568)]);
     assert_eq!((config.master_keys.len(), config.seals_with.as_str()), (2, "2026"));
     let names: Vec<&str> = config.directory_names.iter().map(DirectoryName::as_str).collect();
     assert_eq!(names, ["corp", "here"], "in the order of look-up");

@@ -1,5 +1,6 @@
-//! Requests to S3 whose payload is not signed: uploads and downloads of the AWS CLI, and presigned URLs. The crate that proves all else
-//! hashes the body always; these are signed here once more, as their client did, and compared.
+//! Requests that are signed here once more, as their client did, and compared: those to S3 whose payload is not signed (uploads and
+//! downloads of the AWS CLI, and presigned URLs), and CodeArtifact's. The crate that proves all else hashes the body always, and puts
+//! parameters into a wrong order where one's name begins with another's.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,8 +22,9 @@ use crate::refusal::Refusal;
 
 /// What such a request says of its signature.
 #[derive(Debug)]
-pub(super) struct Unsigned {
-    /// `KEY/DATE/REGION/s3/aws4_request`
+pub(super) struct Again<'a> {
+    service: &'static str,
+    /// `KEY/DATE/REGION/SERVICE/aws4_request`
     credential: String,
     date: String,
     signed_headers: Vec<String>,
@@ -30,25 +32,29 @@ pub(super) struct Unsigned {
     token: Option<String>,
     /// How long a presigned URL is good for.
     expires: Option<Duration>,
-    payload: SignableBody<'static>,
+    payload: SignableBody<'a>,
 }
 
-impl Unsigned {
-    /// Nothing where the payload is signed, and so proved like everything else.
-    pub(super) fn read(parts: &Parts) -> Option<Self> {
+impl<'a> Again<'a> {
+    /// Nothing where a request is proved like everything else.
+    pub(super) fn read(parts: &Parts, body: &'a [u8], service: &'static str) -> Option<Self> {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let payload = match header("x-amz-content-sha256").as_deref() {
-            Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER") => SignableBody::StreamingUnsignedPayloadTrailer,
-            Some("UNSIGNED-PAYLOAD") | None => SignableBody::UnsignedPayload,
-            Some(_) => return None,
+        let payload = match (service, header("x-amz-content-sha256").as_deref()) {
+            ("codeartifact", _) => SignableBody::Bytes(body),
+            ("s3", Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER")) => SignableBody::StreamingUnsignedPayloadTrailer,
+            ("s3", Some("UNSIGNED-PAYLOAD") | None) => SignableBody::UnsignedPayload,
+            _ => return None,
         };
         if let Some(authorization) = header("authorization") {
-            header("x-amz-content-sha256")?;
+            if service == "s3" {
+                header("x-amz-content-sha256")?;
+            }
             let part = |name: &str| {
                 let mut words = authorization.split([' ', ',']);
                 words.find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_owned()
             };
             return Some(Self {
+                service,
                 credential: part("Credential="),
                 date: header("x-amz-date").unwrap_or_default(),
                 signed_headers: part("SignedHeaders=").split(';').map(str::to_owned).collect(),
@@ -64,6 +70,7 @@ impl Unsigned {
             pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
         };
         Some(Self {
+            service,
             signature: part("X-Amz-Signature")?,
             credential: part("X-Amz-Credential").unwrap_or_default(),
             date: part("X-Amz-Date").unwrap_or_default(),
@@ -77,7 +84,7 @@ impl Unsigned {
     /// Whether whoever has this key signed the request, for this region, and not too long ago.
     pub(super) fn prove(&self, parts: &Parts, known: &Known, region: &str, now: Timestamp) -> Result<(), Refusal> {
         let day = self.date.split('T').next().unwrap_or_default();
-        if self.credential != format!("{}/{day}/{region}/s3/aws4_request", known.access_key_id) {
+        if self.credential != format!("{}/{day}/{region}/{}/aws4_request", known.access_key_id, self.service) {
             return Err(refused(
                 StatusCode::BAD_REQUEST,
                 "AuthorizationHeaderMalformed",
@@ -132,13 +139,13 @@ impl Unsigned {
         if self.expires.is_some() {
             settings.signature_location = SignatureLocation::QueryParams;
             settings.expires_in = self.expires;
-        } else {
+        } else if self.service == "s3" {
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         }
         let identity =
             Credentials::new(&known.access_key_id, &known.secret, known.token.clone(), None, "aws-sim").into();
         let params = v4::SigningParams::builder();
-        let params = params.identity(&identity).region(region).name("s3").time(date).settings(settings).build();
+        let params = params.identity(&identity).region(region).name(self.service).time(date).settings(settings).build();
         let params = params.map_err(|_| does_not_match())?.into();
         let query = parts.uri.query().unwrap_or_default().split('&');
         let query: Vec<&str> = query.filter(|pair| self.expires.is_none() || !pair.starts_with("X-Amz-")).collect();

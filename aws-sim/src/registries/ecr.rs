@@ -2,18 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::StatusCode;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use crate::authorize::{ResourcePolicy, Target, authorize, not_authorized};
+use super::{Wish, invalid, may};
 use crate::caller::Caller;
 use crate::chance;
 use crate::cloud::Cloud;
 use crate::front::{Answer, Errand};
-use crate::policy::{Ask, Context};
+use crate::policy::Context;
 use crate::refusal::Refusal;
-use crate::sts::describe_errand;
 use crate::world::Snapshot;
 
 /// The action that a header names, if it is one of this service.
@@ -29,26 +27,15 @@ pub(crate) fn answer(
     errand: &Errand,
 ) -> Result<Answer, Refusal> {
     if action != "GetAuthorizationToken" {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "UnknownOperationException", ""));
+        return Err(invalid("UnknownOperationException", ""));
     }
     // `registryIds` is deprecated: here it is an error, so that no mistake goes unseen.
     let is_empty = serde_json::from_slice::<Value>(&errand.body).is_ok_and(|body| body == json!({}));
     if !is_empty {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidParameterException", "an empty object is expected"));
+        return Err(invalid("InvalidParameterException", "an empty object is expected"));
     }
-    let mut context = Context::default();
-    caller.describe(world, &mut context);
-    describe_errand(cloud, errand, &mut context);
-    let ask = Ask { action: "ecr:GetAuthorizationToken", resource: "*", context: &context };
-    let target = Target { account: caller.account(), policy: ResourcePolicy::None };
-    authorize(caller, world, ask, target).map_err(|denial| {
-        let sentence = not_authorized(caller, ask.action, ask.resource);
-        Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "AccessDeniedException",
-            format!("{sentence} {}", denial.because(ask.action)),
-        )
-    })?;
+    let (action, context) = ("ecr:GetAuthorizationToken", Context::default());
+    may(cloud, world, caller, errand, Wish { action, resource: "*", account: caller.account(), context })?;
     let region = errand.claim.region.as_deref().unwrap_or_default();
     let expires_at = cloud.clock.now().as_second() + TWELVE_HOURS;
     let body = json!({ "authorizationData": [{
@@ -59,15 +46,5 @@ pub(crate) fn answer(
     Ok(Answer { content_type: CONTENT_TYPE, body: body.to_string().into() })
 }
 
-pub(crate) fn refusal(refusal: &Refusal) -> Answer {
-    let code = match refusal.code {
-        "InvalidClientTokenId" => "UnrecognizedClientException",
-        "ExpiredToken" => "ExpiredTokenException",
-        code => code,
-    };
-    let body = json!({ "__type": code, "message": refusal.message });
-    Answer { content_type: CONTENT_TYPE, body: body.to_string().into() }
-}
-
-const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const TWELVE_HOURS: i64 = 12 * 3_600;
