@@ -15,6 +15,9 @@ pub struct EcrRequest {
     /// Why, in the caller's words, for the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Never with credentials that were vended before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
 }
 
 /// A password for docker. It lives for twelve hours, however short the credentials do that it was asked with, and cannot be recalled.
@@ -53,6 +56,9 @@ pub struct CodeartifactRequest {
     /// Why, in the caller's words, for the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Never with credentials that were vended before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
 }
 
 /// A password for the repositories of one domain. It cannot be recalled.

@@ -42,6 +42,7 @@ pub struct ConnectorSpec {
     audience: Audience,
     reuse: Reuse,
     require_reason: bool,
+    registry_passwords: bool,
     console: Option<Destination>,
     principal: Principal,
 }
@@ -121,6 +122,12 @@ impl ConnectorSpec {
     /// Whether whoever asks must say why.
     pub fn require_reason(&self) -> bool {
         self.require_reason
+    }
+
+    /// Whether AWS is asked for passwords of its registries. Whoever holds credentials can ask AWS without us, so this is a boundary only
+    /// for those whose rights do not have it.
+    pub fn gives_registry_passwords(&self) -> bool {
+        self.registry_passwords
     }
 
     pub fn principal(&self) -> &Principal {
@@ -233,9 +240,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_said_is_not_stored_so_that_the_release_before_reads_it() {
+        let written = serde_json::to_value(spec(|_| ()).unwrap()).unwrap();
+        assert!(written.get("require_reason").is_none() && written.get("registry_passwords").is_none(), "{written}");
+        assert!(spec(|_| ()).unwrap().gives_registry_passwords());
+        assert!(!spec(|c| c["registry_passwords"] = json!(false)).unwrap().gives_registry_passwords());
+    }
+
+    #[test]
     fn what_is_stored_is_read_again() {
         let spec = spec(|c| {
             c["reuse"] = json!("off");
+            c["registry_passwords"] = json!(false);
             c["require_reason"] = json!(true);
         })
         .unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as SigningCredentials;
+use aws_lc_rs::rand;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -33,7 +34,6 @@ pub struct Patience {
 }
 
 /// What is asked, by POST.
-#[derive(Debug)]
 pub(crate) struct Call<'a> {
     /// As signatures name it.
     pub(crate) service: &'static str,
@@ -44,7 +44,6 @@ pub(crate) struct Call<'a> {
 }
 
 /// An answer that has arrived whole. It may hold a secret.
-#[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
     headers: reqwest::header::HeaderMap,
@@ -70,7 +69,7 @@ impl SignedClient {
         Ok(Self { http: outbound.http_client()?, patience, clock })
     }
 
-    /// Asks, until what is read is an answer or the deadline has come.
+    /// Asks, until what is read is an answer or the deadline has come; then AWS's last word counts, if there was one.
     pub(crate) async fn ask<T, E: Failure>(
         &self,
         signer: &SigningCredentials,
@@ -78,18 +77,19 @@ impl SignedClient {
         deadline: Instant,
         read: impl Fn(Answered) -> Result<T, E>,
     ) -> Result<T, E> {
-        let tried = async {
-            let mut wait = FIRST_WAIT;
-            for _ in 0..self.patience.retries {
-                match self.attempt(signer, call).await.map_err(E::from).and_then(&read) {
-                    Err(error) if error.may_pass() => sleep(wait).await,
-                    outcome => return outcome,
-                }
-                wait = (wait * 2).min(LONGEST_WAIT);
+        let (mut last, mut wait) = (None, FIRST_WAIT);
+        for left in (0..=self.patience.retries).rev() {
+            let Ok(answered) = timeout_at(deadline, self.attempt(signer, call)).await else { break };
+            match answered.map_err(E::from).and_then(&read) {
+                Err(error) if error.may_pass() && left > 0 => last = Some(error),
+                outcome => return outcome,
             }
-            self.attempt(signer, call).await.map_err(E::from).and_then(&read)
-        };
-        timeout_at(deadline, tried).await.unwrap_or_else(|_| Err(NoAnswer::Outage(Outage::Silent).into()))
+            if timeout_at(deadline, sleep(at_most(wait))).await.is_err() {
+                break;
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        Err(last.unwrap_or_else(|| NoAnswer::Outage(Outage::Silent).into()))
     }
 
     async fn attempt(&self, signer: &SigningCredentials, call: &Call<'_>) -> Result<Answered, NoAnswer> {
@@ -166,6 +166,15 @@ pub(crate) fn signer(credentials: &Credentials) -> SigningCredentials {
         None,
         "brokerd",
     )
+}
+
+/// By chance, so that those who were refused together do not come back together.
+fn at_most(wait: Duration) -> Duration {
+    let mut chance = [0; 2];
+    match rand::fill(&mut chance) {
+        Ok(()) => wait * u32::from(u16::from_be_bytes(chance)) / (1 << 16),
+        Err(_) => wait,
+    }
 }
 
 /// The largest policies of a role have 10,240 characters, each three in the answer; nothing else asked for is larger.

@@ -31,6 +31,27 @@ async fn a_job_gets_credentials_and_is_somebody_in_aws() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn docker_and_pip_are_given_passwords_of_their_own() {
+    let world = World::open().await;
+    let job = job(&world, &token(&world));
+    // They note down what they are given, as nobody's registry is near.
+    let docker = "docker() { printf '%s\\n' \"$*\"; cat; }";
+    let login =
+        recipe(CI, "given=$(curl -fsS -X POST \"$BROKER_URL/v1/connectors/ci-deploy/ecr").replace("ci-deploy", "ci");
+    let said = run(&job, &format!("set -e\n{docker}\n{login}")).succeeded();
+    let (arguments, password) = said.split_once('\n').unwrap();
+    let registry = "https://111111111111.dkr.ecr.eu-central-1.amazonaws.com";
+    assert_eq!(arguments, format!("login --username AWS --password-stdin {registry}"));
+    assert_eq!(password.trim().len(), 40, "{said}");
+    let index = recipe(CI, "given=$(curl -fsS -X POST \"$BROKER_URL/v1/connectors/ci-deploy/codeartifact")
+        .replace("ci-deploy", "ci");
+    let said = run(&job, &format!("set -e\n{index}\nprintf %s \"$PIP_INDEX_URL\"")).succeeded();
+    let (password, host) = said.strip_prefix("https://aws:").unwrap().split_once('@').unwrap();
+    assert!(password.len() > 500, "{said}");
+    assert_eq!(host, "corp-111111111111.d.codeartifact.eu-central-1.amazonaws.com/pypi/REPOSITORY/simple/");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_step_of_github_actions_masks_all_and_hands_it_on() {
     let world = World::open().await;
     let step = recipe(CI, "- name: AWS credentials").replace("ci-deploy", "ci");

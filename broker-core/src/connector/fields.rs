@@ -24,6 +24,8 @@ pub(super) struct ConnectorFields {
     reuse: Reuse,
     #[serde(default, skip_serializing_if = "is_not")]
     require_reason: bool,
+    #[serde(default = "yes", skip_serializing_if = "is")]
+    registry_passwords: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     console: Option<ConsoleFields>,
     principal: Principal,
@@ -82,6 +84,7 @@ impl TryFrom<ConnectorFields> for ConnectorSpec {
             audience,
             reuse: fields.reuse,
             require_reason: fields.require_reason,
+            registry_passwords: fields.registry_passwords,
             console,
             principal: fields.principal,
         })
@@ -101,6 +104,7 @@ impl From<ConnectorSpec> for ConnectorFields {
             groups,
             reuse: spec.reuse,
             require_reason: spec.require_reason,
+            registry_passwords: spec.registry_passwords,
             console: spec.console.map(|destination| ConsoleFields { destination: destination.as_str().to_owned() }),
             principal: spec.principal,
         }
@@ -134,6 +138,15 @@ impl From<Reuse> for ReuseFields {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_not(flag: &bool) -> bool {
     !flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is(flag: &bool) -> bool {
+    *flag
+}
+
+fn yes() -> bool {
+    true
 }
 
 pub(super) const MAX_DESCRIPTION: usize = 500;

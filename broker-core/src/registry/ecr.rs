@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{RegistryPassword, is_password, moment};
 use crate::arn::AccountId;
+use crate::partition::Region;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,22 +26,20 @@ struct Authorization {
     proxy_endpoint: String,
 }
 
-pub(super) fn read(body: &[u8]) -> Option<RegistryPassword> {
+pub(super) fn read(body: &[u8], region: &Region) -> Option<RegistryPassword> {
     let Given { authorization_data } = serde_json::from_slice(body).ok()?;
     let given = authorization_data.into_iter().next()?;
     let pair = Zeroizing::new(STANDARD.decode(given.pair.expose_secret()).ok()?);
     let password = std::str::from_utf8(pair.strip_prefix(b"AWS:")?).ok().filter(|text| is_password(text))?;
     let (url, expires_at) = (given.proxy_endpoint, moment(given.expires_at)?);
-    let owner = owner_of(&url)?;
+    let owner = owner_of(&url, region)?;
     Some(RegistryPassword { username: "AWS", password: password.into(), url, owner, expires_at })
 }
 
-/// `https://ACCOUNT.dkr.ecr.REGION.amazonaws.com`, which people give to docker on a command line.
-fn owner_of(url: &str) -> Option<AccountId> {
-    let host = url.strip_prefix("https://").filter(|host| host.len() <= MAX_HOST)?;
-    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
-    let (account, _) = host.split_once(".dkr.").filter(|_| plain)?;
-    AccountId::try_from(account.to_owned()).ok()
+/// Of Amazon's registry of this region and no other: people give it to docker on a command line, and docker the password to it.
+fn owner_of(url: &str, region: &Region) -> Option<AccountId> {
+    let end = format!(".dkr.ecr.{region}.{}", region.dns_suffix());
+    AccountId::try_from(url.strip_prefix("https://")?.strip_suffix(&end)?.to_owned()).ok()
 }
 
 pub(super) const HEADERS: [(&str, &str); 2] = [
@@ -49,4 +48,3 @@ pub(super) const HEADERS: [(&str, &str); 2] = [
 ];
 /// Naming registries is deprecated: one password is for all of them that the caller may use.
 pub(super) const NOTHING: &str = "{}";
-const MAX_HOST: usize = 253;

@@ -18,7 +18,7 @@ use crate::clock::{Clock, seconds_between};
 use crate::meter::Asked;
 use crate::partition::Region;
 use crate::signed::{Answered, Call, Failure, NoAnswer, Patience, SignedClient, signer};
-use crate::sts::{AwsRefusal, Credentials, Outage, Outbound, OutboundError};
+use crate::sts::{AwsRefusal, Credentials, Outage, Outbound};
 
 pub use codeartifact::{DomainName, NotADomain, TokenLife};
 
@@ -113,9 +113,16 @@ impl Registries {
     }
 
     async fn client(&self) -> Result<&SignedClient, RegistryError> {
-        let make = || SignedClient::new(&self.outbound, self.settings.patience.clone(), Arc::clone(&self.clock));
-        let client = self.client.get_or_try_init(|| std::future::ready(make())).await;
-        client.map_err(|_: OutboundError| RegistryError::Unusable("there is no way out to it"))
+        let no_way = RegistryError::Unusable("there is no way out to it");
+        let make = || {
+            let (outbound, clock) = (self.outbound.clone(), Arc::clone(&self.clock));
+            // These calls are made while somebody waits, who may well ask again.
+            let patience = self.settings.patience.clone();
+            let patience = Patience { retries: patience.retries.min(MOST_RETRIES), ..patience };
+            let made = tokio::task::spawn_blocking(move || SignedClient::new(&outbound, patience, clock));
+            async { made.await.ok().and_then(Result::ok).ok_or(no_way) }
+        };
+        self.client.get_or_try_init(make).await
     }
 
     /// Asks AWS for a password, in the name of whoever the credentials act as.
@@ -152,7 +159,10 @@ impl Registries {
         let url = url.ok_or(NO_ADDRESS)?;
         let call =
             Call { service: "ecr", region: region.as_str(), url: &url, headers: &ecr::HEADERS, body: ecr::NOTHING };
-        self.client().await?.ask(&signer(credentials), &call, deadline, |answered| read(answered, ecr::read)).await
+        self.client()
+            .await?
+            .ask(&signer(credentials), &call, deadline, |answered| read(answered, |body| ecr::read(body, region)))
+            .await
     }
 
     async fn of_codeartifact(
@@ -254,6 +264,7 @@ impl RegistryPassword {
 }
 
 const NO_ADDRESS: RegistryError = RegistryError::Unusable("its address is none");
+const MOST_RETRIES: u32 = 3;
 /// CodeArtifact's have some KiB.
 const MAX_PASSWORD: usize = 32 * 1_024;
 

@@ -39,7 +39,7 @@ fn only_a_password_for_a_registry_of_amazons_is_one() {
     let told = |pair: &str, url: &str, at: &str| {
         let pair = STANDARD.encode(pair);
         let data = format!(r#"{{"authorizationToken":"{pair}","proxyEndpoint":"{url}","expiresAt":{at}}}"#);
-        ecr::read(format!(r#"{{"authorizationData":[{data}]}}"#).as_bytes())
+        ecr::read(format!(r#"{{"authorizationData":[{data}]}}"#).as_bytes(), &region("eu-central-1"))
     };
     let (pair, url) = ("AWS:0123456789abcdef", "https://111111111111.dkr.ecr.eu-central-1.amazonaws.com");
     let good = told(pair, url, "1.7e9").unwrap();
@@ -55,11 +55,15 @@ fn only_a_password_for_a_registry_of_amazons_is_one() {
         "https://11.dkr.ecr.eu-central-1.amazonaws.com",
         "https://111111111111.dkr.ecr; rm -rf /",
         "https://evil.example",
+        "https://111111111111.dkr.evil.example",
+        "https://111111111111.dkr.ecr.us-east-1.amazonaws.com",
+        "https://111111111111.dkr.ecr.eu-central-1.amazonaws.com.evil.example",
+        "https://111111111111.dkr.ecr.eu-central-1.amazonaws.com/v2/",
     ] {
         assert!(told(pair, url, "1.7e9").is_none(), "{url}");
     }
     assert!(told(pair, url, "1e300").is_none());
     for rubbish in ["", "{}", "[]", r#"{"authorizationData":[]}"#, "<html>"] {
-        assert!(ecr::read(rubbish.as_bytes()).is_none(), "{rubbish}");
+        assert!(ecr::read(rubbish.as_bytes(), &region("eu-central-1")).is_none(), "{rubbish}");
     }
 }

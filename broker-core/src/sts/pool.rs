@@ -76,7 +76,7 @@ impl Outbound {
         Ok(SharedHttpClient::new(pool::Client::new(&pool).map_err(|_| OutboundError::Pool)?))
     }
 
-    /// A client for IAM, which only `brokerd revoke` asks, in a process of its own. Follows no redirects.
+    /// A client for what is asked beside the SDK: of IAM by `brokerd revoke`, of registries by the daemon. Follows no redirects.
     pub(crate) fn http_client(&self) -> Result<BareClient, OutboundError> {
         let proxies = self.proxies()?;
         Ok(BareClient { http: self.builder()?.build().map_err(|_| OutboundError::Pool)?, proxies })

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::arn::AccountId;
 use crate::caller::Caller;
+use crate::connector::ConnectorSpec;
 use crate::console::{ConsoleLink, LinkRequest};
 use crate::destination::{Destination, DestinationError};
 use crate::entitlement::Entitlement;
@@ -38,6 +39,8 @@ pub struct RegistryWanted {
     pub kind: RegistryKind,
     /// In the caller's own words, for the trail.
     pub reason: Option<Reason>,
+    /// Never by credentials that were lent before.
+    pub fresh: bool,
 }
 
 /// Which of AWS's registries.
@@ -137,7 +140,7 @@ impl Broker {
         name: &ConnectorName,
         wanted: &RegistryWanted,
     ) -> Result<Recorded<RegistryGiven>, VendError> {
-        let ask = VendRequest { reason: wanted.reason.clone(), ..VendRequest::default() };
+        let ask = VendRequest { reason: wanted.reason.clone(), fresh: wanted.fresh, ..VendRequest::default() };
         let actions = match wanted.kind {
             RegistryKind::Ecr => (Action::EcrCredentials, Action::EcrCredentialsAsAdministrator),
             RegistryKind::CodeArtifact { .. } => {
@@ -145,7 +148,9 @@ impl Broker {
             }
         };
         let asked = async {
-            let region = self.registry_region(&self.prove(asking.caller, name)?, wanted.region.as_ref())?;
+            let entitlement = self.prove(asking.caller, name)?;
+            wanted.kind.must_suit(&entitlement.connector().spec)?;
+            let region = self.registry_region(&entitlement, wanted.region.as_ref())?;
             let loan = self.lend(asking, name, &ask).await?;
             let registry = wanted.kind.registry(region, loan.vended.account.as_ref())?;
             let (credentials, now) = (&loan.vended.credentials, self.clock.now());
@@ -218,6 +223,21 @@ impl Broker {
 }
 
 impl RegistryKind {
+    /// Whether the connector gives such passwords, and for so long: longer than its credentials only where AWS leaves no choice.
+    fn must_suit(&self, spec: &ConnectorSpec) -> Result<(), VendError> {
+        if !spec.gives_registry_passwords() {
+            return Err(VendError::NoRegistryPasswords);
+        }
+        let (minimum, (_, longest)) = (TokenLife::MIN_SECONDS, spec.principal().durations());
+        let maximum = longest.clamp(minimum, TokenLife::MAX_SECONDS);
+        match self {
+            Self::CodeArtifact { life: TokenLife::Seconds(seconds), .. } if !(minimum..=maximum).contains(seconds) => {
+                Err(VendError::TooLong { minimum, maximum })
+            }
+            Self::CodeArtifact { .. } | Self::Ecr => Ok(()),
+        }
+    }
+
     /// With whose domain it is filled in, where nobody said.
     fn registry(&self, region: Region, account: Option<&AccountId>) -> Result<Registry, VendError> {
         Ok(match self {

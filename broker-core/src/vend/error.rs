@@ -38,6 +38,11 @@ pub enum VendError {
     Console(#[from] ConsoleError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    #[error("this connector gives no passwords of registries")]
+    NoRegistryPasswords,
+    /// Of a password for packages.
+    #[error("the connector's credentials live {maximum} seconds at most, and so may this")]
+    TooLong { minimum: u32, maximum: u32 },
     /// Somebody named a region there.
     #[error("that region is in another partition: this connector's credentials act in {0}")]
     OtherPartition(Partition),
@@ -87,6 +92,8 @@ impl VendError {
             | Self::Registry(RegistryError::Unavailable(_) | RegistryError::Unusable(_))
             | Self::OtherPartition(_)
             | Self::NoDomainOwner
+            | Self::NoRegistryPasswords
+            | Self::TooLong { .. }
             | Self::Unsettled
             | Self::NoAccessKey
             | Self::CannotServe(_)
@@ -106,7 +113,9 @@ impl VendError {
             | Self::Destination(_)
             | Self::ConsoleNotSupported
             | Self::OtherPartition(_)
-            | Self::NoDomainOwner => Some(Outcome::Refused),
+            | Self::NoDomainOwner
+            | Self::NoRegistryPasswords
+            | Self::TooLong { .. } => Some(Outcome::Refused),
             Self::Caller(
                 AuthenticateError::Directory(_) | AuthenticateError::Issuer(_) | AuthenticateError::Store(_),
             )

@@ -31,10 +31,10 @@ pub(crate) async fn ecr(
     Named(name): Named,
     asker: Asker,
     Params(NoParams {}): Params<NoParams>,
-    OptionalBody(EcrRequest { region, reason }): OptionalBody<EcrRequest>,
+    OptionalBody(EcrRequest { region, reason, fresh }): OptionalBody<EcrRequest>,
 ) -> Result<Response, Problem> {
     let reason = super::reason(reason.as_deref())?;
-    let wanted = RegistryWanted { region: parsed("region", region)?, kind: RegistryKind::Ecr, reason };
+    let wanted = RegistryWanted { region: parsed("region", region)?, kind: RegistryKind::Ecr, reason, fresh };
     let given = app.broker.registry_password(&asker.asking(&app)?, &name, &wanted).await?;
     let RegistryGiven { region, password, arn, account } = given.value();
     Ok(secret(Json(EcrCredentials {
@@ -69,15 +69,15 @@ pub(crate) async fn codeartifact(
     Params(NoParams {}): Params<NoParams>,
     Body(request): Body<CodeartifactRequest>,
 ) -> Result<Response, Problem> {
-    let CodeartifactRequest { domain, domain_owner, region, duration_seconds, reason } = request;
+    let CodeartifactRequest { domain, domain_owner, region, duration_seconds, reason, fresh } = request;
     let domain = DomainName::try_from(domain).map_err(|error| Problem::field("domain", error.to_string()))?;
     let kind = RegistryKind::CodeArtifact {
         domain: domain.clone(),
         owner: parsed("domain_owner", domain_owner)?,
-        life: life(duration_seconds)?,
+        life: duration_seconds.map_or(TokenLife::AsTheCredentials, TokenLife::Seconds),
     };
     let reason = super::reason(reason.as_deref())?;
-    let wanted = RegistryWanted { region: parsed("region", region)?, kind, reason };
+    let wanted = RegistryWanted { region: parsed("region", region)?, kind, reason, fresh };
     let given = app.broker.registry_password(&asker.asking(&app)?, &name, &wanted).await?;
     let RegistryGiven { region, password, arn, account } = given.value();
     Ok(secret(Json(CodeartifactCredentials {
@@ -100,13 +100,4 @@ fn parsed<T: TryFrom<String, Error: std::fmt::Display>>(
     text: Option<String>,
 ) -> Result<Option<T>, Problem> {
     text.map(T::try_from).transpose().map_err(|error| Problem::field(field, error.to_string()))
-}
-
-fn life(seconds: Option<u32>) -> Result<TokenLife, Problem> {
-    let (least, most) = (TokenLife::MIN_SECONDS, TokenLife::MAX_SECONDS);
-    match seconds {
-        None => Ok(TokenLife::AsTheCredentials),
-        Some(seconds) if (least..=most).contains(&seconds) => Ok(TokenLife::Seconds(seconds)),
-        Some(_) => Err(Problem::duration(least, most)),
-    }
 }

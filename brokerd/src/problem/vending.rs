@@ -23,6 +23,8 @@ impl From<VendError> for Problem {
             VendError::Aws(error) => error.into(),
             VendError::Console(error) => error.into(),
             VendError::Registry(error) => error.into(),
+            VendError::NoRegistryPasswords => Self::new(Code::Forbidden, error.to_string()),
+            VendError::TooLong { minimum, maximum } => Self::duration(minimum, maximum),
             VendError::OtherPartition(_) => Self::field("region", error.to_string()),
             VendError::NoDomainOwner => Self::field("domain_owner", error.to_string()),
             VendError::Unsettled => Self::new(Code::Overloaded, error.to_string()).retry(1),

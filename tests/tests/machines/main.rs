@@ -5,6 +5,7 @@
 mod container;
 mod ifaws;
 mod issuers;
+mod presets;
 mod registries;
 mod workload;
 

@@ -27,6 +27,10 @@ async fn people_and_jobs_get_a_password_for_docker_and_the_trail_says_until_when
         assert!(!record.to_string().contains(given["password"].as_str().unwrap()));
     }
     assert!(!world.brokerd.log().contains("eyJ"));
+    let keys = || world.calls("GetAuthorizationToken").last().unwrap().access_key_id.clone();
+    let before = keys();
+    ada.post(&ecr("deploy"), &json!({ "fresh": true })).await.good();
+    assert_ne!(keys(), before, "by credentials of their own");
     let elsewhere = ada.post(&ecr("deploy"), &json!({ "region": "us-east-1" })).await.good();
     assert_eq!(elsewhere["registry"], "https://111111111111.dkr.ecr.us-east-1.amazonaws.com");
 }
@@ -56,7 +60,10 @@ async fn a_password_for_packages_is_asked_as_awss_own_client_asks_and_ends_with_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_use_a_connector_gets_no_password_and_what_cannot_be_is_said_by_name() {
-    let world = World::open().await;
+    let world = World::prepare().await;
+    let closed = "[[connector]]\nname = 'closed-to-docker'\naccess_key = 'main'\ngroups = ['corp/release']\nregistry_passwords = false\n\
+                  principal.assume_role.role_arn = 'arn:aws:iam::111111111111:role/deploy'\n";
+    let world = world.connectors(closed).serve();
     let (job, ada) = (job(&world, "nightly", &["ci"]), world.person("ada").await);
     for path in [ecr("treasury"), ecr("no-such"), ecr("ci")] {
         ada.post(&path, &json!({})).await.problem("404 not_found");
@@ -81,11 +88,17 @@ async fn who_may_not_use_a_connector_gets_no_password_and_what_cannot_be_is_said
         let problem = ada.post(&packages("deploy"), &body).await.problem("400 invalid_request");
         assert_eq!(problem["field"], field, "{problem}");
     }
-    for seconds in [0, 899, 43_201] {
+    for seconds in [0, 899, 14_401, 43_201] {
         let asked = json!({ "domain": "corp", "duration_seconds": seconds });
         let problem = ada.post(&packages("deploy"), &asked).await.problem("400 duration_out_of_range");
-        assert_eq!((&problem["minimum_seconds"], &problem["maximum_seconds"]), (&json!(900), &json!(43_200)));
+        assert_eq!(
+            (&problem["minimum_seconds"], &problem["maximum_seconds"]),
+            (&json!(900), &json!(14_400)),
+            "the connector's own"
+        );
     }
+    ada.post(&ecr("closed-to-docker"), &json!({})).await.problem("403 forbidden");
+    assert_eq!(world.trail_of("closed-to-docker"), [refused]);
     assert!(
         world.calls("codeartifact:GetAuthorizationToken").is_empty() && world.calls("GetAuthorizationToken").is_empty()
     );
