@@ -8,7 +8,7 @@ use tests::brokerd::program;
 use tests::ended;
 use tests::process::{Process, Signal};
 use tests::python;
-use tests::world::{ACCOUNT, World, password_of};
+use tests::world::{ACCOUNT, World, password_of, soon};
 use tokio::runtime::Runtime;
 
 use crate::clients::Client;
@@ -63,7 +63,17 @@ impl Scene {
         let installation = brokerd.stop();
         let of_ada = "display_name = 'Ada Lovelace'";
         installation.edit("brokerd.toml", &format!("groups = ['release']\n{of_ada}"), of_ada);
-        Self { world: World { sim, brokerd: installation.serve() }, runtime, desk, machine, agent }
+        let scene = Self { world: World { sim, brokerd: installation.serve() }, runtime, desk, machine, agent };
+        scene.runtime.block_on(soon("the new groups, in both of her sessions", async || {
+            let token = scene.desk().token()["accessToken"].as_str().unwrap().to_owned();
+            let by_token = scene.world.stranger().with_token(&token).get("/v1/connectors").await.json();
+            let mut listing = scene.machine.command(&program("broker"));
+            listing.args(["ls", "--json"]);
+            let listed = ended::run("broker ls", listing, "").json();
+            let none = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+            (none(&by_token["connectors"]) && none(&listed["connectors"])).then_some(())
+        }));
+        scene
     }
 
     /// A cookie of a new sign-in of ada's.
