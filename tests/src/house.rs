@@ -1,7 +1,7 @@
 //! A whole broker in this process with a played AWS behind it: what stories through the front door happen in.
 //!
 //! Of AWS there is account 111111111111 with the user `broker` and the role `deploy`; of people `ada` (group `corp/release`),
-//! `bob` (in none) and `root` (an administrator). A second directory knows `late`, whose password has expired, and does not
+//! `bob` (in none) and `root` (an administrator). Ada's group may let in programs on other machines. A second directory knows `late`, whose password has expired, and does not
 //! answer when asked for `lost`.
 
 use std::collections::BTreeSet;
@@ -163,9 +163,10 @@ impl House {
             token: None,
             only_this_machine: true,
         };
+        let device_groups = BTreeSet::from(["corp/release".to_owned().try_into().unwrap()]);
         let app = App::new(Inner {
             broker,
-            clients: Clients::new(store.clone(), sign_in.clone(), trail.clone(), Arc::clone(&clock), BTreeSet::new()),
+            clients: Clients::new(store.clone(), sign_in.clone(), trail.clone(), Arc::clone(&clock), device_groups),
             sign_in,
             trail: trail.clone(),
             store: store.clone(),

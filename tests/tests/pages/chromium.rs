@@ -194,7 +194,7 @@ async fn pages_fit_a_narrow_window_in_the_light_and_in_the_dark() {
 }
 
 /// Nothing sticks out at the side, and text stands out from its ground (WCAG AA).
-async fn looks_right(browser: &Browser, scheme: &str, name: &str) {
+pub(crate) async fn looks_right(browser: &Browser, scheme: &str, name: &str) {
     if let Some(folder) = std::env::var_os("BROKERD_TEST_PICTURES") {
         let file = std::path::Path::new(&folder).join(format!("{name}-{scheme}.base64"));
         std::fs::write(file, browser.picture().await).unwrap();
@@ -205,7 +205,7 @@ async fn looks_right(browser: &Browser, scheme: &str, name: &str) {
     assert_eq!(pale, Value::Array(Vec::new()), "{name} {scheme}");
 }
 
-async fn sign_in(browser: &Browser, username: &str, password: &str) {
+pub(crate) async fn sign_in(browser: &Browser, username: &str, password: &str) {
     browser.fill("#username", username).await;
     browser.fill("#password", password).await;
     browser.click("button[type=submit]").await;
@@ -218,7 +218,7 @@ async fn signed_in(browser: &Browser, house: &House) {
 }
 
 /// The console says nothing but that these statuses came.
-async fn quiet(browser: &Browser, statuses: &[&str]) {
+pub(crate) async fn quiet(browser: &Browser, statuses: &[&str]) {
     let said = browser.console().await;
     let expected = |line: &&String| statuses.iter().any(|status| line.contains(&format!("status of {status}")));
     let loud: Vec<&String> = said.iter().filter(|line| !expected(line)).collect();
@@ -226,7 +226,7 @@ async fn quiet(browser: &Browser, statuses: &[&str]) {
 }
 
 /// Another site (`localhost` is not `127.0.0.1`) that answers everything with this; gone with the test's runtime.
-async fn site(html: String) -> String {
+pub(crate) async fn site(html: String) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
     let answer = format!(

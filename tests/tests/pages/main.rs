@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod aws_login;
 mod chromium;
 mod console;
 mod contract;
