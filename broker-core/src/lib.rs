@@ -42,5 +42,6 @@ pub mod id;
 pub mod epoch;
 pub mod clock;
 pub mod meter;
+pub mod network;
 mod places;
 pub mod character;

@@ -1,30 +1,34 @@
-//! How much one caller may have vended in a minute, so that none uses up what STS allows to all.
+//! How much one caller may have in a minute, so that none uses up what there is for all.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use broker_core::caller::{Caller, Subject};
 use broker_core::id::ServiceTokenId;
+use broker_core::network::Network;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::problem::Problem;
 
-/// Counts what each caller has had vended, on this node. A minute's worth may be had at once.
+/// Counts what each has had, on this node. A minute's worth may be had at once.
 #[derive(Debug)]
 pub(crate) struct Allowance(DefaultKeyedRateLimiter<Key>);
 
-/// Whose the allowance is: a person in all their sessions, or one service token.
+/// Whose the allowance is: a person in all their sessions, one service token, or whoever asks from one network.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Person(Subject),
     Token(ServiceTokenId),
     /// An issuer, and its token's subject.
     Workload(String, String),
+    Network(Network),
 }
 
 impl Allowance {
-    pub(crate) fn per_minute(vends: NonZeroU32) -> Self {
-        Self(RateLimiter::keyed(Quota::per_minute(vends)))
+    pub(crate) fn per_minute(many: NonZeroU32) -> Self {
+        Self(RateLimiter::keyed(Quota::per_minute(many)))
     }
 
     /// Takes one vend off what the caller may have.
@@ -34,24 +38,33 @@ impl Allowance {
             Caller::Service(caller) => Key::Token(caller.token),
             Caller::Workload(caller) => Key::Workload(caller.issuer_url.clone(), caller.subject.clone()),
         };
-        self.take_by(&key)
+        self.take_by(&key).map_err(vended_enough)
     }
 
     /// The same for a person who has no session.
     pub(crate) fn take_for(&self, person: &Subject) -> Result<(), Problem> {
-        self.take_by(&Key::Person(person.clone()))
+        self.take_by(&Key::Person(person.clone())).map_err(vended_enough)
     }
 
-    fn take_by(&self, key: &Key) -> Result<(), Problem> {
+    /// Takes one request off what those may ask of us at one address who have not proved anything yet.
+    pub(crate) fn take_from(&self, address: IpAddr) -> Result<(), Problem> {
+        let enough =
+            |wait| Problem::rate_limited("your address has asked for as many tokens as one may in a minute", wait);
+        self.take_by(&Key::Network(Network::of(address))).map_err(enough)
+    }
+
+    /// Says how long to wait where there is nothing left.
+    fn take_by(&self, key: &Key) -> Result<(), Duration> {
         // Who has had nothing for a minute need not be remembered.
         if self.0.len() > MANY {
             self.0.retain_recent();
         }
-        self.0.check_key(key).map_err(|early| {
-            let wait = early.wait_time_from(DefaultClock::default().now());
-            Problem::rate_limited("you have had as much vended as one may in a minute", wait)
-        })
+        self.0.check_key(key).map_err(|early| early.wait_time_from(DefaultClock::default().now()))
     }
+}
+
+fn vended_enough(wait: Duration) -> Problem {
+    Problem::rate_limited("you have had as much vended as one may in a minute", wait)
 }
 
 const MANY: usize = 4_096;
@@ -84,6 +97,17 @@ mod tests {
         }
         assert_eq!(allowance.take(&one).unwrap_err().code(), Code::RateLimited);
         allowance.take(&other).unwrap();
+    }
+
+    #[test]
+    fn a_network_has_a_minutes_worth_whichever_of_its_addresses_asks() {
+        let allowance = Allowance::per_minute(NonZeroU32::new(2).unwrap());
+        let take = |address: &str| allowance.take_from(address.parse().unwrap());
+        take("2001:db8:1:2::1").unwrap();
+        take("2001:db8:1:2:ffff::2").unwrap();
+        assert_eq!(take("2001:db8:1:2::3").unwrap_err().code(), Code::RateLimited);
+        take("2001:db8:1:3::1").unwrap();
+        take("192.0.2.1").unwrap();
     }
 
     #[test]

@@ -38,6 +38,8 @@ struct Shared {
     vends: Allowance,
     /// Codes of other machines that one may look up.
     codes: Allowance,
+    /// What whoever has proved nothing yet may ask where AWS's own clients get their tokens.
+    tokens: Allowance,
 }
 
 /// The parts, made by whoever starts the daemon.
@@ -109,6 +111,7 @@ impl App {
             requests: Room::new(limits.requests, limits.requests_per_address),
             vends: Allowance::per_minute(limits.vends_per_minute),
             codes: Allowance::per_minute(CODES_PER_MINUTE),
+            tokens: Allowance::per_minute(limits.token_requests_per_minute),
         }))
     }
 
@@ -121,10 +124,18 @@ impl App {
     }
 
     /// Takes one code off what somebody may look up in a minute: nobody guesses one that somebody else was shown.
-    pub(crate) fn allow_code(&self, caller: &Caller) -> Result<(), Problem> {
-        let late =
-            |_| Problem::rate_limited("you have tried as many codes as one may in a minute", Duration::from_mins(1));
-        self.0.codes.take(caller).map_err(late)
+    pub(crate) fn allow_code(&self, caller: &Caller, origin: &Origin) -> Result<(), Problem> {
+        self.0.codes.take(caller).map_err(|_| {
+            let detail = "you have tried as many codes as one may in a minute";
+            let entry = Entry::new(Actor::of(caller), Action::ClientRefused, Outcome::Refused, origin.clone());
+            self.trail.note_refusal(RefusalKind::Client, entry.reason(&detail));
+            Problem::rate_limited(detail, Duration::from_mins(1))
+        })
+    }
+
+    /// Takes one request off what one address may ask in a minute where AWS's own clients get their tokens. Who is told to wait leaves no record.
+    pub(crate) fn allow_token_request(&self, address: IpAddr) -> Result<(), Problem> {
+        self.0.tokens.take_from(address)
     }
 
     /// Takes one vend off what the caller may have in a minute; whoever has had them all is refused, and the trail says so.

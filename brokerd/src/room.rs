@@ -1,9 +1,10 @@
 //! Room for connections and for requests: so many in all, and so many of one address, so that nobody takes everybody's.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use broker_core::network::Network;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A number of places, and how many of them one address may have. Clones share the places.
@@ -20,13 +21,13 @@ pub(crate) type Place = OwnedSemaphorePermit;
 #[derive(Debug)]
 pub(crate) struct Share {
     shares: Arc<Shares>,
-    of: IpAddr,
+    of: Network,
 }
 
 #[derive(Debug)]
 struct Shares {
     limit: usize,
-    taken: Mutex<HashMap<IpAddr, usize>>,
+    taken: Mutex<HashMap<Network, usize>>,
 }
 
 impl Room {
@@ -47,7 +48,7 @@ impl Room {
 
     /// One more of what an address may have, if it has not had all of it.
     pub(crate) fn share(&self, address: IpAddr) -> Option<Share> {
-        let of = household(address);
+        let of = Network::of(address);
         let mut taken = self.shares.taken();
         let count = taken.entry(of).or_default();
         if *count >= self.shares.limit {
@@ -60,7 +61,7 @@ impl Room {
 
 impl Shares {
     /// Nothing that holds the lock can panic; were it otherwise, the numbers would still be right.
-    fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn taken(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,17 +74,6 @@ impl Drop for Share {
             if *count == 0 {
                 taken.remove(&self.of);
             }
-        }
-    }
-}
-
-/// Whoever has one IPv6 address has the 2^64 of its network as well.
-fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
 }

@@ -1,16 +1,20 @@
 //! Signing in on another machine than the one with the browser: a code that the person compares (RFC 8628).
 
+use std::sync::PoisonError;
+
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::user_code::UserCode;
-use super::{Client, Clients, ProvedClient, Tokens, facts};
+use super::{Client, Clients, LoginClient, ProvedClient, Tokens, facts};
 use crate::authorization::{Authorization, DeviceClient, DeviceRequest, Proof, Stage, Terms};
 use crate::caller::PersonCaller;
 use crate::clock::{Millis, seconds_between};
 use crate::directory::Unavailable;
 use crate::id::AuthorizationId;
-use crate::store::{Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
+use crate::network::Network;
+use crate::store::{Queued, Store, StoreError};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
 use crate::vault::{Mac, Purpose, SealBroken, new_token};
 
 /// What a device is told.
@@ -73,10 +77,26 @@ impl Clients {
             polled_at: now,
         };
         let since = Millis(Millis::from(now).0.saturating_sub(DEVICE_SECONDS * 1_000));
-        if self.0.store.add_device_request(&request, since).await? {
-            Ok(DeviceCodes { device_code, user_code })
-        } else {
-            Err(DeviceError::TooMany)
+        let network = request.client.address.parse().map(|address| Network::of(address).to_string());
+        let network = network.unwrap_or_default();
+        match self.0.store.add_device_request(&request, &network, since).await? {
+            Queued::Waits => return Ok(DeviceCodes { device_code, user_code }),
+            Queued::TooManyThere => self.tell_of_crowd(&network, "network", now),
+            Queued::TooMany => self.tell_of_crowd(&network, "all", now),
+        }
+        Err(DeviceError::TooMany)
+    }
+
+    /// Once a minute: whoever asks more often shall not fill the log.
+    fn tell_of_crowd(&self, network: &str, limit: &str, now: Timestamp) {
+        let mut told_at = self.0.told_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if told_at.is_none_or(|at| !(0..TELL_EVERY_SECONDS).contains(&seconds_between(at, now))) {
+            *told_at = Some(now);
+            tracing::warn!(
+                client.network = network,
+                limit,
+                "too many programs wait for somebody's yes: one more was refused its code"
+            );
         }
     }
 
@@ -147,10 +167,32 @@ impl Clients {
         Ok(())
     }
 
-    /// Notes that somebody tried a code that there is not.
-    pub fn note_wrong_code(&self, person: &PersonCaller, origin: &Origin) {
-        let entry = Entry::new(Actor::person(&person.person), Action::ClientRefused, Outcome::Refused, origin.clone());
-        self.0.trail.note_refusal(RefusalKind::Client, entry.reason(&"there is no such code to compare"));
+    /// Notes that somebody was not let get on with a code. Of guesses the trail has the first, and how many there were.
+    pub fn note_refused_code(&self, person: &PersonCaller, error: &DeviceError, origin: &Origin) {
+        match error {
+            DeviceError::SwitchedOff
+            | DeviceError::NotYourGroups
+            | DeviceError::SignInTooOld
+            | DeviceError::NoSuchCode
+            | DeviceError::TooMany => self.note(Actor::person(&person.person), error, origin),
+            DeviceError::Directory(_) | DeviceError::Store(_) | DeviceError::Seal(_) | DeviceError::Trail(_) => {}
+        }
+    }
+
+    /// Whether the person may still have let in a program that is on another machine. One on their own is not asked about.
+    pub(super) fn may_go_on(&self, terms: &Terms, person: &PersonCaller) -> Result<(), &'static str> {
+        let is_elsewhere = match terms.proof {
+            Proof::Device => true,
+            Proof::Login(_) => terms.client == LoginClient::CrossDevice.hash(),
+            Proof::Pkce { .. } => false,
+        };
+        if is_elsewhere && self.0.device_groups.is_disjoint(&person.person.groups) {
+            Err(
+                "a program on another machine was let in by somebody whose groups may not do so any more (aws_clients.device_groups)",
+            )
+        } else {
+            Ok(())
+        }
     }
 
     /// What became of a device code that nobody has said yes to.
@@ -166,11 +208,16 @@ impl Clients {
         if !is_open(&found, now) {
             return Ok(Waiting::Over);
         }
-        self.0.store.note_poll(device, now.into()).await?;
         // The AWS CLI asks once before it shows the code and at once after.
+        let is_free = found.polls < FREE_POLLS;
         let early =
             Millis::from(now).0.saturating_sub(Millis::from(found.polled_at).0) < INTERVAL_MILLIS - LENIENT_MILLIS;
-        Ok(if found.polls >= FREE_POLLS && early { Waiting::TooSoon } else { Waiting::Pending })
+        // Whoever is to slow down costs the store no write; nor do all but one of those who ask at the same moment.
+        if early && !is_free {
+            return Ok(Waiting::TooSoon);
+        }
+        let is_noted = self.0.store.note_poll(&found, now.into()).await?;
+        Ok(if is_noted || is_free { Waiting::Pending } else { Waiting::TooSoon })
     }
 
     /// By which the store knows a code that people compare.
@@ -179,7 +226,7 @@ impl Clients {
     }
 }
 
-fn is_open(request: &DeviceRequest, now: jiff::Timestamp) -> bool {
+fn is_open(request: &DeviceRequest, now: Timestamp) -> bool {
     (-60..DEVICE_SECONDS).contains(&seconds_between(request.created_at, now))
 }
 
@@ -196,3 +243,4 @@ const INTERVAL_MILLIS: i64 = 5_000;
 /// Networks are not even.
 const LENIENT_MILLIS: i64 = 1_000;
 const FREE_POLLS: i64 = 2;
+const TELL_EVERY_SECONDS: i64 = 60;

@@ -87,7 +87,7 @@ impl LoginClient {
         }
     }
 
-    fn hash(self) -> String {
+    pub(super) fn hash(self) -> String {
         hex::encode(digest(&[self.id().as_bytes()]))
     }
 }
@@ -174,6 +174,11 @@ impl Clients {
                 && is_fresh(&authorization, now)
                 && authorization.terms.client == LoginClient::CrossDevice.hash()
         }))
+    }
+
+    /// Notes that somebody wanted to see a code that is none of theirs.
+    pub fn note_no_code_to_carry_over(&self, person: &PersonCaller, origin: &Origin) {
+        self.note(Actor::person(&person.person), &"there is no such code to carry over, or it is over", origin);
     }
 
     /// Reads the proof that came with a request to `url`. One that is not right is noted in the trail.

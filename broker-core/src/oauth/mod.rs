@@ -10,7 +10,7 @@ mod registration;
 mod user_code;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -51,6 +51,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// Whose members may let in programs on other machines; without any, nobody may.
     device_groups: BTreeSet<Group>,
+    /// When the log last had it that too many devices wait.
+    told_at: Mutex<Option<Timestamp>>,
 }
 
 /// What a client asks a person for, and how it will prove that it is the one who asked.
@@ -66,7 +68,7 @@ pub struct Asked {
 enum Turn {
     /// It is the newest: the next generation takes its place.
     Next(i64),
-    /// It was replaced a moment ago: the present generation once more.
+    /// It was given, or replaced, a moment ago: the present generation once more.
     Again(i64),
     /// It was replaced long ago.
     Replayed,
@@ -107,7 +109,7 @@ impl Clients {
         clock: Arc<dyn Clock>,
         device_groups: BTreeSet<Group>,
     ) -> Self {
-        Self(Arc::new(Inner { store, sign_in, trail, clock, device_groups }))
+        Self(Arc::new(Inner { store, sign_in, trail, clock, device_groups, told_at: Mutex::default() }))
     }
 
     /// Registers whoever asks, and remembers nothing: it opens nothing by itself.
@@ -239,7 +241,7 @@ impl Clients {
         origin: &Origin,
     ) -> Result<Recorded<Tokens>, GrantError> {
         self.judge_code(&client.0.hash, &seen, proved, origin).await?;
-        match self.rotate(&seen, 1, Action::ClientSignedIn, origin).await {
+        match self.rotate(&seen, FIRST, Action::ClientSignedIn, origin).await {
             // Whoever was faster has shown the same code.
             Err(GrantError::Trail(TrailError::Change(StoreError::Stale))) => {
                 Err(self.end_replayed(&seen, "the code was shown twice at once", origin).await)
@@ -270,8 +272,9 @@ impl Clients {
         trouble.map_or(Ok(()), |trouble| Err(self.refuse(Some(seen), trouble, origin)))
     }
 
-    /// New tokens for the newest refresh token. The one before it counts for another minute, so that several processes of one person can
-    /// renew at once: they get what the first of them got. An older one has been stolen, from them or by them, and ends the family.
+    /// New tokens for the newest refresh token, a generation a minute at most. Until then it gives the same once more, and so does the one
+    /// before it: several processes of one person can renew at once and again and again, as they do in a session's last quarter of an hour, and
+    /// none of them is more than one generation behind. An older one has been stolen, from them or by them, and ends the family.
     pub async fn refresh(
         &self,
         client: &ProvedClient,
@@ -313,8 +316,9 @@ impl Clients {
         let Some(seen) = live else {
             return Err(self.refuse(None, "no access token that is still good", origin));
         };
-        let entry = entry(&seen, Action::ClientEnded, Outcome::Success, origin);
-        self.end(&seen, entry).await?;
+        let actor = Actor::person(&seen.session.person);
+        let entry = Entry::new(actor, Action::ClientEnded, Outcome::Success, origin.clone());
+        self.end(&seen, with_facts(entry, &seen.authorization)).await?;
         Ok(())
     }
 
@@ -324,7 +328,9 @@ impl Clients {
         let (newest, rotated_at) = stage.written(*created_at);
         let since = seconds_between(rotated_at, self.0.clock.now());
         let in_grace = (-CLOCKS_DIFFER..GRACE_SECONDS).contains(&since);
-        if shown == newest {
+        if shown == newest && newest > FIRST && in_grace {
+            Turn::Again(newest)
+        } else if shown == newest {
             Turn::Next(newest.saturating_add(1))
         } else if shown > 0 && shown.saturating_add(1) == newest && in_grace {
             Turn::Again(newest)
@@ -369,10 +375,13 @@ impl Clients {
         Ok(self.0.trail.record(with_facts(entry, &seen.authorization), tokens).await?)
     }
 
-    /// Whose tokens they are, with groups and account state read within the bound.
+    /// Whose tokens they are, with groups and account state read within the bound, if they may have them by the groups.
     async fn person(&self, seen: &Authorized, origin: &Origin) -> Result<PersonCaller, GrantError> {
         match self.0.sign_in.client_of(seen.clone(), origin).await {
-            Ok(person) => Ok(person),
+            Ok(person) => match self.may_go_on(&seen.authorization.terms, &person) {
+                Ok(()) => Ok(person),
+                Err(reason) => Err(self.refuse(Some(seen), reason, origin)),
+            },
             // A person's session has no issuer.
             Err(AuthenticateError::Unauthenticated | AuthenticateError::Issuer(_)) => {
                 Err(GrantError::InvalidGrant("the sign-in is over"))
@@ -396,7 +405,9 @@ impl Clients {
     }
 
     async fn end_replayed(&self, seen: &Authorized, reason: &'static str, origin: &Origin) -> GrantError {
-        let entry = entry(seen, Action::ClientEnded, Outcome::Refused, origin).reason(&reason);
+        // One of the two who showed it is not the person, and nobody knows which.
+        let entry = Entry::new(Actor::Anonymous { mark: None }, Action::ClientEnded, Outcome::Refused, origin.clone());
+        let entry = with_facts(entry.about(Some(&seen.session.person.subject)).reason(&reason), &seen.authorization);
         match self.end(seen, entry).await {
             Ok(TakenAway::Nothing) => {}
             Ok(_) => {
@@ -440,12 +451,6 @@ impl Clients {
     }
 }
 
-/// What happened to an authorization, by its person.
-fn entry(seen: &Authorized, action: Action, outcome: Outcome, origin: &Origin) -> Entry {
-    let entry = Entry::new(Actor::person(&seen.session.person), action, outcome, origin.clone());
-    with_facts(entry, &seen.authorization)
-}
-
 /// Whether a code still holds.
 fn is_fresh(authorization: &Authorization, now: Timestamp) -> bool {
     (-CLOCKS_DIFFER..CODE_SECONDS).contains(&seconds_between(authorization.created_at, now))
@@ -470,10 +475,12 @@ fn facts(authorization: &Authorization) -> serde_json::Value {
 
 /// How long a code holds.
 pub const CODE_SECONDS: i64 = 60;
-/// How long a refresh token counts after another took its place.
+/// How long a refresh token counts after another took its place, and how long that one gives no other.
 pub const GRACE_SECONDS: i64 = 60;
 /// How long an access token holds, if its session does.
 pub const ACCESS_SECONDS: u32 = 3_600;
+/// The generation that a code gives.
+const FIRST: i64 = 1;
 /// Two nodes' clocks are not the same.
 const CLOCKS_DIFFER: i64 = 60;
 const OF_LOGIN: &str = "this is a code of `aws login`";

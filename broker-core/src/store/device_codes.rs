@@ -14,21 +14,32 @@ macro_rules! read {
 }
 
 impl Store {
-    /// Lets a device wait, unless too many do that began after `since`, in all or of its address. Says whether it does.
-    pub(crate) async fn add_device_request(&self, request: &DeviceRequest, since: Millis) -> Result<bool, StoreError> {
+    /// Lets a device wait, unless too many do that began after `since`, in all or in its network.
+    pub(crate) async fn add_device_request(
+        &self,
+        request: &DeviceRequest,
+        network: &str,
+        since: Millis,
+    ) -> Result<Queued, StoreError> {
+        const THERE: &str = "SELECT count(*) FROM device_codes WHERE created_at > $1 AND address = $2";
         const SQL: &str =
             "INSERT INTO device_codes (device_code, user_code, client, address, created_at, denied, polls, polled_at, mac)
              SELECT $1, $2, $3, $4, $5, 0, 0, $5, $6
              WHERE (SELECT count(*) FROM device_codes WHERE created_at > $7) < 1000
-               AND (SELECT count(*) FROM device_codes WHERE created_at > $7 AND address = $4) < 50";
+               AND (SELECT count(*) FROM device_codes WHERE created_at > $7 AND address = $4) < $8";
         let (client, created_at) = (encode(&request.client)?, Millis::from(request.created_at).0);
         let mac = self.device_mac(&request.device, &request.user, &client, created_at);
         let added = on!(&self.pool, pool => {
             let query = sqlx::query(SQL).bind(request.device.as_slice()).bind(request.user.as_slice()).bind(client);
-            let query = query.bind(request.client.address.as_str()).bind(created_at).bind(mac.as_slice());
-            query.bind(since.0).execute(pool).await?.rows_affected()
+            let query = query.bind(network).bind(created_at).bind(mac.as_slice());
+            query.bind(since.0).bind(MAX_THERE).execute(pool).await?.rows_affected()
         });
-        Ok(added == 1)
+        if added == 1 {
+            return Ok(Queued::Waits);
+        }
+        let there: i64 =
+            heard!(&self.pool, pool => sqlx::query_scalar(THERE).bind(since.0).bind(network).fetch_one(pool).await)?;
+        Ok(if there < MAX_THERE { Queued::TooMany } else { Queued::TooManyThere })
     }
 
     /// The device that waits under a code, by the code's keyed hash.
@@ -43,13 +54,15 @@ impl Store {
         self.find_device(SQL, device).await
     }
 
-    /// Notes that a device asked.
-    pub(crate) async fn note_poll(&self, device: &Mac, now: Millis) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE device_codes SET polls = polls + 1, polled_at = $2 WHERE device_code = $1";
-        on!(&self.pool, pool => {
-            sqlx::query(SQL).bind(device.as_slice()).bind(now.0).execute(pool).await?;
+    /// Notes that a device asked, unless it has done so once more since it was read. Says whether.
+    pub(crate) async fn note_poll(&self, seen: &DeviceRequest, now: Millis) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "UPDATE device_codes SET polls = polls + 1, polled_at = $2 WHERE device_code = $1 AND polls = $3";
+        let noted = on!(&self.pool, pool => {
+            let query = sqlx::query(SQL).bind(seen.device.as_slice()).bind(now.0).bind(seen.polls);
+            query.execute(pool).await?.rows_affected()
         });
-        Ok(())
+        Ok(noted == 1)
     }
 
     /// Takes a device out of those that wait, for somebody's yes; `Stale` where that was done already.
@@ -99,5 +112,17 @@ impl Store {
         self.seals.mac(Purpose::Row, &parts)
     }
 }
+
+/// Whether a device may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queued {
+    Waits,
+    /// As many as one network may have do already.
+    TooManyThere,
+    /// As many as there may be at all.
+    TooMany,
+}
+
+const MAX_THERE: i64 = 50;
 
 type Row = (Vec<u8>, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>);

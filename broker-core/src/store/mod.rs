@@ -40,6 +40,7 @@ pub use change::Change;
 pub(crate) use change::Committer;
 use change::Rows;
 pub use damaged::{Damage, DamagedRow, Found, Table};
+pub(crate) use device_codes::Queued;
 pub use epochs::StoredEpoch;
 pub use fingerprint::Fingerprint;
 use gathered::{Gathered, Key};

@@ -1,7 +1,6 @@
 //! Lanes of their own for refusals, so that a flood of them neither delays vends nor fills the disk.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use vec1::Vec1;
 use super::entry::{Action, Actor, Entry, Outcome};
 use super::writer::Job;
 use crate::clock::{Clock, seconds_between};
+use crate::network::Network;
 
 /// What is counted apart, for each source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,7 +46,9 @@ struct Lane {
 /// Where refusals come from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Source {
-    Network(String),
+    Network(Network),
+    /// Nowhere that has an address.
+    Nowhere,
     /// By what stays when names change, wherever they are.
     Known(String),
     /// Too many at once share one counter, so that memory has an end.
@@ -219,14 +221,9 @@ impl Source {
         }
     }
 
-    /// The address; of IPv6 the network, because whoever has one address there has all of them.
     fn network(entry: &Entry) -> Self {
-        let address = entry.origin.client_address.as_deref().unwrap_or_default();
-        Self::Network(match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
-            Ok(IpAddr::V6(address)) => format!("{:x}", u128::from(address) >> 64),
-            Ok(IpAddr::V4(address)) => address.to_string(),
-            Err(_) => address.to_owned(),
-        })
+        let address = entry.origin.client_address.as_deref().and_then(|address| address.parse().ok());
+        address.map_or(Self::Nowhere, |address| Self::Network(Network::of(address)))
     }
 }
 

@@ -15,28 +15,36 @@ mod token;
 pub(crate) use login::must_be_on as login_must_be_on;
 pub(crate) use register::scopes_are_known;
 
-use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::intake;
 use crate::problem::{Code, Problem};
+use crate::request::Meta;
 
 /// The routes, and what the document says of them.
 pub(crate) fn described() -> OpenApiRouter<App> {
-    sso().merge(sign_in())
+    sso_oidc().merge(portal()).merge(sign_in())
 }
 
-/// What `aws sso login` and those after it call.
-fn sso() -> OpenApiRouter<App> {
+/// What `aws sso login` calls, and whoever renews what it got. They have proved nothing yet.
+fn sso_oidc() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(register::register))
         .routes(routes!(device_authorization::begin))
         .routes(routes!(token::give))
+}
+
+/// What is called with the token that it got.
+fn portal() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(credentials::show))
         .routes(routes!(entitled::accounts))
         .routes(routes!(entitled::roles))
@@ -51,11 +59,21 @@ fn sign_in() -> OpenApiRouter<App> {
 /// The routes. Whatever goes wrong on them is told as AWS would, by each API in its own words.
 pub(crate) fn routes(app: App) -> Router<App> {
     let other_method = || async { Problem::new(Code::MethodNotAllowed, "this route does not take that method") };
-    let sso = Router::from(sso()).method_not_allowed_fallback(other_method);
-    let sign_in = Router::from(sign_in()).method_not_allowed_fallback(other_method);
-    sso.layer(from_fn_with_state(app.clone(), intake::whole))
-        .layer(from_fn(error::told_as_aws))
-        .merge(sign_in.layer(from_fn_with_state(app, intake::whole)).layer(from_fn(login::told_as_sign_in)))
+    let whole = |routes: OpenApiRouter<App>| {
+        let routes = Router::from(routes).method_not_allowed_fallback(other_method);
+        routes.layer(from_fn_with_state(app.clone(), intake::whole))
+    };
+    let in_turn = |routes: OpenApiRouter<App>| whole(routes).layer(from_fn_with_state(app.clone(), in_turn));
+    let sso = in_turn(sso_oidc()).merge(whole(portal())).layer(from_fn(error::told_as_aws));
+    sso.merge(in_turn(sign_in()).layer(from_fn(login::told_as_sign_in)))
+}
+
+/// A layer: one address has so many requests a minute, counted before anything of them is read.
+async fn in_turn(State(app): State<App>, Extension(meta): Extension<Meta>, request: Request, next: Next) -> Response {
+    match app.allow_token_request(meta.address) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 /// The address that a client means. One whose endpoint was written with a slash at its end asks for `//token`.

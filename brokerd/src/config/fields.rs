@@ -83,6 +83,7 @@ pub(super) struct LimitsFields {
     pub(super) requests: Count<1, 1_000_000>,
     pub(super) requests_per_address: Count<1, 1_000_000>,
     pub(super) vends_per_minute: Count<1, 1_000_000_000>,
+    pub(super) token_requests_per_minute: Count<1, 1_000_000_000>,
     pub(super) head_seconds: Seconds<1, 300>,
     pub(super) body_seconds: Seconds<1, { patience::BODY.as_secs() }>,
 }
@@ -269,6 +270,7 @@ impl Default for LimitsFields {
             requests: const { Count::new(1_024) },
             requests_per_address: const { Count::new(256) },
             vends_per_minute: const { Count::new(6_000) },
+            token_requests_per_minute: const { Count::new(3_000) },
             head_seconds: const { Seconds::new(10) },
             body_seconds: const { Seconds::new(20) },
         }

@@ -19,6 +19,8 @@ pub struct Limits {
     pub requests_per_address: usize,
     /// For each person and each service token.
     pub vends_per_minute: NonZeroU32,
+    /// Of one address, where AWS's own clients register and get tokens.
+    pub token_requests_per_minute: NonZeroU32,
     /// For the head of a request, from when the connection is free for it.
     pub head: Duration,
     /// For the whole of a request's body.
@@ -39,6 +41,7 @@ impl From<&LimitsFields> for Limits {
             requests: fields.requests.number(),
             requests_per_address: fields.requests_per_address.number(),
             vends_per_minute: fields.vends_per_minute.at_least_one(),
+            token_requests_per_minute: fields.token_requests_per_minute.at_least_one(),
             head: fields.head_seconds.duration(),
             body: fields.body_seconds.duration(),
         }

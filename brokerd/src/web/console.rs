@@ -11,14 +11,13 @@ use broker_core::vend::{Asking, LinkWanted};
 
 use super::form::{Fields, SessionForm};
 use super::home::Shown;
+use super::meant::{is_meant, sign_in_once_asked};
 use super::next::{ASK, Next};
 use super::page::{FormsLead, instead_of, page, see_other, sign_in_first};
-use super::pre_session;
 use super::visitor::Visitor;
 use crate::api::Named;
 use crate::app::App;
 use crate::caller::csrf_token;
-use crate::cookie;
 use crate::problem::Problem;
 use crate::request::Meta;
 
@@ -67,7 +66,7 @@ pub(crate) async fn open(
     let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
     let asks = fields.take_given(ASK).is_some();
     let destination = destination(fields)?;
-    let meant = !asks && goes_on_by_itself(&method, &headers);
+    let meant = !asks && is_meant(&method, &headers);
     match visitor {
         None if meant => sign_in_once_asked(&app, &headers, &Next::Console { name, destination }),
         None => Ok(sign_in_first(&Next::Console { name, destination })),
@@ -121,27 +120,11 @@ pub(crate) async fn confirmed(
     }
 }
 
-/// To the sign-in page, which remembers that the person asked for this: what shows it now is gone by then.
-fn sign_in_once_asked(app: &App, headers: &HeaderMap, next: &Next) -> Result<Response, Problem> {
-    let pre_session = pre_session::begin(app, headers)?;
-    let mut response = see_other(&next.sign_in_page_once_asked(&pre_session.asked_for(app, next)));
-    cookie::attach(response.headers_mut(), pre_session.cookie);
-    Ok(response)
-}
-
 /// The one field that a link may have.
 fn destination(mut fields: Fields) -> Result<Option<String>, Problem> {
     let destination = fields.take_given("destination");
     fields.nothing_left()?;
     Ok(destination)
-}
-
-/// Whether the person means it. Other sites' links, and browsers that fetch what nobody has clicked yet, do not show that;
-/// nor does a browser that says nothing.
-fn goes_on_by_itself(method: &Method, headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let ahead_of_time = headers.contains_key("sec-purpose") || headers.contains_key("purpose");
-    method == Method::GET && matches!(site, Some(b"none" | b"same-origin")) && !ahead_of_time
 }
 
 async fn go_on(
@@ -190,36 +173,5 @@ impl Sheet<'_> {
             csrf: csrf_token(app, &visitor.person),
         };
         page(&template, &FormsLead::to_console(&[destination.partition()], app.settings.federation_origin.as_deref()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn goes_on(headers: &[(&'static str, &'static str)]) -> bool {
-        let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), HeaderValue::from_static(value)));
-        goes_on_by_itself(&Method::GET, &headers.collect())
-    }
-
-    #[test]
-    fn only_a_typed_address_and_our_own_pages_lead_on_by_themselves() {
-        for site in ["none", "same-origin"] {
-            assert!(goes_on(&[("sec-fetch-site", site)]), "{site}");
-            for purpose in ["sec-purpose", "purpose"] {
-                assert!(!goes_on(&[("sec-fetch-site", site), (purpose, "prefetch")]), "{site} {purpose}");
-            }
-        }
-        for site in ["cross-site", "same-site", "", "None", "none, cross-site"] {
-            assert!(!goes_on(&[("sec-fetch-site", site)]), "{site}");
-        }
-        assert!(!goes_on(&[]));
-    }
-
-    #[test]
-    fn whether_a_page_is_there_can_be_asked_without_opening_anything() {
-        let mut headers = HeaderMap::new();
-        headers.insert("sec-fetch-site", HeaderValue::from_static("none"));
-        assert!(!goes_on_by_itself(&Method::HEAD, &headers));
     }
 }

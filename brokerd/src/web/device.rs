@@ -3,12 +3,14 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use broker_core::oauth::{DeviceError, UserCode};
 
 use super::form::{Fields, SessionForm};
+use super::meant::{is_meant, sign_in_once_asked};
 use super::next::Next;
-use super::page::{FormsLead, instead_of, page, sign_in_first};
+use super::page::{FormsLead, instead_of, page};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::caller::csrf_token;
@@ -49,7 +51,7 @@ enum Sheet<'a> {
     summary = "The page on which a code is compared",
     description = "",
     params(
-        ("user_code" = Option<String>, Query, description = "The code that the program shows"),
+        ("user_code" = Option<String>, Query, description = "The code that the program shows; left out where another site's link has it"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
@@ -60,20 +62,23 @@ pub(crate) async fn show(
     State(app): State<App>,
     Extension(meta): Extension<Meta>,
     visitor: Option<Visitor>,
+    method: Method,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
     let typed = fields.take_given("user_code");
     fields.nothing_left()?;
-    let code = typed.as_deref().map(UserCode::parse);
+    // A link of somebody else's must not lead straight to the question: the person reads the code from the program that shows it.
+    let code = typed.filter(|_| is_meant(&method, &headers)).as_deref().map(UserCode::parse);
     let next = Next::Device { code: code.clone().and_then(Result::ok) };
-    let Some(visitor) = visitor else { return Ok(sign_in_first(&next)) };
+    let Some(visitor) = visitor else { return sign_in_once_asked(&app, &headers, &next) };
     match app.clients.may_allow_devices(&visitor.person) {
-        Err(DeviceError::SignInTooOld) => return Ok(sign_in_first(&next)),
-        outcome => outcome?,
+        Err(DeviceError::SignInTooOld) => return sign_in_once_asked(&app, &headers, &next),
+        outcome => outcome.map_err(|error| refused(&app, &visitor, error))?,
     }
     let Some(code) = code else { return sheet(&app, &visitor, Sheet::Enter { trouble: None }) };
-    app.allow_code(&visitor.caller())?;
+    app.allow_code(&visitor.caller(), &meta.origin)?;
     let found = match code {
         Ok(code) => app.clients.device(&visitor.person, &code).await.map(|found| (code, found)),
         Err(_) => Err(DeviceError::NoSuchCode),
@@ -85,12 +90,11 @@ pub(crate) async fn show(
             sheet(&app, &visitor, Sheet::Compare { code: code.to_string(), client, address, connectors })
         }
         Err(DeviceError::NoSuchCode) => {
-            app.clients.note_wrong_code(&visitor.person, &meta.origin);
             let trouble = DeviceError::NoSuchCode.to_string();
             let again = sheet(&app, &visitor, Sheet::Enter { trouble: Some(&trouble) })?;
-            Ok(instead_of(DeviceError::NoSuchCode.into(), again, meta.origin.request_id))
+            Ok(instead_of(refused(&app, &visitor, DeviceError::NoSuchCode), again, meta.origin.request_id))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(refused(&app, &visitor, error)),
     }
 }
 
@@ -110,25 +114,35 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(app): State<App>,
     Extension(meta): Extension<Meta>,
+    headers: HeaderMap,
     SessionForm { visitor, mut fields }: SessionForm,
 ) -> Result<Response, Problem> {
     let decision = fields.take_given("decision");
-    let code = UserCode::parse(&fields.take("user_code")?).map_err(|_| DeviceError::NoSuchCode)?;
+    let code = UserCode::parse(&fields.take("user_code")?);
     fields.nothing_left()?;
-    let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Device { code: Some(code) })) };
-    app.allow_code(&visitor.caller())?;
+    let Some(visitor) = visitor else {
+        return sign_in_once_asked(&app, &headers, &Next::Device { code: code.ok() });
+    };
+    app.allow_code(&visitor.caller(), &meta.origin)?;
+    let code = code.map_err(|_| refused(&app, &visitor, DeviceError::NoSuchCode))?;
     let allowed = match decision.as_deref() {
-        Some("allow") => {
-            app.clients.allow_device(&visitor.person, &code, &meta.origin).await?;
-            true
-        }
-        Some("deny") => {
-            app.clients.deny_device(&visitor.person, &code, &meta.origin).await?;
-            false
-        }
+        Some("allow") => true,
+        Some("deny") => false,
         _ => return Err(Problem::field("decision", "the page's own buttons say `allow` or `deny`")),
     };
+    let decided = if allowed {
+        app.clients.allow_device(&visitor.person, &code, &meta.origin).await
+    } else {
+        app.clients.deny_device(&visitor.person, &code, &meta.origin).await
+    };
+    decided.map_err(|error| refused(&app, &visitor, error))?;
     sheet(&app, &visitor, Sheet::Done { allowed })
+}
+
+/// Whoever is not let get on stands in the trail.
+fn refused(app: &App, visitor: &Visitor, error: DeviceError) -> Problem {
+    app.clients.note_refused_code(&visitor.person, &error, &visitor.origin);
+    error.into()
 }
 
 fn sheet(app: &App, visitor: &Visitor, sheet: Sheet<'_>) -> Result<Response, Problem> {

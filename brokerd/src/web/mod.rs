@@ -8,6 +8,7 @@ pub(crate) mod device;
 mod form;
 pub(crate) mod home;
 pub(crate) mod login;
+mod meant;
 mod next;
 mod page;
 mod pre_session;

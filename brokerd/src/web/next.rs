@@ -53,10 +53,12 @@ impl Next {
     }
 
     /// The page itself, reached through the sign-in page. Whoever was led there by another site has not seen yet where it goes,
-    /// so the way to the console stops once and asks; a page that is known to have been asked for need not.
+    /// so the way to the console stops once and asks, and a code is forgotten that they are to read from a program's own screen; a page that is
+    /// known to have been asked for need not.
     pub(crate) fn after_sign_in(&self) -> String {
         match self {
-            Self::Home | Self::Authorize(_) | Self::Device { .. } => self.to_string(),
+            Self::Home | Self::Authorize(_) => self.to_string(),
+            Self::Device { .. } => Self::Device { code: None }.to_string(),
             Self::Console { destination: None, .. } => format!("{self}?{ASK}=yes"),
             Self::Console { destination: Some(_), .. } => format!("{self}&{ASK}=yes"),
         }

@@ -1,5 +1,6 @@
 //! Somebody at a browser and a client of theirs, without HTTP, and with a clock that a story owns.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use broker_core::caller::{AdminGroups, Caller, PersonCaller};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{Directory, Password};
 use broker_core::id::RequestId;
+use broker_core::name::Group;
 use broker_core::oauth::{
     Asked, AuthorizeError, Callback, Challenge, Clients, DeviceCodes, GrantError, ProvedClient, Tokens,
 };
@@ -29,6 +31,8 @@ pub(crate) struct Desk {
     pub(crate) sign_in: SignIn,
     pub(crate) clients: Clients,
     pub(crate) ada: PersonCaller,
+    /// Of her session.
+    pub(crate) token: SecretString,
     client_id: String,
     client_secret: SecretString,
 }
@@ -49,10 +53,17 @@ impl Desk {
         let clients = Clients::new(store.clone(), sign_in.clone(), trail.clone(), house.clock.clone(), groups);
         let (origin, password) = (origin(), SecretString::from("secret"));
         let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
-        let ada = sign_in.sign_in(credentials, SessionKind::Browser).await.unwrap().caller;
+        let signed_in = sign_in.sign_in(credentials, SessionKind::Browser).await.unwrap();
+        let (ada, token) = (signed_in.caller, signed_in.token);
         let made = clients.register("aws", &["http://127.0.0.1/oauth/callback".to_owned()]).unwrap();
         let (client_id, client_secret) = (made.client_id, made.client_secret);
-        Self { house, store, trail, sign_in, clients, ada, client_id, client_secret }
+        Self { house, store, trail, sign_in, clients, ada, token, client_id, client_secret }
+    }
+
+    /// The same, where the configuration names these groups.
+    pub(crate) fn clients_for(&self, device_groups: BTreeSet<Group>) -> Clients {
+        let (store, sign_in, trail) = (self.store.clone(), self.sign_in.clone(), self.trail.clone());
+        Clients::new(store, sign_in, trail, self.house.clock.clone(), device_groups)
     }
 
     pub(crate) fn client(&self) -> ProvedClient {

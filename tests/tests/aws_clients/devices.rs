@@ -7,14 +7,14 @@ use tests::world::{Answer, World, password_of};
 use crate::program::{Program, Tokens, refused};
 
 /// A program that shows a code.
-struct Device {
-    program: Program,
+pub(crate) struct Device {
+    pub(crate) program: Program,
     code: String,
-    user_code: String,
+    pub(crate) user_code: String,
 }
 
 impl Device {
-    async fn waiting(world: &World) -> Self {
+    pub(crate) async fn waiting(world: &World) -> Self {
         let program = Program::registered(world).await;
         let answer = program.http.post("/device_authorization", &asked(&program)).await;
         assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -34,26 +34,37 @@ impl Device {
         })
     }
 
-    async fn asks(&self) -> Answer {
+    pub(crate) async fn asks(&self) -> Answer {
         self.program.token(&self.question()).await
     }
 
+    /// As if the program had opened the address itself.
     async fn page(&self, cookie: &str) -> Answer {
-        let path = format!("/device?user_code={}", self.user_code);
-        Answer::of(self.program.http.request(Method::GET, &path).header("cookie", cookie)).await
+        self.page_by(cookie, &[("sec-fetch-site", "none")]).await
     }
 
-    async fn decide(&self, cookie: &str, decision: &str) -> Answer {
+    /// The page, with what a browser says of how it got there.
+    pub(crate) async fn page_by(&self, cookie: &str, said: &[(&str, &str)]) -> Answer {
+        let path = format!("/device?user_code={}", self.user_code);
+        let request = self.program.http.request(Method::GET, &path).header("cookie", cookie);
+        Answer::of(said.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    }
+
+    /// What the page's form sends.
+    pub(crate) async fn send(&self, cookie: &str, fields: &[(&str, &str)]) -> Answer {
+        let form = self.program.http.request(Method::POST, "/device").form(fields);
+        Answer::of(form.header("cookie", cookie).header("origin", &self.program.url)).await
+    }
+
+    pub(crate) async fn decide(&self, cookie: &str, decision: &str) -> Answer {
         let page = self.page(cookie).await;
         assert_eq!(page.status, 200, "{}", page.text);
-        let fields =
-            [("csrf", page.field("csrf")), ("user_code", page.field("user_code")), ("decision", decision.to_owned())];
-        let form = self.program.http.request(Method::POST, "/device").form(&fields);
-        Answer::of(form.header("cookie", cookie).header("origin", &self.program.url)).await
+        let (csrf, code) = (page.field("csrf"), page.field("user_code"));
+        self.send(cookie, &[("csrf", &csrf), ("user_code", &code), ("decision", decision)]).await
     }
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     World::prepare().await.with("aws_clients = { device_groups = [\"corp/release\"] }").serve()
 }
 
@@ -111,10 +122,9 @@ async fn codes_are_for_those_groups_alone_that_the_configuration_names() {
         let cookie = world.stranger().cookie(outsider, &password_of(outsider)).await;
         assert_eq!(device.page(&cookie).await.status, 403, "{outsider}");
     }
-    assert_eq!(
-        device.page("").await.header("location"),
-        Some(&*format!("/sign-in?next=/device%3Fuser_code%3D{}", device.user_code))
-    );
+    let first = device.page("").await.header("location").unwrap().to_owned();
+    let expected = format!("/sign-in?next=/device%3Fuser_code%3D{}&asked=", device.user_code);
+    assert!(first.starts_with(&expected), "{first}");
     refused(&device.asks().await, "400 AuthorizationPendingException");
 
     let off = World::open().await;
@@ -146,8 +156,8 @@ async fn a_device_code_is_good_for_its_own_client_and_a_guess_for_nothing() {
     let mut statuses = Vec::new();
     for number in 0..30 {
         let path = format!("/device?user_code=BCDF-GH{}J", ["B", "C", "D"][number % 3]);
-        statuses
-            .push(Answer::of(device.program.http.request(Method::GET, &path).header("cookie", &cookie)).await.status);
+        let request = device.program.http.request(Method::GET, &path).header("cookie", &cookie);
+        statuses.push(Answer::of(request.header("sec-fetch-site", "same-origin")).await.status);
     }
     assert!(statuses.contains(&404) && statuses.last() == Some(&429), "{statuses:?}");
 }

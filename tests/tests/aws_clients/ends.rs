@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sim::{Calls, Fault};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::wall_clock::WallClock;
 use tests::world::{Answer, World, password_of, soon};
 
 use crate::program::{Program, Tokens, refused};
@@ -26,7 +27,7 @@ async fn three_processes_renew_at_once_and_all_go_on() {
     }
     assert_eq!(program.credentials(&tokens.access, "deploy").await.status, 200, "what was given before holds its hour");
     let again = Tokens::of(&program.refresh(&renewed[0].refresh).await);
-    assert_ne!(again.refresh, renewed[0].refresh);
+    assert_eq!(again.refresh, renewed[0].refresh, "a generation a minute");
     let refreshed = of_action(&world, "client_refreshed");
     assert_eq!(refreshed.len(), 4, "each is recorded");
     assert!(refreshed.iter().all(|it| it["actor"] == "person:corp/ada" && it["outcome"] == "success"), "{refreshed:?}");
@@ -34,10 +35,12 @@ async fn three_processes_renew_at_once_and_all_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_token_that_has_long_been_replaced_ends_the_family() {
-    let world = World::open().await;
+    let clock = WallClock::new();
+    let world = World::prepare().await.serve_by(&clock);
     let (program, first) = Program::signed_in(&world, "ada").await;
     let (_, untouched) = Program::signed_in(&world, "ada").await;
     let second = Tokens::of(&program.refresh(&first.refresh).await);
+    clock.set(jiff::SignedDuration::from_secs(61));
     let third = Tokens::of(&program.refresh(&second.refresh).await);
     refused(&program.refresh(&first.refresh).await, "400 InvalidGrantException");
     refused(&program.refresh(&third.refresh).await, "400 InvalidGrantException");
@@ -47,6 +50,7 @@ async fn a_refresh_token_that_has_long_been_replaced_ends_the_family() {
     assert_eq!(program.credentials(&untouched.access, "deploy").await.status, 200, "another sign-in of hers");
     let ended = of_action(&world, "client_ended");
     assert_eq!((ended.len(), &ended[0]["outcome"]), (1, &json!("refused")));
+    by_nobody(&ended[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,4 +162,12 @@ async fn all_is_over(program: &Program, tokens: &Tokens, code: &str) {
 
 fn of_action(world: &World, action: &str) -> Vec<Value> {
     world.trail().into_iter().filter(|record| record["action"] == action).collect()
+}
+
+/// Somebody showed what had been used: whose it was stands there, and not that they did it.
+#[track_caller]
+pub(crate) fn by_nobody(ended: &Value) {
+    assert_eq!((&ended["actor"], ended.get("actor_id")), (&json!("anonymous"), None), "{ended}");
+    assert!(ended["about"].as_str().unwrap().starts_with("corp/"), "{ended}");
+    assert!(ended["changes"]["authorization_id"].is_string(), "{ended}");
 }

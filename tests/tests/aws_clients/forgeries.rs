@@ -45,6 +45,21 @@ tests::where_others_reach_in! {
         assert_eq!(hands.number("SELECT count(*) FROM authorizations").await, 0);
     }
 
+    async fn a_device_that_is_to_slow_down_costs_the_store_no_write(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let device = desk.device().await;
+        let mut hands = desk.house.hands().await;
+        for expected in [1, 2, 2, 2, 2] {
+            assert!(desk.ask_device(&device).await.is_err());
+            assert_eq!(hands.number("SELECT polls FROM device_codes").await, expected);
+        }
+        // By the clock of what was noted, and not of what was not: whoever never stops hears the same every five seconds.
+        desk.house.clock.advance(5);
+        let (one, other, third) = tokio::join!(desk.ask_device(&device), desk.ask_device(&device), desk.ask_device(&device));
+        assert!(one.is_err() && other.is_err() && third.is_err());
+        assert_eq!(hands.number("SELECT polls FROM device_codes").await, 3);
+    }
+
     async fn whoever_has_the_database_gives_nobody_another_key(house: Storehouse) {
         let login = Login::at(house).await;
         let mut hands = login.desk.house.hands().await;

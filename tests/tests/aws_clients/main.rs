@@ -4,7 +4,9 @@
 
 mod command_line;
 mod desk;
+mod device_page;
 mod devices;
+mod elsewhere;
 mod ends;
 mod forgeries;
 mod login;

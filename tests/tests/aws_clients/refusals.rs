@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tests::world::{World, password_of, soon};
 
+use crate::ends::by_nobody;
 use crate::program::{Program, Tokens, VERIFIER, refused, registration};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,6 +89,7 @@ async fn a_code_that_comes_back_ends_what_came_of_it() {
     assert_eq!(ended.len(), 1, "{ended:?}");
     assert_eq!((&ended[0]["outcome"], &ended[0]["reason"]), (&json!("refused"), &json!("the code was shown again")));
     assert_eq!(ended[0]["changes"]["client_name"], "botocore-client-corp");
+    by_nobody(&ended[0]);
     // The person herself is not thrown out.
     assert_eq!(program.page(&cookie, &program.query()).await.status, 200);
 }
@@ -174,6 +176,28 @@ async fn a_slash_too_many_is_what_some_clients_write() {
     let (program, tokens) = Program::signed_in(&world, "ada").await;
     assert_eq!(program.portal(&tokens.access, "//assignment/accounts").await.status, 200);
     program.http.with_token(&tokens.access).get("//v1/session").await.problem("404 not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_asks_for_so_many_tokens_a_minute_and_goes_on_with_those_it_has() {
+    let world = World::prepare().await.with("limits = { token_requests_per_minute = 4 }").serve();
+    let (program, tokens) = Program::signed_in(&world, "ada").await;
+    Tokens::of(&program.refresh(&tokens.refresh).await);
+    refused(&program.refresh("bkr_x").await, "400 InvalidGrantException");
+    for path in ["/token", "/client/register", "/device_authorization"] {
+        let answer = program.http.post(path, &json!({})).await;
+        let message = refused(&answer, "429 TooManyRequestsException");
+        assert!(message.contains("as many tokens as one may in a minute"), "{message}");
+        let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+    let login = program.http.post("/v1/token", &json!({})).await;
+    crate::login::refused(&login, "429 TooManyRequestsError rate_exceeded");
+    for _ in 0..6 {
+        assert_eq!(program.credentials(&tokens.access, "deploy").await.status, 200);
+    }
+    let refusals = soon("the one refusal", async || (!refusals(&world).is_empty()).then(|| refusals(&world))).await;
+    assert_eq!(refusals.len(), 1, "who is told to wait leaves no record: {refusals:?}");
 }
 
 fn refusals(world: &World) -> Vec<Value> {

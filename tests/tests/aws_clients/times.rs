@@ -1,9 +1,12 @@
 //! When codes and tokens are over, by a clock that a story owns, on each engine.
 
+use std::collections::BTreeSet;
+
 use broker_core::caller::Caller;
-use broker_core::oauth::{AuthorizeError, DeviceError, GrantError};
+use broker_core::oauth::{AuthorizeError, DeviceError, GrantError, Tokens};
 use broker_core::sign_in::Shown;
 use broker_core::store::Store;
+use broker_core::trail::Origin;
 use secrecy::ExposeSecret;
 use tests::stores::Storehouse;
 
@@ -35,6 +38,31 @@ tests::on_every_engine! {
         assert!(matches!(desk.refresh(&first).await, Err(GrantError::InvalidGrant(_))));
         assert!(!desk.opens(&second).await, "an old one that comes back ends the family");
         assert!(desk.refresh(&second).await.is_err());
+    }
+
+    async fn processes_that_renew_again_and_again_never_end_their_own_sign_in(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let first = desk.tokens().await;
+        // Less than a quarter of an hour is left, so that each call of theirs renews: with what they read in the same file, some of it a moment ago.
+        for _ in 0..4 {
+            desk.house.clock.advance(1_600);
+            assert!(desk.sign_in.authenticate(&Shown::Cookie(desk.token.clone()), ADDRESS, &origin()).await.is_ok());
+        }
+        let (mut read, mut current) = (first, None);
+        for _ in 0..3 {
+            let renewed = desk.refresh(&read).await.unwrap();
+            let expected = renewed.refresh_token.expose_secret();
+            for seconds in [0, 30, 29] {
+                desk.house.clock.advance(seconds);
+                for shown in [&renewed, &read, &renewed] {
+                    assert_eq!(desk.refresh(shown).await.unwrap().refresh_token.expose_secret(), expected);
+                }
+            }
+            assert_ne!(current.replace(expected.to_owned()), current, "the next minute gives another one");
+            desk.house.clock.advance(1);
+            read = renewed;
+        }
+        assert!(desk.opens(&read).await);
     }
 
     async fn an_access_token_holds_for_an_hour_and_never_longer_than_its_session(house: Storehouse) {
@@ -149,5 +177,40 @@ tests::on_every_engine! {
         assert!(matches!(desk.clients.begin_device(&desk.client(), &origin()).await, Err(DeviceError::TooMany)));
         desk.house.clock.advance(601);
         desk.device().await;
+    }
+
+    async fn a_network_of_ipv6_is_one_address(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let begins = async |address: &str| {
+            let origin = Origin { client_address: Some(address.to_owned()), ..origin() };
+            desk.clients.begin_device(&desk.client(), &origin).await
+        };
+        for number in 0..50 {
+            begins(&format!("2001:db8:1:2::{number:x}")).await.unwrap();
+        }
+        assert!(matches!(begins("2001:db8:1:2:ffff::1").await, Err(DeviceError::TooMany)));
+        begins("2001:db8:1:3::1").await.unwrap();
+        begins("192.0.2.1").await.unwrap();
+    }
+
+    async fn who_may_let_in_no_devices_any_more_has_none_that_goes_on(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let device = desk.device().await;
+        desk.clients.allow_device(&desk.ada, &device.user_code, &origin()).await.unwrap();
+        let (elsewhere, near) = (desk.ask_device(&device).await.unwrap(), desk.tokens().await);
+        let waiting = desk.device().await;
+        desk.clients.allow_device(&desk.ada, &waiting.user_code, &origin()).await.unwrap();
+        for groups in [BTreeSet::new(), ["corp/others".to_owned().try_into().unwrap()].into()] {
+            let clients = desk.clients_for(groups);
+            let renewed = async |tokens: &Tokens| {
+                clients.refresh(&desk.client(), &tokens.refresh_token, &origin()).await
+            };
+            let refused = renewed(&elsewhere).await.unwrap_err();
+            assert!(matches!(refused, GrantError::InvalidGrant(reason) if reason.contains("aws_clients.device_groups")));
+            let late = clients.redeem_device(&desk.client(), &waiting.device_code, &origin()).await;
+            assert!(matches!(late, Err(GrantError::InvalidGrant(_))), "{late:?}");
+            renewed(&near).await.unwrap();
+        }
+        desk.refresh(&elsewhere).await.unwrap();
     }
 }

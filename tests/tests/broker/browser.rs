@@ -126,7 +126,8 @@ async fn over_ssh_a_code_is_compared_in_a_browser_elsewhere() {
     let page = line.split_once("The same in one: ").unwrap().1;
     let path = page.strip_prefix(&world.brokerd.url()).unwrap().to_owned();
     let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
-    let shown = Answer::of(world.stranger().request(Method::GET, &path).header("cookie", &cookie)).await;
+    let opened = world.stranger().request(Method::GET, &path).header("cookie", &cookie);
+    let shown = Answer::of(opened.header("sec-fetch-site", "none")).await;
     let code = shown.field("user_code");
     assert!(line.contains(&format!("the code {code} and to no other")), "{line}");
     assert!(shown.text.contains("broker on "), "{}", shown.text);

@@ -27,7 +27,7 @@ async fn somebody_picks_a_connector_and_the_cli_that_listens_has_its_credentials
     scripts(&browser, false).await;
     browser.go(&address).await;
     sign_in(&browser, "ada", &password_of("ada")).await;
-    let shown = text(&browser).await;
+    let shown = shows(&browser, "Deploys to production").await;
     for expected in ["aws login", "on this computer", "deploy", "Deploys to production", "111111111111", "corp/ada"] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
@@ -37,7 +37,10 @@ async fn somebody_picks_a_connector_and_the_cli_that_listens_has_its_credentials
     browser.click("#pick-reports").await;
     browser.click("button[value=allow]").await;
     assert!(login.wait().success());
-    assert!(browser.url().await.starts_with("http://127.0.0.1:"), "the form may lead to the listener");
+    let listened = soon("the listener's page", async || {
+        Some(browser.url().await).filter(|url| url.contains("/oauth/callback?code="))
+    });
+    assert!(listened.await.starts_with("http://127.0.0.1:"), "the form may lead to the listener");
     let identity = machine.aws(&["sts", "get-caller-identity", "--profile", "work"]).json();
     assert_eq!(
         identity["Arn"].as_str().unwrap().rsplit_once('/').unwrap().0,
@@ -65,15 +68,15 @@ async fn a_code_is_carried_over_from_the_page_to_the_terminal() {
     scripts(&browser, false).await;
     browser.go(address).await;
     sign_in(&browser, "ada", &password_of("ada")).await;
-    assert!(text(&browser).await.contains("aws login --remote"));
+    shows(&browser, "aws login --remote").await;
     quiet(&browser, &[]).await;
     lets_in_nothing_of_others(&browser).await;
     browser.go(address).await;
     browser.click("#pick-deploy").await;
     browser.click("button[value=allow]").await;
+    let shown = shows(&browser, "Paste this into the terminal").await;
+    assert!(shown.contains("Give it to nobody"), "{shown}");
     assert!(browser.url().await.starts_with(&house.url("/v1/sessions/confirmation?code=")));
-    let shown = text(&browser).await;
-    assert!(shown.contains("Paste this into the terminal") && shown.contains("Give it to nobody"), "{shown}");
     fits_a_narrow_window(&browser, "confirmation").await;
     quiet(&browser, &[]).await;
 
@@ -83,7 +86,7 @@ async fn a_code_is_carried_over_from_the_page_to_the_terminal() {
     let identity = machine.aws(&["sts", "get-caller-identity", "--profile", "work"]).json();
     assert_eq!(identity["Arn"], "arn:aws:sts::111111111111:assumed-role/deploy/ada");
     browser.go(&browser.url().await).await;
-    assert!(text(&browser).await.contains("there is no such code for you, or it is over"), "it has been used");
+    shows(&browser, "there is no such code for you, or it is over").await;
 }
 
 /// Neither a script that got into the page does anything, nor does the page's form go anywhere else.
@@ -135,9 +138,13 @@ async fn fits_a_narrow_window(browser: &Browser, name: &str) {
     scripts(browser, false).await;
 }
 
-/// What the page shows, which only a script can say.
-async fn text(browser: &Browser) -> String {
-    with_scripts(browser, "return document.body.innerText").await.as_str().unwrap().to_owned()
+/// Waits until the page shows this; all that it shows, which only a script can say.
+async fn shows(browser: &Browser, expected: &str) -> String {
+    soon(expected, async || {
+        let shown = with_scripts(browser, "return document.body ? document.body.innerText : ''").await;
+        shown.as_str().filter(|shown| shown.contains(expected)).map(str::to_owned)
+    })
+    .await
 }
 
 async fn with_scripts(browser: &Browser, script: &str) -> serde_json::Value {

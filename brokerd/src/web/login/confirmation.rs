@@ -60,7 +60,7 @@ pub(crate) async fn show(
     let (code, state) = (code.unwrap_or_default(), state.unwrap_or_default());
     // Nobody is shown, and pastes, what somebody else wrote into an address.
     if !app.clients.is_to_carry_over(&visitor.person, &SecretString::from(code.clone())).await? {
-        app.clients.note_wrong_code(&visitor.person, &meta.origin);
+        app.clients.note_no_code_to_carry_over(&visitor.person, &meta.origin);
         return Err(Problem::new(
             Code::NotFound,
             "there is no such code for you, or it is over: run `aws login --remote` again",
