@@ -20,6 +20,11 @@ impl DpopKey {
         Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
     }
 
+    /// One whose point begins with a zero.
+    pub fn that_begins_with_zero() -> Self {
+        std::iter::repeat_with(Self::new).find(|key| key.0.public_key().as_ref()[1] == 0).unwrap()
+    }
+
     /// As the AWS CLI writes it.
     pub fn header(&self) -> Value {
         let point = self.0.public_key().as_ref();

@@ -56,9 +56,11 @@ impl DpopProof {
         let header = decode_header(text).map_err(|_| DpopError::NotAProof)?;
         let typed = header.typ.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("dpop+jwt"));
         let key = header.jwk.filter(|_| typed && header.alg == Algorithm::ES256 && says_no_more(text));
-        let key = key.ok_or(DpopError::NotAProof)?;
-        match &key.algorithm {
-            AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {}
+        let mut key = key.ok_or(DpopError::NotAProof)?;
+        match &mut key.algorithm {
+            AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+                (curve.x, curve.y) = (whole(&curve.x)?, whole(&curve.y)?);
+            }
             _ => return Err(DpopError::NotAProof),
         }
         let decoding = DecodingKey::from_jwk(&key).map_err(|_| DpopError::NotAProof)?;
@@ -93,6 +95,15 @@ fn says_no_more(text: &str) -> bool {
     let header = text.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let header = header.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
     header.is_some_and(|header| header.get("crit").is_none() && header["jwk"].get("d").is_none())
+}
+
+/// A coordinate in all of its 32 bytes (RFC 7518, 6.2.1.2). AWS's clients leave zeros out that it begins with, which one key in 128 has.
+fn whole(coordinate: &str) -> Result<String, DpopError> {
+    let written = URL_SAFE_NO_PAD.decode(coordinate).map_err(|_| DpopError::NotAProof)?;
+    let mut bytes = [0; 32];
+    let zeros = bytes.len().checked_sub(written.len()).filter(|_| !written.is_empty()).ok_or(DpopError::NotAProof)?;
+    bytes.iter_mut().skip(zeros).zip(written).for_each(|(byte, written)| *byte = written);
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Whether a proof's URL is the one that was asked. Clients whose endpoint was written with a slash at its end ask for `//v1/token`; query

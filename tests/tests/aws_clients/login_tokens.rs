@@ -1,5 +1,7 @@
 //! `aws login` at the token endpoint: what a code and a refresh token give, to whom alone, and what ends it.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::world::{Answer, World, password_of, soon};
@@ -291,4 +293,20 @@ async fn rubbish_gets_an_answer_in_the_clients_own_words() {
     refused(&login.token_with(&theirs.renewal(&got.refresh), &theirs.key.proof(&login.url)).await, OVER);
     let key = DpopKey::new();
     refused(&theirs.token_with(&theirs.renewal(&got.refresh), &key.proof(&theirs.url)).await, OVER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_begins_with_a_zero_is_the_same_with_and_without_it() {
+    let world = World::open().await;
+    let mut login = Login::begin(&world);
+    login.key = DpopKey::that_begins_with_zero();
+    let whole = login.key.header();
+    let mut short = whole.clone();
+    let x = URL_SAFE_NO_PAD.decode(whole["jwk"]["x"].as_str().unwrap()).unwrap();
+    short["jwk"]["x"] = json!(encoded(&x[1..]));
+    let proof = |header: &Value| login.key.signed(header, &claims(&login.url));
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let code = login.redemption(&login.code(&cookie, "deploy").await);
+    let got = Got::of(&login.token_with(&code, &proof(&short)).await);
+    Got::of(&login.token_with(&login.renewal(&got.refresh), &proof(&whole)).await);
 }
