@@ -161,14 +161,25 @@ async fn a_connector_that_wants_a_reason_gets_it_from_the_page_each_time() {
     let silent = login.decide(&cookie, &[("connector", "asked"), ("decision", "allow")]).await;
     assert!(silent.status == 400 && silent.text.contains("asked wants to know why"), "{}", silent.text);
     assert!(silent.text.contains("value=\"asked\" required checked"), "what was picked stays: {}", silent.text);
+    // Names that are not theirs are tried in vain, and not unseen.
+    for other in ["treasury", "no-such"] {
+        let tried = login.decide(&cookie, &[("connector", other), ("decision", "allow")]).await;
+        assert_eq!(tried.status, 404, "{}", tried.text);
+        let refused = soon("the trail", async || Some(world.trail_of(other)).filter(|told| !told.is_empty())).await;
+        assert_eq!(refused, ["person:corp/ada vend refused"]);
+    }
     let told = [("connector", "asked"), ("decision", "allow"), ("reason", "ticket 4711")];
     let answer = login.decide(&cookie, &told).await;
     let location = answer.header("location").unwrap();
     let code = location.split("code=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     let got = Got::of(&login.token(&login.redemption(&code)).await);
     Got::of(&login.renew(&got.refresh).await);
-    let reasons: Vec<_> =
-        world.trail().into_iter().filter(|it| it["action"] == "vend").map(|it| it["reason"].clone()).collect();
+    let reasons: Vec<_> = world
+        .trail()
+        .into_iter()
+        .filter(|it| it["action"] == "vend" && it["outcome"] == "success")
+        .map(|it| it["reason"].clone())
+        .collect();
     assert_eq!(reasons, ["ticket 4711", "ticket 4711"]);
 }
 

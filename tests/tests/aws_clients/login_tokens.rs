@@ -15,8 +15,8 @@ use tests::dpop::{DpopKey, claims, encoded};
 async fn credentials_are_of_the_connector_that_was_picked_and_each_renewal_is_a_vend() {
     let world = World::open().await;
     let (login, got) = Login::logged_in(&world, "ada", "guarded").await;
-    let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/guarded/guarded-ada");
-    assert_eq!(got.subject.as_deref(), Some(arn.as_str()), "no other connector of hers acts as this role");
+    let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/guarded/guarded-ada/guarded");
+    assert_eq!(got.subject.as_deref(), Some(arn.as_str()));
     assert!((3_000..=3_600).contains(&got.expires_in), "{}", got.expires_in);
     assert_eq!(world.read(&got.credentials, &["monthly"]), ["profits"]);
     let next = Got::of(&login.renew(&got.refresh).await);
@@ -25,7 +25,7 @@ async fn credentials_are_of_the_connector_that_was_picked_and_each_renewal_is_a_
     let expected = ["client_authorized", "vend", "client_signed_in", "vend", "client_refreshed"];
     assert_eq!(world.trail_of("guarded"), expected.map(|action| format!("person:corp/ada {action} success")));
 
-    // Where another one acts as the same role, a profile says which of them it means.
+    // Two that act as the same are two to a client, whatever else the person may use by then.
     let (_, deploy) = Login::logged_in(&world, "ada", "deploy").await;
     let (_, limited) = Login::logged_in(&world, "ada", "limited").await;
     let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ada");

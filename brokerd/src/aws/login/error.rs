@@ -55,9 +55,12 @@ impl From<Problem> for LoginRefused {
         if problem.code() == Code::AwsRefused {
             return Self::invalid(problem.detail());
         }
+        // The words of the other routes would send people to `aws sso login`.
+        if matches!(problem.code(), Code::Unauthenticated | Code::AccountDisabled) {
+            return Self::over("TOKEN_EXPIRED", format!("{}. Run `aws login` again", problem.detail()));
+        }
         let error = AwsError::from(problem);
         match error.exception() {
-            "UnauthorizedException" => Self::over("TOKEN_EXPIRED", error.into_message()),
             "ForbiddenException" => Self::forbidden(error.into_message()),
             "TooManyRequestsException" => {
                 Self(AwsError::of_login(error.status(), "TooManyRequestsError", "rate_exceeded", error.into_message()))

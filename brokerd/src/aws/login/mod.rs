@@ -10,9 +10,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use broker_core::caller::Caller;
 use broker_core::clock::{after, seconds_between};
-use broker_core::connector::Connector;
 use broker_core::oauth::{LoginClient, LoginGrant, LoginShown};
-use broker_core::principal::Principal;
 use broker_core::sign_in::SignInError;
 use broker_core::trail::{Action, Actor, Entry, Outcome, Recorded, RefusalKind};
 use broker_core::vend::{Asking, RenderError, VendError, VendRequest, Vended};
@@ -111,7 +109,7 @@ pub(crate) async fn give(
     let arn = arn
         .as_deref()
         .ok_or_else(|| Problem::new(Code::AwsUnavailable, "AWS has not said as whom the credentials act: try again"))?;
-    let subject = subject(&app, &caller, vended.value(), arn);
+    let subject = subject(vended.value(), arn);
     let id_token = is_first.then(|| app.clients.id_token(client, app.settings.public_url.origin(), &subject, ends));
     let id_token = id_token.transpose().map_err(|error| Problem::from(SignInError::from(error)))?;
     let refresh_token = app.clients.settle(grant, &meta.origin).await?.into_value();
@@ -197,26 +195,10 @@ async fn lend(
     if vended.value().connector.id == grant.connector.id { Ok(vended) } else { Err(another()) }
 }
 
-/// As whom the credentials act. Clients keep what they get under this name, and a profile names no more than this: so where the person may
-/// use another connector that acts as the same, it says which, lest the one profile use what was meant for the other.
-fn subject(app: &App, caller: &Caller, vended: &Vended, arn: &str) -> String {
-    let ours = &vended.connector;
-    let alike = |other: &Connector| {
-        other.id != ours.id
-            && match (ours.spec.principal(), other.spec.principal()) {
-                (Principal::AssumeRole(ours), Principal::AssumeRole(other)) => ours.role_arn == other.role_arn,
-                (Principal::FederatedUser(_), Principal::FederatedUser(_))
-                | (Principal::SessionToken(_), Principal::SessionToken(_)) => {
-                    ours.spec.access_key() == other.spec.access_key()
-                }
-                _ => false,
-            }
-    };
-    if app.broker.usable_by(caller).iter().any(|other| alike(other.connector())) {
-        format!("{arn}/{}", ours.name)
-    } else {
-        arn.to_owned()
-    }
+/// As whom the credentials act, and by which connector. Clients keep what they get under this name, and a profile names no more than this:
+/// two connectors that act as the same would share what they get, and the one profile use what was meant for the other.
+fn subject(vended: &Vended, arn: &str) -> String {
+    format!("{arn}/{}", vended.connector.name)
 }
 
 /// The one header that holds the proof; none where there is not exactly one.

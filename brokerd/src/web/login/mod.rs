@@ -10,6 +10,7 @@ use broker_core::entitlement::Entitlement;
 use broker_core::name::ConnectorName;
 use broker_core::oauth::{AuthorizeError, Challenge, DeviceError, LoginAsked, LoginClient, LoginRedirect};
 use broker_core::reason::Reason;
+use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use secrecy::ExposeSecret;
 
 use super::authorize::back;
@@ -76,6 +77,7 @@ struct Given {
 )]
 pub(crate) async fn show(
     State(app): State<App>,
+    Extension(meta): Extension<Meta>,
     visitor: Option<Visitor>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -83,7 +85,7 @@ pub(crate) async fn show(
     let filter = fields.take_given("filter").unwrap_or_default();
     let asks = ClientAsks::take(Door::Login, &mut fields);
     let asked = asked(&app, &asks)?;
-    match welcome(&app, visitor, &asked)? {
+    match welcome(&app, visitor, &asked, &meta.origin)? {
         Some(visitor) => shown(&app, &visitor, &asks, &asked, &Given { filter, ..Given::default() }, None),
         None => Ok(sign_in_first(&Next::Authorize(asks))),
     }
@@ -112,10 +114,12 @@ pub(crate) async fn submit(
     let asks = ClientAsks::take(Door::Login, &mut fields);
     fields.nothing_left()?;
     let asked = asked(&app, &asks)?;
-    let Some(visitor) = welcome(&app, visitor, &asked)? else { return Ok(sign_in_first(&Next::Authorize(asks))) };
+    let Some(visitor) = welcome(&app, visitor, &asked, &meta.origin)? else {
+        return Ok(sign_in_first(&Next::Authorize(asks)));
+    };
     let redirect = asked.redirect().to_string();
     let answer = match decision.as_str() {
-        "allow" => match picked(&app, &visitor, &given) {
+        "allow" => match picked(&app, &visitor, &given, &meta.origin) {
             Ok((entitlement, reason)) => {
                 let allowed = app.clients.authorize_login(&visitor.person, &asked, &entitlement, reason, &meta.origin);
                 back(&redirect, "code", allowed.await?.into_value().0.expose_secret(), &asks.state)?
@@ -164,20 +168,40 @@ fn asked(app: &App, asks: &ClientAsks) -> Result<LoginAsked, Problem> {
 }
 
 /// The visitor, if they may let in such a client. Nobody, where they have to sign in first, or once more.
-fn welcome(app: &App, visitor: Option<Visitor>, asked: &LoginAsked) -> Result<Option<Visitor>, Problem> {
+fn welcome(
+    app: &App,
+    visitor: Option<Visitor>,
+    asked: &LoginAsked,
+    origin: &Origin,
+) -> Result<Option<Visitor>, Problem> {
     let Some(visitor) = visitor else { return Ok(None) };
     match app.clients.may_login(&visitor.person, asked.client()) {
         Ok(()) => Ok(Some(visitor)),
         Err(AuthorizeError::Elsewhere(DeviceError::SignInTooOld)) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            let entry =
+                Entry::new(Actor::of(&visitor.as_client()), Action::ClientRefused, Outcome::Refused, origin.clone());
+            app.trail.note_refusal(RefusalKind::Client, entry.reason(&error));
+            Err(error.into())
+        }
     }
 }
 
-/// The connector that was picked, if the person may use it by their groups, and why they want it, where it wants to know.
-fn picked(app: &App, visitor: &Visitor, given: &Given) -> Result<(Entitlement, Option<Reason>), Problem> {
+/// The connector that was picked, if the person may use it by their groups, and why they want it, where it wants to know. Whoever tries names
+/// that are not theirs stands in the trail, as they would at the API.
+fn picked(
+    app: &App,
+    visitor: &Visitor,
+    given: &Given,
+    origin: &Origin,
+) -> Result<(Entitlement, Option<Reason>), Problem> {
     let name = ConnectorName::try_from(given.connector.clone());
     let name = name.map_err(|_| Problem::field("connector", "pick a connector"))?;
-    let entitlement = app.broker.prove(&visitor.as_client(), &name)?;
+    let caller = visitor.as_client();
+    let entitlement = app.broker.prove(&caller, &name).inspect_err(|error| {
+        let entry = Entry::new(Actor::of(&caller), Action::Vend, Outcome::Refused, origin.clone());
+        app.trail.note_refusal(RefusalKind::Vend, entry.connector(&name).reason(error));
+    })?;
     let reason = Reason::parse(&given.reason)?;
     if reason.is_none() && entitlement.connector().spec.require_reason() {
         return Err(Problem::field("reason", format!("{name} wants to know why it is used: say so below")));
