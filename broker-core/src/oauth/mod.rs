@@ -250,7 +250,8 @@ impl Clients {
         }
     }
 
-    /// Whether a code is good for whoever shows it: fresh, theirs, and for the first time.
+    /// Whether a code is good for whoever shows it: fresh, theirs, and for the first time. Only who proves to be whom it is for can end by
+    /// showing it again what came of it: codes stand in addresses, which others may come to see.
     async fn judge_code(
         &self,
         client: &str,
@@ -258,18 +259,20 @@ impl Clients {
         proved: impl Fn(&Proof) -> Result<(), &'static str> + Send,
         origin: &Origin,
     ) -> Result<(), GrantError> {
-        if matches!(seen.authorization.stage, Stage::Tokens { .. }) {
-            return Err(self.end_replayed(seen, "the code was shown again", origin).await);
-        }
+        let is_taken = matches!(seen.authorization.stage, Stage::Tokens { .. });
         let terms = &seen.authorization.terms;
         let trouble = if terms.client != client {
             Some("the code was given to another client")
-        } else if !is_fresh(&seen.authorization, self.0.clock.now()) {
+        } else if !is_taken && !is_fresh(&seen.authorization, self.0.clock.now()) {
             Some("the code is over: it holds for a minute")
         } else {
             proved(&terms.proof).err()
         };
-        trouble.map_or(Ok(()), |trouble| Err(self.refuse(Some(seen), trouble, origin)))
+        match trouble {
+            Some(trouble) => Err(self.refuse(Some(seen), trouble, origin)),
+            None if is_taken => Err(self.end_replayed(seen, "the code was shown again", origin).await),
+            None => Ok(()),
+        }
     }
 
     /// New tokens for the newest refresh token, a generation a minute at most. Until then it gives the same once more, and so does the one

@@ -75,6 +75,8 @@ async fn a_code_is_good_once_for_whoever_asked_for_it() {
     // None of that has used it up; what it gives ends when it comes back.
     let got = Got::of(&login.token(&good).await);
     program::refused(&sso.refresh(&got.refresh).await, "400 InvalidGrantException");
+    // Nor does it for whoever has only seen the code in an address.
+    refused(&login.token(&with("codeVerifier", &VERIFIER.replace('X', "Y"))).await, CODE_OVER);
     let got = Got::of(&login.renew(&got.refresh).await);
     refused(&login.token(&good).await, CODE_OVER);
     refused(&login.renew(&got.refresh).await, OVER);

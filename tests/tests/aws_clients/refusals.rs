@@ -81,6 +81,10 @@ async fn a_code_that_comes_back_ends_what_came_of_it() {
     let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
     let code = program.code(&cookie).await;
     let tokens = Tokens::of(&program.token(&program.redemption(&code)).await);
+    // Whoever has only seen the code in an address ends nothing.
+    let mut seen = program.redemption(&code);
+    seen["codeVerifier"] = json!(VERIFIER.replace('X', "Y"));
+    refused(&program.token(&seen).await, "400 InvalidGrantException");
     assert_eq!(program.credentials(&tokens.access, "deploy").await.status, 200);
     refused(&program.token(&program.redemption(&code)).await, "400 InvalidGrantException");
     refused(&program.credentials(&tokens.access, "deploy").await, "401 UnauthorizedException");
