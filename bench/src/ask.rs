@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -41,6 +41,10 @@ impl Line {
 
     /// Asks and reads the whole answer. Anything but what is expected is an error: what fails fast must not count as fast.
     pub(crate) async fn ask(&mut self, asked: &Asked) -> anyhow::Result<Bytes> {
+        Ok(self.answer(asked).await?.1)
+    }
+
+    pub(crate) async fn answer(&mut self, asked: &Asked) -> anyhow::Result<(HeaderMap, Bytes)> {
         let mut request = Request::new(Full::new(asked.body.clone()));
         request.method_mut().clone_from(&asked.method);
         request.uri_mut().clone_from(&asked.uri);
@@ -56,7 +60,7 @@ impl Line {
         if !text.contains(asked.holds) {
             bail!("the answer to {} {} does not hold `{}`", asked.method, asked.uri, asked.holds);
         }
-        Ok(body)
+        Ok((answer.headers, body))
     }
 }
 
@@ -84,20 +88,50 @@ impl Asked {
         Self::new(Method::POST, Uri::from_static("/v1/sessions"), StatusCode::CREATED, "token").with_json(&body)
     }
 
-    fn new(method: Method, uri: Uri, expects: StatusCode, holds: &'static str) -> Self {
+    /// The same credentials again, as AWS's own clients ask for them.
+    pub(crate) fn by_sso(account: &str, connector: &str, token: &SecretString) -> anyhow::Result<Self> {
+        let uri = format!("/federation/credentials?role_name={connector}&account_id={account}").parse()?;
+        let asked = Self::new(Method::GET, uri, StatusCode::OK, "roleCredentials");
+        Ok(asked.with_header(HeaderName::from_static("x-amz-sso_bearer_token"), secret(token.expose_secret())?))
+    }
+
+    /// Who one is, by a job's token: each time it is proved anew.
+    pub(crate) fn job(token: &SecretString) -> anyhow::Result<Self> {
+        Self::new(Method::GET, Uri::from_static("/v1/session"), StatusCode::OK, "workload").with_token(token)
+    }
+
+    pub(crate) fn post(path: &str, expects: StatusCode, holds: &'static str) -> Self {
+        let uri = Uri::builder().path_and_query(path).build().unwrap_or_default();
+        Self::new(Method::POST, uri, expects, holds)
+    }
+
+    pub(crate) fn new(method: Method, uri: Uri, expects: StatusCode, holds: &'static str) -> Self {
         Self { method, uri, headers: HeaderMap::new(), body: Bytes::new(), expects, holds }
     }
 
     fn with_token(mut self, token: &SecretString) -> anyhow::Result<Self> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))?;
-        value.set_sensitive(true);
-        self.headers.insert(header::AUTHORIZATION, value);
+        self.headers.insert(header::AUTHORIZATION, secret(&format!("Bearer {}", token.expose_secret()))?);
         Ok(self)
     }
 
-    fn with_json(mut self, body: &serde_json::Value) -> anyhow::Result<Self> {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn with_body(self, body: String) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    pub(crate) fn with_json(mut self, body: &serde_json::Value) -> anyhow::Result<Self> {
         self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = serde_json::to_vec(body)?.into();
         Ok(self)
     }
+}
+
+fn secret(text: &str) -> anyhow::Result<HeaderValue> {
+    let mut value = HeaderValue::try_from(text)?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -38,19 +38,12 @@ impl Running {
 
     /// Memory that is resident now, in MiB.
     pub(crate) fn resident_mib(&self) -> anyhow::Result<f64> {
-        self.status_mib("VmRSS:")
+        status_mib(self.id(), "VmRSS:")
     }
 
     /// The most memory that was ever resident, in MiB.
     pub(crate) fn peak_mib(&self) -> anyhow::Result<f64> {
-        self.status_mib("VmHWM:")
-    }
-
-    fn status_mib(&self, line: &str) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let kib = status.lines().find_map(|other| other.strip_prefix(line)?.trim().strip_suffix(" kB"));
-        let kib: u32 = kib.context("/proc does not tell the memory of a process")?.trim().parse()?;
-        Ok(f64::from(kib) / 1024.0)
+        peak_mib(self.id())
     }
 
     /// Asks it to end and waits for that.
@@ -74,6 +67,18 @@ impl Drop for Running {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The most memory of a process that was ever resident, in MiB.
+pub(crate) fn peak_mib(process: u32) -> anyhow::Result<f64> {
+    status_mib(process, "VmHWM:")
+}
+
+fn status_mib(process: u32, line: &str) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let kib = status.lines().find_map(|other| other.strip_prefix(line)?.trim().strip_suffix(" kB"));
+    let kib: u32 = kib.context("/proc does not tell the memory of a process")?.trim().parse()?;
+    Ok(f64::from(kib) / 1024.0)
 }
 
 /// The time that a process has had on all cores.

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::net::TcpStream;
 
 use crate::ask::{Asked, Line};
+use crate::aws_client::AwsClient;
 use crate::child::Running;
 use crate::house::{self, House};
 use crate::world;
@@ -25,6 +26,8 @@ pub(crate) struct Daemon {
 pub(crate) struct Tokens {
     /// Of the people in ten groups.
     pub(crate) few: Vec<SecretString>,
+    /// Of the same people, as AWS's own clients have them.
+    pub(crate) by_sso: Vec<SecretString>,
     /// Of the one in a thousand.
     pub(crate) many: SecretString,
 }
@@ -73,7 +76,12 @@ impl Daemon {
         for number in 0..house::PEOPLE {
             few.push(self.sign_in(&mut line, &world::person(number)).await?);
         }
-        Ok(Tokens { few, many: self.sign_in(&mut line, world::MANY).await? })
+        let (mut client, mut by_sso) = (AwsClient::registered(&self.house).await?, Vec::new());
+        for number in 0..house::PEOPLE {
+            let token = client.sign_in(&world::person(number), self.house.password()).await;
+            by_sso.push(token.with_context(|| self.house.log())?);
+        }
+        Ok(Tokens { few, by_sso, many: self.sign_in(&mut line, world::MANY).await? })
     }
 
     async fn sign_in(&self, line: &mut Line, username: &str) -> anyhow::Result<SecretString> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::command::Processes;
 use crate::load::Sample;
 use crate::machine::Machine;
 use crate::work::Work;
@@ -23,6 +24,8 @@ pub(crate) struct Figures {
     /// Records of the main installation, every link proved.
     pub(crate) records: u64,
     pub(crate) growth: Vec<Growth>,
+    /// `broker process`, where there is a `broker`.
+    pub(crate) command: Option<Processes>,
 }
 
 /// One kind of work at one latency of STS.
@@ -67,11 +70,16 @@ pub(crate) struct Summary {
     direct: Series,
     vend_uncached: Series,
     vend_reused: Series,
+    sso_reused: Series,
+    job_proved: Series,
     sign_in: Series,
     rss_idle_mib: f64,
     rss_loaded_mib: f64,
     first_request_ms: f64,
     growth: Vec<Point>,
+    /// Of `broker process`, where it was measured: the median, and the most memory.
+    broker_process_ms: Option<f64>,
+    broker_process_mib: Option<f64>,
 }
 
 /// One value for each latency: throughput of many at the same time, times of one after the other.
@@ -110,11 +118,15 @@ impl Figures {
             direct: self.series(Work::Direct),
             vend_uncached: self.series(Work::VendUncached),
             vend_reused: self.series(Work::VendReused),
+            sso_reused: self.series(Work::SsoReused),
+            job_proved: self.series(Work::JobProved),
             sign_in: self.series(Work::SignIn),
             rss_idle_mib: tenths(self.memory.idle),
             rss_loaded_mib: tenths(self.memory.loaded),
             first_request_ms: tenths(milliseconds(self.first_request())),
             growth: self.growth.iter().map(point).collect(),
+            broker_process_ms: self.command.as_ref().map(|it| tenths(milliseconds(it.percentile(50)))),
+            broker_process_mib: self.command.as_ref().map(|it| tenths(it.peak_mib)),
         }
     }
 

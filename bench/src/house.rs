@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::job::{self, Job};
 use crate::{part, world};
 
 /// Everything that brokerd reads at start. Gone with the value.
@@ -24,6 +25,7 @@ pub(crate) struct House {
     folder: TempDir,
     address: SocketAddr,
     password: SecretString,
+    job: Job,
     program: Option<PathBuf>,
 }
 
@@ -35,7 +37,9 @@ impl House {
         // Free now, and the system gives it to nobody else for a while.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let password = SecretString::from(new_token("")?.expose_secret().chars().take(16).collect::<String>());
-        let here = Self { folder, address, password, program: program.map(Path::to_owned) };
+        let job = Job::new(&format!("http://{address}"))?;
+        let here = Self { folder, address, password, job, program: program.map(Path::to_owned) };
+        here.put(job::JWKS_FILE, &here.job.jwks.to_string())?;
         here.put("master.key", MasterKey::generate()?.expose_secret())?;
         here.put("main.secret", world::KEY_SECRET)?;
         here.put("people.toml", &here.people()?)?;
@@ -51,6 +55,11 @@ impl House {
     /// Everybody's password.
     pub(crate) fn password(&self) -> &SecretString {
         &self.password
+    }
+
+    /// The token of a job that its issuer vouches for.
+    pub(crate) fn job(&self) -> &SecretString {
+        &self.job.token
     }
 
     /// A subcommand of brokerd for this installation. What it logs goes to a file, as a service's log does.
@@ -116,7 +125,8 @@ fn configuration(address: SocketAddr, aws: &str) -> String {
          source = {{ file = \"master.key\" }}\n\
          [[directory]]\n\
          name = \"{DIRECTORY}\"\n\
-         backend.local.people_file = \"people.toml\"\n"
+         backend.local.people_file = \"people.toml\"\n{}",
+        job::entry()
     )
 }
 

@@ -1,11 +1,14 @@
 //! Measures brokerd: what it adds to a direct call to STS, how much it carries, and what grows with what it knows.
 
 mod ask;
+mod aws_client;
 mod child;
+mod command;
 mod daemon;
 mod direct;
 mod figures;
 mod house;
+mod job;
 mod load;
 mod machine;
 mod part;
@@ -52,6 +55,9 @@ struct Options {
     /// Measure this program instead of the daemon that was built together with the bench
     #[arg(long, value_name = "PATH")]
     brokerd: Option<PathBuf>,
+    /// The command `broker`; else the one beside the bench, if it was built: cargo build --release -p broker-cli
+    #[arg(long, value_name = "PATH")]
+    broker: Option<PathBuf>,
     /// Where the stores lie while measuring: on the kind of disk that matters
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     folder: PathBuf,
@@ -87,7 +93,7 @@ fn measured(options: &Options) -> anyhow::Result<()> {
 }
 
 fn plan(options: &Options) -> Plan {
-    let Options { seconds, concurrency, connectors, quick, only, json: _, brokerd, folder, part: _ } = options;
+    let Options { seconds, concurrency, connectors, quick, only, json: _, brokerd, broker, folder, part: _ } = options;
     let (measured, rounds, starts, connectors, rest) = if *quick {
         (Duration::from_millis(200), 1, 1, vec![10, 100], Duration::from_millis(100))
     } else {
@@ -96,7 +102,9 @@ fn plan(options: &Options) -> Plan {
     let works = only.map_or_else(|| Work::ALL.to_vec(), |only| vec![only]);
     let connectors = if only.is_some() { Vec::new() } else { connectors };
     let (concurrency, brokerd, folder) = (*concurrency as usize, brokerd.clone(), folder.clone());
-    Plan { measured, rounds, starts, works, connectors, rest, concurrency, brokerd, folder }
+    let beside = || Some(std::env::current_exe().ok()?.with_file_name("broker")).filter(|path| path.exists());
+    let broker = broker.clone().or_else(beside);
+    Plan { measured, rounds, starts, works, connectors, rest, concurrency, brokerd, broker, folder }
 }
 
 /// What is going on, for whoever waits. Standard output is for the figures.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use crate::ask::{Asked, Line};
+use crate::command::{self, Processes};
 use crate::daemon::{Daemon, Tokens};
 use crate::direct::Direct;
 use crate::figures::{Compared, Figures, Growth, Memory};
@@ -31,6 +32,7 @@ pub(crate) struct Plan {
     pub(crate) rest: Duration,
     pub(crate) concurrency: usize,
     pub(crate) brokerd: Option<PathBuf>,
+    pub(crate) broker: Option<PathBuf>,
     pub(crate) folder: PathBuf,
 }
 
@@ -69,15 +71,36 @@ impl Plan {
             compared.extend(self.compare(site, watched, latency).await?);
         }
         sim.latency(Duration::ZERO)?;
+        let command = self.command(&daemon)?;
         let memory = Memory { idle, loaded: daemon.running().resident_mib()?, peak: daemon.running().peak_mib()? };
         say("brokerd stops; every link of its audit trail is proved");
         let records = daemon.stop()?.prove_trail()?;
-        let vends: u64 = compared.iter().filter(|compared| compared.work != Work::Direct).map(Compared::requests).sum();
+        let vends: u64 = compared.iter().filter(|compared| compared.work.is_recorded()).map(Compared::requests).sum();
         ensure!(records >= vends, "{vends} requests were answered, and the trail has {records} records");
 
         let growth = self.grow(&sim).await?;
         let (concurrency, measured) = (self.concurrency, self.measured);
-        Ok(Figures { machine, concurrency, measured, ceiling, compared, memory, first_requests, records, growth })
+        Ok(Figures {
+            machine,
+            concurrency,
+            measured,
+            ceiling,
+            compared,
+            memory,
+            first_requests,
+            records,
+            growth,
+            command,
+        })
+    }
+
+    /// `broker`, where it is there: it is a program of its own.
+    fn command(&self, daemon: &Daemon) -> anyhow::Result<Option<Processes>> {
+        let Some(program) = self.broker.as_deref().filter(|_| self.works.len() == Work::ALL.len()) else {
+            return Ok(None);
+        };
+        say("`broker process`, from its cache");
+        command::measure(daemon.house(), program, &self.folder, self.measured).map(Some)
     }
 
     fn house(&self, connectors: u32, sim: &FarSim) -> anyhow::Result<House> {

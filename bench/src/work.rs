@@ -8,12 +8,14 @@ use crate::direct::Direct;
 use crate::house::{self, House};
 use crate::world;
 
-/// The four things that a run compares.
+/// What a run compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Work {
     Direct,
     VendUncached,
     VendReused,
+    SsoReused,
+    JobProved,
     SignIn,
 }
 
@@ -33,12 +35,21 @@ pub(crate) struct Site<'a> {
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 4] = [Self::Direct, Self::VendUncached, Self::VendReused, Self::SignIn];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Direct, Self::VendUncached, Self::VendReused, Self::SsoReused, Self::JobProved, Self::SignIn];
+
+    /// Whether each answer has a record in the trail.
+    pub(crate) fn is_recorded(self) -> bool {
+        match self {
+            Self::VendUncached | Self::VendReused | Self::SsoReused | Self::SignIn => true,
+            Self::Direct | Self::JobProved => false,
+        }
+    }
 
     /// How many at the same time show what brokerd carries.
     pub(crate) fn crowd(self, concurrency: usize) -> usize {
         match self {
-            Self::Direct | Self::VendUncached | Self::VendReused => concurrency,
+            Self::Direct | Self::VendUncached | Self::VendReused | Self::SsoReused | Self::JobProved => concurrency,
             // A password costs a core for a while: more at once would only wait. Each person signs in once at a time.
             Self::SignIn => concurrency.min(SIGN_INS),
         }
@@ -47,12 +58,17 @@ impl Work {
     /// As many workers as are wanted, each with a connection of its own.
     pub(crate) async fn workers(self, site: Site<'_>, count: usize) -> anyhow::Result<Vec<Worker>> {
         let mut workers = Vec::with_capacity(count);
-        let people = (0..house::PEOPLE).zip(&site.tokens.few).cycle();
-        for (number, token) in people.take(count) {
+        let people = (0..house::PEOPLE).zip(&site.tokens.few).zip(&site.tokens.by_sso).cycle();
+        for ((number, token), by_sso) in people.take(count) {
             workers.push(match self {
                 Self::Direct => Worker::Direct(Box::new(site.direct.clone())),
                 Self::VendUncached => Worker::http(site, Asked::vend(&house::connector(0), token, true)?).await?,
                 Self::VendReused => Worker::http(site, Asked::vend(&house::connector(0), token, false)?).await?,
+                Self::SsoReused => {
+                    let asked = Asked::by_sso(world::ACCOUNT, &house::connector(0), by_sso)?;
+                    Worker::http(site, asked).await?
+                }
+                Self::JobProved => Worker::http(site, Asked::job(site.house.job())?).await?,
                 Self::SignIn => {
                     let asked = Asked::sign_in(&world::person(number), site.house.password())?;
                     Worker::http(site, asked).await?

@@ -63,6 +63,6 @@ pub(crate) const EXTERNAL_ID: &str = "corp-7f3a";
 pub(crate) const SECONDS: u32 = 3_600;
 /// The person who is in a thousand groups.
 pub(crate) const MANY: &str = "many-groups";
-const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 const USER: &str = "broker";
 const ROLE: &str = "bench";

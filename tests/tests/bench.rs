@@ -21,6 +21,10 @@ fn the_bench_measures_everything_and_writes_it_down() {
         "direct call",
         "vend, uncached",
         "vend, reused",
+        "SSO portal, reused",
+        "job's token proved",
+        "`broker process` from its cache",
+        "credentials by SSO at the rate",
         "sign-in",
         "more than 10,000 reused vends/s",
         "\nStarts took ",
@@ -35,17 +39,21 @@ fn the_bench_measures_everything_and_writes_it_down() {
     assert_eq!(
         keys,
         [
+            "broker_process_mib",
+            "broker_process_ms",
             "direct",
             "first_request_ms",
             "growth",
+            "job_proved",
             "rss_idle_mib",
             "rss_loaded_mib",
             "sign_in",
+            "sso_reused",
             "vend_reused",
             "vend_uncached"
         ]
     );
-    for work in ["direct", "vend_uncached", "vend_reused", "sign_in"] {
+    for work in ["direct", "vend_uncached", "vend_reused", "sso_reused", "job_proved", "sign_in"] {
         let series = &figures[work];
         assert_eq!(series["latency_ms"], serde_json::json!([0, 20]), "{work}");
         for list in ["requests_per_s", "p50_us", "p99_us"] {
@@ -63,9 +71,15 @@ fn the_bench_measures_everything_and_writes_it_down() {
     let connectors: Vec<u64> =
         figures["growth"].as_array().unwrap().iter().map(|point| point["connectors"].as_u64().unwrap()).collect();
     assert_eq!(connectors, [10, 100]);
-    for number in [&figures["rss_idle_mib"], &figures["rss_loaded_mib"], &figures["first_request_ms"]]
-        .into_iter()
-        .chain(figures["growth"].as_array().unwrap().iter().flat_map(|point| [&point["p50_us"], &point["p99_us"]]))
+    for number in [
+        &figures["broker_process_ms"],
+        &figures["broker_process_mib"],
+        &figures["rss_idle_mib"],
+        &figures["rss_loaded_mib"],
+        &figures["first_request_ms"],
+    ]
+    .into_iter()
+    .chain(figures["growth"].as_array().unwrap().iter().flat_map(|point| [&point["p50_us"], &point["p99_us"]]))
     {
         assert!(number.as_f64().unwrap() > 0.0, "{figures}");
     }
