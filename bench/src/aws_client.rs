@@ -104,8 +104,8 @@ fn form(fields: &[(&str, String)]) -> String {
 
 /// The newest one that is not taken back.
 fn cookie_of(headers: &HeaderMap) -> anyhow::Result<HeaderValue> {
-    let kept = headers.get_all(header::SET_COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let kept = kept.filter(|cookie| !cookie.contains("Max-Age=0")).next_back().context("no cookie was given")?;
+    let mut kept = headers.get_all(header::SET_COOKIE).iter().filter_map(|it| it.to_str().ok());
+    let kept = kept.rfind(|cookie| !cookie.contains("Max-Age=0")).context("no cookie was given")?;
     Ok(HeaderValue::from_str(kept.split(';').next().unwrap_or_default())?)
 }
 
