@@ -19,6 +19,16 @@ pub fn start(name: &str, command: &Command, typed: &str) -> Process {
     Process::start_in(folder, name, python, Signal::TERM)
 }
 
+/// The same command as one that goes to a terminal, which program and arguments alone reach: `env` names the rest.
+pub fn named(command: &Command) -> Command {
+    let mut all = Command::new("/usr/bin/env");
+    for (name, value) in command.get_envs() {
+        all.arg(format!("{}={}", name.to_str().unwrap(), value.unwrap().to_str().unwrap()));
+    }
+    all.arg("TERM=xterm").arg(command.get_program()).args(command.get_args());
+    all
+}
+
 /// A terminal of 100 columns at which somebody sits who looks before they type.
 #[derive(Debug)]
 pub struct Terminal(Process);

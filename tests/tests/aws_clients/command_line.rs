@@ -106,11 +106,17 @@ async fn at_a_desk(world: &World, username: &str) -> Client {
         world.sim.endpoint(),
     );
     std::fs::write(home.join("config"), config).unwrap();
-    std::fs::write(home.join("cookie"), world.stranger().cookie(username, &password_of(username)).await).unwrap();
+    with_browser(world, username, client.with("AWS_CONFIG_FILE", home.join("config").to_str().unwrap())).await
+}
+
+/// The same machine with a browser, in which somebody is signed in who says yes.
+pub(crate) async fn with_browser(world: &World, username: &str, client: Client) -> Client {
+    let cookie = client.home().join("cookie");
+    std::fs::write(&cookie, world.stranger().cookie(username, &password_of(username)).await).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/say_yes.py");
     // In the background: the CLI answers it only once it has been started.
-    let browser = format!("{} {script} {} %s &", installed::python().display(), home.join("cookie").display());
-    client.with("AWS_CONFIG_FILE", home.join("config").to_str().unwrap()).with("BROWSER", &browser)
+    let browser = format!("{} {script} {} %s &", installed::python().display(), cookie.display());
+    client.with("BROWSER", &browser)
 }
 
 fn token_cache(client: &Client) -> PathBuf {

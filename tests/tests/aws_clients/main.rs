@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod command_line;
+mod configure;
 mod desk;
 mod device_page;
 mod devices;

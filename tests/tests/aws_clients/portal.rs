@@ -91,14 +91,7 @@ async fn accounts_and_roles_are_those_of_ones_own_connectors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_connectors_come_in_pages() {
-    let connector = |number: u32| {
-        format!(
-            "[[connector]]\nname = \"many-{number:04}\"\naccess_key = \"main\"\ngroups = [\"corp/release\"]\n\
-             principal.assume_role = {{ role_arn = \"arn:aws:iam::{:012}:role/deploy\" }}\n\n",
-            222_222_220_000_u64 + u64::from(number % 250),
-        )
-    };
-    let world = World::prepare().await.connectors(&(0..2_000).map(connector).collect::<String>()).serve();
+    let world = World::prepare().await.connectors(&two_thousand_connectors(222_222_220_000)).serve();
     let (program, tokens) = Program::signed_in(&world, "ada").await;
     let (mut accounts, mut next) = (Vec::new(), String::new());
     loop {
@@ -174,6 +167,18 @@ async fn only_an_access_token_in_its_own_header_opens_the_portal_and_no_other_op
     assert_eq!(ada.get("/v1/connectors").await.good()["connectors"].as_array().unwrap().len(), 12);
     let link = ada.post("/v1/connectors/deploy/console-url", &json!({})).await.good();
     assert!(link["url"].as_str().unwrap().starts_with("http"));
+}
+
+/// `many-0000` to `many-1999`, in 250 accounts from this one on.
+pub(crate) fn two_thousand_connectors(first_account: u64) -> String {
+    let connector = |number: u64| {
+        format!(
+            "[[connector]]\nname = \"many-{number:04}\"\naccess_key = \"main\"\ngroups = [\"corp/release\"]\n\
+             principal.assume_role = {{ role_arn = \"arn:aws:iam::{:012}:role/deploy\" }}\n\n",
+            first_account + number % 250,
+        )
+    };
+    (0..2_000).map(connector).collect()
 }
 
 /// All of them, in pages of so many.

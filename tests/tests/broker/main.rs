@@ -27,7 +27,7 @@ use tests::brokerd::program;
 use tests::ended::{self, Ended};
 use tests::process::Process;
 use tests::python::Client;
-use tests::terminal::Terminal;
+use tests::terminal::{self, Terminal};
 use tests::world::{World, password_of};
 
 /// Somebody's machine: an empty home, and the variables that their shell has.
@@ -82,11 +82,7 @@ impl Machine {
 
     /// Runs a subcommand on a terminal.
     fn on_terminal(&self, subcommand: &str) -> Process {
-        tests::terminal::start(
-            "broker on a terminal",
-            &self.at_once(&[program("broker").to_str().unwrap(), subcommand]),
-            "",
-        )
+        terminal::start("broker on a terminal", &self.at_once(&[program("broker").to_str().unwrap(), subcommand]), "")
     }
 
     /// Sits down at a terminal and runs a program there, which finds `broker` by its name.
@@ -94,14 +90,10 @@ impl Machine {
         Terminal::with(words.join(" ").as_str(), &self.at_once(words))
     }
 
-    /// Program and arguments alone reach a terminal: what else belongs to a command is named by `env`.
     fn at_once(&self, words: &[&str]) -> Command {
-        let mut all = Command::new("/usr/bin/env");
-        for (name, value) in self.0.command(Path::new("env")).get_envs() {
-            all.arg(format!("{}={}", name.to_str().unwrap(), value.unwrap().to_str().unwrap()));
-        }
-        all.arg("TERM=xterm").arg(format!("PATH={}", with_broker())).args(words);
-        all
+        let mut command = self.0.command(Path::new(words[0]));
+        command.env("PATH", with_broker()).args(&words[1..]);
+        terminal::named(&command)
     }
 
     /// Where sessions and the cache's key are.
