@@ -4,8 +4,8 @@ mod look;
 mod oauth;
 
 use broker_api::{
-    CallerIdentity, Connectors, ConsoleUrl, ConsoleUrlRequest, Credentials, CredentialsRequest, Session, SignInRequest,
-    SignedIn,
+    CallerIdentity, Connectors, ConsoleUrl, ConsoleUrlRequest, Credentials, CredentialsRequest, Problem, Session,
+    SignInRequest, SignedIn,
 };
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -13,7 +13,9 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::cache::Cache;
 use crate::failure::{Failure, Next};
+use crate::folders::Folders;
 use crate::holder::Holder;
 use crate::identity::Identity;
 use crate::lent::{AccountId, Arn, Lent, Token};
@@ -33,6 +35,7 @@ pub(crate) use self::oauth::{DeviceCodes, Grant, NotGranted, Tokens};
 #[derive(Debug)]
 pub(crate) struct Broker<'a> {
     server: &'a Server,
+    folders: &'a Folders,
     http: Client,
 }
 
@@ -66,7 +69,7 @@ pub(crate) struct ActsAs {
 impl<'a> Broker<'a> {
     pub(crate) fn of(site: &'a Site) -> Result<Self, Failure> {
         let http = outbound::client(site.ca.as_deref(), site.server.is_here())?;
-        Ok(Self { server: &site.server, http })
+        Ok(Self { server: &site.server, folders: &site.folders, http })
     }
 
     pub(crate) async fn sign_in(&self, request: &SignInRequest) -> Result<Welcome, Failure> {
@@ -167,14 +170,27 @@ impl<'a> Broker<'a> {
             return Ok(body);
         }
         match serde_json::from_slice(&body) {
-            Ok(problem) => Err(refusal::of(&problem, retry_after, about, self.server)),
+            Ok(problem) => {
+                if refusal::is_of_holder(&problem, about) {
+                    self.forget_lent();
+                }
+                Err(refusal::of(&problem, retry_after, about, self.server))
+            }
             Err(_) => Err(self.not_by_a_broker(status)),
+        }
+    }
+
+    /// The broker stands no more by whom it lent to: what was kept of it is handed out no more, though AWS would still take it.
+    fn forget_lent(&self) {
+        if let Err(failure) = Cache::empty(self.folders) {
+            out::say(&format!("what was lent before is still kept here: {failure}"));
         }
     }
 
     /// Whoever sits there is told when it takes longer than a second.
     async fn whatever_comes(&self, asked: RequestBuilder) -> Result<Answer, Failure> {
-        out::patiently(&format!("waiting for {}", self.server), self.in_silence(asked)).await
+        let answer = out::patiently(&format!("waiting for {}", self.server), self.in_silence(asked)).await?;
+        if answer.status == StatusCode::MISDIRECTED_REQUEST { Err(self.misdirected(&answer.body)) } else { Ok(answer) }
     }
 
     async fn in_silence(&self, asked: RequestBuilder) -> Result<Answer, Failure> {
@@ -202,6 +218,15 @@ impl<'a> Broker<'a> {
             format!("cannot reach {}: {causes}", self.server)
         };
         Failure::new(Next::TryLater, said, advice)
+    }
+
+    fn misdirected(&self, body: &[u8]) -> Failure {
+        let said = format!("{} is not where this broker is to be asked", self.server);
+        let failure = Failure::mend(said, "see to the URL: this broker answers at another one, its `public_url`");
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) => failure.of_problem(Text::of(&problem.code), Text::of(&problem.request_id)),
+            Err(_) => failure,
+        }
     }
 
     fn not_by_a_broker(&self, status: StatusCode) -> Failure {

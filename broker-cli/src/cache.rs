@@ -51,6 +51,11 @@ impl Cache {
         key.and(sealed)
     }
 
+    /// Takes away what was lent, whoever it was lent to: nothing of what the broker stands by no more is handed out.
+    pub(crate) fn empty(folders: &Folders) -> Result<(), Failure> {
+        private::empty(folders.cache_of_ours()?)
+    }
+
     /// What was lent, if it is whole. What does not open counts as not there.
     pub(crate) fn find(&self, about: &str) -> Result<Option<Kept>, Failure> {
         let Some(sealed) = private::read(&self.file(about))? else { return Ok(None) };

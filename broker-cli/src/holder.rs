@@ -61,7 +61,7 @@ fn service_token() -> Result<Option<Token>, Failure> {
     let given = match (variable(TOKEN), variable(TOKEN_FILE)) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => {
-            return Err(Failure::usage(format!("{TOKEN} and {TOKEN_FILE} are both set"), "unset one of them"));
+            return Err(Failure::mend(format!("{TOKEN} and {TOKEN_FILE} are both set"), "unset one of them"));
         }
         (Some(token), None) => token,
         (None, Some(path)) => std::fs::read_to_string(&path).map_err(|error| {

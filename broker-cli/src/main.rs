@@ -10,7 +10,6 @@ mod doctor;
 mod picker;
 mod completing;
 mod lending;
-mod cache;
 mod sign_in;
 mod renewal;
 
@@ -21,6 +20,7 @@ mod refusal;
 mod used;
 mod holder;
 mod session;
+mod cache;
 mod lent;
 mod listed;
 mod identity;

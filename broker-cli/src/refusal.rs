@@ -16,6 +16,11 @@ pub(crate) enum About<'a> {
     Connector(&'a Holder, &'a ConnectorName),
 }
 
+/// Whether it is the session or the token that the broker does not take, or takes no more.
+pub(crate) fn is_of_holder(problem: &Problem, about: About<'_>) -> bool {
+    problem.code == "unauthenticated" && !matches!(about, About::SignIn)
+}
+
 pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, server: &Server) -> Failure {
     let detail = detail(problem);
     let failure = match (problem.code.as_str(), about) {
@@ -23,8 +28,8 @@ pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, 
             Holder::Person(_) => Failure::new(Next::SignIn, format!("your session at {server} is over"), SIGN_IN),
             Holder::Service(_) => Failure::new(
                 Next::AskFor,
-                format!("{server} does not take this service token"),
-                "it is unknown, expired or revoked, or used from a network that is not its own: ask the broker's administrators",
+                format!("{server} does not take the token of BROKER_TOKEN or BROKER_TOKEN_FILE"),
+                "it is unknown, expired or revoked, or used from a network that is not its own, or, of a CI system's token: its audience or claims fit no mapping; ask the broker's administrators",
             ),
         },
         ("not_found", About::Connector(_, connector)) => Failure::new(
@@ -34,6 +39,15 @@ pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, 
         ),
         ("invalid_credentials", _) => {
             Failure::new(Next::SignIn, format!("{server} takes neither this name nor this password"), "type them again")
+        }
+        ("duration_out_of_range", About::Connector(..)) => {
+            let advice = match (problem.minimum_seconds, problem.maximum_seconds) {
+                (Some(minimum), Some(maximum)) => {
+                    format!("give --duration from {} to {}", time(minimum), time(maximum))
+                }
+                _ => "give another --duration".to_owned(),
+            };
+            Failure::usage(format!("{server} lends for no such time"), advice)
         }
         _ => {
             let (next, advice) = advice(problem, retry_after);
@@ -70,4 +84,21 @@ fn advice(problem: &Problem, retry_after: Option<u32>) -> (Next, String) {
     }
 }
 
+/// Seconds, as `--duration` takes them: `4h`, `1h30m`, `100s`.
+fn time(seconds: u32) -> String {
+    let parts = [(seconds / 3_600, "h"), (seconds % 3_600 / 60, "m"), (seconds % 60, "s")];
+    let shown = parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}"));
+    shown.collect::<Vec<_>>().concat()
+}
+
 pub(crate) const SIGN_IN: &str = "run `broker login`";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_said_as_it_is_given() {
+        assert_eq!([900, 3_600, 5_400, 14_400, 3_661].map(time), ["15m", "1h", "1h30m", "4h", "1h1m1s"]);
+    }
+}

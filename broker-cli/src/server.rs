@@ -58,7 +58,7 @@ impl FromStr for Server {
     fn from_str(text: &str) -> Result<Self, Failure> {
         // What is no URL of a broker may hold a secret: it is not repeated.
         let wrong = |why: &str| {
-            Failure::usage(format!("the broker's URL {why}"), "it looks like https://broker.corp.example, with no path")
+            Failure::mend(format!("the broker's URL {why}"), "it looks like https://broker.corp.example, with no path")
         };
         let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
         if !url.username().is_empty() || url.password().is_some() {

@@ -48,19 +48,19 @@ impl Site {
         let url = url.or_else(|| variable("BROKER_URL")).or(file.url).ok_or_else(|| {
             let path = folders.configuration();
             let advice = format!("set BROKER_URL, give --url, or write `url = \"https://…\"` into {}", path.display());
-            Failure::usage("no broker is named", advice)
+            Failure::mend("no broker is named", advice)
         })?;
         let ca_file =
             variable("BROKER_CA_FILE").map(PathBuf::from).or_else(|| file.ca_file.map(|path| beside.join(path)));
         let keyring = match variable("BROKER_KEYRING").as_deref() {
             Some("off") => false,
             Some("on") => true,
-            Some(_) => return Err(Failure::usage("BROKER_KEYRING is neither `on` nor `off`", "set it to one of them")),
+            Some(_) => return Err(Failure::mend("BROKER_KEYRING is neither `on` nor `off`", "set it to one of them")),
             None => file.keyring.unwrap_or(true),
         };
         let console_browser = match variable("BROKER_CONSOLE_BROWSER") {
             Some(name) => Browser::from_str(&name, false).map_err(|_| {
-                Failure::usage("BROKER_CONSOLE_BROWSER names no browser", format!("set it to one of {}", browsers()))
+                Failure::mend("BROKER_CONSOLE_BROWSER names no browser", format!("set it to one of {}", browsers()))
             })?,
             None => file.console_browser.unwrap_or_default(),
         };

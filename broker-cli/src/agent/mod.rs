@@ -182,7 +182,12 @@ impl Agent {
         {
             return Ok(kept.lent.clone());
         }
-        let lent = wanted.lend(&self.site).await?;
+        let lent = wanted.lend(&self.site).await.inspect_err(|failure| {
+            // Nor does whoever the broker takes no more.
+            if failure.code() == "unauthenticated" {
+                self.last.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+        })?;
         *last = Some((about, Kept::since(lent.clone(), clock::now())));
         Ok(lent)
     }

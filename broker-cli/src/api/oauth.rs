@@ -191,7 +191,13 @@ impl Broker<'_> {
     /// The next tokens of a session, which take the place of those before.
     pub(crate) async fn renew(&self, renewal: &Renewal) -> Result<Tokens, Failure> {
         let grant = Grant::Refresh(&renewal.refresh_token);
-        self.tokens(&renewal.registration, grant).await.map_err(NotGranted::failure)
+        self.tokens(&renewal.registration, grant).await.map_err(|refused| {
+            let failure = refused.failure();
+            if failure.next == Next::SignIn {
+                self.forget_lent();
+            }
+            failure
+        })
     }
 
     /// Ends whatever came of somebody's yes.
@@ -228,8 +234,10 @@ impl Broker<'_> {
             return self.not_by_a_broker(*status).into();
         };
         let server = self.server;
-        // The broker's words for AWS's own clients name the command that these have for it.
-        let words = message.split_once(". Run `aws").map_or(message.as_str(), |(words, _)| words);
+        // The broker's words for AWS's own clients go on with what is to be done with these.
+        let words = [". Run `aws", ". Sign in on the machine"]
+            .iter()
+            .fold(message.as_str(), |words, theirs| words.split_once(theirs).map_or(words, |(words, _)| words));
         let words = Text::of(if words.is_empty() { &error } else { words });
         NotGranted::Failed(match (error.as_str(), *status) {
             ("authorization_pending", _) => return NotGranted::Pending,

@@ -29,9 +29,8 @@ pub(super) struct Console {
     /// A page of AWS's console
     #[arg(long, value_name = "URL")]
     destination: Option<String>,
-    /// The browser; but for the system's own, each connector has cookies of its own there, so that two accounts are open side by side
-    /// [default: $`BROKER_CONSOLE_BROWSER`, then `console_browser` of the configuration]
-    #[arg(long, value_enum, conflicts_with = "print")]
+    /// The browser.
+    #[arg(long, value_enum, conflicts_with = "print", help = BROWSER_HELP)]
     browser: Option<Browser>,
     /// Print a link that is signed in already; it is good for minutes, for whoever has it
     #[arg(long)]
@@ -59,6 +58,10 @@ impl Console {
             &format!("{connector}@{}", site.server.plain_name()),
             &url,
         )?;
+        if !json {
+            // Where no browser shows, there is nothing else to be seen.
+            out::say(&format!("Opening {url}"));
+        }
         used::count(site, &connector);
         Ok(())
     }
@@ -73,6 +76,7 @@ impl Console {
     }
 }
 
+const BROWSER_HELP: &str = "The browser; but for the system's own, each connector has cookies of its own there, so that two accounts are open side by side [default: $BROKER_CONSOLE_BROWSER, then `console_browser` of the configuration]";
 const EXAMPLES: &str = r"Examples:
   broker console deploy
   broker console deploy --browser firefox       in a container of its own

@@ -38,8 +38,8 @@ enum What {
         /// The connector; without it you choose one of yours, on a terminal
         #[arg(add = ArgValueCompleter::new(connectors))]
         connector: Option<ConnectorName>,
-        /// The registry's region [default: $`AWS_REGION`, then $`AWS_DEFAULT_REGION`]
-        #[arg(long, value_name = "REGION")]
+        /// The registry's region.
+        #[arg(long, value_name = "REGION", help = REGION_HELP)]
         region: Option<String>,
         /// Why, for the audit trail
         #[arg(long, value_name = "TEXT")]
@@ -162,6 +162,7 @@ fn for_docker(outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
 const USER: &str = "AWS";
 const LONGEST: u64 = 4_096;
 
+const REGION_HELP: &str = "The registry's region [default: $AWS_REGION, then $AWS_DEFAULT_REGION]";
 const EXAMPLES: &str = r"Examples:
   broker ecr-login password deploy --region eu-central-1 |
     docker login --username AWS --password-stdin 111111111111.dkr.ecr.eu-central-1.amazonaws.com";

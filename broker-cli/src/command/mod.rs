@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words = as_dockers(arguments);
     let Arguments { general, command } = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) => return usage::failed(&error, usage::wants_json(&words)),
+        Err(error) => return usage::failed(&error, &words),
     };
     keep_memory_to_ourselves();
     let json = general.json;

@@ -9,14 +9,19 @@ use crate::failure::{Failure, Next};
 use crate::out;
 
 /// Says what is wrong with the arguments. A word that stands where none belongs may be a secret: it is not repeated.
-pub(super) fn failed(error: &clap::Error, json: bool) -> ExitCode {
+pub(super) fn failed(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    let json = wants_json(words);
     let stray = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => !argument.starts_with('-'),
         Some(_) | None => false,
     };
     if error.kind() == ErrorKind::UnknownArgument && stray {
         let said = "there is a word too many, which is not repeated here in case it is a secret";
-        let advice = "passwords are typed at a prompt or piped in, never given as arguments";
+        let advice = if is_of_exec(error) && !words.iter().any(|word| word == "--") {
+            "put `--` before the program, as in `broker exec CONNECTOR -- PROGRAM`"
+        } else {
+            "passwords are typed at a prompt or piped in, never given as arguments"
+        };
         out::failed(&Failure::usage(said, advice), json);
         return Next::CallOtherwise.into();
     }
@@ -31,7 +36,13 @@ pub(super) fn failed(error: &clap::Error, json: bool) -> ExitCode {
     if error.use_stderr() { Next::CallOtherwise.into() } else { ExitCode::SUCCESS }
 }
 
+/// Which subcommand it is about stands in its line on how that is called alone.
+fn is_of_exec(error: &clap::Error) -> bool {
+    let usage = error.get(ContextKind::Usage);
+    usage.is_some_and(|usage| usage.to_string().contains("broker exec "))
+}
+
 /// Whether errors are wanted as JSON, of arguments that say nothing else that can be understood.
-pub(super) fn wants_json(words: &[OsString]) -> bool {
+fn wants_json(words: &[OsString]) -> bool {
     words.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }

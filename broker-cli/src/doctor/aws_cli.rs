@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::Finding;
+use crate::aws_config::entries;
 use crate::out;
-use crate::site::Site;
 
-pub(super) async fn examine(site: &Site) -> Finding {
+pub(super) async fn examine(text: &str) -> Finding {
     let mut command = Command::new("aws");
     command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let ended = tokio::time::timeout(PATIENCE, command.output());
@@ -22,7 +22,7 @@ pub(super) async fn examine(site: &Site) -> Finding {
         Err(_) => return Finding::bad(CHECK, "`aws --version` does not end", "see to what `aws` is in your PATH"),
     };
     match version(&said) {
-        Some(version) => judged(version, site.server.origin().starts_with("https:")),
+        Some(version) => judged(version, starts_by_http(text)),
         None => Finding::bad(CHECK, "`aws --version` does not say which it is", "see to what `aws` is in your PATH"),
     }
 }
@@ -34,7 +34,12 @@ fn version(said: &str) -> Option<[u32; 3]> {
     Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
-fn judged(version: [u32; 3], is_https: bool) -> Finding {
+/// Whether some profile or session of `~/.aws/config` has a start URL that is asked by http.
+fn starts_by_http(text: &str) -> bool {
+    entries(text).iter().any(|(_, key, value)| key == "sso_start_url" && value.starts_with("http:"))
+}
+
+fn judged(version: [u32; 3], by_http: bool) -> Finding {
     let [major, minor, patch] = version;
     let shown = format!("AWS CLI {major}.{minor}.{patch}");
     let update = "update it to 2.22 or newer";
@@ -46,9 +51,9 @@ fn judged(version: [u32; 3], is_https: bool) -> Finding {
             Finding::note(CHECK, said, update)
         }
         [2, ..22, _] => Finding::note(CHECK, format!("{shown} signs in by a code only"), update),
-        version if version >= CHECKS_START_URL && !is_https => Finding::note(
+        version if version >= CHECKS_START_URL && by_http => Finding::note(
             CHECK,
-            format!("{shown} takes no start URL by http"),
+            format!("{shown} takes no start URL by http, and ~/.aws/config has one"),
             "write `sso_start_url = https://identitycenter.amazonaws.com/brokerd`, as `broker setup --style sso` does",
         ),
         _ => Finding::good(CHECK, format!("{shown} does all that the broker can")),
@@ -67,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_an_aws_cli_can_do_is_told_by_its_version() {
-        let state = |said: &str| version(said).map(|version| judged(version, true).state);
+        let state = |said: &str| version(said).map(|version| judged(version, false).state);
         for (said, expected) in [
             ("aws-cli/1.46.3 Python/3.11 Linux/6", Some(State::Note)),
             ("aws-cli/2.12.7 Python/3.11.4", Some(State::Note)),
@@ -80,7 +85,10 @@ mod tests {
         ] {
             assert_eq!(state(said), expected, "{said}");
         }
-        assert_eq!(judged([2, 35, 13], false).state, State::Note);
-        assert_eq!(judged([2, 35, 12], false).state, State::Good);
+        assert_eq!(judged([2, 35, 13], true).state, State::Note);
+        assert_eq!(judged([2, 35, 12], true).state, State::Good);
+        let start = |url: &str| starts_by_http(&format!("[sso-session corp]\nsso_start_url = {url}\n"));
+        assert!(start("http://localhost:8080/start") && !start("https://broker.corp.example/start"));
+        assert!(!starts_by_http("[profile deploy]\ncredential_process = broker --url http://localhost process x\n"));
     }
 }

@@ -46,10 +46,10 @@ impl Finding {
 /// Looks at everything, whatever comes of the first things.
 pub(crate) async fn examine(site: &Site) -> Vec<Finding> {
     let mut found = way::examine(site).await;
-    found.push(aws_cli::examine(site).await);
-    found.extend(trust(site));
     let path = aws_config::path();
     let text = path.as_ref().map(std::fs::read_to_string).and_then(Result::ok).unwrap_or_default();
+    found.push(aws_cli::examine(&text).await);
+    found.extend(trust(site));
     found.extend(overrides::examine(&site.server.origin(), variable, &text));
     found
 }

@@ -99,6 +99,11 @@ fn wanted(origin: &str, profile: &Section<'_>, sections: &BTreeMap<&str, Section
     {
         return Some(Vec::new());
     }
+    let services = profile.get("services").and_then(|name| sections.get(format!("services {name}").as_str()));
+    let signin = services.and_then(|services| services.get("signin.endpoint_url"));
+    if signin.is_some_and(|url| leads_to(url, origin)) && !profile.contains_key("sso_session") {
+        return Some(vec!["signin"]);
+    }
     let session = profile.get("sso_session").and_then(|name| sections.get(format!("sso-session {name}").as_str()));
     let start = session.and_then(|session| session.get("sso_start_url"))?;
     let ours = start.strip_prefix(origin).is_some_and(|rest| rest.trim_end_matches('/') == "/start");
@@ -126,6 +131,10 @@ mod tests {
     fn a_profile_that_would_ask_aws_itself_is_found() {
         let good = "[default]\nservices = b\n[sso-session corp]\nsso_start_url = https://broker.corp.example/start\n[profile deploy]\nsso_session = corp\nservices = b\n[profile mine]\ncredential_process = /usr/bin/broker --url https://broker.corp.example process x\n[profile other]\nrole_arn = x\n[services b]\nsso =\n  endpoint_url = https://broker.corp.example\nsso_oidc =\n    endpoint_url = https://broker.corp.example/\nsso-oidc =\n  endpoint_url = https://broker.corp.example\n";
         assert_eq!(states(good, &[]), [(State::Good, "2 profiles lead to the broker".to_owned())]);
+        let by_login =
+            "[profile picked]\nservices = b\n[services b]\nsignin =\n  endpoint_url = https://broker.corp.example\n";
+        assert_eq!(states(by_login, &[]), [(State::Good, "1 profiles lead to the broker".to_owned())]);
+        assert_eq!(states(&by_login.replace("broker.corp", "other"), &[]), []);
         for (from, to, said) in [
             (
                 "services = b\n[profile mine]",

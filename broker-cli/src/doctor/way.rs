@@ -61,8 +61,9 @@ fn start_url(seen: &Seen) -> Finding {
     if seen.status == 302 && location.starts_with("https://identitycenter.amazonaws.com/") {
         return Finding::good("start URL", "/start answers as the AWS CLI wants it");
     }
-    let said = format!("/start answers {} {}, and not as a broker does", seen.status, Text::of(location));
-    Finding::bad("start URL", said.trim_end(), "see to what stands between: HEAD /start must reach the broker")
+    let leading = if location.is_empty() { String::new() } else { format!(" {}", Text::of(location)) };
+    let said = format!("/start answers {}{leading}, and not as a broker does", seen.status);
+    Finding::bad("start URL", said, "see to what stands between: HEAD /start must reach the broker")
 }
 
 /// Some proxies drop headers with underscores in their names, and AWS's own clients have their token in one.

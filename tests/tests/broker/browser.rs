@@ -89,7 +89,7 @@ async fn a_session_by_the_browser_ends_with_the_browsers() {
     let world = World::open().await;
     let (machine, cookie) = at_a_desk(&world, "ada", "allow").await;
     machine.run(&["login"]).succeeded();
-    machine.run(&["whoami"]).succeeded();
+    machine.run(&["process", "deploy"]).succeeded();
     let home = Answer::of(world.stranger().request(Method::GET, "/").header("cookie", &cookie)).await;
     let form = world.stranger().request(Method::POST, "/sign-out").form(&[("csrf", home.field("csrf"))]);
     let out = Answer::of(form.header("cookie", &cookie).header("origin", world.brokerd.url())).await;
@@ -100,6 +100,7 @@ async fn a_session_by_the_browser_ends_with_the_browsers() {
         let (code, said) = refused(&ended);
         assert_eq!(code, 3);
         assert!(said.contains("is over") && said.contains("run `broker login`") && !said.contains("aws sso"), "{said}");
+        assert_eq!(refused(&machine.run(&["process", "deploy"])).0, 3, "nor is what was lent before handed out");
     }
     assert!(machine.run(&["logout"]).succeeded().starts_with("Signed out"), "it is over, and that is what was wanted");
 }
@@ -146,4 +147,5 @@ async fn over_ssh_a_code_is_compared_in_a_browser_elsewhere() {
     let (code, said) = refused(&ended);
     assert_eq!(code, 4);
     assert!(said.contains("--browser") && said.contains("--username NAME"), "{said}");
+    assert!(said.contains("switched off") && !said.contains("AWS CLI"), "{said}");
 }

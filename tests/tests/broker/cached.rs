@@ -26,6 +26,23 @@ async fn credentials_come_from_the_disk_while_the_broker_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn once_the_broker_said_that_a_session_is_over_nothing_of_it_is_handed_out() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    for asking in [&["ls"][..], &["whoami"], &["process", "reports"], &["doctor"]] {
+        machine.sign_in("ada").succeeded();
+        let lent = machine.run(&["process", "deploy"]).succeeded();
+        assert_eq!(world.stranger().with_token(&machine.token()).delete("/v1/session").await.status, 204);
+        assert_eq!(machine.run(&["process", "deploy"]).succeeded(), lent, "what is kept asks nobody");
+        assert!(!machine.run(asking).status.success());
+        let ended = machine.run(&["process", "deploy"]);
+        let (code, said) = refused(&ended);
+        assert_eq!(code, 3, "{asking:?}: {said}");
+        assert!(said.contains("is over: run `broker login`"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_kept_shows_a_secret_or_a_name() {
     let world = World::open().await;
     let machine = Machine::of(&world, "ada");

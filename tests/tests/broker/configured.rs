@@ -14,7 +14,7 @@ async fn the_broker_is_found_by_argument_then_environment_then_file() {
     let machine = Machine::before(&world).with("BROKER_URL", "");
     let nowhere = machine.run(&["whoami"]);
     let (code, said) = refused(&nowhere);
-    assert_eq!(code, 2);
+    assert_eq!(code, 1);
     assert!(
         said.contains("no broker is named: set BROKER_URL") && said.contains(".config/broker/config.toml"),
         "{said}"
@@ -47,6 +47,22 @@ async fn the_broker_is_found_by_argument_then_environment_then_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_not_the_brokers_own_is_to_be_mended() {
+    let world = World::open().await;
+    let other = world.brokerd.url().replace("127.0.0.1", "localhost");
+    let machine = Machine::before(&world).with("BROKER_URL", &other);
+    for ended in [machine.sign_in("ada"), machine.run(&["login", "--device"])] {
+        let (code, said) = refused(&ended);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("see to the URL: this broker answers at another one"), "{said}");
+    }
+    let found = machine.run(&["doctor"]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(found.stdout.contains("BAD   broker: ") && found.stdout.contains("answers at another one"), "{found:?}");
+    assert!(!found.stdout.contains("/start"), "what is right is not blamed: {found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_goes_nowhere_in_clear() {
     let world = World::open().await;
     let machine = Machine::before(&world);
@@ -54,7 +70,7 @@ async fn a_password_goes_nowhere_in_clear() {
         ["http://broker.corp.example", "ftp://127.0.0.1", "https://ada:secret@corp.example", "https://corp.example/v1"]
     {
         let ended = machine.run_with(&["--url", url, "login", "--username", "ada"], &password_of("ada"));
-        assert_eq!(refused(&ended).0, 2, "{url}");
+        assert_eq!(refused(&ended).0, 1, "{url}");
         assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
     }
 }

@@ -50,7 +50,15 @@ async fn a_machine_that_works_is_said_to() {
     );
     let newest = with_cli(machine, &installed::aws());
     let found = newest.run(&["doctor", "--json"]).json();
+    assert_eq!(said(&found, "AWS CLI")[0].0, "good", "{found}");
+    let config = newest.0.home().join(".aws/config");
+    let by_http = format!("[sso-session corp]\nsso_start_url = {}/start\n", world.brokerd.url());
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &by_http).unwrap();
+    let found = newest.run(&["doctor", "--json"]).json();
     assert!(said(&found, "AWS CLI")[0].1.contains("takes no start URL by http"), "{found}");
+    newest.run(&["setup", "--yes", "--style", "login", "--profile", "picked-{connector}"]).succeeded();
+    let found = newest.run(&["doctor", "--json"]).json();
+    assert!(said(&found, "endpoints").iter().any(|(_, said)| said.ends_with("lead to the broker")), "{found}");
     let shown = newest.run(&["doctor"]).succeeded();
     assert!(shown.starts_with("good  broker: http://127.0.0.1:"), "{shown}");
 }

@@ -107,12 +107,15 @@ fn arguments_that_make_no_sense_are_told_as_json_where_that_is_wanted() {
         (&["creds", "--json", "--bogus"][..], "unexpected argument '--bogus' found"),
         (&["--json", "bogus"], "unrecognized subcommand 'bogus'"),
         (&["login", "--json", "hunter2"], "there is a word too many"),
+        (&["exec", "--json", "deploy", "hunter2", "sts"], "there is a word too many"),
     ] {
         let ended = machine.run(arguments);
         let (code, told) = refused(&ended);
         let told: serde_json::Value = serde_json::from_str(told).unwrap();
         assert_eq!((code, &told["exit_code"]), (2, &2.into()));
         assert!(told["error"].as_str().unwrap().starts_with(said) && !ended.stderr.contains("hunter2"), "{told}");
+        let advice = told["advice"].as_str().unwrap();
+        assert_eq!(advice.starts_with("put `--` before the program"), arguments[0] == "exec", "{told}");
     }
     // What stands behind `--` is another program's.
     let ended = machine.run(&["exec", "--bogus", "--", "true", "--json"]);

@@ -127,10 +127,11 @@ async fn a_job_comes_with_a_token_in_a_variable_or_a_file() {
     let said = nobodys.run(&["process", "ci"]);
     assert_eq!(refused(&said).0, 4);
     assert!(
-        said.stderr.contains("does not take this service token") && !said.stderr.contains("nobodys"),
+        said.stderr.contains("does not take the token of BROKER_TOKEN") && !said.stderr.contains("nobodys"),
         "{}",
         said.stderr
     );
+    assert!(said.stderr.contains("its audience or claims fit no mapping"), "{}", said.stderr);
     let both = nobodys.with("BROKER_TOKEN_FILE", "/nowhere");
     assert!(refused(&both.run(&["ls"])).1.contains("both set"));
 }
