@@ -52,7 +52,8 @@ pub(super) fn examine(origin: &str, variable: impl Fn(&str) -> Option<String>, t
         ));
     }
     if good > 0 {
-        found.push(Finding::good(CHECK, format!("{good} profiles lead to the broker")));
+        let profiles = if good == 1 { "profile leads" } else { "profiles lead" };
+        found.push(Finding::good(CHECK, format!("{good} {profiles} to the broker")));
     }
     found
 }
@@ -133,7 +134,7 @@ mod tests {
         assert_eq!(states(good, &[]), [(State::Good, "2 profiles lead to the broker".to_owned())]);
         let by_login =
             "[profile picked]\nservices = b\n[services b]\nsignin =\n  endpoint_url = https://broker.corp.example\n";
-        assert_eq!(states(by_login, &[]), [(State::Good, "1 profiles lead to the broker".to_owned())]);
+        assert_eq!(states(by_login, &[]), [(State::Good, "1 profile leads to the broker".to_owned())]);
         assert_eq!(states(&by_login.replace("broker.corp", "other"), &[]), []);
         for (from, to, said) in [
             (

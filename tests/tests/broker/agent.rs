@@ -106,14 +106,19 @@ async fn without_a_disk_it_remembers_each_connectors() {
     let serving = Serving::on(&machine, &["--no-cache"]);
     let ask = |connector: &str| {
         let (host, token) = (serving.host(), format!("Authorization: {}", serving.token));
-        let (status, answer) = serving.ask(&format!("GET /credentials/{connector} HTTP/1.1\n{host}\n{token}\n\n"));
-        assert_eq!(status, 200, "{answer}");
+        serving.ask(&format!("GET /credentials/{connector} HTTP/1.1\n{host}\n{token}\n\n")).0
     };
     for connector in ["deploy", "reports", "deploy", "reports"] {
-        ask(connector);
+        assert_eq!(ask(connector), 200, "{connector}");
     }
     assert_eq!((super::vends(&world, "deploy"), super::vends(&world, "reports")), (1, 1));
     assert!(machine.sealed().is_empty());
+    // Until the broker is asked for another, and says that the session is over.
+    assert_eq!(world.stranger().with_token(&machine.token()).delete("/v1/session").await.status, 204);
+    assert_eq!(
+        ["deploy", "raw", "deploy", "reports"].map(|connector| ask(connector) == 200),
+        [true, false, false, false]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
