@@ -98,6 +98,8 @@ fn configuration(url: &str, endpoint: &str, federation: &str) -> anyhow::Result<
         };
         aws.insert("endpoint_url".to_owned(), endpoint.into());
         aws.insert("federation_url".to_owned(), federation.into());
+        aws.insert("ecr_endpoint_url".to_owned(), endpoint.into());
+        aws.insert("codeartifact_endpoint_url".to_owned(), endpoint.into());
         table.insert("aws".to_owned(), aws.into());
     }
     Ok(toml::to_string(&table)?)

@@ -96,7 +96,12 @@ fn introduce(demo: &Demo, once: bool) {
     ));
     say(&format!("  curl -s {url}/v1/connectors -H \"authorization: Bearer $TOKEN\""));
     say(&format!("  curl -s -X POST {url}/v1/connectors/deploy/credentials -H \"authorization: Bearer $TOKEN\""));
-    say(&format!("  or open {url}/ in a browser\n"));
+    say(&format!("  or open {url}/ in a browser"));
+    say(&format!(
+        "  or, with the command `broker` (cargo build -p broker-cli), whose AWS is the stand-in:\n    export BROKER_URL={url} AWS_ENDPOINT_URL={} AWS_REGION=eu-central-1\n    broker login --username {} && broker exec deploy -- aws sts get-caller-identity\n",
+        sim.endpoint(),
+        developer.username
+    ));
 }
 
 fn print_json(demo: &Demo) -> anyhow::Result<()> {

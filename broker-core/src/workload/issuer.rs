@@ -18,7 +18,7 @@ use super::token::Unproved;
 use super::{Hindrance, NotProved};
 use crate::clock::Clock;
 use crate::file::WebUrl;
-use crate::name::WorkloadIssuerName;
+use crate::name::{ConnectorName, WorkloadIssuerName};
 use crate::sts::{Outbound, OutboundError};
 
 /// Where an issuer is, exactly as its tokens say it in `iss`: a slash more is another issuer.
@@ -174,6 +174,11 @@ impl IssuerFields {
 
 impl IssuerSettings {
     /// By the first mapping that fits.
+    /// What its jobs may have, by some mapping or other.
+    pub fn connectors(&self) -> impl Iterator<Item = &ConnectorName> {
+        self.mappings.iter().flat_map(Mapping::connectors)
+    }
+
     pub(super) fn granted(&self, claims: &Claims) -> Result<Granted, NotProved> {
         self.mappings.iter().find_map(|mapping| mapping.granted(claims)).unwrap_or(Err(NotProved::NoMapping))
     }

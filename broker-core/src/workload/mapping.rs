@@ -77,6 +77,10 @@ impl Mapping {
         Ok(Self { fields, event, used })
     }
 
+    pub(super) fn connectors(&self) -> impl Iterator<Item = &ConnectorName> {
+        self.fields.connectors.iter()
+    }
+
     /// Nothing where a claim is another one, or is missing.
     pub(super) fn granted(&self, claims: &Claims) -> Option<Result<Granted, NotProved>> {
         let exact = |(path, value): (&ClaimPath, &String)| claims.text(path).is_ok_and(|text| text == *value);

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use broker_core::catalog;
+use broker_core::catalog::{self, Catalog};
 use broker_core::clock::{Clock, SystemClock};
+use broker_core::connector::Scope;
 use broker_core::file::{Remark, with_causes};
 use clap::Args;
 
@@ -32,14 +33,19 @@ impl Check {
                     output::line(&format!("{}: good", path.display()))?;
                 }
                 match &config.connectors_file {
-                    Some(file) => found.connectors(file, &config.catalog_context(None))?,
+                    Some(file) => {
+                        let catalog = found.connectors(file, &config.catalog_context(None))?;
+                        catalog.map_or(Ok(()), |catalog| found.mappings(&path, &config, &catalog))?;
+                    }
                     None => output::line(&format!("{}: it names no connectors_file", path.display()))?,
                 }
             }
             Err(errors) => {
                 found.fail(&errors)?;
                 match SpoiltConfig::load(&path) {
-                    Some(spoilt) => found.connectors(&spoilt.connectors_file, &spoilt.catalog_context())?,
+                    Some(spoilt) => {
+                        found.connectors(&spoilt.connectors_file, &spoilt.catalog_context())?;
+                    }
                     None => output::line(
                         "the connectors file was not checked: the configuration must name it, and its directories, first",
                     )?,
@@ -79,14 +85,32 @@ impl Found {
         }
     }
 
-    fn connectors(&mut self, file: &Path, context: &catalog::Context<'_>) -> std::io::Result<()> {
+    /// Jobs that are let in, and then find nothing.
+    fn mappings(&mut self, path: &Path, config: &Config, catalog: &Catalog) -> std::io::Result<()> {
+        for issuer in &config.workload_issuers {
+            for name in issuer.connectors() {
+                let wrong = match catalog.connectors.iter().find(|it| it.name == *name).map(|it| it.spec.scope()) {
+                    Some(Scope::System) => continue,
+                    Some(Scope::User) => "is for people: give it scope = \"system\"",
+                    None => "is not in the connectors file; until somebody makes one by the API, jobs find none",
+                };
+                let text = format!("`{}`: the connector `{name}` of a mapping {wrong}", issuer.name);
+                let place = Config::place_of(path, &["workload_issuer"]);
+                self.warn(&[Remark::new(path, place, "workload_issuer", &text)])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn connectors(&mut self, file: &Path, context: &catalog::Context<'_>) -> std::io::Result<Option<Catalog>> {
         match catalog::read(file, context) {
             Ok(catalog) => {
                 self.warn(&catalog.warnings)?;
                 let (connectors, keys) = (catalog.connectors.len(), catalog.access_keys.len());
-                output::line(&format!("{}: good; connectors: {connectors}, access keys: {keys}", file.display()))
+                output::line(&format!("{}: good; connectors: {connectors}, access keys: {keys}", file.display()))?;
+                Ok(Some(catalog))
             }
-            Err(mistakes) => self.fail(&mistakes),
+            Err(mistakes) => self.fail(&mistakes).map(|()| None),
         }
     }
 

@@ -189,7 +189,7 @@ impl Code {
                 "AWS's console takes no session tokens. Use a connector whose principal is a role or a federated user."
             }
             Self::Unauthenticated => {
-                "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token."
+                "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token. A CI system's token must be for this broker (its audience), and its claims must fit a mapping."
             }
             Self::InvalidCredentials => {
                 "Check both. If they are right, the account may be locked or disabled where it is kept: ask whoever runs that directory; or there were too many wrong passwords of late: wait half an hour."
@@ -201,7 +201,7 @@ impl Code {
                 "Change the password where it is kept (the company's directory), then sign in again."
             }
             Self::Forbidden => {
-                "This route does not take the kind of token that was sent, a browser's proof that the request is its own was missing, or the route is for administrators. Administrative changes want a sign-in less than 15 minutes old: sign in again. `detail` says which."
+                "This route does not take the kind of token that was sent, a browser's proof that the request is its own was missing, the route is for administrators, or the broker or the connector has this switched off. Administrative changes want a sign-in less than 15 minutes old: sign in again. `detail` says which."
             }
             Self::NotFound => {
                 "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group."

@@ -196,6 +196,21 @@ fn a_warning_about_a_policy_points_at_its_statement() {
 }
 
 #[test]
+fn check_warns_of_mappings_that_give_jobs_nothing() {
+    let here = installation();
+    let entry = "[[workload_issuer]]\nname = \"ci\"\nissuer.github_actions = {}\n[[workload_issuer.mapping]]\nconnectors = [\"nope\", \"deploy\", \"jobs\"]\n\
+                 claims = { repository_id = \"1\" }\n";
+    here.write("brokerd.toml", &format!("{}\n{entry}", here.read("brokerd.toml")));
+    let jobs = "[[connector]]\nname = \"jobs\"\naccess_key = \"main\"\nscope = \"system\"\nprincipal.assume_role.role_arn = \"arn:aws:iam::111111111111:role/deploy\"\n";
+    here.write("connectors.toml", &format!("{}\n{jobs}", here.read("connectors.toml")));
+    let said = here.run(&["check"], "").succeeded();
+    for (connector, why) in [("nope", "is not in the connectors file"), ("deploy", "is for people")] {
+        assert!(said.contains(&format!("`ci`: the connector `{connector}` of a mapping {why}")), "{said}");
+    }
+    assert!(!said.contains("`jobs`"), "{said}");
+}
+
+#[test]
 fn check_warns_and_that_is_no_failure() {
     let stdout = installation().run(&["check"], "").succeeded();
     assert!(stdout.contains("warning: ") && stdout.contains("whether the store has it was not looked up"), "{stdout}");

@@ -131,7 +131,10 @@ pub(crate) fn must_be_on(app: &App) -> Result<(), Problem> {
     if app.settings.aws_clients.login {
         Ok(())
     } else {
-        Err(Problem::new(Code::Forbidden, "`aws login` is switched off at this broker (aws_clients.login)"))
+        Err(Problem::new(
+            Code::Forbidden,
+            "`aws login` is switched off at this broker (aws_clients.login): use `aws sso login`, or `broker login`",
+        ))
     }
 }
 
