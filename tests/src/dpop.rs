@@ -3,7 +3,7 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -45,6 +45,18 @@ impl DpopKey {
         self.signed(&self.header(), &claims(broker))
     }
 }
+
+/// Whether AWS's own library can read again the key that its client has kept with a sign-in (RFC 5915 in PEM): where a secret begins with a
+/// zero, as one in 256 does, it writes a byte less than it wants.
+pub fn is_readable(kept: &Value) -> bool {
+    let pem: String = kept["dpopKey"].as_str().unwrap().lines().filter(|line| !line.starts_with("-----")).collect();
+    let key = STANDARD.decode(pem).unwrap();
+    assert!((WHOLE - 4..=WHOLE).contains(&key.len()), "a key of another kind: {} bytes", key.len());
+    key.len() == WHOLE
+}
+
+/// A key with its curve and its point.
+const WHOLE: usize = 121;
 
 /// What a proof for the broker at this address says, made now.
 pub fn claims(broker: &str) -> Value {

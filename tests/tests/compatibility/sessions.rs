@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tests::dpop::is_readable;
 use tests::installed;
 use tests::python;
 use tests::world::{ACCOUNT, World};
@@ -59,6 +60,10 @@ impl Desk {
         let login = self.client.aws(&["login", "--profile", connector]);
         let page = std::fs::read_to_string(self.client.home().join("cookie.log"));
         assert!(login.status.success(), "{login:?}\n{page:?}");
+        // It could not renew: as its users do, it begins anew.
+        if !is_readable(&self.login()) {
+            self.logs_in(connector);
+        }
     }
 
     /// What `aws login` has kept is over, and is good for nothing any more but to be renewed.

@@ -1,6 +1,7 @@
 //! Each way to credentials, gone by a client to its end.
 
 use tests::brokerd::program;
+use tests::ended::Ended;
 use tests::installed;
 use tests::python;
 use tests::world::KEY;
@@ -53,7 +54,10 @@ fn renewed_by(scene: &Scene, client: Client, way: Way, processes: usize) -> Proo
     desk.add_profile(&connector);
     desk.token_ends();
     let said: Vec<String> = std::thread::scope(|scope| {
-        let ask = || client.asks_with(&desk.client, Some(&connector), &scene.world.sim.endpoint()).succeeded();
+        let once = || client.asks_with(&desk.client, Some(&connector), &scene.world.sim.endpoint());
+        // Some clients write their file in place, and come upon half of another process's: it is nothing of ours.
+        let is_of_its_own_file = |said: &Ended| said.stderr.contains("JSON");
+        let ask = || Some(once()).filter(|said| !is_of_its_own_file(said)).unwrap_or_else(once).succeeded();
         let asked: Vec<_> = (0..processes).map(|_| scope.spawn(ask)).collect();
         asked.into_iter().map(|asked| asked.join().unwrap()).collect()
     });
