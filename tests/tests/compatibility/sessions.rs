@@ -128,7 +128,7 @@ impl Desk {
         serde_json::from_str(&std::fs::read_to_string(self.token_file()).unwrap()).unwrap()
     }
 
-    fn token_file(&self) -> PathBuf {
+    pub(crate) fn token_file(&self) -> PathBuf {
         let folder = self.client.home().join(".aws/sso/cache");
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let mut tokens = files.filter(|file| std::fs::read_to_string(file).unwrap().contains("accessToken"));
