@@ -80,7 +80,7 @@ fn words_for_half_a_file(client: Client, desk: &Desk) -> Vec<String> {
         Client::NewestCli | Client::OlderCli | Client::Boto3 => {
             vec![format!("'{}'", desk.token_file().file_stem().unwrap().to_str().unwrap())]
         }
-        Client::JavaScript => owned(&["Unexpected end of JSON input"]),
+        Client::JavaScript => owned(&["SSO session token associated with profile=", "Unexpected end of JSON input"]),
         Client::Rust => owned(&[
             "expected a JSON document starting with",
             "expected object key",
