@@ -6,10 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::dpop::{DpopError, DpopProof};
-use super::{
-    ATTEMPTS, AuthorizeError, Callback, Challenge, Clients, Code, LoginError, OLD_TOKEN, Turn, challenge, is_fresh,
-    with_facts,
-};
+use super::family::{ATTEMPTS, OLD_TOKEN, Turn};
+use super::{AuthorizeError, Callback, Challenge, Clients, Code, LoginError, challenge, is_fresh, with_facts};
 use crate::authorization::{Authorization, Authorized, LoginConnector, LoginTerms, Proof, RefreshToken, Stage, Terms};
 use crate::caller::PersonCaller;
 use crate::clock::Millis;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::change::BeginWrite;
 use super::heard::heard;
-use super::open::OpenError;
+use super::location::OpenError;
 use super::{Pool, Store, StoreError, on};
 use crate::clock::{Clock, Millis};
 use crate::id::InstallationId;

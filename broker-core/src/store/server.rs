@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-use super::open::OpenError;
+use super::location::OpenError;
 
 /// What a URL says, and the proof of the server's name where another machine is meant and the URL says nothing of it.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {

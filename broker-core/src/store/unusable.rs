@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::open::Location;
+use super::location::Location;
 
 /// Which store cannot be used, what its engine says, and what to do. Holds no password.
 #[derive(Clone, Debug, thiserror::Error)]
