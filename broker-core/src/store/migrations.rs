@@ -4,11 +4,11 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
+use super::Pool;
 use super::connect::ACQUIRE;
 use super::heard::heard;
 use super::location::{Location, OpenError};
 use super::unusable::Unusable;
-use super::Pool;
 
 /// Brings the schema up to date, where it is not.
 pub(super) async fn migrate(pool: &Pool, location: &Location) -> Result<(), OpenError> {
