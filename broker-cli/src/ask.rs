@@ -7,9 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
-/// A secret: typed without being shown, or all of standard input without the line break at its end.
-pub(crate) fn secret(prompt: &str) -> Result<SecretString, Failure> {
+/// A secret: typed without being shown, or all of standard input without the line break at its end. Whoever wants `json` is a program, and is
+/// not asked.
+pub(crate) fn secret(prompt: &str, json: bool) -> Result<SecretString, Failure> {
     if io::stdin().is_terminal() {
+        if json {
+            return Err(Failure::usage("nobody is asked for a password with --json", "pipe the password in"));
+        }
         let typed = rpassword::prompt_password(prompt).map_err(|error| {
             Failure::mend(format!("cannot read from the terminal: {error}"), "pipe the password in")
         })?;

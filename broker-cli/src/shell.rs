@@ -30,24 +30,40 @@ mod tests {
     use super::*;
 
     #[cfg(unix)]
-    const HOSTILE: [&str; 9] = [
+    const HOSTILE: [&str; 20] = [
+        "",
         "plain",
+        "'",
+        "''",
+        "'a''b'",
         "a'; echo broken #",
-        "$(echo broken)`echo broken`$HOME",
+        "$(echo broken)`echo broken`$HOME${HOME}",
         "back\\slash\\",
+        "\\",
         "\\'; echo broken; '",
-        "\"double\" !! %PATH% ~ * ?",
+        "\"double\" !! !1 ^a^b %PATH% ~ ~root * ? [a-z] {a,b}",
+        "=ls",
+        "-n",
         "two\nlines",
+        "a\rb\tc",
+        "\\n\\t\\x41\\u0041",
         " space ",
         "\u{2019}; echo broken; \u{2018}",
+        "\u{e4}\u{1f511}\u{202e}",
+        "\u{1b}[2J\u{7f}",
     ];
 
+    /// zsh can be told to read quotes as other shells of its time do, and sh as it did before there was POSIX.
     #[cfg(unix)]
     #[test]
     fn posix_shells_read_back_what_was_meant() {
-        for shell in ["/bin/sh", "bash"] {
+        for shell in
+            [&["/bin/sh"][..], &["bash"], &["bash", "--posix"], &["zsh", "-f"], &["zsh", "-f", "-o", "rcquotes"]]
+        {
             for value in HOSTILE {
-                assert_eq!(said_by(shell, &format!("printf %s {}", posix(value))), value, "{shell}");
+                assert_eq!(said_by(shell, &format!("printf %s {}", posix(value))), value, "{shell:?}");
+                let exported = format!("export A={}; printf %s \"$A\"", posix(value));
+                assert_eq!(said_by(shell, &exported), value, "{shell:?}");
             }
         }
     }
@@ -56,7 +72,9 @@ mod tests {
     #[test]
     fn fish_reads_back_what_was_meant() {
         for value in HOSTILE {
-            assert_eq!(said_by("fish", &format!("printf %s {}", fish(value))), value);
+            assert_eq!(said_by(&["fish"], &format!("printf %s {}", fish(value))), value);
+            let exported = format!("set -gx A {}; printf %s \"$A\"", fish(value));
+            assert_eq!(said_by(&["fish"], &exported), value);
         }
     }
 
@@ -78,9 +96,10 @@ mod tests {
     }
 
     #[cfg(unix)]
-    fn said_by(shell: &str, script: &str) -> String {
-        let ended = std::process::Command::new(shell).args(["-c", script]).env("LANG", "C.UTF-8").output();
-        let ended = ended.unwrap_or_else(|error| panic!("{shell}: {error}; run ./tests/run --install-only"));
+    fn said_by(shell: &[&str], script: &str) -> String {
+        let mut command = std::process::Command::new(shell[0]);
+        let ended = command.args(&shell[1..]).args(["-c", script]).env("LANG", "C.UTF-8").output();
+        let ended = ended.unwrap_or_else(|error| panic!("{shell:?}: {error}; run ./tests/run --install-only"));
         String::from_utf8(ended.stdout).unwrap()
     }
 }

@@ -48,7 +48,7 @@ impl Login {
         // Where nothing could be kept, nobody is asked for anything.
         site.folders.state()?;
         site.folders.cache()?;
-        let Welcome { token, expires_at, identity, renewal } = self.welcome(site, &broker).await?;
+        let Welcome { token, expires_at, identity, renewal } = self.welcome(site, &broker, json).await?;
         // The one of before, which nobody could end otherwise. A damaged one is written over.
         let before = Signed::read_to_end_it(site).ok().flatten();
         let signed = Signed::new(site, token, expires_at, &identity, renewal);
@@ -67,13 +67,13 @@ impl Login {
         out::line(&format!("Signed in at {} as {}, {}.", site.server, known.identity.shown(), known.until()))
     }
 
-    async fn welcome(self, site: &Site, broker: &Broker<'_>) -> Result<Welcome, Failure> {
+    async fn welcome(self, site: &Site, broker: &Broker<'_>, json: bool) -> Result<Welcome, Failure> {
         let Some(username) = self.username else {
             let elsewhere = self.device || (!self.browser && is_over_ssh());
             return if elsewhere { by_device(site, broker).await } else { by_browser(broker).await };
         };
         let prompt = format!("Password of {} at {}: ", Text::of(&username), site.server);
-        let password = ask::secret(&prompt)?;
+        let password = ask::secret(&prompt, json)?;
         broker.sign_in(&SignInRequest { username, password, directory: self.directory }).await
     }
 }

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 
+use super::usage::no_json;
 use crate::failure::Failure;
 use crate::out;
 
 /// Write the manual's pages
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, arg = no_json())]
 pub(super) struct Man {
     /// Write a page for each subcommand into this folder; without it, the first page is printed
     #[arg(long, value_name = "PATH")]

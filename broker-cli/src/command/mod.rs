@@ -79,13 +79,16 @@ enum Command {
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Where a shell asks for what fits, this answers it and goes no further.
     CompleteEnv::with_factory(Arguments::command).var(COMPLETING).bin("broker").complete();
-    let words = as_dockers(arguments);
+    let words = as_helps(as_dockers(arguments));
     let Arguments { general, command } = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(error) => return usage::failed(&error, &words),
     };
     keep_memory_to_ourselves();
     let json = general.json;
+    if let Some(name) = command.without_json().filter(|_| json) {
+        return usage::failed(&usage::unknown_json(Arguments::command(), name), &words);
+    }
     let outcome =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::from).and_then(|runtime| {
             let outcome = runtime.block_on(command.run(general));
@@ -111,7 +114,37 @@ fn as_dockers(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     words
 }
 
+/// `broker help exec`, as with other programs, is `broker exec --help`.
+fn as_helps(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    words
+}
+
 impl Command {
+    /// What it is called, if nothing comes of it that JSON could say: a script for a shell, or a page for `man`.
+    fn without_json(&self) -> Option<&'static str> {
+        match self {
+            Self::Completion(_) => Some("completion"),
+            Self::Man(_) => Some("man"),
+            Self::Login(_)
+            | Self::Logout(_)
+            | Self::Whoami(_)
+            | Self::Ls(_)
+            | Self::Creds(_)
+            | Self::Process(_)
+            | Self::Exec(_)
+            | Self::Serve(_)
+            | Self::Setup(_)
+            | Self::EcrLogin(_)
+            | Self::Console(_)
+            | Self::Doctor(_)
+            | Self::Prompt(_) => None,
+        }
+    }
+
     async fn run(self, general: General) -> Result<ExitCode, Failure> {
         let json = general.json;
         match self {

@@ -4,16 +4,18 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
-use similar::TextDiff;
+use serde::Serialize;
 
 use crate::api::Broker;
 use crate::aws_config;
 use crate::failure::Failure;
 use crate::listed::{Listed, matching};
-use crate::profiles::{Block, How, Profile, ProfileName, Shared, SharedName, Template, Value, command_line};
+use crate::name::ConnectorName;
+use crate::profiles::{
+    Block, Changes, How, Plan, Profile, ProfileName, Shared, SharedName, Template, Value, command_line, read,
+};
 use crate::site::Site;
-use crate::{clock, out, private, renewal};
+use crate::{out, renewal};
 
 /// Write a profile for each connector into ~/.aws/config
 ///
@@ -37,7 +39,7 @@ pub(super) struct Setup {
     /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask; with --json nobody is asked, and nothing is written without this
     #[arg(long)]
     yes: bool,
 }
@@ -70,7 +72,8 @@ impl Style {
 
 impl Setup {
     pub(super) async fn run(self, site: &Site, configuration: Option<PathBuf>, json: bool) -> Result<(), Failure> {
-        let profiles = if self.remove { Vec::new() } else { self.profiles(site, configuration).await? };
+        let Written { profiles, left_out } =
+            if self.remove { Written::default() } else { self.profiles(site, configuration).await? };
         let path = file()?;
         let before = read(&path)?;
         let keys = aws_config::credentials_path().map(|path| read(&path)).transpose()?.unwrap_or_default();
@@ -81,48 +84,61 @@ impl Setup {
             shared.push(Shared::default(&name));
         }
         let after = block.put(&before, &keys, &shared, &profiles)?;
-        let changed = before != after;
+        let plan = Plan::new(path, before, after);
+        let next = self.next(&name, default_is_anothers, &profiles);
         if json {
-            out::json(&json!({ "file": path, "changes": changed, "profiles": profiles.len() }))?;
-        } else if !changed {
-            out::line(&format!("{} is as it should be: {} profiles.", path.display(), profiles.len()))?;
-        } else {
-            show(&path, &before, &after)?;
+            // Whoever reads JSON is asked nothing: only --yes is a yes.
+            let written = plan.changes() && self.yes && !self.dry_run;
+            if written {
+                plan.write()?;
+            }
+            return out::json(&Told {
+                file: plan.path(),
+                changes: plan.changes(),
+                profiles: profiles.len(),
+                left_out: &left_out,
+                sections: block.changes(plan.before(), plan.after())?,
+                backup: plan.backup(),
+                written,
+                next: &next,
+            });
         }
-        if !changed || self.dry_run {
+        for name in left_out {
+            out::say(&format!("{name} is left out: nobody knows its account yet"));
+        }
+        if !plan.changes() {
+            return out::line(&format!("{} is as it should be: {} profiles.", plan.path().display(), profiles.len()));
+        }
+        plan.diff().lines().try_for_each(out::line)?;
+        if self.dry_run {
             return Ok(());
         }
-        if !self.yes && !agrees(&path)? {
+        if !self.yes && !agrees(plan.path())? {
             return Err(Failure::mend("nothing was changed", ""));
         }
-        let kept = write(&path, &before, &after)?;
-        if !json {
-            let kept = kept.map(|kept| format!(" The file of before is {}.", kept.display()));
-            out::line(&format!("{} is written.{}", path.display(), kept.unwrap_or_default()))?;
-            self.tell(&name, default_is_anothers)?;
-        }
-        Ok(())
+        plan.write()?;
+        let kept = plan.backup().map(|kept| format!(" The file of before is {}.", kept.display()));
+        out::line(&format!("{} is written.{}", plan.path().display(), kept.unwrap_or_default()))?;
+        next.iter().try_for_each(|line| out::line(line))
     }
 
-    /// What is left to be done by hand.
-    fn tell(&self, name: &SharedName, default_is_anothers: bool) -> Result<(), Failure> {
-        let name = name.as_str();
+    /// What to do with them, and what is left to be done by hand.
+    fn next(&self, name: &SharedName, default_is_anothers: bool, profiles: &[Profile]) -> Vec<String> {
+        let Some(first) = profiles.first() else { return Vec::new() };
+        let (name, first) = (name.as_str(), first.name.as_str());
         match self.style {
-            _ if self.remove => Ok(()),
-            Style::Process => Ok(()),
+            Style::Process => vec![format!("Use one as in `aws sts get-caller-identity --profile {first}`.")],
             Style::Sso => {
-                if default_is_anothers {
-                    out::line(&format!(
-                        "Write `services = {name}` under your `[default]`: `aws sso login` looks there."
-                    ))?;
-                }
-                out::line(&format!("Sign in with `aws sso login --sso-session {name}`."))
+                let default = default_is_anothers
+                    .then(|| format!("Write `services = {name}` under your `[default]`: `aws sso login` looks there."));
+                let sign_in = format!("Sign in with `aws sso login --sso-session {name}`.");
+                default.into_iter().chain([sign_in]).collect()
             }
-            Style::Login => out::line("Sign in with `aws login --profile PROFILE`."),
+            Style::Login => vec![format!("Sign in with `aws login --profile {first}`, or another of them.")],
         }
     }
 
-    async fn profiles(&self, site: &Site, configuration: Option<PathBuf>) -> Result<Vec<Profile>, Failure> {
+    async fn profiles(&self, site: &Site, configuration: Option<PathBuf>) -> Result<Written, Failure> {
         let listed = matching(Broker::of(site)?.connectors(&renewal::holder(site).await?).await?, None);
         let command = command(site, configuration)?;
         let shared = SharedName::of(&site.server);
@@ -132,17 +148,41 @@ impl Setup {
             (Style::Sso, Some(account)) => {
                 Some(How::Sso { shared: shared.clone(), account: account.clone(), role: one.name.clone() })
             }
-            (Style::Sso, None) => {
-                out::say(&format!("{} is left out: nobody knows its account yet", one.name));
-                None
+            (Style::Sso, None) => None,
+        };
+        let mut written = Written::default();
+        for one in listed {
+            match how(&one) {
+                Some(how) => {
+                    let name: ProfileName = self.profile.name(&one.name, one.account_id.as_ref())?;
+                    written.profiles.push(Profile { name, how, region: self.region.clone() });
+                }
+                None => written.left_out.push(one.name),
             }
-        };
-        let profile = |one: &Listed| {
-            let name: Result<ProfileName, Failure> = self.profile.name(&one.name, one.account_id.as_ref());
-            how(one).map(|how| Ok(Profile { name: name?, how, region: self.region.clone() }))
-        };
-        listed.iter().filter_map(profile).collect()
+        }
+        Ok(written)
     }
+}
+
+/// What is to stand in the block, and which connectors cannot.
+#[derive(Debug, Default)]
+struct Written {
+    profiles: Vec<Profile>,
+    left_out: Vec<ConnectorName>,
+}
+
+/// The plan, and whether it was carried out.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    file: &'a Path,
+    changes: bool,
+    profiles: usize,
+    left_out: &'a [ConnectorName],
+    #[serde(flatten)]
+    sections: Changes<'a>,
+    backup: Option<&'a Path>,
+    written: bool,
+    next: &'a [String],
 }
 
 /// How this program is called by somebody who knows nothing: by its whole path, with the broker's URL.
@@ -180,21 +220,6 @@ fn file() -> Result<PathBuf, Failure> {
     Ok(path.canonicalize().unwrap_or(path))
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Failure::mend(format!("cannot read {}: {error}", path.display()), "mend that first")),
-    }
-}
-
-/// Our own lines alone: those around them may hold a secret.
-fn show(path: &Path, before: &str, after: &str) -> Result<(), Failure> {
-    let name = path.display().to_string();
-    let diff = TextDiff::from_lines(before, after).unified_diff().context_radius(0).header(&name, &name).to_string();
-    diff.lines().try_for_each(out::line)
-}
-
 fn agrees(path: &Path) -> Result<bool, Failure> {
     let mut err = io::stderr();
     if !io::stdin().is_terminal() || !err.is_terminal() {
@@ -207,29 +232,9 @@ fn agrees(path: &Path) -> Result<bool, Failure> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Keeps the file of before under a name with the time, and puts the new one in its place at once.
-fn write(path: &Path, before: &str, after: &str) -> Result<Option<PathBuf>, Failure> {
-    if read(path)? != before {
-        return Err(Failure::mend(format!("somebody else changed {} meanwhile", path.display()), "run this again"));
-    }
-    let found = std::fs::metadata(path).ok();
-    let kept = found.is_some().then(|| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(clock::now().strftime(".before-%Y%m%dT%H%M%SZ").to_string());
-        PathBuf::from(name)
-    });
-    if let Some(kept) = &kept {
-        private::write(kept, before.as_bytes())?;
-    } else if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::mend(format!("cannot make {}: {error}", folder.display()), "mend that"))?;
-    }
-    private::write_as(path, after.as_bytes(), found.map(|found| found.permissions()))?;
-    Ok(kept)
-}
-
 const EXAMPLES: &str = r"Examples:
   broker setup --dry-run              show what would change
+  broker setup --json                 the same, as data
   broker setup --region eu-central-1 --profile 'corp-{connector}'
   broker setup --style sso
   broker setup --remove";

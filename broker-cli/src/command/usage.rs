@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Command};
 
 use crate::failure::{Failure, Next};
 use crate::out;
@@ -34,6 +35,21 @@ pub(super) fn failed(error: &clap::Error, words: &[OsString]) -> ExitCode {
     }
     let _ = error.print();
     if error.use_stderr() { Next::CallOtherwise.into() } else { ExitCode::SUCCESS }
+}
+
+/// Takes the place of `--json` where nothing could be JSON: the help does not offer it, nor do completions.
+pub(super) fn no_json() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).hide(true)
+}
+
+/// What is said of an option that a subcommand does not have, wherever on the line it stood.
+pub(super) fn unknown_json(mut command: Command, subcommand: &str) -> clap::Error {
+    let (kind, said) = (ErrorKind::UnknownArgument, "unexpected argument '--json' found");
+    command.build();
+    match command.find_subcommand_mut(subcommand) {
+        Some(subcommand) => subcommand.error(kind, said),
+        None => command.error(kind, said),
+    }
 }
 
 /// Which subcommand it is about stands in its line on how that is called alone.

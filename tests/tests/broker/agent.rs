@@ -5,11 +5,11 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use serde_json::Value;
 use tests::brokerd::{free_port, program};
 use tests::process::{Process, Signal};
 use tests::world::World;
 
+use super::json::as_documented;
 use super::{Machine, refused};
 
 /// A running `broker serve`.
@@ -26,7 +26,7 @@ impl Serving {
         command.args(["serve", "--json"]).args(more);
         let process = Process::start("broker serve", command);
         process.wait_for_line("}");
-        let told: Value = serde_json::from_str(&process.stdout()).unwrap();
+        let told = as_documented("serve", serde_json::from_str(&process.stdout()).unwrap());
         let port = told["address"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
         let token_file: PathBuf = told["token_file"].as_str().unwrap().into();
         let token = std::fs::read_to_string(&token_file).unwrap();

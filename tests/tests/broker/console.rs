@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use tests::installed;
 use tests::world::World;
 
+use super::json::as_documented;
 use super::{Machine, refused};
 
 /// Gives the machine a browser that writes down what it was started with.
@@ -46,7 +47,10 @@ async fn the_console_opens_without_a_secret_in_anybodys_arguments() {
     // Where none shows, the page is named; a program that reads JSON has it there.
     let named = machine.run(&["console", "deploy"]);
     assert_eq!(named.stderr.trim_end(), format!("Opening {}/console/deploy", world.brokerd.url()));
-    assert_eq!(machine.run(&["console", "deploy", "--json"]).stderr, "");
+    let told = machine.run(&["console", "deploy", "--json"]);
+    assert_eq!(told.stderr, "");
+    let page = format!("{}/console/deploy", world.brokerd.url());
+    assert_eq!(as_documented("console", told.json())["opens"], page.as_str());
 
     let link = machine.run(&["console", "deploy", "--print"]).succeeded();
     assert!(link.starts_with(&world.sim.federation_endpoint()) && link.contains("SigninToken="), "{link}");

@@ -7,6 +7,7 @@ use tests::brokerd::program;
 use tests::ended::{self, Ended};
 use tests::world::World;
 
+use super::json::as_documented;
 use super::{Machine, refused};
 
 const REGISTRY: &str = "111111111111.dkr.ecr.eu-central-1.amazonaws.com";
@@ -62,6 +63,7 @@ async fn a_password_is_piped_into_docker_login() {
     assert!(printed.stderr.contains("lives until 2"), "it outlives the credentials: {printed:?}");
     assert_eq!(printed.succeeded().trim_end().len(), 40);
     let told = machine.run(&["ecr-login", "password", "deploy", "--region", "eu-central-1", "--json"]).json();
+    let told = as_documented("ecr-login password", told);
     assert!(told["username"] == "AWS" && told["expires_at"].is_string(), "{told}");
 
     // The connector's session policy has no word of it.

@@ -16,7 +16,7 @@ async fn every_form_holds_the_same_credentials() {
     let expected: Vec<_> = fields.map(|field| lent[field].clone()).into();
     assert_eq!(world.read(&lent, &["monthly"]), ["profits"], "AWS takes them");
 
-    for shell in ["sh", "bash"] {
+    for shell in ["sh", "bash", "zsh"] {
         let line = format!("set -e; credentials=$(broker creds deploy); eval \"$credentials\"; {PRINTED}");
         assert_eq!(machine.shell(shell, &line).json(), json!(expected), "{shell}");
     }

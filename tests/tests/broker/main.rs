@@ -11,6 +11,7 @@ mod doctor;
 mod ecr;
 mod formats;
 mod hostile;
+mod json;
 mod keyring;
 mod picker;
 mod running;

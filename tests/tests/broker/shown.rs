@@ -100,6 +100,63 @@ async fn shells_complete_the_names_of_connectors_and_options() {
     assert_eq!((ended.stdout.trim(), ended.stderr.as_str()), ("", ""), "nothing stands in the middle of the line");
 }
 
+/// As its manual says to install such a file; the first time somebody completes is another than the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn zsh_completes_the_names_of_connectors_from_the_first_time_on() {
+    let world = World::open().await;
+    let ada = Machine::of(&world, "ada");
+    ada.shell("sh", "cd; mkdir .zfunc; broker completion zsh > .zfunc/_broker").succeeded();
+    for prepared in [
+        "fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit -u -D",
+        "autoload -Uz compinit; compinit -u -D; . ~/.zfunc/_broker",
+    ] {
+        let mut terminal = ada.sit_down(&["zsh", "-f"]);
+        terminal.typed(&format!("{prepared}; PS1='now''> '\r"));
+        terminal.wait_for("now> ");
+        terminal.typed("broker whoami dep\t");
+        terminal.wait_for("broker whoami deploy");
+        terminal.typed("\u{15}exit\r");
+        assert!(terminal.ended().success());
+    }
+}
+
+#[test]
+fn help_is_where_people_look_for_it() {
+    let machine = Machine(tests::python::Client::new());
+    for (asked, same) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "exec"], &["exec", "--help"]),
+        (&["help", "ecr-login", "password"], &["ecr-login", "password", "--help"]),
+    ] {
+        assert_eq!(machine.run(asked).succeeded(), machine.run(same).succeeded(), "{asked:?}");
+    }
+    assert_eq!(machine.run(&["help", "bogus"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_has_nothing_to_say_as_json_does_not_know_the_option() {
+    let machine = Machine(tests::python::Client::new());
+    for arguments in [
+        &["completion", "bash", "--json"][..],
+        &["--json", "completion", "bash"],
+        &["man", "--json"],
+        &["--json", "man"],
+    ] {
+        let ended = machine.run(arguments);
+        let (code, told) = refused(&ended);
+        let told: serde_json::Value = serde_json::from_str(told).unwrap();
+        assert_eq!((code, told["error"].as_str().unwrap()), (2, "unexpected argument '--json' found"), "{arguments:?}");
+    }
+    for subcommand in ["completion", "man", "ls"] {
+        for help in ["--help", "-h"] {
+            let help = machine.run(&[subcommand, help]).succeeded();
+            assert_eq!(help.contains("--json"), subcommand == "ls", "{help}");
+        }
+        let in_fish = format!("broker completion fish | source; complete -C 'broker {subcommand} --'");
+        assert_eq!(machine.shell("fish", &in_fish).succeeded().contains("--json"), subcommand == "ls", "{subcommand}");
+    }
+}
+
 #[test]
 fn arguments_that_make_no_sense_are_told_as_json_where_that_is_wanted() {
     let machine = Machine(tests::python::Client::new());

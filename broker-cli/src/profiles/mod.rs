@@ -1,27 +1,22 @@
-//! Our profiles in `~/.aws/config`: a block of lines for each broker, and what may stand in it.
+//! Our profiles in `~/.aws/config`: a block of lines for each broker.
+
+mod changes;
+mod plan;
+mod shared;
+mod value;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::str::FromStr;
 
+pub(crate) use self::changes::Changes;
+pub(crate) use self::plan::{Plan, read};
+pub(crate) use self::shared::{START_LABEL, Shared, SharedName};
+pub(crate) use self::value::{ProfileName, Template, Value, command_line};
 use crate::aws_config::{entries, sections};
 use crate::failure::Failure;
 use crate::lent::AccountId;
 use crate::name::ConnectorName;
 use crate::server::Server;
-use crate::text::is_hidden;
-
-/// What a profile is called: text that gets out of no head, and that no client misreads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ProfileName(String);
-
-/// `{connector}-{account}`
-#[derive(Clone, Debug)]
-pub(crate) struct Template(String);
-
-/// What may stand behind a key: one line, with nothing that some client takes for a comment.
-#[derive(Clone, Debug)]
-pub(crate) struct Value(String);
 
 /// A profile of ours.
 #[derive(Debug)]
@@ -40,17 +35,6 @@ pub(crate) enum How {
     Sso { shared: SharedName, account: AccountId, role: ConnectorName },
     /// By `aws login`, which writes into the profile what came of it.
     Login { shared: SharedName },
-}
-
-/// What the sections are called that profiles share: that of the broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SharedName(String);
-
-/// A section that is no profile of ours, and its lines.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    name: String,
-    lines: String,
 }
 
 /// The lines of the file that are ours, for one broker.
@@ -87,8 +71,8 @@ impl Block {
         profiles: &[Profile],
     ) -> Result<String, Failure> {
         for one in shared {
-            if self.has_beside(text, &one.name)? {
-                let said = format!("there is a section `{}` already, which is not ours", one.name);
+            if self.has_beside(text, one.name())? {
+                let said = format!("there is a section `{}` already, which is not ours", one.name());
                 return Err(Failure::mend(said, "take it out, or take another --style"));
             }
         }
@@ -99,13 +83,13 @@ impl Block {
             others.chain(sections(keys).iter().map(|one| one.name)).chain(["default"]).collect();
         let mut names = BTreeSet::new();
         for profile in profiles {
-            if taken.contains(profile.name.0.as_str()) {
-                let said =
-                    format!("there is a profile `{}` already, which is not ours, or keys for it", profile.name.0);
+            let name = profile.name.as_str();
+            if taken.contains(name) {
+                let said = format!("there is a profile `{name}` already, which is not ours, or keys for it");
                 return Err(Failure::mend(said, "call ours otherwise, as in `--profile 'broker-{connector}'`"));
             }
-            if !names.insert(&profile.name) {
-                let said = format!("two profiles would be called `{}`", profile.name.0);
+            if !names.insert(name) {
+                let said = format!("two profiles would be called `{name}`");
                 return Err(Failure::usage(said, "use {connector} in --profile"));
             }
         }
@@ -115,25 +99,33 @@ impl Block {
         Ok([before, if break_missing { "\n" } else { "" }, &block, behind].concat())
     }
 
+    /// What becomes of each of our sections, from the one text to the other.
+    pub(crate) fn changes<'a>(&self, before: &'a str, after: &'a str) -> Result<Changes<'a>, Failure> {
+        let ours = |text: &'a str| Ok::<_, Failure>(self.find(text)?.map_or("", |ours| &text[ours]));
+        Ok(Changes::between(ours(before)?, ours(after)?))
+    }
+
     fn lines(&self, shared: &[Shared], profiles: &[Profile], before: &str) -> String {
         let signed_in: Vec<_> = entries(before).into_iter().filter(|(_, key, _)| key == LOGIN_SESSION).collect();
         let lines = profiles.iter().map(|Profile { name, how, region }| {
-            let region = region.as_ref().map_or(String::new(), |region| format!("region = {}\n", region.0));
-            let section = format!("profile {}", name.0);
+            let region = region.as_ref().map_or(String::new(), |region| format!("region = {}\n", region.as_str()));
+            let section = format!("profile {}", name.as_str());
             // What `aws login` wrote there is somebody's sign-in.
             let found = signed_in.iter().find(|(of, _, _)| *of == section);
             let session = found.map_or(String::new(), |(_, key, value)| format!("{key} = {value}\n"));
             let how = match how {
-                How::Process(Value(command)) => format!("credential_process = {command}\n"),
-                How::Sso { shared: SharedName(shared), account, role } => format!(
-                    "sso_session = {shared}\nsso_account_id = {}\nsso_role_name = {role}\nservices = {shared}\n",
-                    account.as_str()
-                ),
-                How::Login { shared: SharedName(shared) } => format!("{session}services = {shared}\n"),
+                How::Process(command) => format!("credential_process = {}\n", command.as_str()),
+                How::Sso { shared, account, role } => {
+                    let (shared, account) = (shared.as_str(), account.as_str());
+                    format!(
+                        "sso_session = {shared}\nsso_account_id = {account}\nsso_role_name = {role}\nservices = {shared}\n"
+                    )
+                }
+                How::Login { shared } => format!("{session}services = {}\n", shared.as_str()),
             };
             format!("[{section}]\n{how}{region}")
         });
-        let shared = shared.iter().map(|Shared { name, lines }| format!("[{name}]\n{lines}"));
+        let shared = shared.iter().map(Shared::section);
         [self.first.clone(), shared.collect(), lines.collect(), self.last.clone()].concat()
     }
 
@@ -165,106 +157,12 @@ impl Block {
     }
 }
 
-impl SharedName {
-    pub(crate) fn of(server: &Server) -> Self {
-        Self(server.plain_name())
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Shared {
-    /// Where `aws login`, and where those of the Identity Center style, find the broker.
-    pub(crate) fn services(name: &SharedName, server: &Server, of: &[&str]) -> Self {
-        let lines = of.iter().map(|service| format!("{service} =\n  endpoint_url = {}\n", server.origin()));
-        Self { name: format!("services {}", name.0), lines: lines.collect::<Vec<_>>().concat() }
-    }
-
-    /// One sign-in for all profiles. A region of that name is nowhere, so that whoever is not led to the broker finds no host.
-    pub(crate) fn session(name: &SharedName, server: &Server) -> Self {
-        // The AWS CLI asks the start URL by https alone. The other one is a label that nothing is ever asked of.
-        let origin = server.origin();
-        let start = if origin.starts_with("https:") { format!("{origin}/start") } else { START_LABEL.to_owned() };
-        let lines =
-            format!("sso_start_url = {start}\nsso_region = brokerd\nsso_registration_scopes = sso:account:access\n");
-        Self { name: format!("sso-session {}", name.0), lines }
-    }
-
-    /// `aws sso login` without a profile, and SDKs that are given one in code, look there.
-    pub(crate) fn default(name: &SharedName) -> Self {
-        Self { name: "default".to_owned(), lines: format!("services = {}\n", name.0) }
-    }
-}
-
-impl Template {
-    pub(crate) fn name(&self, connector: &ConnectorName, account: Option<&AccountId>) -> Result<ProfileName, Failure> {
-        if account.is_none() && self.0.contains("{account}") {
-            let said = format!("nobody knows the account of `{connector}`");
-            return Err(Failure::usage(said, "use {connector} alone in --profile"));
-        }
-        let name = self.0.replace("{connector}", connector.as_str());
-        Ok(ProfileName(name.replace("{account}", account.map_or("", AccountId::as_str))))
-    }
-}
-
-impl FromStr for Template {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let plain = text.replace("{connector}", "").replace("{account}", "");
-        let fits =
-            plain.len() <= 64 && plain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if !fits {
-            return Err("use {connector}, {account}, letters, digits, `.`, `_` and `-`".to_owned());
-        }
-        if text.contains('{') {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("use {connector}: all profiles would have one name".to_owned())
-        }
-    }
-}
-
-impl Value {
-    pub(crate) fn followed_by(&self, plain: &str) -> Self {
-        Self(format!("{} {plain}", self.0))
-    }
-}
-
-impl FromStr for Value {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if fits { Ok(Self(text.to_owned())) } else { Err("a region is as in eu-central-1".to_owned()) }
-    }
-}
-
-/// Words as AWS's clients take them apart; nothing where one of them cannot be written so that all of them read the same.
-pub(crate) fn command_line(words: &[&str]) -> Option<Value> {
-    let quoted = |word: &&str| {
-        let hidden =
-            |char: char| is_hidden(char) || matches!(char, '"' | '\'' | '\\' | '[' | ']' | '#' | ';' | '%' | '$' | '`');
-        // A backslash is a path's on Windows, and is read there as it is.
-        let allowed = |char: char| !hidden(char) || (cfg!(windows) && char == '\\');
-        if word.is_empty() || !word.chars().all(allowed) {
-            return None;
-        }
-        Some(if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() })
-    };
-    Some(Value(words.iter().map(quoted).collect::<Option<Vec<_>>>()?.join(" ")))
-}
-
 /// What a section's profile is called; nothing where it is none.
 fn profile_named(section: &str) -> Option<&str> {
     let name = section.strip_prefix("profile")?;
     name.starts_with([' ', '\t']).then(|| name.trim().trim_matches(['"', '\'']))
 }
 
-/// A start URL that AWS's own clients take for a name.
-pub(crate) const START_LABEL: &str = "https://identitycenter.amazonaws.com/brokerd";
 /// Where `aws login` writes down as whom one is signed in.
 const LOGIN_SESSION: &str = "login_session";
 
@@ -334,20 +232,6 @@ mod tests {
         assert!(block.put(others, "", &services(), &login()).is_err());
         assert!(block.has_beside("[default]\n", "default").unwrap());
         assert!(!block.has_beside(&first, "services broker.corp.example-8443").unwrap());
-    }
-
-    #[test]
-    fn nothing_gets_out_of_its_line() {
-        for bad in ["", "{connector}]\n[x", "{x}", "a", "{connector} b", "ä{connector}"] {
-            assert!(bad.parse::<Template>().is_err(), "{bad}");
-        }
-        assert_eq!(command_line(&["/opt/a b/broker", "--url"]).unwrap().0, "\"/opt/a b/broker\" --url");
-        for bad in ["", "a\nb", "a\"b", "a'b", "a #b", "a;b", "a\u{1b}b", "a\u{202e}b", "a]b"] {
-            assert!(command_line(&["broker", bad]).is_none(), "{bad}");
-        }
-        for bad in ["", "eu central", "eu\nx = y", "[eu]"] {
-            assert!(bad.parse::<Value>().is_err(), "{bad}");
-        }
     }
 
     fn profile(name: &str) -> Profile {
