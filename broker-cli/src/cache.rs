@@ -21,6 +21,7 @@ use crate::seal::{Place, Seal, short_name};
 #[derive(Deserialize, Serialize)]
 struct Written {
     enough: i64,
+    early: i64,
     credentials: broker_api::Credentials,
 }
 
@@ -61,18 +62,24 @@ impl Cache {
         let Some(sealed) = private::read(&self.file(about))? else { return Ok(None) };
         let Some(opened) = self.seal.open(about, &sealed) else { return Ok(None) };
         let written: Option<Written> = serde_json::from_slice(&opened).ok();
-        Ok(written
-            .and_then(|Written { enough, credentials }| Some(Kept { lent: credentials.try_into().ok()?, enough })))
+        Ok(written.and_then(|Written { enough, early, credentials }| {
+            Some(Kept { lent: credentials.try_into().ok()?, enough, early })
+        }))
     }
 
     pub(crate) fn keep(&self, about: &str, kept: &Kept) -> Result<(), Failure> {
-        let written = Written { enough: kept.enough, credentials: kept.lent.in_full() };
+        let written = Written { enough: kept.enough, early: kept.early, credentials: kept.lent.in_full() };
         let told = Zeroizing::new(serde_json::to_vec(&written).map_err(std::io::Error::from)?);
         if let Some(sealed) = self.seal.seal(about, &told) {
             private::write(&self.file(about), &sealed)?;
         }
         self.tidy(clock::now());
         Ok(())
+    }
+
+    /// Takes away what was lent for this.
+    pub(crate) fn forget(&self, about: &str) -> Result<(), Failure> {
+        private::remove(&self.file(about))
     }
 
     /// Holds the place: of several that miss at once, one asks. Nothing if that one takes too long: whoever waited then asks as well, lest

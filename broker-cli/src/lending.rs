@@ -30,22 +30,11 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub(crate) async fn lend(&self, site: &Site) -> Result<Lent, Failure> {
         let holder = renewal::holder(site).await?;
-        if self.no_cache {
-            return self.ask(site, &holder).await;
-        }
-        let (about, cache) = (self.about(site, &holder), Cache::open(&site.folders, holder.place())?);
-        if let Some(lent) = self.of_before(&cache, &about)? {
-            return Ok(lent);
-        }
-        let _held = cache.hold(&about).await?;
-        // Whoever held the place may have asked meanwhile.
-        if let Some(lent) = self.of_before(&cache, &about)? {
-            return Ok(lent);
-        }
-        let kept = Kept::since(self.ask(site, &holder).await?, clock::now());
-        if let Err(failure) = cache.keep(&about, &kept) {
-            out::say(&format!("what was lent is not kept: {failure}"));
-        }
+        let is_good = |kept: &Kept| kept.is_good(clock::now());
+        let kept = match self.kept(site, &holder)?.filter(|kept| !self.fresh && is_good(kept)) {
+            Some(kept) => kept,
+            None => self.obtain(site, &holder, None, is_good).await?,
+        };
         Ok(kept.lent)
     }
 
@@ -54,29 +43,73 @@ impl Wanted {
         Self { connector, duration_seconds: None, policy: None, reason: None, fresh: false, no_cache }
     }
 
-    fn of_before(&self, cache: &Cache, about: &str) -> Result<Option<Lent>, Failure> {
-        if self.fresh {
+    /// What of before is kept on the disk, however little of its life is left.
+    pub(crate) fn kept(&self, site: &Site, holder: &Holder) -> Result<Option<Kept>, Failure> {
+        if self.no_cache {
             return Ok(None);
         }
-        let kept =
-            cache.find(about)?.filter(|kept| kept.lent.connector == self.connector && kept.is_good(clock::now()));
-        Ok(kept.map(|kept| kept.lent))
+        let kept = Cache::open(&site.folders, holder.place())?.find(&self.about(site, holder))?;
+        Ok(kept.filter(|kept| kept.lent.connector == self.connector))
     }
 
-    async fn ask(&self, site: &Site, holder: &Holder) -> Result<Lent, Failure> {
+    /// Asks for such as live longer than these, which are kept instead of them.
+    pub(crate) async fn next(&self, site: &Site, holder: &Holder, than: Option<&Lent>) -> Result<Kept, Failure> {
+        let lives_longer = |kept: &Kept| match than {
+            Some(these) => kept.lent.expiration > these.expiration,
+            None => kept.is_good(clock::now()),
+        };
+        self.obtain(site, holder, than, lives_longer).await
+    }
+
+    /// Takes away what is kept of it on the disk.
+    pub(crate) fn forget(&self, site: &Site, holder: &Holder) -> Result<(), Failure> {
+        if self.no_cache {
+            return Ok(());
+        }
+        Cache::open(&site.folders, holder.place())?.forget(&self.about(site, holder))
+    }
+
+    /// From the broker, unless another of us asked it meanwhile.
+    async fn obtain(
+        &self,
+        site: &Site,
+        holder: &Holder,
+        than: Option<&Lent>,
+        will_do: impl Fn(&Kept) -> bool,
+    ) -> Result<Kept, Failure> {
+        if self.no_cache {
+            return self.ask(site, holder, than).await;
+        }
+        let (about, cache) = (self.about(site, holder), Cache::open(&site.folders, holder.place())?);
+        let _held = cache.hold(&about).await?;
+        if !self.fresh
+            && let Some(kept) = self.kept(site, holder)?.filter(will_do)
+        {
+            return Ok(kept);
+        }
+        let kept = self.ask(site, holder, than).await?;
+        if let Err(failure) = cache.keep(&about, &kept) {
+            out::say(&format!("what was lent is not kept: {failure}"));
+        }
+        Ok(kept)
+    }
+
+    async fn ask(&self, site: &Site, holder: &Holder, than: Option<&Lent>) -> Result<Kept, Failure> {
         let broker = Broker::of(site)?;
         let mut lent = broker.lend(holder, &self.connector, &self.request(self.fresh)).await?;
         // AWS's clients run their credential process again and again when little life is left. Of the shortest life that AWS lends, nearly
         // all is not little.
         let more_is_possible = self.duration_seconds.is_none_or(|wanted| i64::from(wanted) > ENOUGH);
-        if lent.reused && more_is_possible && lent.seconds_left(clock::now()) <= ENOUGH - NEAR {
+        let is_little = more_is_possible && lent.seconds_left(clock::now()) <= ENOUGH - NEAR;
+        let is_no_longer = than.is_some_and(|these| lent.expiration <= these.expiration);
+        if lent.reused && (is_little || is_no_longer) {
             lent = broker.lend(holder, &self.connector, &self.request(true)).await?;
         }
         if lent.seconds_left(clock::now()) <= 0 {
             let said = format!("{} lent credentials that are over by this machine's clock", site.server);
             return Err(Failure::mend(said, "set the clock"));
         }
-        Ok(lent)
+        Ok(Kept::since(lent, clock::now()))
     }
 
     fn request(&self, fresh: bool) -> CredentialsRequest {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
@@ -28,8 +28,10 @@ pub(crate) struct Lent {
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) lent: Lent,
-    /// Whole seconds.
+    /// Whole seconds: with so much left, who asks is given others.
     pub(crate) enough: i64,
+    /// Whole seconds, and more than those: with so much left, who has time fetches the next.
+    pub(crate) early: i64,
 }
 
 impl Kept {
@@ -37,11 +39,27 @@ impl Kept {
     pub(crate) fn since(lent: Lent, now: Timestamp) -> Self {
         let life = lent.seconds_left(now);
         let is_short = !lent.reused && life <= ENOUGH + NEAR;
-        Self { enough: if is_short { life / 2 } else { ENOUGH }, lent }
+        Self { enough: if is_short { life / 2 } else { ENOUGH }, early: EARLY.min(life * 2 / 3), lent }
     }
 
     pub(crate) fn is_good(&self, now: Timestamp) -> bool {
         self.lent.seconds_left(now) > self.enough
+    }
+
+    /// Whether the next are to be fetched now, by somebody who has time.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.due() <= now
+    }
+
+    /// From when on they are.
+    pub(crate) fn due(&self) -> Timestamp {
+        let end = self.lent.expiration;
+        end.saturating_sub(SignedDuration::from_secs(self.early)).unwrap_or(end)
+    }
+
+    /// Whether they are of use at all: good for a call that is made now.
+    pub(crate) fn lives(&self, now: Timestamp) -> bool {
+        self.lent.seconds_left(now) > NEAR
     }
 }
 
@@ -196,6 +214,8 @@ impl Serialize for Token {
 
 /// With 15 minutes left, AWS's CLI and boto3 ask again for each call.
 pub(crate) const ENOUGH: i64 = 15 * 60;
+/// Some minutes before boto3 and the AWS CLI come back, who are the first to.
+const EARLY: i64 = ENOUGH + 5 * 60;
 /// What two clocks may be apart, and a call may take.
 pub(crate) const NEAR: i64 = 60;
 /// AWS's session tokens have some hundreds of bytes, with many tags a few thousand.
@@ -216,6 +236,22 @@ mod tests {
         assert!(good(false, 900, 449) && !good(false, 900, 450));
         assert!(good(false, 3_600, 2_699) && !good(false, 3_600, 2_700));
         assert!(!good(true, 900, 0), "the rest of a longer life is not given again");
+    }
+
+    #[test]
+    fn the_next_are_fetched_before_anybody_comes_for_them() {
+        let now: Timestamp = "2026-01-02T03:00:00Z".parse().unwrap();
+        let after = |seconds: i64| Timestamp::from_second(now.as_second() + seconds).unwrap();
+        let kept = |reused, life| {
+            let told = broker_api::Credentials { expiration: after(life), reused, ..told() };
+            Kept::since(Lent::try_from(told).unwrap(), now)
+        };
+        for (reused, life, due) in [(false, 3_600, 2_400), (true, 3_600, 2_400), (false, 900, 300), (true, 600, 200)] {
+            let kept = kept(reused, life);
+            assert!(!kept.is_due(after(due - 1)) && kept.is_due(after(due)), "{life}: {kept:?}");
+        }
+        let kept = kept(false, 900);
+        assert!(kept.lives(after(839)) && !kept.lives(after(840)), "a call takes its time");
     }
 
     #[test]

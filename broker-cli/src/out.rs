@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 use std::pin::pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -93,7 +95,7 @@ impl Waiting {
     pub(crate) fn say(what: &str) -> Option<Self> {
         use std::io::IsTerminal;
         let mut err = io::stderr();
-        if !err.is_terminal() || is_completing() {
+        if !err.is_terminal() || is_completing() || SILENT_WAITING.load(Relaxed) {
             return None;
         }
         write!(err, "{} …", on_one_line(what)).and_then(|()| err.flush()).ok().map(|()| Self(()))
@@ -107,11 +109,17 @@ impl Drop for Waiting {
     }
 }
 
+/// From now on nobody is told what is waited for: another program has the terminal, and may have drawn on all of it.
+pub(crate) fn wait_in_silence() {
+    SILENT_WAITING.store(true, Relaxed);
+}
+
 /// Somebody is at a command line then, in the middle of a word.
 fn is_completing() -> bool {
     std::env::var_os(COMPLETING).is_some()
 }
 
+static SILENT_WAITING: AtomicBool = AtomicBool::new(false);
 /// The variable by which a shell says that it asks for what fits.
 pub(crate) const COMPLETING: &str = "BROKER_COMPLETE";
 /// Who waits longer is told what for.

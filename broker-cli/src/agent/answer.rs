@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::failure::{Failure, Next};
+use super::lender::NotLent;
+use crate::failure::Next;
 use crate::lent::Lent;
 use crate::name::ConnectorName;
 
@@ -52,7 +53,11 @@ impl Answer {
     }
 
     /// What kept the credentials from coming, in the words of the command.
-    pub(super) fn failure(failure: &Failure) -> Self {
+    pub(super) fn not_lent(why: &NotLent) -> Self {
+        let failure = match why {
+            NotLent::Another => return Self::refusal(StatusCode::NOT_FOUND, "not_found", ANOTHER),
+            NotLent::Failed(failure) => failure,
+        };
         let status = match failure.next {
             Next::SignIn => StatusCode::UNAUTHORIZED,
             Next::AskFor => StatusCode::FORBIDDEN,
@@ -87,3 +92,5 @@ impl Answer {
         Self { status: StatusCode::OK, content_type: "text/plain", body: text.as_bytes().to_vec(), seconds: None }
     }
 }
+
+const ANOTHER: &str = "this server lends for another connector";

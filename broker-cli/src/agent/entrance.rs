@@ -17,6 +17,8 @@ pub(super) struct Entrance {
     /// Exactly what a client of this machine writes; a name that leads here by a stranger's DNS is another one.
     host: String,
     token: Zeroizing<String>,
+    /// For whom it plays a machine of EC2's.
+    pub(super) machine: Option<Machine>,
 }
 
 /// What somebody who was let in may have.
@@ -39,14 +41,14 @@ impl Entrance {
         let mut token = Zeroizing::new([0; TOKEN]);
         rand::fill(token.as_mut())
             .map_err(|_| Failure::mend("the system gives no random numbers", "see to /dev/urandom"))?;
-        Ok(Self { host: format!("127.0.0.1:{port}"), token: Zeroizing::new(hex::encode(*token)) })
+        Ok(Self { host: format!("127.0.0.1:{port}"), token: Zeroizing::new(hex::encode(*token)), machine: None })
     }
 
     pub(super) fn token(&self) -> &str {
         &self.token
     }
 
-    pub(super) fn admit(&self, head: &Parts, machine: Option<&Machine>) -> Result<Way, Answer> {
+    pub(super) fn admit(&self, head: &Parts) -> Result<Way, Answer> {
         let refuse = |status, code, message| Err(Answer::refusal(status, code, message));
         if only(&head.headers, &header::HOST) != Some(self.host.as_bytes()) || head.uri.host().is_some() {
             return refuse(
@@ -58,11 +60,16 @@ impl Entrance {
         if head.headers.keys().any(|name| is_anothers(name.as_str())) {
             return refuse(StatusCode::FORBIDDEN, "forbidden", "this server answers neither browsers nor proxies");
         }
-        if let Some(wish) = machine.and_then(|machine| machine.wish(head)) {
+        if let Some(wish) = self.machine.as_ref().and_then(|machine| machine.wish(head)) {
             return match wish {
                 Wish::Token { seconds, token } => Ok(Way::MachineToken { seconds, token }),
                 Wish::Role(name) => Ok(Way::MachineRole(name)),
                 Wish::Credentials(name) => Ok(Way::MachineCredentials(name)),
+                Wish::Nothing => refuse(
+                    StatusCode::NOT_FOUND,
+                    "not_found",
+                    "the credentials of a machine's one role are all there is",
+                ),
                 Wish::Unauthenticated => {
                     refuse(StatusCode::UNAUTHORIZED, "unauthenticated", "a token of /latest/api/token is missing")
                 }

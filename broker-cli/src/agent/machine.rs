@@ -1,6 +1,7 @@
 //! A machine of EC2's, played for programs that know no other way: its metadata service, of which only the credentials are there.
 //!
-//! A program needs nothing to ask it but to be on this machine, so it is there only where somebody wants it.
+//! A program needs nothing to ask it but to be on this machine, so it is there only where somebody wants it. Its paths have no room for more than
+//! one connector: AWS's clients take the first role of the list, and know the service by its address alone. So each has a port of its own.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 use crate::name::ConnectorName;
 
 /// For one connector.
-pub(crate) struct Machine {
+pub(super) struct Machine {
     connector: ConnectorName,
     token: String,
 }
@@ -21,9 +22,14 @@ pub(crate) struct Machine {
 /// What somebody wants of it.
 #[derive(Debug)]
 pub(super) enum Wish {
-    Token { seconds: u32, token: String },
+    Token {
+        seconds: u32,
+        token: String,
+    },
     Role(ConnectorName),
     Credentials(ConnectorName),
+    /// Something that this machine does not have.
+    Nothing,
     Unauthenticated,
 }
 
@@ -34,7 +40,7 @@ impl fmt::Debug for Machine {
 }
 
 impl Machine {
-    pub(crate) fn playing(connector: ConnectorName) -> Result<Self, Failure> {
+    pub(super) fn playing(connector: ConnectorName) -> Result<Self, Failure> {
         let mut token = [0; 32];
         rand::fill(&mut token)
             .map_err(|_| Failure::mend("the system gives no random numbers", "see to /dev/urandom"))?;
@@ -51,23 +57,25 @@ impl Machine {
                 seconds.map_or(Wish::Unauthenticated, |seconds| Wish::Token { seconds, token: self.token.clone() }),
             );
         }
-        let rest = path.strip_prefix(ROLES)?;
+        let rest = path.strip_prefix(ALL)?;
         let given = head.headers.get(GIVEN).map_or(&b""[..], |value| value.as_bytes());
         let knows = verify_slices_are_equal(given, self.token.as_bytes()).is_ok();
         if !knows || head.method != Method::GET {
             return Some(Wish::Unauthenticated);
         }
-        match rest.trim_matches('/') {
-            "" => Some(Wish::Role(self.connector.clone())),
-            name if name == self.connector.as_str() => Some(Wish::Credentials(self.connector.clone())),
-            _ => None,
-        }
+        let wish = rest.strip_prefix(ROLES).map(|role| role.trim_matches('/'));
+        Some(match wish {
+            Some("") => Wish::Role(self.connector.clone()),
+            Some(name) if name == self.connector.as_str() => Wish::Credentials(self.connector.clone()),
+            Some(_) | None => Wish::Nothing,
+        })
     }
 }
 
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 const TOKEN: &str = "/latest/api/token";
-const ROLES: &str = "/latest/meta-data/iam/security-credentials";
+const ALL: &str = "/latest/";
+const ROLES: &str = "meta-data/iam/security-credentials";
 const SECONDS: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 const GIVEN: &str = "x-aws-ec2-metadata-token";
 /// Six hours, as there.

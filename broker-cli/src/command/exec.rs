@@ -10,13 +10,14 @@ use clap_complete::ArgValueCompleter;
 use tempfile::NamedTempFile;
 
 use super::wanting::Wanting;
-use crate::agent::{Agent, Listening, Offer};
+use crate::agent::{Lender, Listening, Offer, serve};
 use crate::aws_config;
 use crate::completing::connectors;
 use crate::failure::{Failure, Next};
 use crate::holder::{TOKEN, TOKEN_FILE};
 use crate::lending::Wanted;
 use crate::name::ConnectorName;
+use crate::out;
 use crate::picker::named_or_chosen;
 use crate::private;
 use crate::signals::Signals;
@@ -70,12 +71,14 @@ async fn with_agent(mut command: Command, site: Site, wanted: Wanted) -> Result<
     let _config = without_files(&mut command)?;
     // What was lent before is not good enough at the start; from then on it is.
     let lasting = Wanted { fresh: false, ..wanted.clone() };
-    let agent = Agent::new(site, Offer::One(lasting), None);
+    let lender = Lender::new(site, Offer::One(lasting));
     // Without credentials nothing runs.
-    agent.lend_wanted(&wanted).await?;
-    used::count(agent.site(), &wanted.connector);
+    lender.lend(&wanted).await?;
+    used::count(lender.site(), &wanted.connector);
+    // From here on the terminal is the program's.
+    out::wait_in_silence();
     tokio::select! {
-        never = listening.serve(agent) => match never {},
+        never = serve(vec![listening], lender) => match never {},
         ended = to_its_end(command) => ended,
     }
 }

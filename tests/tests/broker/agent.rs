@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
 use tests::brokerd::{free_port, program};
 use tests::process::{Process, Signal};
 use tests::world::World;
@@ -18,6 +19,7 @@ struct Serving {
     port: u16,
     token_file: PathBuf,
     token: String,
+    told: Value,
 }
 
 impl Serving {
@@ -30,12 +32,16 @@ impl Serving {
         let port = told["address"].as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
         let token_file: PathBuf = told["token_file"].as_str().unwrap().into();
         let token = std::fs::read_to_string(&token_file).unwrap();
-        Self { process, port, token_file, token }
+        Self { process, port, token_file, token, told }
     }
 
     /// The status of what comes of a request with these lines, and all of it.
     fn ask(&self, lines: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        Self::ask_at(self.port, lines)
+    }
+
+    fn ask_at(port: u16, lines: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.write_all(lines.replace('\n', "\r\n").as_bytes()).unwrap();
         let mut answer = String::new();
         // Whoever says too much is hung up on.
@@ -165,4 +171,72 @@ async fn aws_clients_fetch_from_it_for_every_connector() {
     assert!(!serving.token_file.exists());
     machine.run(&["logout"]).succeeded();
     assert_eq!(refused(&machine.run(&["serve", "--port", &free_port().to_string()])).0, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_connectors_are_played_each_at_a_port_of_its_own() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let own = free_port();
+    let serving = Serving::on(&machine, &["--imds", &format!("reports={own}"), "--imds", "deploy"]);
+    let played = [(own, "reports", ":federated-user/ada"), (serving.port, "deploy", ":assumed-role/deploy/ada")];
+    let told = played
+        .map(|(port, connector, _)| json!({ "connector": connector, "endpoint": format!("http://127.0.0.1:{port}/") }));
+    assert_eq!(serving.told["imds"], json!(told));
+    for (port, connector, arn) in played {
+        let client = tests::python::Client::at(&world.sim.endpoint())
+            .with("AWS_EC2_METADATA_DISABLED", "false")
+            .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{port}"));
+        let identity = client.aws(&["sts", "get-caller-identity"]).json();
+        assert!(identity["Arn"].as_str().unwrap().ends_with(arn), "{connector}: {identity}");
+    }
+
+    let token_of = |port: u16| {
+        let put = "PUT /latest/api/token HTTP/1.1";
+        let (status, answer) = Serving::ask_at(
+            port,
+            &format!("{put}\nHost: 127.0.0.1:{port}\nX-aws-ec2-metadata-token-ttl-seconds: 60\n\n"),
+        );
+        assert_eq!(status, 200, "{answer}");
+        answer.rsplit_once("\r\n").unwrap().1.to_owned()
+    };
+    let (of_own, of_main) = (token_of(own), token_of(serving.port));
+    let roles = "/latest/meta-data/iam/security-credentials/";
+    let (host, known) = (format!("Host: 127.0.0.1:{own}"), format!("X-Aws-Ec2-Metadata-Token: {of_own}"));
+    for (expected, lines) in [
+        (200, format!("GET {roles} HTTP/1.1\n{host}\n{known}\n\n")),
+        (200, format!("GET {roles}reports HTTP/1.1\n{host}\n{known}\n\n")),
+        // What is played elsewhere is not to be had here, nor with a token of elsewhere.
+        (404, format!("GET {roles}deploy HTTP/1.1\n{host}\n{known}\n\n")),
+        (404, format!("GET /latest/meta-data/placement/region HTTP/1.1\n{host}\n{known}\n\n")),
+        (401, format!("GET {roles}reports HTTP/1.1\n{host}\nX-Aws-Ec2-Metadata-Token: {of_main}\n\n")),
+        (401, format!("GET {roles}reports HTTP/1.1\n{host}\n\n")),
+        (401, format!("GET /latest/meta-data/placement/region HTTP/1.1\n{host}\n\n")),
+        // The other address, the other's name, and a stranger's that leads here.
+        (421, format!("GET {roles}reports HTTP/1.1\n{}\n{known}\n\n", serving.host())),
+        (421, format!("GET {roles}reports HTTP/1.1\nHost: localhost:{own}\n{known}\n\n")),
+        (421, format!("GET {roles}reports HTTP/1.1\nHost: evil.example:{own}\n{known}\n\n")),
+        (403, format!("GET {roles}reports HTTP/1.1\n{host}\n{known}\nX-Forwarded-For: 127.0.0.1\n\n")),
+        (403, format!("GET {roles}reports HTTP/1.1\n{host}\n{known}\nSec-Fetch-Site: none\n\n")),
+        // Every connector is at the first address alone, whatever token one has.
+        (401, format!("GET /credentials/deploy HTTP/1.1\n{host}\n{known}\nAuthorization: {}\n\n", serving.token)),
+    ] {
+        let (status, answer) = Serving::ask_at(own, &lines);
+        assert_eq!(status, expected, "{lines}\n{answer}");
+    }
+
+    for (arguments, code, said) in [
+        (&["--imds", "deploy", "--imds", "reports"][..], 2, "give it one of its own"),
+        (&["--imds", &format!("deploy={own}")], 1, "name another port"),
+        (&["--imds", "deploy=99999"], 2, "a port is a number"),
+        (&["--imds", "deploy="], 2, "a port is a number"),
+        (&["--imds", "../x=4711"], 2, "is not the name of a connector"),
+    ] {
+        let ended = machine.run(&[&["serve"], arguments].concat());
+        assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(said), "{arguments:?}: {ended:?}");
+    }
+    let tokens = std::fs::read_dir(machine.state()).unwrap().flatten();
+    let tokens = tokens.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "token"));
+    assert_eq!(tokens.count(), 1, "what does not begin leaves no token behind");
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod agent;
+mod ahead;
 mod browser;
 mod cached;
 mod configured;
