@@ -22,7 +22,7 @@ use crate::lent::{AccountId, Arn, Lent, Token};
 use crate::listed::Listed;
 use crate::name::ConnectorName;
 use crate::out;
-use crate::outbound;
+use crate::outbound::{self, Trust};
 use crate::refusal::{self, About};
 use crate::server::Server;
 use crate::session::{Renewal, Signed};
@@ -68,7 +68,12 @@ pub(crate) struct ActsAs {
 
 impl<'a> Broker<'a> {
     pub(crate) fn of(site: &'a Site) -> Result<Self, Failure> {
-        let http = outbound::client(site.ca.as_deref(), site.server.is_here())?;
+        Self::trusting(site, site.ca.as_deref().map_or(Trust::System, Trust::Also))
+    }
+
+    /// The same, with these authorities: for those who want to know by which it is known.
+    pub(crate) fn trusting(site: &'a Site, trust: Trust<'_>) -> Result<Self, Failure> {
+        let http = outbound::client(trust, site.server.is_here())?;
         Ok(Self { server: &site.server, folders: &site.folders, http })
     }
 

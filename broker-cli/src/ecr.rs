@@ -19,7 +19,7 @@ use crate::clock;
 use crate::failure::{Failure, Next};
 use crate::lent::{AccountId, Lent, Token};
 use crate::out;
-use crate::outbound;
+use crate::outbound::{self, Trust};
 use crate::server::is_here;
 use crate::site::variable;
 use crate::text::Text;
@@ -112,7 +112,7 @@ impl Place {
 /// Asks AWS. It lives for twelve hours, however short the credentials do.
 pub(crate) async fn password(place: &Place, lent: &Lent) -> Result<Password, Failure> {
     let url = endpoint(place)?;
-    let http = outbound::client(None, is_here(&url))?;
+    let http = outbound::client(Trust::System, is_here(&url))?;
     let mut asked = http.post(url.clone()).header(CONTENT_TYPE, JSON).header(TARGET.0, TARGET.1).body(NOTHING);
     for (name, value) in signed(&url, place, lent).ok_or_else(|| no_ecr("nothing that can be signed"))? {
         asked = asked.header(name, value);

@@ -3,13 +3,24 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::{Client, Response};
+use reqwest::{Certificate, Client, Response};
 
 use crate::failure::Failure;
 use crate::text::Text;
 
-/// With these certificate authorities (PEM) beside the system's. No proxy leads to this machine.
-pub(crate) fn client(ca: Option<&[u8]>, is_here: bool) -> Result<Client, Failure> {
+/// Which certificate authorities are trusted, in PEM.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trust<'a> {
+    /// The system's.
+    System,
+    /// The system's, and these.
+    Also(&'a [u8]),
+    /// These, and no others.
+    Only(&'a [u8]),
+}
+
+/// No proxy leads to this machine.
+pub(crate) fn client(trust: Trust<'_>, is_here: bool) -> Result<Client, Failure> {
     // One crypto library for everything that speaks TLS. A second call changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut builder = Client::builder()
@@ -20,15 +31,20 @@ pub(crate) fn client(ca: Option<&[u8]>, is_here: bool) -> Result<Client, Failure
     if is_here {
         builder = builder.no_proxy();
     }
-    if let Some(pem) = ca {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem);
-        let certificates = certificates.map_err(|_| {
-            Failure::mend("ca_file holds no certificates", "name a PEM file with your company's certificate authority")
-        })?;
-        builder = builder.tls_certs_merge(certificates);
-    }
+    builder = match trust {
+        Trust::System => builder,
+        Trust::Also(pem) => builder.tls_certs_merge(certificates(pem)?),
+        Trust::Only(pem) => builder.tls_certs_only(certificates(pem)?),
+    };
     builder.build().map_err(|error| {
         Failure::mend(format!("cannot speak TLS: {}", causes(&error)), "see to the system's certificates")
+    })
+}
+
+/// All that stand in a file of authorities; none where it holds something else.
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, Failure> {
+    Certificate::from_pem_bundle(pem).map_err(|_| {
+        Failure::mend("ca_file holds no certificates", "name a PEM file with your company's certificate authority")
     })
 }
 

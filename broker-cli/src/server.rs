@@ -36,6 +36,11 @@ impl Server {
         url
     }
 
+    /// Whether it is asked by http, with no certificate.
+    pub(crate) fn is_in_clear(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
     /// Whether it is this machine, to which no proxy leads.
     pub(crate) fn is_here(&self) -> bool {
         is_here(&self.0)

@@ -12,8 +12,8 @@ use crate::site::Site;
 
 /// Look for what keeps this machine from working with the broker
 ///
-/// The way to it, clocks, the session, the AWS CLI, and where the variables and ~/.aws/config really lead AWS's own clients. Ends with 1 if
-/// something is bad.
+/// The way to it, clocks, the session, the AWS CLI, whether AWS's own clients know the broker's certificate authority, and where the variables
+/// and ~/.aws/config really lead them. Ends with 1 if something is bad.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Doctor {}

@@ -2,6 +2,7 @@
 
 mod aws_cli;
 mod overrides;
+mod trust;
 mod way;
 
 use serde::Serialize;
@@ -49,24 +50,8 @@ pub(crate) async fn examine(site: &Site) -> Vec<Finding> {
     let path = aws_config::path();
     let text = path.as_ref().map(std::fs::read_to_string).and_then(Result::ok).unwrap_or_default();
     found.push(aws_cli::examine(&text).await);
-    found.extend(trust(site));
-    found.extend(overrides::examine(&site.server.origin(), variable, &text));
+    let origin = site.server.origin();
+    found.extend(trust::examine(site, variable, &text, overrides::asks_broker(&origin, &text)).await);
+    found.extend(overrides::examine(&origin, variable, &text));
     found
-}
-
-/// AWS's CLI has certificate authorities of its own.
-fn trust(site: &Site) -> Option<Finding> {
-    site.ca.as_ref()?;
-    Some(if variable("AWS_CA_BUNDLE").is_some() {
-        Finding::good(
-            "trust",
-            "AWS_CA_BUNDLE is set, so that the AWS CLI and boto3 may know the broker's certificate authority as well",
-        )
-    } else {
-        Finding::note(
-            "trust",
-            "the broker's certificate authority is your company's own, and the AWS CLI and boto3 may not know it",
-            "set AWS_CA_BUNDLE (or `ca_bundle` in the profile) to a file with the public roots and your own, NODE_EXTRA_CA_CERTS for JavaScript, SSL_CERT_FILE for Rust and Go",
-        )
-    })
 }

@@ -12,10 +12,7 @@ type Section<'a> = BTreeMap<String, &'a str>;
 
 pub(super) fn examine(origin: &str, variable: impl Fn(&str) -> Option<String>, text: &str) -> Vec<Finding> {
     let mut found = variables(origin, &variable);
-    let mut sections: BTreeMap<&str, Section<'_>> = BTreeMap::new();
-    for (section, key, value) in entries(text) {
-        sections.entry(section).or_default().insert(key, value);
-    }
+    let sections = by_name(text);
     let mut good = 0_usize;
     let mut by_sso = false;
     for (name, profile) in &sections {
@@ -56,6 +53,21 @@ pub(super) fn examine(origin: &str, variable: impl Fn(&str) -> Option<String>, t
         found.push(Finding::good(CHECK, format!("{good} {profiles} to the broker")));
     }
     found
+}
+
+/// Whether some profile has AWS's own clients ask this broker themselves, to sign in or for credentials.
+pub(super) fn asks_broker(origin: &str, text: &str) -> bool {
+    let sections = by_name(text);
+    let mut profiles = sections.iter().filter(|(name, _)| profile_name(name).is_some());
+    profiles.any(|(_, profile)| wanted(origin, profile, &sections).is_some_and(|services| !services.is_empty()))
+}
+
+fn by_name(text: &str) -> BTreeMap<&str, Section<'_>> {
+    let mut sections: BTreeMap<&str, Section<'_>> = BTreeMap::new();
+    for (section, key, value) in entries(text) {
+        sections.entry(section).or_default().insert(key, value);
+    }
+    sections
 }
 
 fn variables(origin: &str, variable: &impl Fn(&str) -> Option<String>) -> Vec<Finding> {
@@ -132,8 +144,12 @@ mod tests {
     fn a_profile_that_would_ask_aws_itself_is_found() {
         let good = "[default]\nservices = b\n[sso-session corp]\nsso_start_url = https://broker.corp.example/start\n[profile deploy]\nsso_session = corp\nservices = b\n[profile mine]\ncredential_process = /usr/bin/broker --url https://broker.corp.example process x\n[profile other]\nrole_arn = x\n[services b]\nsso =\n  endpoint_url = https://broker.corp.example\nsso_oidc =\n    endpoint_url = https://broker.corp.example/\nsso-oidc =\n  endpoint_url = https://broker.corp.example\n";
         assert_eq!(states(good, &[]), [(State::Good, "2 profiles lead to the broker".to_owned())]);
+        assert!(asks_broker(ORIGIN, good) && !asks_broker("https://other.corp.example", good));
         let by_login =
             "[profile picked]\nservices = b\n[services b]\nsignin =\n  endpoint_url = https://broker.corp.example\n";
+        assert!(asks_broker(ORIGIN, by_login));
+        let by_process = "[profile mine]\ncredential_process = broker --url https://broker.corp.example process x\n";
+        assert!(!asks_broker(ORIGIN, by_process));
         assert_eq!(states(by_login, &[]), [(State::Good, "1 profile leads to the broker".to_owned())]);
         assert_eq!(states(&by_login.replace("broker.corp", "other"), &[]), []);
         for (from, to, said) in [
