@@ -128,6 +128,14 @@ impl Borrower {
     pub(crate) fn asking(&self, app: &App) -> Result<Asking<'_>, Problem> {
         Ok(Asking { by_memory: self.by_memory.as_ref(), ..self.asker.asking(app)? })
     }
+
+    /// Read now, if they were not: for whoever is told something that no record of a loan proves.
+    pub(crate) async fn read_now(self, app: &App) -> Result<Asker, Problem> {
+        let Self { asker, by_memory } = self;
+        let Some(by_memory) = by_memory else { return Ok(asker) };
+        let caller = app.sign_in.read_anew(&asker.caller, &by_memory, (&asker.origin, asker.deadline)).await?;
+        Ok(Asker { caller, ..asker })
+    }
 }
 
 impl FromRequestParts<App> for Asker {

@@ -1,5 +1,6 @@
 //! Callers who were read a moment ago, for those of whom the statement that writes their record proves that they still are as read.
 
+use std::mem::{Discriminant, discriminant};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,9 +15,12 @@ use crate::store::StoreError;
 use crate::trail::Origin;
 use crate::vault::Mac;
 
-/// Whoever was read in the last seconds, on this node, by the keyed hash of their token.
+/// Whoever was read in the last seconds, on this node.
 #[derive(Debug)]
-pub(super) struct Remembered(Cache<Mac, Seen>);
+pub(super) struct Remembered(Cache<Known, Seen>);
+
+/// By where a token was shown, and its keyed hash: what is good in one place is not known in another.
+type Known = (Discriminant<Shown>, Mac);
 
 #[derive(Clone, Debug)]
 struct Seen {
@@ -42,45 +46,45 @@ pub struct ByMemory {
 
 impl Default for Remembered {
     fn default() -> Self {
-        let weigher = |_: &Mac, seen: &Seen| u32::try_from(bytes(&seen.caller)).unwrap_or(u32::MAX);
+        let weigher = |_: &Known, seen: &Seen| u32::try_from(bytes(&seen.caller)).unwrap_or(u32::MAX);
         Self(Cache::builder().max_capacity(MOST_BYTES).weigher(weigher).time_to_live(SECONDS).build())
     }
 }
 
 impl SignIn {
-    /// Who a token belongs to, for whoever writes a record only if that still is so: what was read in the last seconds does. Cookies, and
-    /// the tokens of AWS's own clients where those show them, are read each time.
+    /// Who a token belongs to, for whoever writes a record only if that still is so: what was read in the last seconds does. Cookies
+    /// are read each time.
     pub async fn recognise(
         &self,
         shown: &Shown,
         address: IpAddr,
         origin: &Origin,
     ) -> Result<Recognised, AuthenticateError> {
-        let Shown::Bearer(_) = shown else {
+        let (Shown::Bearer(_) | Shown::Portal(_)) = shown else {
             let caller = self.authenticate(shown, address, origin).await?;
             return Ok(Recognised { caller, by_memory: None });
         };
-        let (token, from) = (self.hash_of(shown), address.to_canonical());
-        if let Some(caller) = self.recall(&token, from) {
+        let (known, from) = ((discriminant(shown), self.hash_of(shown)), address.to_canonical());
+        if let Some(caller) = self.recall(&known, from) {
             return Ok(Recognised { caller, by_memory: Some(ByMemory { shown: shown.clone(), address }) });
         }
         let caller = self.authenticate(shown, address, origin).await?;
         // Of a workload nothing was read: its token is proved each time.
         if caller.as_read().is_some() {
-            self.0.remembered.0.insert(token, Seen { caller: caller.clone(), from });
+            self.0.remembered.0.insert(known, Seen { caller: caller.clone(), from });
         }
         Ok(Recognised { caller, by_memory: None })
     }
 
-    fn recall(&self, token: &Mac, from: IpAddr) -> Option<Caller> {
-        let Seen { caller, from: last } = self.0.remembered.0.get(token)?;
+    fn recall(&self, known: &Known, from: IpAddr) -> Option<Caller> {
+        let Seen { caller, from: last } = self.0.remembered.0.get(known)?;
         let is_of_now = caller.as_read().is_some_and(|as_read| as_read.epoch() >= self.0.store.known_epoch());
         (last == from && is_of_now && caller.counts_at(self.0.clock.now())).then_some(caller)
     }
 
     /// Reads whoever may not be as remembered, as if nobody had known them: a token that is good for nothing is written down as ever. A
     /// directory that is asked now has little longer than the request.
-    pub(crate) async fn read_anew(
+    pub async fn read_anew(
         &self,
         remembered: &Caller,
         by_memory: &ByMemory,
@@ -102,8 +106,8 @@ impl SignIn {
     fn forget(&self, caller: &Caller) {
         let row = |caller: &Caller| caller.as_read().map(AsRead::row);
         let all = &self.0.remembered.0;
-        for (token, _) in all.iter().filter(|(_, seen)| row(&seen.caller) == row(caller)) {
-            all.invalidate(&*token);
+        for (known, _) in all.iter().filter(|(_, seen)| row(&seen.caller) == row(caller)) {
+            all.invalidate(&*known);
         }
     }
 }

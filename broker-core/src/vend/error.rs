@@ -20,6 +20,9 @@ pub enum VendError {
     NoSuchConnector,
     #[error(transparent)]
     NotEntitled(#[from] NotEntitled),
+    /// To whoever asked as if it were not there.
+    #[error("the connector does not act in the account that was named")]
+    OtherAccount,
     /// The caller's own standing ended meanwhile.
     #[error(transparent)]
     Caller(#[from] AuthenticateError),
@@ -83,6 +86,7 @@ impl VendError {
             }
             Self::NoSuchConnector
             | Self::NotEntitled(_)
+            | Self::OtherAccount
             | Self::Caller(_)
             | Self::Token(_)
             | Self::Request(_)
@@ -108,6 +112,7 @@ impl VendError {
         match self {
             Self::NoSuchConnector
             | Self::NotEntitled(_)
+            | Self::OtherAccount
             | Self::Caller(AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled)
             | Self::Request(_)
             | Self::Destination(_)

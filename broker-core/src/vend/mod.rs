@@ -282,7 +282,11 @@ impl Broker {
 
     /// What would be asked of AWS for this caller now.
     fn wish(&self, caller: &Caller, name: &ConnectorName, ask: &VendRequest) -> Result<Wish, VendError> {
-        self.wish_of(self.prove(caller, name)?, ask)
+        let entitlement = self.prove(caller, name)?;
+        if ask.account.is_some() && ask.account != self.account_of(entitlement.connector()) {
+            return Err(VendError::OtherAccount);
+        }
+        self.wish_of(entitlement, ask)
     }
 
     fn wish_of(&self, entitlement: Entitlement, ask: &VendRequest) -> Result<Wish, VendError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::arn::AccountId;
 use crate::caller::Caller;
 use crate::connector::Connector;
 use crate::entitlement::{Entitlement, Grant};
@@ -24,6 +25,8 @@ pub struct VendRequest {
     pub reason: Option<Reason>,
     /// Never earlier credentials.
     pub fresh: bool,
+    /// Credentials of this account or none: somebody named it beside the connector. No part of what AWS is sent.
+    pub account: Option<AccountId>,
 }
 
 /// Why no request can be made of it.

@@ -91,6 +91,7 @@ fn asked(request: CredentialsRequest) -> Result<VendRequest, Problem> {
         policy: policy.as_deref().map(parse_policy).transpose()?.flatten(),
         reason: super::reason(reason.as_deref())?,
         fresh,
+        account: None,
     })
 }
 

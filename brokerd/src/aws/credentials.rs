@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use broker_core::arn::AccountId;
 use broker_core::name::ConnectorName;
 use broker_core::trail::{Action, Actor, Entry, Outcome, RefusalKind};
 use broker_core::vend::{RenderError, VendError, VendRequest};
@@ -14,7 +15,7 @@ use super::error::{AwsError, TOLD, Told};
 use crate::api::query::Params;
 use crate::api::secret;
 use crate::app::App;
-use crate::caller::Asker;
+use crate::caller::Borrower;
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -61,26 +62,16 @@ pub(crate) struct RoleCredentials {
 )]
 pub(crate) async fn show(
     State(app): State<App>,
-    asker: Asker,
+    borrower: Borrower,
     Params(Which { role_name, account_id }): Params<Which>,
 ) -> Result<Response, AwsError> {
-    let asking = asker.asking(&app)?;
-    let refused = || {
-        let entry = Entry::new(Actor::of(&asker.caller), Action::Vend, Outcome::Refused, asker.origin.clone());
-        app.trail.note_refusal(RefusalKind::Vend, entry.reason(&"no such role in that account, for this person"));
-        not_for_you(&app)
+    let asking = borrower.asking(&app)?;
+    let (Ok(name), Ok(account)) = (ConnectorName::try_from(role_name), AccountId::try_from(account_id)) else {
+        return Err(no_such_names(borrower, &app).await);
     };
-    let name = ConnectorName::try_from(role_name).map_err(|_| refused())?;
-    // Whoever may not use it is refused by the vend itself, which writes that down.
-    let elsewhere = app.broker.prove(&asker.caller, &name).is_ok_and(|entitlement| {
-        let account = app.broker.account_of(entitlement.connector());
-        account.is_none_or(|account| account.as_str() != account_id)
-    });
-    if elsewhere {
-        return Err(refused());
-    }
-    let vended = app.broker.vend(&asking, &name, &VendRequest::default()).await.map_err(|error| match error {
-        VendError::NoSuchConnector | VendError::NotEntitled(_) => not_for_you(&app),
+    let ask = VendRequest { account: Some(account), ..VendRequest::default() };
+    let vended = app.broker.vend(&asking, &name, &ask).await.map_err(|error| match error {
+        VendError::NoSuchConnector | VendError::NotEntitled(_) | VendError::OtherAccount => not_for_you(&app),
         VendError::Request(RenderError::ReasonRequired) => AwsError::forbidden(
             "this connector wants to know why it is used, and the AWS CLI cannot say: open its console from the broker's start page, or ask its API with a `reason`",
         ),
@@ -95,6 +86,17 @@ pub(crate) async fn show(
             expiration: credentials.expires_at.as_millisecond(),
         },
     })))
+}
+
+/// What no connector or account can be called is refused as one that is not there.
+async fn no_such_names(borrower: Borrower, app: &App) -> AwsError {
+    let asker = match borrower.read_now(app).await {
+        Ok(asker) => asker,
+        Err(problem) => return problem.into(),
+    };
+    let entry = Entry::new(Actor::of(&asker.caller), Action::Vend, Outcome::Refused, asker.origin);
+    app.trail.note_refusal(RefusalKind::Vend, entry.reason(&"no such role in that account, for this person"));
+    not_for_you(app)
 }
 
 /// Says whom to ask, and not whether there is such a thing.

@@ -15,7 +15,7 @@ impl From<VendError> for Problem {
     fn from(error: VendError) -> Self {
         match error {
             // One answer for both: who may not use a connector need not learn that it exists.
-            VendError::NoSuchConnector | VendError::NotEntitled(_) => no_such_connector(),
+            VendError::NoSuchConnector | VendError::NotEntitled(_) | VendError::OtherAccount => no_such_connector(),
             VendError::Caller(error) | VendError::Token(error) => error.into(),
             VendError::Request(error) => error.into(),
             VendError::Destination(error) => Self::new(Code::DestinationNotAllowed, error.to_string()),

@@ -6,6 +6,7 @@
 
 mod asker;
 mod aws;
+mod nodes;
 mod people;
 
 use aws_sim::{Call, Sim};

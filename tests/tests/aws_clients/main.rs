@@ -19,4 +19,5 @@ mod page;
 mod portal;
 mod program;
 mod refusals;
+mod remembered;
 mod times;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use broker_core::caller::Caller;
 use broker_core::oauth::{AuthorizeError, DeviceError, GrantError, Tokens};
-use broker_core::sign_in::Shown;
+use broker_core::sign_in::{AuthenticateError, Shown};
 use broker_core::store::Store;
 use broker_core::trail::Origin;
 use secrecy::ExposeSecret;
@@ -89,6 +89,22 @@ tests::on_every_engine! {
         desk.house.clock.advance(1);
         assert!(!desk.opens(&third).await);
         assert!(matches!(desk.refresh(&third).await, Err(GrantError::InvalidGrant(_))));
+    }
+
+    async fn a_token_that_was_read_a_moment_ago_is_over_when_its_hour_is(house: Storehouse) {
+        let desk = Desk::open(house).await;
+        let shown = Shown::Portal(desk.tokens().await.access_token);
+        let recognised = async || desk.sign_in.recognise(&shown, ADDRESS, &origin()).await;
+        // Her session goes on, and has been asked about just now.
+        for seconds in [1_790, 1_790] {
+            desk.house.clock.advance(seconds);
+            assert!(desk.sign_in.authenticate(&Shown::Cookie(desk.token.clone()), ADDRESS, &origin()).await.is_ok());
+        }
+        assert!(recognised().await.unwrap().by_memory.is_none());
+        assert!(recognised().await.unwrap().by_memory.is_some());
+        desk.house.clock.advance(20);
+        let over = recognised().await;
+        assert!(matches!(over, Err(AuthenticateError::Unauthenticated)), "{over:?}");
     }
 
     async fn a_client_that_is_used_keeps_its_session_from_idling_and_one_that_is_not_does_not(house: Storehouse) {

@@ -1,25 +1,10 @@
 //! Two nodes of one broker, on PostgreSQL: what ends on one is over on the other, at the very next question.
 
-use aws_sim::Sim;
 use serde_json::{Value, json};
-use tests::postgres;
 use tests::world::{Asker, Prepared, World, soon};
 
-/// Both ask the first one's AWS.
 async fn nodes(story: &str) -> [World; 2] {
-    let url = postgres::database(story);
-    let aws = |sim: &Sim| format!("endpoint_url = \"{0}\", iam_endpoint_url = \"{0}\"", sim.endpoint());
-    let (here, there) = (World::prepare().await.on_postgres(&url), World::prepare().await.on_postgres(&url));
-    let there: Prepared = {
-        let own = aws(&there.sim);
-        there.configured(&own, &aws(&here.sim))
-    };
-    [here.serve(), there.serve()]
-}
-
-/// The same person or job, at another node.
-fn at(world: &World, asker: &Asker) -> Asker {
-    world.stranger().with_token(asker.token.as_ref().unwrap())
+    Prepared::two_nodes(story).await.map(Prepared::serve)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +18,7 @@ async fn a_session_or_service_token_that_one_node_ends_is_over_on_the_other() {
     let everybody = [(&ada, "deploy"), (&eve, "deploy"), (&leaving, "deploy"), (&job, "ci")];
     for (asker, connector) in everybody {
         for world in [&here, &there] {
-            at(world, asker).vended(connector, &json!({})).await;
+            asker.at_node(world).vended(connector, &json!({})).await;
         }
     }
 
@@ -47,14 +32,14 @@ async fn a_session_or_service_token_that_one_node_ends_is_over_on_the_other() {
         (&job, here_ends(&root, format!("/v1/admin/service-tokens/{}", made["id"].as_str().unwrap()))),
     ];
     for (number, ((asker, ended), (_, connector))) in ends.into_iter().zip(everybody).enumerate() {
-        let elsewhere = at(&there, asker);
+        let elsewhere = asker.at_node(&there);
         // There they are remembered from now on.
         elsewhere.vended(connector, &json!({})).await;
         assert_eq!(ended.await, 204);
         let asked = [connector, "what-nobody-has"][number % 2];
         elsewhere.vend(asked, &json!({})).await.problem("401 unauthenticated");
         elsewhere.vend(connector, &json!({})).await.problem("401 unauthenticated");
-        at(&here, asker).get("/v1/session").await.problem("401 unauthenticated");
+        asker.at_node(&here).get("/v1/session").await.problem("401 unauthenticated");
     }
     here.run(&["audit", "verify"], "").succeeded();
 }
@@ -67,7 +52,7 @@ async fn here_ends(by: &Asker, path: String) -> u16 {
 async fn a_roles_sessions_that_one_node_ends_are_lent_by_neither_again() {
     let [here, there] = nodes("revoked").await;
     let ada = here.person("ada").await;
-    let elsewhere = at(&there, &ada);
+    let elsewhere = ada.at_node(&there);
     let old = [ada.vended("deploy", &json!({})).await, elsewhere.vended("deploy", &json!({})).await];
     assert_eq!(elsewhere.vended("deploy", &json!({})).await["reused"], true);
     here.run(&["revoke", "deploy", "--yes"], "").succeeded();
