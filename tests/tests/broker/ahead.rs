@@ -147,3 +147,23 @@ async fn after_trouble_they_are_asked_for_again_and_after_a_refusal_nothing_is_g
         assert!(program.fetch()["Message"].as_str().unwrap().contains("broker login"), "{more:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_broker_gives_no_more_is_handed_out_no_more() {
+    for more in MODES {
+        let together = Together::open().await;
+        let mut program = Fetching::on(&together.machine, more);
+        let first = program.fetch();
+        let granted =
+            |group: &str| format!("\"Deploys to production\"\naccess_key = \"main\"\ngroups = [\"corp/{group}\"]");
+        let installation = together.world.brokerd.installation();
+        installation.edit("connectors.toml", &granted("release"), &granted("nobodys"));
+        together.world.run(&["apply", "--yes"], "").succeeded();
+        assert_eq!(program.fetch(), first, "{more:?}: the broker is not asked each time");
+        // They would be good for another 19 minutes.
+        together.minutes_later(41);
+        program.fetch_until(|said| said["code"] == "not_found");
+        let said = program.fetch();
+        assert!(said["Message"].as_str().unwrap().contains("ask the broker's administrators"), "{more:?}: {said}");
+    }
+}
