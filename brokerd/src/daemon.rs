@@ -9,6 +9,7 @@ use broker_core::administration::{Administration, ApplyError};
 use broker_core::catalog;
 use broker_core::clock::SystemClock;
 use broker_core::console::Federation;
+use broker_core::directory::crowd::CrowdDirectory;
 use broker_core::directory::ldap::LdapDirectory;
 use broker_core::directory::local::LocalDirectory;
 use broker_core::directory::{Directory, MeasuredDirectory};
@@ -264,6 +265,7 @@ fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn D
         let opened: Arc<dyn Directory> = match directory.backend {
             Backend::Local(people) => Arc::new(LocalDirectory::new(directory.name, people, Arc::clone(&hashers))?),
             Backend::Ldap(settings) => Arc::new(LdapDirectory::new(directory.name, *settings)),
+            Backend::Crowd(settings) => Arc::new(CrowdDirectory::new(directory.name, *settings)?),
         };
         Ok(Arc::new(MeasuredDirectory(opened)))
     };

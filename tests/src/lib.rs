@@ -19,6 +19,7 @@ pub mod house;
 pub mod world;
 pub mod stage;
 
+pub mod crowd;
 pub mod gate;
 
 pub mod host_identity;

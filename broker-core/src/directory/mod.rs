@@ -1,6 +1,9 @@
 //! Who people are and which groups they are in: one trait, and the directories behind it.
 
+mod config;
+pub mod crowd;
 mod description;
+mod fit;
 mod gate;
 pub mod ldap;
 pub mod local;
@@ -17,6 +20,7 @@ use crate::caller::Person;
 use crate::character::is_hidden;
 use crate::name::DirectoryName;
 
+pub use self::config::{LockoutConfig, TrustedAttribute};
 pub use self::description::{Description, Found};
 pub use self::gate::{Gate, NotAdmitted};
 pub use self::lockout::{Lockout, NotALockout};
@@ -90,6 +94,12 @@ pub enum Refusal {
     Disabled,
     #[error("the account is locked by its directory")]
     Locked,
+    /// The directory says that the password has expired, and not whether the one that was shown was right.
+    #[error("the directory says that the password has expired, and not whether this was the right one")]
+    Expired,
+    /// Known there, and not among those whom the directory lets use the broker.
+    #[error("the directory does not let this person use the broker")]
+    NotForUs,
     /// An answer that is legal but cannot be used: no immutable id, too many groups, nested too deep.
     #[error("the directory's entry cannot be used: {0}")]
     UnusableEntry(&'static str),

@@ -3,16 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use broker_core::directory::crowd::{CrowdConfig, CrowdSettings};
 use broker_core::directory::ldap::{GroupsConfig, LdapConfig, LdapSettings};
 use broker_core::directory::local::{LocalDirectory, LocalPerson};
 use broker_core::file::{Document, Reading, SecretRef, Source, with_causes};
 use broker_core::name::DirectoryName;
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use toml::Spanned;
 
 use super::fields::{BackendFields, DirectoryFields, LocalFields, PeopleFields};
 use super::load::Loader;
 use super::{Backend, DirectoryConfig};
+
+/// A file cannot be read, which has been told already.
+struct Told;
 
 impl Loader<'_> {
     pub(super) fn directories(&mut self, entries: Vec<Spanned<DirectoryFields>>) -> Vec<DirectoryConfig> {
@@ -36,6 +41,9 @@ impl Loader<'_> {
                     None
                 }
                 BackendFields::Ldap(config) => self.ldap(&name, at, *config).map(|ldap| Backend::Ldap(Box::new(ldap))),
+                BackendFields::Crowd(config) => {
+                    self.crowd(&name, at, *config).map(|crowd| Backend::Crowd(Box::new(crowd)))
+                }
             };
             directories.extend(backend.map(|backend| DirectoryConfig { name, may_grant_admin, backend }));
         }
@@ -81,27 +89,60 @@ impl Loader<'_> {
 
     fn ldap(&mut self, name: &DirectoryName, at: usize, config: LdapConfig<SecretRef>) -> Option<LdapSettings> {
         let below = |keys: &[&'static str]| [&["backend", "ldap"], keys].concat();
-        let ca_pem = match config.ca_file.as_deref().map(|path| self.folders.text(path, MAX_CA_FILE)) {
+        let ca_pem = self.ca_pem(name, at, "ldap", config.ca_file.as_deref()).ok()?;
+        let password = match &config.bind_password {
             None => None,
-            Some(Ok(pem)) => Some(pem),
-            Some(Err(error)) => {
-                self.entry_error(DIRECTORY, name.as_str(), at, &below(&["ca_file"]), &with_causes(&error));
-                return None;
-            }
-        };
-        let password = match config.bind_password.as_ref().map(|reference| self.folders.secret(reference)) {
-            None => None,
-            Some(Ok(password)) => Some(password),
-            Some(Err(error)) => {
-                self.entry_error(DIRECTORY, name.as_str(), at, &below(&["bind_password"]), &with_causes(&error));
-                return None;
-            }
+            Some(reference) => Some(self.password(name, at, &below(&["bind_password"]), reference)?),
         };
         match LdapSettings::new(config, ca_pem.as_deref().map(str::as_bytes), password) {
             Ok(settings) => Some(settings),
             Err(error) => {
                 let keys: Vec<&'static str> = error.key.split('.').collect();
                 self.entry_error(DIRECTORY, name.as_str(), at, &below(&keys), &with_causes(&error.problem));
+                None
+            }
+        }
+    }
+
+    fn crowd(&mut self, name: &DirectoryName, at: usize, config: CrowdConfig<SecretRef>) -> Option<CrowdSettings> {
+        let below = |keys: &[&'static str]| [&["backend", "crowd"], keys].concat();
+        let ca_pem = self.ca_pem(name, at, "crowd", config.ca_file.as_deref()).ok()?;
+        let password = self.password(name, at, &below(&["password"]), &config.password)?;
+        match CrowdSettings::new(config, ca_pem.as_deref().map(str::as_bytes), password) {
+            Ok(settings) => Some(settings),
+            Err(error) => {
+                let keys: Vec<&'static str> = error.key.split('.').collect();
+                self.entry_error(DIRECTORY, name.as_str(), at, &below(&keys), &with_causes(&error.problem));
+                None
+            }
+        }
+    }
+
+    /// What a file of certificates holds, if one is named.
+    fn ca_pem(
+        &mut self,
+        name: &DirectoryName,
+        at: usize,
+        backend: &'static str,
+        path: Option<&Path>,
+    ) -> Result<Option<String>, Told> {
+        path.map(|path| self.folders.text(path, MAX_CA_FILE)).transpose().map_err(|error| {
+            self.entry_error(DIRECTORY, name.as_str(), at, &["backend", backend, "ca_file"], &with_causes(&error));
+            Told
+        })
+    }
+
+    fn password(
+        &mut self,
+        name: &DirectoryName,
+        at: usize,
+        keys: &[&'static str],
+        reference: &SecretRef,
+    ) -> Option<SecretString> {
+        match self.folders.secret(reference) {
+            Ok(password) => Some(password),
+            Err(error) => {
+                self.entry_error(DIRECTORY, name.as_str(), at, keys, &with_causes(&error));
                 None
             }
         }

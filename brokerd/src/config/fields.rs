@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use broker_core::directory::crowd::CrowdConfig;
 use broker_core::directory::ldap::LdapConfig;
 use broker_core::directory::local::LocalPerson;
 use broker_core::file::{SecretRef, WebUrl};
@@ -224,6 +225,7 @@ pub(super) struct WorkloadIssuerFields {
 pub(super) enum BackendFields {
     Local(LocalFields),
     Ldap(Box<LdapConfig<SecretRef>>),
+    Crowd(Box<CrowdConfig<SecretRef>>),
 }
 
 #[derive(Debug, Deserialize)]

@@ -27,6 +27,7 @@ use std::time::Duration;
 use broker_core::access_key::AccessKey;
 use broker_core::caller::AdminGroups;
 use broker_core::catalog;
+use broker_core::directory::crowd::CrowdSettings;
 use broker_core::directory::ldap::LdapSettings;
 use broker_core::directory::local::LocalPerson;
 use broker_core::entitlement::Rules;
@@ -163,6 +164,7 @@ pub struct DirectoryConfig {
 pub enum Backend {
     Local(Vec<LocalPerson>),
     Ldap(Box<LdapSettings>),
+    Crowd(Box<CrowdSettings>),
 }
 
 impl Config {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::directory::{LockoutConfig, TrustedAttribute};
+
 /// The table `[directory.backend.ldap]`. `Secret` is how the file's reader writes down where a secret is; this module never
 /// sees more of it than what was found there.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,22 +46,6 @@ pub struct LdapConfig<Secret> {
     pub rest_seconds: u64,
     #[serde(default)]
     pub lockout: LockoutConfig,
-}
-
-/// When the directory locks accounts by itself, so that guesses through the broker stay below that.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LockoutConfig {
-    /// So many wrong passwords lock an account.
-    pub failures: u32,
-    /// After so long without one it has forgotten them.
-    pub window_seconds: u32,
-}
-
-impl Default for LockoutConfig {
-    fn default() -> Self {
-        Self { failures: 10, window_seconds: 30 * 60 }
-    }
 }
 
 /// Where people are and what is to be read of them.
@@ -135,13 +121,6 @@ pub struct GroupSearchConfig {
     /// How many to ask for at a time: not more than the server gives at once.
     #[serde(default = "five_hundred")]
     pub page_size: u32,
-}
-
-/// An attribute that may be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrustedAttribute {
-    Email,
 }
 
 fn uid_filter() -> String {

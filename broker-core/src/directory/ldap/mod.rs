@@ -42,9 +42,7 @@ use crate::directory::{
 };
 use crate::name::{DirectoryName, Group};
 
-pub use self::config::{
-    DisabledConfig, GroupSearchConfig, GroupsConfig, LdapConfig, MemberOfConfig, TrustedAttribute, UsersConfig,
-};
+pub use self::config::{DisabledConfig, GroupSearchConfig, GroupsConfig, LdapConfig, MemberOfConfig, UsersConfig};
 pub use self::filter::FilterError;
 pub use self::server::UrlError;
 pub use self::settings::{LdapSettings, LdapSettingsError, SettingsProblem};

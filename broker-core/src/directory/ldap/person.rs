@@ -6,8 +6,8 @@ use super::answer::Entry;
 use super::dn::Dn;
 use super::filter;
 use super::settings::Users;
-use crate::character::is_hidden;
 use crate::directory::Refusal;
+use crate::directory::fit::{MAX_EMAIL, MAX_NAME, is_email, is_shown};
 
 /// Somebody as their entry describes them, without groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,15 +117,6 @@ fn first(entry: &Entry, attribute: &str, most: usize) -> Option<String> {
     is_shown(value, most).then(|| value.to_owned())
 }
 
-fn is_shown(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.chars().count() <= most && !text.chars().any(is_hidden)
-}
-
-fn is_email(text: &str) -> bool {
-    let at = text.split_once('@');
-    at.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty()) && !text.contains(char::is_whitespace)
-}
-
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -138,20 +129,5 @@ fn is_binary(users: &Users) -> bool {
 const LOCKED: &str = "pwdAccountLockedTime";
 const FOR_GOOD: &[u8] = b"00000101";
 const MAX_ID: usize = 128;
-const MAX_NAME: usize = 256;
-const MAX_EMAIL: usize = 320;
 const NO_ID: Unusable = Unusable("its immutable id is not one");
 const NO_NAME: Unusable = Unusable("it has no user name that can be used");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_does_not_show_what_it_is_is_none() {
-        assert!(is_shown("Zoë O'Hara", 64) && !is_shown("Zoë O'Hara", 5));
-        for unfit in ["", "ada\u{200b}", "\u{202e}ada", "a\u{7}da", "ada\u{2028}"] {
-            assert!(!is_shown(unfit, 64), "{unfit:?}");
-        }
-    }
-}

@@ -5,11 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_rustls::TlsConnector;
 
-use super::config::{DisabledConfig, GroupsConfig, LdapConfig, LockoutConfig, TrustedAttribute, UsersConfig};
+use super::config::{DisabledConfig, GroupsConfig, LdapConfig, UsersConfig};
 use super::dn::{Dn, is_attribute};
 use super::filter::{FilterError, Template};
 use super::server::{Server, UrlError, tls};
-use crate::directory::{LONGEST_ANSWER, Lockout, NotALockout};
+use crate::directory::{LONGEST_ANSWER, Lockout, NotALockout, TrustedAttribute};
 
 /// An LDAP directory's settings, checked.
 #[derive(Clone)]
@@ -112,7 +112,7 @@ impl LdapSettings {
             operation_timeout: seconds("operation_timeout_seconds", config.operation_timeout_seconds, MAX_SECONDS)?,
             deadline: seconds("deadline_seconds", config.deadline_seconds, LONGEST_ANSWER.as_secs())?,
             rest: seconds("rest_seconds", config.rest_seconds, MAX_SECONDS)?,
-            lockout: lockout(config.lockout)?,
+            lockout: config.lockout.checked().map_err(|(key, problem)| LdapSettingsError::at(key, problem))?,
         })
     }
 }
@@ -222,17 +222,6 @@ fn checked_dn(key: &'static str, dn: String) -> Result<String, LdapSettingsError
 
 fn attribute(key: &'static str, name: String) -> Result<String, LdapSettingsError> {
     if is_attribute(&name) { Ok(name) } else { Err(LdapSettingsError::at(key, SettingsProblem::NotAnAttribute)) }
-}
-
-fn lockout(config: LockoutConfig) -> Result<Lockout, LdapSettingsError> {
-    let LockoutConfig { failures, window_seconds } = config;
-    Lockout::new(failures, window_seconds).map_err(|problem| {
-        let key = match problem {
-            NotALockout::Failures => "lockout.failures",
-            NotALockout::Window => "lockout.window_seconds",
-        };
-        LdapSettingsError::at(key, problem)
-    })
 }
 
 fn seconds(key: &'static str, seconds: u64, most: u64) -> Result<Duration, LdapSettingsError> {

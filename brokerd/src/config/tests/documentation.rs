@@ -193,6 +193,14 @@ groups = { member_of = {} }
 lockout = {}
 
 [[directory]]
+name = "crowd"
+[directory.backend.crowd]
+url = "https://crowd.corp.example/crowd"
+application = "broker"
+password = { file = "k" }
+lockout = {}
+
+[[directory]]
 name = "local"
 backend.local.people = [{ username = "ada", password_hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$jQkuyJ5kKSjNcQeIYQxsnOOA4fMJbBCTdpLGcMmQSp8" }]
 

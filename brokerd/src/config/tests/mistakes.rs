@@ -176,8 +176,8 @@ fn directories_have_names_of_their_own_and_settings_that_work() {
         with("name = \"Corp\"\nbackend.local = {}").starts_with("brokerd.toml:15:8: directory[2].name: `Corp` is not")
     );
     assert!(
-        with("name = \"b\"\nbackend.crowd = {}")
-            .starts_with("brokerd.toml:16:9: directory[2].backend.crowd: `crowd` cannot stand here")
+        with("name = \"b\"\nbackend.nis = {}")
+            .starts_with("brokerd.toml:16:9: directory[2].backend.nis: `nis` cannot stand here")
     );
     let ldap = |more: &str| {
         format!(

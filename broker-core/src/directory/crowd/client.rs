@@ -1,0 +1,93 @@
+//! Questions to Crowd, each with our own credential and a limit on its time.
+
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Client as Http, Method, redirect};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::answer::{Answer, of};
+use super::base::Base;
+use super::said::Said;
+use super::settings::CrowdSettings;
+use super::trouble::Trouble;
+
+/// The connections to one Crowd server, kept for whoever asks next. No cookie is kept and none is sent: every question proves itself.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: Http,
+    settings: CrowdSettings,
+}
+
+/// No client can be made from the settings and what the system trusts.
+#[derive(Debug, thiserror::Error)]
+#[error("no client for Crowd can be made: the system may have no certificates to trust (`ca_file` names others)")]
+pub struct NoClient;
+
+impl Client {
+    pub(super) fn new(settings: CrowdSettings) -> Result<Self, NoClient> {
+        let mut builder = Http::builder()
+            .redirect(redirect::Policy::none())
+            // The company's own server, as other directories are: no proxy is on the way to it, and none sees its passwords.
+            .no_proxy()
+            .https_only(settings.base.uses_tls())
+            .user_agent(concat!("brokerd/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(MAX_IDLE);
+        if !settings.certificates.is_empty() {
+            builder = builder.tls_certs_only(settings.certificates.iter().cloned());
+        }
+        Ok(Self { http: builder.build().map_err(|_| NoClient)?, settings })
+    }
+
+    pub(super) fn settings(&self) -> &CrowdSettings {
+        &self.settings
+    }
+
+    pub(super) fn base(&self) -> &Base {
+        &self.settings.base
+    }
+
+    /// Reads a resource.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Said<T>, Trouble> {
+        self.ask(Method::GET, path, query, None::<&()>).await
+    }
+
+    /// Asks with a body, which may be secret.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: &impl Serialize,
+    ) -> Result<Said<T>, Trouble> {
+        self.ask(Method::POST, path, query, Some(body)).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+    ) -> Result<Said<T>, Trouble> {
+        let CrowdSettings { base, application, password, operation_timeout, .. } = &self.settings;
+        let mut request = self.http.request(method, base.resource(path)).header(ACCEPT, JSON);
+        request = request.query(query).basic_auth(application, Some(password.expose_secret()));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = async { Answer::read(request.send().await.map_err(|error| of(&error))?).await };
+        let answer = timeout(*operation_timeout, answer).await.map_err(|_| Trouble::Timeout)??;
+        Said::read(&answer)
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Below the twenty seconds after which Crowd's own server, as it is delivered, closes a connection that nobody uses.
+const MAX_IDLE: std::time::Duration = std::time::Duration::from_secs(15);
