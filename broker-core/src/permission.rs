@@ -119,7 +119,8 @@ macro_rules! made {
 }
 made!(Auditor, Operator, Administrator);
 
-const FRESH_SECONDS: i64 = 15 * 60;
+/// A sign-in that is so long ago is good for no changes.
+pub(crate) const FRESH_SECONDS: i64 = 15 * 60;
 
 #[cfg(test)]
 mod tests {

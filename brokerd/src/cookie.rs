@@ -45,6 +45,11 @@ fn header_of(mut cookie: Cookie<'static>, public: &PublicUrl) -> Option<HeaderVa
     Some(value)
 }
 
+/// Whether a cookie of this name is one of ours.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name.strip_prefix("__Host-").unwrap_or(name).starts_with("brokerd")
+}
+
 fn session_name(public: &PublicUrl) -> &'static str {
     if public.is_https() { "__Host-brokerd" } else { "brokerd" }
 }

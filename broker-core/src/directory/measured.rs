@@ -1,10 +1,14 @@
 //! The same directory, each question counted and timed.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{AuthenticateError, Directory, Found, Gate, Lockout, Standing, TypedName, Unavailable};
+use super::{
+    AuthenticateError, Directory, Found, Gate, Lockout, SingleSignOn, SsoToken, Standing, TypedName, Unavailable,
+    Vouched,
+};
 use crate::caller::Person;
 use crate::meter::Asked;
 use crate::name::DirectoryName;
@@ -52,6 +56,28 @@ impl Directory for MeasuredDirectory {
         let asked = Asked::now();
         let answer = self.0.probe().await;
         asked.directory(self.name().as_str(), "probe", if answer.is_ok() { ANSWERED } else { UNAVAILABLE });
+        answer
+    }
+
+    fn single_sign_on(&self) -> Option<&dyn SingleSignOn> {
+        self.0.single_sign_on().map(|_| self as &dyn SingleSignOn)
+    }
+}
+
+#[async_trait]
+impl SingleSignOn for MeasuredDirectory {
+    async fn cookie(&self) -> Result<Option<String>, Unavailable> {
+        match self.0.single_sign_on() {
+            Some(inner) => inner.cookie().await,
+            None => Ok(None),
+        }
+    }
+
+    async fn vouch(&self, token: &SsoToken, address: IpAddr) -> Result<Vouched, Unavailable> {
+        let Some(inner) = self.0.single_sign_on() else { return Ok(Vouched::Nobody) };
+        let asked = Asked::now();
+        let answer = inner.vouch(token, address).await;
+        asked.directory(self.name().as_str(), "vouch", if answer.is_ok() { ANSWERED } else { UNAVAILABLE });
         answer
     }
 }

@@ -9,6 +9,7 @@ pub mod ldap;
 pub mod local;
 mod lockout;
 mod measured;
+mod single_sign_on;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use self::description::{Description, Found};
 pub use self::gate::{Gate, NotAdmitted};
 pub use self::lockout::{Lockout, NotALockout};
 pub use self::measured::MeasuredDirectory;
+pub use self::single_sign_on::{SingleSignOn, SsoToken, Vouched};
 
 /// A place that knows people. Every method answers within a time limit of its own, [`LONGEST_ANSWER`] at most.
 #[async_trait]
@@ -48,6 +50,11 @@ pub trait Directory: Debug + Send + Sync {
 
     /// Proves that the directory can be reached and that our own credential for it works.
     async fn probe(&self) -> Result<(), Unavailable>;
+
+    /// Its own sessions in browsers, where they let people in; nothing where there are none, or nobody switched that on.
+    fn single_sign_on(&self) -> Option<&dyn SingleSignOn> {
+        None
+    }
 }
 
 /// What a directory says of somebody it was asked about by id.

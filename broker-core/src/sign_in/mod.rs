@@ -8,6 +8,7 @@ mod prove;
 mod remembered;
 mod sessions;
 mod shown;
+mod single_sign_on;
 mod throttle;
 mod visit;
 
@@ -26,6 +27,9 @@ use crate::clock::{Clock, Millis, after};
 use crate::directory::{Directory, LONGEST_ANSWER, Unavailable};
 use crate::id::SessionId;
 use crate::name::DirectoryName;
+use crate::network::Network;
+use crate::permission::FRESH_SECONDS;
+use crate::places::Places;
 use crate::session::Session;
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec1};
@@ -52,6 +56,8 @@ struct Inner {
     throttle: Throttle,
     pad: pad::Pad,
     visits: visit::Visits,
+    /// How many questions each network has at this moment about sessions of directories' own.
+    vouching: Places<Network>,
     remembered: remembered::Remembered,
     settings: Settings,
     workloads: Workloads,
@@ -94,6 +100,15 @@ pub struct SignedIn {
     pub caller: PersonCaller,
 }
 
+/// How a session is begun.
+#[derive(Clone, Copy, Debug)]
+enum Begun {
+    /// Which has just been proved to be right.
+    ByPassword,
+    /// By a session of the directory's own, which was begun there at this time.
+    Vouched { since: Option<Timestamp> },
+}
+
 /// Why somebody is not let in. Cut by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
@@ -112,6 +127,20 @@ pub enum SignInError {
     Seal(#[from] SealBroken),
     #[error(transparent)]
     Trail(#[from] TrailError),
+}
+
+impl Begun {
+    /// When the person proved who they are. To us they have not where a directory vouches for them, whatever it says of itself: what wants
+    /// a password of just now must want one.
+    fn proved_at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::ByPassword => now,
+            Self::Vouched { since } => {
+                let stale = now.saturating_sub(SignedDuration::from_secs(FRESH_SECONDS)).unwrap_or(Timestamp::MIN);
+                since.map_or(stale, |since| since.min(stale))
+            }
+        }
+    }
 }
 
 impl Leaving {
@@ -159,6 +188,7 @@ impl SignIn {
             throttle,
             pad,
             visits,
+            vouching: Places::new(single_sign_on::AT_ONCE),
             remembered,
             settings,
             workloads,
@@ -169,7 +199,7 @@ impl SignIn {
     pub async fn sign_in(&self, credentials: Credentials<'_>, kind: SessionKind) -> Result<SignedIn, SignInError> {
         let origin = credentials.origin.clone();
         let person = self.prove(credentials).await?;
-        self.begin_session(person, kind, origin).await
+        self.begin_session(person, kind, Begun::ByPassword, origin).await
     }
 
     /// The session that a token belongs to, for its owner to leave: the directory is not asked, since whoever cannot be looked up at this
@@ -218,20 +248,29 @@ impl SignIn {
         Millis(now.0.saturating_sub(i64::from(self.0.settings.idle_seconds).saturating_mul(1_000)))
     }
 
-    async fn begin_session(&self, person: Person, kind: SessionKind, origin: Origin) -> Result<SignedIn, SignInError> {
+    async fn begin_session(
+        &self,
+        person: Person,
+        kind: SessionKind,
+        begun: Begun,
+        origin: Origin,
+    ) -> Result<SignedIn, SignInError> {
         let now = self.0.clock.now();
         let token = new_token(kind.prefix())?;
         let hash = self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]);
         let session = Session {
             id: SessionId::random(),
             person,
-            created_at: now,
+            created_at: begun.proved_at(now),
             expires_at: after(now, self.0.settings.absolute_seconds),
             checked_at: now,
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
         };
         let mut entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
+        if let Begun::Vouched { .. } = begun {
+            entry = entry.reason(&BY_SINGLE_SIGN_ON);
+        }
         let mut changes = vec![self.0.store.add_session(&session, &hash)?];
         let before = self.0.settings.sessions_per_person.get() - 1;
         let (subject, now) = (&session.person.subject, Millis::from(now));
@@ -271,6 +310,8 @@ impl SignIn {
 /// The limit on a sign-in, however many directories are asked in a row: a little more than one of them may take, so that each says itself what
 /// kept it.
 pub const LONGEST_SIGN_IN: Duration = LONGEST_ANSWER.saturating_add(Duration::from_secs(1));
+/// What the trail says of such a sign-in.
+const BY_SINGLE_SIGN_ON: &str = "by single sign-on: a session of the directory's own";
 /// By so little clocks may differ.
 const SKEW: SignedDuration = SignedDuration::from_secs(1);
 /// How long after a request's own deadline its caller may still be proved once more.

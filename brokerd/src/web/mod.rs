@@ -15,6 +15,7 @@ mod pre_session;
 pub(crate) mod problems;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+mod single_sign_on;
 pub(crate) mod start;
 mod visitor;
 

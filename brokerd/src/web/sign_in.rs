@@ -3,16 +3,18 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use broker_core::partition::Partition;
 use broker_core::sign_in::{Credentials, SessionKind, SignInError};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
 use super::form::{Fields, OwnForm};
 use super::next::{ASKED, Next};
 use super::page::{FormsLead, instead_of, page, see_other};
 use super::pre_session;
+use super::single_sign_on::{self, Offer};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::cookie;
@@ -29,6 +31,8 @@ struct SignInPage<'a> {
     asked: &'a str,
     /// Typed names are sensitive: it goes back into its field and nowhere else.
     username: &'a str,
+    /// Where a link leads that lets somebody in by a directory's own session.
+    single_sign_on_page: Option<String>,
 }
 
 /// What somebody typed.
@@ -64,6 +68,7 @@ struct Refused {
     description = "",
     params(
         ("next" = Option<String>, Query, description = "Where to go on afterwards, on this host"),
+        ("single_sign_on" = Option<String>, Query, description = "`yes`: by the directory's own session in this browser, also after signing out here"),
         ("asked" = Option<String>, Query, description = "The proof that the person had asked for that page, in this very browser"),
     ),
     responses(
@@ -73,18 +78,28 @@ struct Refused {
 )]
 pub(crate) async fn show(
     State(app): State<App>,
+    Extension(meta): Extension<Meta>,
     visitor: Result<Option<Visitor>, Problem>,
+    method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let way = Fields::parse(query.unwrap_or_default().as_bytes()).map(|mut fields| Way::take(&mut fields));
-    let way = way.unwrap_or_default();
+    let mut fields = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let (wanted, way) = (fields.take_given(SINGLE_SIGN_ON).is_some(), Way::take(&mut fields));
     match visitor {
         // Codes of other machines are compared by somebody who has just signed in; they may have to do so once more.
         Ok(Some(visitor))
             if !matches!(way.next, Next::Device { .. }) || app.clients.may_allow_devices(&visitor.person).is_ok() =>
         {
             Ok(see_other(&way.next.after_sign_in()))
+        }
+        // Nobody is here yet, unless their company's own sign-on says so.
+        Ok(None) if Offer::of(&app, &method, &headers, wanted) == Offer::Now => {
+            match single_sign_on::let_in(&app, &meta, &headers).await {
+                Ok(Some(token)) => welcome(&app, &meta, &headers, &token, &way.leads(&app, &headers)).await,
+                Ok(None) => ask(&app, &headers, &way, "", wanted.then(|| NOT_THERE.to_owned())),
+                Err(error) => ask(&app, &headers, &way, "", wanted.then(|| sentence(&error)).flatten()),
+            }
         }
         // A directory that is down must not keep people of another one from signing in.
         Ok(_) | Err(_) => ask(&app, &headers, &way, "", None),
@@ -162,6 +177,17 @@ impl Way {
         }
     }
 
+    /// The sign-in page that lets somebody in by a directory's own session, and leads on as this one.
+    fn single_sign_on_page(&self) -> String {
+        let page = if self.asked.is_empty() {
+            self.next.sign_in_page()
+        } else {
+            let proof = utf8_percent_encode(&self.asked, NON_ALPHANUMERIC).to_string();
+            self.next.sign_in_page_once_asked(&proof)
+        };
+        format!("{page}&{SINGLE_SIGN_ON}=yes")
+    }
+
     /// Past the page that asks only where the person is known to have asked for this very page, in this very browser.
     fn leads(&self, app: &App, headers: &HeaderMap) -> String {
         if pre_session::has_asked_for(app, headers, &self.next, &self.asked) {
@@ -180,7 +206,15 @@ fn ask(
     trouble: Option<String>,
 ) -> Result<Response, Problem> {
     let pre_session = pre_session::begin(app, headers)?;
-    let template = SignInPage { trouble, csrf: &pre_session.token, next: &way.next, asked: &way.asked, username };
+    let single_sign_on_page = app.sign_in.takes_single_sign_on().then(|| way.single_sign_on_page());
+    let template = SignInPage {
+        trouble,
+        csrf: &pre_session.token,
+        next: &way.next,
+        asked: &way.asked,
+        username,
+        single_sign_on_page,
+    };
     let mut response = page(&template, &forms_lead(app, &way.next))?;
     cookie::attach(response.headers_mut(), pre_session.cookie);
     Ok(response)
@@ -201,7 +235,8 @@ async fn welcome(
     }
     let public = &app.settings.public_url;
     let mut response = see_other(leads);
-    let cookies = [cookie::begin_session(token, public), pre_session::end(public)];
+    let cookies =
+        [cookie::begin_session(token, public), pre_session::end(public), single_sign_on::back(headers, public)];
     cookie::attach(response.headers_mut(), cookies.into_iter().flatten());
     Ok(response)
 }
@@ -241,6 +276,10 @@ fn in_words(seconds: u64) -> String {
     }
 }
 
+/// In the sign-in page's query: by a directory's own session, also after signing out here.
+const SINGLE_SIGN_ON: &str = "single_sign_on";
+const NOT_THERE: &str =
+    "Your company's single sign-on does not know you in this browser. Sign in there first, or here with your password.";
 const STALE: &str = "This form was no longer good. Please sign in again.";
 
 #[cfg(test)]

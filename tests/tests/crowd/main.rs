@@ -6,6 +6,7 @@ mod accounts;
 mod faults;
 mod hostile;
 mod names;
+mod single_sign_on;
 mod tls;
 
 use aws_sim::Sim;

@@ -29,6 +29,9 @@ pub struct CrowdConfig<Secret> {
     /// What people cannot change about themselves there, so that it may name a session or a tag.
     #[serde(default)]
     pub trusted_attributes: Vec<TrustedAttribute>,
+    /// Whether Crowd's own sessions let people in to pages, beside passwords.
+    #[serde(default)]
+    pub single_sign_on: bool,
     #[serde(default = "three")]
     pub connect_timeout_seconds: u64,
     #[serde(default = "ten")]

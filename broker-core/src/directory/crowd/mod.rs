@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod groups;
 mod said;
+mod session;
 mod settings;
 mod trouble;
 mod user;
@@ -15,18 +16,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::timeout;
 
 use self::client::Client;
 use self::groups::GroupsError;
 use self::said::{No, Reason, Said};
+use self::session::Cookie;
 use self::trouble::Trouble;
 use self::user::{Profile, Unusable, User};
 use crate::caller::{Person, Subject};
 use crate::directory::{
-    AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
-    Unavailable,
+    AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, SingleSignOn, Standing,
+    TypedName, Unavailable,
 };
 use crate::name::DirectoryName;
 
@@ -40,6 +42,7 @@ pub use self::settings::{CrowdProblem, CrowdSettings, CrowdSettingsError};
 pub struct CrowdDirectory {
     name: DirectoryName,
     client: Client,
+    cookie: Cookie,
 }
 
 /// Whether a password is on its way to the server, which has not answered to it.
@@ -72,17 +75,10 @@ struct PasswordBody<'a> {
     value: &'a str,
 }
 
-/// What the cheapest question answers.
-#[derive(Deserialize)]
-struct CookieConfig {
-    #[serde(rename = "name")]
-    _name: String,
-}
-
 impl CrowdDirectory {
     /// Asks nobody.
     pub fn new(name: DirectoryName, settings: CrowdSettings) -> Result<Self, NoClient> {
-        Ok(Self { name, client: Client::new(settings)? })
+        Ok(Self { name, client: Client::new(settings)?, cookie: Cookie::default() })
     }
 
     async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Person, AuthenticateError> {
@@ -156,13 +152,6 @@ impl CrowdDirectory {
             return Err(self.failure(Trouble::AnotherPerson));
         }
         self.person(profile).await.map(Standing::Good)
-    }
-
-    async fn reach(&self) -> Result<(), Trouble> {
-        match self.client.get::<CookieConfig>(&["config", "cookie"], &[]).await? {
-            Said::Yes(_) => Ok(()),
-            Said::No(no) => Err(no.unexpected()),
-        }
     }
 
     /// Somebody by their name or key; nobody only where Crowd itself says so.
@@ -258,7 +247,7 @@ fn wrong(no: No) -> Result<Refusal, Trouble> {
         Reason::InactiveAccount => Ok(Refusal::Disabled),
         Reason::ExpiredCredential => Ok(Refusal::Expired),
         Reason::ApplicationAccessDenied => Ok(Refusal::NotForUs),
-        Reason::Other(_) => Err(no.unexpected()),
+        Reason::InvalidSsoToken | Reason::Other(_) => Err(no.unexpected()),
     }
 }
 
@@ -289,7 +278,12 @@ impl Directory for CrowdDirectory {
     }
 
     async fn probe(&self) -> Result<(), Unavailable> {
-        self.in_time(async { self.reach().await.map_err(|trouble| self.unavailable(trouble)) }, |late| late).await
+        let asked = async { self.ask_cookie().await.map(drop).map_err(|trouble| self.unavailable(trouble)) };
+        self.in_time(asked, |late| late).await
+    }
+
+    fn single_sign_on(&self) -> Option<&dyn SingleSignOn> {
+        self.client.settings().single_sign_on.then_some(self as &dyn SingleSignOn)
     }
 }
 

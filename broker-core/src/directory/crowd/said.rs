@@ -30,6 +30,7 @@ pub(super) enum Reason {
     InactiveAccount,
     ExpiredCredential,
     ApplicationAccessDenied,
+    InvalidSsoToken,
     Other(String),
 }
 
@@ -73,6 +74,7 @@ impl Reason {
             "INACTIVE_ACCOUNT" => Self::InactiveAccount,
             "EXPIRED_CREDENTIAL" => Self::ExpiredCredential,
             "APPLICATION_ACCESS_DENIED" => Self::ApplicationAccessDenied,
+            "INVALID_SSO_TOKEN" => Self::InvalidSsoToken,
             other if is_word(other) => Self::Other(other.to_owned()),
             _ => Self::Other("(no reason of Crowd's)".to_owned()),
         }
@@ -92,6 +94,7 @@ impl fmt::Display for Reason {
             Self::InactiveAccount => "INACTIVE_ACCOUNT",
             Self::ExpiredCredential => "EXPIRED_CREDENTIAL",
             Self::ApplicationAccessDenied => "APPLICATION_ACCESS_DENIED",
+            Self::InvalidSsoToken => "INVALID_SSO_TOKEN",
             Self::Other(word) => word,
         })
     }

@@ -1,0 +1,135 @@
+//! Crowd's single sign-on: whose session a browser's token is, and in which cookie browsers have it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::said::{No, Reason, Said};
+use super::trouble::Trouble;
+use super::{CrowdDirectory, Failure};
+use crate::directory::{Refusal, SingleSignOn, SsoToken, Unavailable, Vouched};
+
+/// The cookie's name, as Crowd said it the last time.
+#[derive(Debug, Default)]
+pub(super) struct Cookie(Mutex<Option<(Instant, String)>>);
+
+/// What Crowd says of the cookie for all its applications.
+#[derive(Deserialize)]
+pub(super) struct CookieConfig {
+    name: String,
+}
+
+/// What must be as it was when the session was begun.
+#[derive(Serialize)]
+struct Factors {
+    #[serde(rename = "validationFactors")]
+    all: [Factor; 1],
+}
+
+#[derive(Serialize)]
+struct Factor {
+    name: &'static str,
+    value: String,
+}
+
+/// What counts of a session's representation.
+#[derive(Deserialize)]
+struct Session {
+    user: Owner,
+    /// Milliseconds since 1970; newer versions say it.
+    #[serde(default, rename = "created-date")]
+    created: Option<i64>,
+}
+
+/// Whether the rest of them is there depends on the version: they are looked up by this.
+#[derive(Deserialize)]
+struct Owner {
+    name: String,
+}
+
+impl CookieConfig {
+    /// A name as cookies have them (RFC 6265, 4.1.1), of the plainest characters.
+    fn checked(self) -> Result<String, Trouble> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let fits = (1..=64).contains(&self.name.len()) && self.name.bytes().all(plain);
+        if fits { Ok(self.name) } else { Err(Trouble::Malformed) }
+    }
+}
+
+impl CrowdDirectory {
+    /// The cheapest question, which proves that Crowd is there and takes our own credential; it answers with the cookie's name.
+    pub(super) async fn ask_cookie(&self) -> Result<String, Trouble> {
+        match self.client.get::<CookieConfig>(&["config", "cookie"], &[]).await? {
+            Said::Yes(config) => config.checked(),
+            Said::No(no) => Err(no.unexpected()),
+        }
+    }
+
+    async fn vouched(&self, token: &SsoToken, address: IpAddr) -> Result<Vouched, Failure> {
+        let value = address.to_canonical().to_string();
+        let factors = Factors { all: [Factor { name: "remote_address", value }] };
+        let path = ["session", token.expose()];
+        let asked = self.client.post(&path, &[("expand", "user")], &factors);
+        let session: Session = match asked.await.map_err(|trouble| self.failure(trouble))? {
+            Said::Yes(session) => session,
+            Said::No(no) => return not_vouched(no).map_err(|trouble| self.failure(trouble)),
+        };
+        let user = self.user("username", &session.user.name).await.map_err(|trouble| self.failure(trouble))?;
+        let Some(user) = user else { return Ok(Vouched::Nobody) };
+        if let Some(refusal) = user.refusal() {
+            return Ok(Vouched::Refused(refusal));
+        }
+        let person = match self.profile(&user) {
+            Ok(profile) => self.person(profile).await,
+            Err(unusable) => Err(unusable.into()),
+        };
+        match person {
+            Ok(person) => {
+                let since = session.created.and_then(|created| Timestamp::from_millisecond(created).ok());
+                Ok(Vouched::Somebody { person: Box::new(person), since })
+            }
+            Err(Failure::Unusable(unusable)) => Ok(Vouched::Refused(Refusal::UnusableEntry(unusable.0))),
+            Err(failure @ Failure::Trouble { .. }) => Err(failure),
+        }
+    }
+}
+
+/// What the refusal of a session says. One that is over, that there never was, and that is for another address look the same.
+fn not_vouched(no: No) -> Result<Vouched, Trouble> {
+    match no.reason {
+        Reason::InvalidSsoToken | Reason::InvalidUserAuthentication | Reason::UserNotFound => Ok(Vouched::Nobody),
+        Reason::InactiveAccount => Ok(Vouched::Refused(Refusal::Disabled)),
+        Reason::ExpiredCredential => Ok(Vouched::Refused(Refusal::Expired)),
+        Reason::ApplicationAccessDenied => Ok(Vouched::Refused(Refusal::NotForUs)),
+        Reason::Other(_) => Err(no.unexpected()),
+    }
+}
+
+#[async_trait]
+impl SingleSignOn for CrowdDirectory {
+    async fn cookie(&self) -> Result<Option<String>, Unavailable> {
+        let mut kept = self.cookie.0.lock().await;
+        match &*kept {
+            Some((asked, name)) if asked.elapsed() < GOOD_FOR => Ok(Some(name.clone())),
+            _ => {
+                let asked = async { self.ask_cookie().await.map_err(|trouble| self.unavailable(trouble)) };
+                let name = self.in_time(asked, |late| late).await?;
+                *kept = Some((Instant::now(), name.clone()));
+                Ok(Some(name))
+            }
+        }
+    }
+
+    async fn vouch(&self, token: &SsoToken, address: IpAddr) -> Result<Vouched, Unavailable> {
+        let vouched = async { self.vouched(token, address).await.map_err(|failure| self.because(failure)) };
+        self.in_time(vouched, |late| late).await
+    }
+}
+
+/// Nobody renames the cookie of all a company's applications more often.
+const GOOD_FOR: Duration = Duration::from_mins(5);

@@ -1,0 +1,251 @@
+//! Crowd's own sign-on in a browser: it lets people in where that is switched on, from their own address, by their own coming, and for nothing that
+//! wants a password of just now.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::crowd::{Crowd, Deed, Shape};
+use tests::world::{Answer, Asker, now, seconds_until, soon};
+
+use crate::Scene;
+
+const ON: &str = "single_sign_on = true";
+const STRICT: &str = "admin_groups = [\"corp/staff\"]\nsessions = { recheck_seconds = 1 }";
+/// From where the tests come.
+const HERE: &str = "127.0.0.1";
+
+/// A browser with cookies, which follows nothing by itself.
+#[derive(Clone)]
+struct Browser {
+    door: Asker,
+    cookies: Vec<String>,
+}
+
+impl Browser {
+    fn with(scene: &Scene, token: &str) -> Self {
+        Self { door: scene.stranger(), cookies: vec![format!("crowd.token_key={token}")] }
+    }
+
+    async fn goes(&mut self, method: Method, path: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Answer {
+        let posts = method == Method::POST;
+        let mut request = self.door.request(method, path).header("cookie", self.cookies.join("; "));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if posts {
+            request = request.form(form);
+        }
+        let answer = Answer::of(request).await;
+        for cookie in answer.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            let (name, _) = cookie.split_once('=').unwrap();
+            self.cookies.retain(|kept| !kept.starts_with(&format!("{name}=")));
+            if !cookie.contains("Max-Age=0") {
+                self.cookies.push(cookie.split(';').next().unwrap().to_owned());
+            }
+        }
+        answer
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.goes(Method::GET, path, &[], &[]).await
+    }
+
+    /// Opens a page and goes where it is led; the page at the end.
+    async fn opens(&mut self, path: &str) -> Answer {
+        let mut answer = self.get(path).await;
+        for _ in 0..5 {
+            let Some(next) = answer.header("location").map(str::to_owned) else { return answer };
+            answer = self.get(&next).await;
+        }
+        panic!("led in circles: {answer:?}");
+    }
+
+    async fn is_let_in(&mut self) -> bool {
+        let answer = self.opens("/").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.text.contains("Signed in as")
+    }
+}
+
+fn long_ago() -> i64 {
+    (now().as_second() - 3_600) * 1_000
+}
+
+fn sign_ins(scene: &Scene) -> Vec<Value> {
+    scene.trail().into_iter().filter(|record| record["action"] == "sign_in").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_signed_in_to_crowd_is_let_in_from_where_they_are() {
+    let scene = Scene::set(ON).await;
+    let token = scene.crowd.session_of("ada", HERE, long_ago());
+    let mut ada = Browser::with(&scene, &token);
+    let home = ada.opens("/").await;
+    assert!(home.text.contains("<strong>corp/ada</strong>"), "{}", home.text);
+    let [record] = sign_ins(&scene).try_into().unwrap();
+    assert_eq!((&record["actor"], &record["outcome"]), (&json!("person:corp/ada"), &json!("success")));
+    assert!(record["reason"].as_str().unwrap().contains("single sign-on"), "{record}");
+    assert!(!scene.trail().iter().any(|record| record.to_string().contains(&token)));
+    assert!(!scene.brokerd.log().contains(&token), "{}", scene.brokerd.log());
+    // The session is ours: Crowd is not asked for the next page, and its token opens nothing but pages.
+    let asked = scene.crowd.asked().len();
+    ada.get("/").await;
+    assert_eq!(scene.crowd.asked().len(), asked);
+    scene.stranger().with_token(&token).get("/v1/session").await.problem("401 unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_another_address_is_nobodys() {
+    let scene = Scene::set(ON).await;
+    let mut thief = Browser::with(&scene, &scene.crowd.session_of("ada", "203.0.113.9", long_ago()));
+    assert!(!thief.is_let_in().await);
+    let [record] = sign_ins(&scene).try_into().unwrap();
+    assert_eq!((&record["actor"], &record["outcome"]), (&json!("anonymous"), &json!("refused")));
+    assert!(record["reason"].as_str().unwrap().contains("not from this address"), "{record}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_the_address_is_the_last_that_no_proxy_of_ours_wrote() {
+    let scene = Scene::set(ON).await;
+    let Scene { crowd, brokerd, _sim: sim } = scene;
+    let installation = brokerd.stop();
+    let before = installation.read("brokerd.toml");
+    let listen = before.lines().find(|line| line.starts_with("listen")).unwrap();
+    let trusting = listen.replace(" }", ", trusted_proxies = [\"127.0.0.1\"] }");
+    installation.edit("brokerd.toml", listen, &trusting);
+    let scene = Scene { crowd, brokerd: installation.serve(), _sim: sim };
+    let token = scene.crowd.session_of("ada", "203.0.113.9", long_ago());
+    for (forwarded, welcome) in
+        [("203.0.113.9, 198.51.100.1", false), ("198.51.100.1", false), ("198.51.100.1, 203.0.113.9", true)]
+    {
+        let mut browser = Browser::with(&scene, &token);
+        let answer = browser.goes(Method::GET, "/sign-in", &[("x-forwarded-for", forwarded)], &[]).await;
+        assert_eq!(answer.status, if welcome { 303 } else { 200 }, "{forwarded}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_switch_crowds_sessions_open_nothing() {
+    let scene = Scene::set("").await;
+    let mut ada = Browser::with(&scene, &scene.crowd.session_of("ada", HERE, long_ago()));
+    assert!(!ada.is_let_in().await);
+    assert!(!ada.get("/sign-in").await.text.contains("single sign-on"));
+    assert_eq!(scene.crowd.asked(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_no_sign_in_of_just_now() {
+    let scene = Scene::before(Crowd::start().await, "admin_groups = [\"corp/staff\"]", ON).await;
+    for since in [now().as_millisecond(), long_ago(), now().as_millisecond() + 86_400_000] {
+        let mut ada = Browser::with(&scene, &scene.crowd.session_of("ada", HERE, since));
+        let csrf = ada.opens("/").await.field("csrf");
+        let url = scene.brokerd.url();
+        let own = [("origin", url.as_str()), ("x-csrf-token", csrf.as_str())];
+        let sessions = ada.goes(Method::GET, "/v1/admin/sessions", &own, &[]).await.good();
+        let began = seconds_until(&sessions["items"][0]["created_at"]);
+        assert!(began <= -900 && (since > long_ago() || began <= -3_600), "{began}");
+        let id = sessions["items"][0]["id"].as_str().unwrap();
+        let path = format!("/v1/admin/sessions/{id}");
+        let refused = ada.goes(Method::DELETE, &path, &own, &[]).await;
+        assert!(
+            refused.problem("403 forbidden")["detail"].as_str().unwrap().contains("sign in again"),
+            "{}",
+            refused.text
+        );
+    }
+    let typed = scene.person("ada").await;
+    let sessions = typed.get("/v1/admin/sessions").await.good();
+    let oldest = sessions["items"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(typed.delete(&format!("/v1/admin/sessions/{oldest}")).await.status, 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_stays_out_until_they_say_otherwise() {
+    let scene = Scene::set(ON).await;
+    let mut ada = Browser::with(&scene, &scene.crowd.session_of("ada", HERE, long_ago()));
+    let csrf = ada.opens("/").await.field("csrf");
+    let url = scene.brokerd.url();
+    let left = ada.goes(Method::POST, "/sign-out", &[("origin", &url)], &[("csrf", &csrf)]).await;
+    assert_eq!((left.status, left.header("location")), (303, Some("/sign-in")));
+    let asked = scene.crowd.asked().len();
+    assert!(!ada.is_let_in().await);
+    assert_eq!(scene.crowd.asked().len(), asked, "nobody asks meanwhile");
+    let form = ada.get("/sign-in").await;
+    let link = form.text.split("href=\"").find(|link| link.contains("single_sign_on=yes")).unwrap();
+    let link = link.split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
+    assert_eq!(ada.opens(&link).await.status, 200);
+    assert!(ada.is_let_in().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_sites_link_lets_nobody_in_without_a_click() {
+    let scene = Scene::set(ON).await;
+    let token = scene.crowd.session_of("ada", HERE, long_ago());
+    for site in ["cross-site", "same-site"] {
+        for path in ["/sign-in", "/sign-in?next=/&single_sign_on=yes"] {
+            let mut ada = Browser::with(&scene, &token);
+            let answer = ada.goes(Method::GET, path, &[("sec-fetch-site", site)], &[]).await;
+            assert!(
+                answer.status == 200 && answer.text.contains("single_sign_on=yes"),
+                "{site} {path}: {}",
+                answer.text
+            );
+        }
+    }
+    assert_eq!(scene.crowd.asked(), Vec::<String>::new());
+    assert_eq!(sign_ins(&scene), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planted_session_takes_nobodys_place() {
+    let scene = Scene::set(ON).await;
+    let mut bob = Browser::with(&scene, &scene.crowd.session_of("bob", HERE, long_ago()));
+    assert!(bob.is_let_in().await);
+    bob.cookies.retain(|cookie| !cookie.starts_with("crowd."));
+    bob.cookies.push(format!("crowd.token_key={}", scene.crowd.session_of("ada", HERE, long_ago())));
+    assert!(bob.opens("/").await.text.contains("<strong>corp/bob</strong>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_and_accounts_that_are_switched_off_open_nothing() {
+    let scene = Scene::set(ON).await;
+    for rubbish in
+        ["", "..", "../user", "..%2Fuser%3Fusername%3Dada", "nobodys-token-0000", "a\u{20}b", &"a".repeat(4_000)]
+    {
+        assert!(!Browser::with(&scene, rubbish).is_let_in().await, "{rubbish}");
+    }
+    let asked = scene.crowd.asked();
+    assert!(
+        asked.iter().all(|asked| asked == "GET config/cookie" || asked == "POST session/nobodys-token-0000"),
+        "{asked:?}"
+    );
+    let token = scene.crowd.session_of("dora", HERE, long_ago());
+    assert!(!Browser::with(&scene, &token).is_let_in().await);
+    assert!(scene.reasons().pop().unwrap().contains("disabled"), "{:?}", scene.reasons());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_fails_or_lies_leaves_the_form() {
+    let scene = Scene::set(ON).await;
+    let token = scene.crowd.session_of("ada", HERE, long_ago());
+    for (resource, deed) in [
+        ("config/cookie", Deed::Answers(Shape::application_failed())),
+        ("session", Deed::Answers(Shape::address_forbidden())),
+        ("session", Deed::Answers(Shape::new(200, tests::crowd::JSON, "{}"))),
+        ("session", Deed::Sends(Vec::new())),
+    ] {
+        scene.crowd.does(resource, deed);
+        assert!(!Browser::with(&scene, &token).is_let_in().await, "{resource}");
+        scene.crowd.is_itself_again();
+    }
+    scene.person("ada").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_in_crowd_is_out_however_they_came_in() {
+    let scene = Scene::before(Crowd::start().await, STRICT, ON).await;
+    let mut ada = Browser::with(&scene, &scene.crowd.session_of("ada", HERE, long_ago()));
+    assert!(ada.is_let_in().await);
+    scene.crowd.removes("ada");
+    soon("the end of the bound", async || (ada.get("/").await.status != 200).then_some(())).await;
+}
