@@ -8,6 +8,7 @@ mod family;
 mod login;
 mod redirect;
 mod registration;
+mod stranger;
 mod user_code;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ pub use redirect::{Callback, NotLoopback, Redirect};
 pub use registration::{
     Client, LIFE_SECONDS, ProvedClient, Registered, RegistrationError, SECRET_PREFIX, UnknownClient,
 };
+pub use stranger::Stranger;
 pub use user_code::{NotAUserCode, UserCode};
 
 /// Lets AWS's own clients in. Clones share everything.
@@ -102,14 +104,28 @@ impl Clients {
         Self(Arc::new(Inner { store, sign_in, trail, clock, device_groups, told_at: Mutex::default() }))
     }
 
-    /// Registers whoever asks, and remembers nothing: it opens nothing by itself.
-    pub fn register(&self, name: &str, redirects: &[String]) -> Result<Registered, RegistrationError> {
-        registration::register(name, redirects, self.0.store.seals(), self.0.clock.now())
+    /// Registers whoever asks, and remembers nothing: it opens nothing by itself. Who says of themselves what no client does is noted in the
+    /// trail.
+    pub fn register(&self, name: &str, redirects: &[String], origin: &Origin) -> Result<Registered, RegistrationError> {
+        let made = registration::register(name, redirects, self.0.store.seals(), self.0.clock.now());
+        made.inspect_err(|error| match error {
+            RegistrationError::Redirect(_) => self.note_stranger(Stranger::RegistersElsewhere, origin),
+            RegistrationError::TooManyRedirects => self.note_stranger(Stranger::RegistersTooMuch, origin),
+            RegistrationError::Name => self.note_stranger(Stranger::RegistersNoName, origin),
+            RegistrationError::Seal(_) => {}
+        })
     }
 
-    /// The client of an id that somebody brought along, for the page that asks a person.
-    pub fn client(&self, client_id: &str) -> Result<Client, UnknownClient> {
-        registration::client(client_id, self.0.store.seals(), self.0.clock.now())
+    /// The client of an id that somebody brought along, for the page that asks a person. One that is not ours is noted in the trail.
+    pub fn client(&self, client_id: &str, origin: &Origin) -> Result<Client, UnknownClient> {
+        let client = registration::client(client_id, self.0.store.seals(), self.0.clock.now());
+        client.inspect_err(|unknown| self.note(Actor::Anonymous { mark: None }, unknown, origin))
+    }
+
+    /// Notes in the trail that somebody was refused who has proved nothing, a person's browser perhaps that was led here: what they sent is not
+    /// repeated there.
+    pub fn note_stranger(&self, what: Stranger, origin: &Origin) {
+        self.note(Actor::Anonymous { mark: None }, &what, origin);
     }
 
     /// The client that shows its secret. One that cannot is noted in the trail.

@@ -1,8 +1,8 @@
 //! `POST /client/register`: a client says what it is called and where its codes may go.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use axum::{Extension, Json};
 use broker_core::oauth::RegistrationError;
 use broker_core::sign_in::SignInError;
 use secrecy::SecretString;
@@ -14,6 +14,7 @@ use crate::api::secret;
 use crate::app::App;
 use crate::body::Body;
 use crate::problem::Problem;
+use crate::request::Meta;
 
 /// What a client says of itself. What else newer clients say is left aside.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,13 +57,15 @@ pub(crate) struct RegisteredClient {
 )]
 pub(crate) async fn register(
     State(app): State<App>,
+    Extension(meta): Extension<Meta>,
     Body(asked): Body<ClientRegistration>,
 ) -> Result<Response, AwsError> {
     if asked.client_type != "public" {
         return Err(AwsError::invalid_metadata("only clients of type `public` are registered"));
     }
     scopes_are_known(asked.scopes.iter().map(String::as_str))?;
-    let made = app.clients.register(&asked.client_name, &asked.redirect_uris).map_err(|error| match error {
+    let made = app.clients.register(&asked.client_name, &asked.redirect_uris, &meta.origin);
+    let made = made.map_err(|error| match error {
         RegistrationError::Redirect(_) => AwsError::invalid_redirect(error.to_string()),
         RegistrationError::Seal(error) => Problem::from(SignInError::from(error)).into(),
         RegistrationError::Name | RegistrationError::TooManyRedirects => AwsError::invalid_metadata(error.to_string()),

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use axum::{Extension, Json};
-use broker_core::oauth::Tokens;
+use broker_core::oauth::{Stranger, Tokens};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,6 +75,7 @@ pub(crate) async fn give(
     let given = match wanted.grant_type.as_str() {
         "authorization_code" => {
             if !client.has_redirects() {
+                app.clients.note_stranger(Stranger::HasNoRedirects, origin);
                 return Err(AwsError::unauthorized_client(
                     "this client has registered no redirect, so it gets no codes",
                 ));
@@ -93,6 +94,7 @@ pub(crate) async fn give(
             app.clients.refresh(&client, &token, origin).await?
         }
         _ => {
+            app.clients.note_stranger(Stranger::UnknownGrant, origin);
             return Err(AwsError::unsupported_grant(
                 "grantType is authorization_code, refresh_token or urn:ietf:params:oauth:grant-type:device_code",
             ));

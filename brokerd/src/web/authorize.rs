@@ -4,7 +4,8 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use broker_core::oauth::{Asked, AuthorizeError, Callback, Challenge};
+use broker_core::oauth::{Asked, AuthorizeError, Callback, Challenge, Stranger};
+use broker_core::trail::Origin;
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -54,11 +55,12 @@ struct AuthorizePage<'a> {
 )]
 pub(crate) async fn show(
     State(app): State<App>,
+    Extension(meta): Extension<Meta>,
     visitor: Option<Visitor>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let asks = ClientAsks::take(Door::Sso, &mut Fields::parse(query.unwrap_or_default().as_bytes())?);
-    let asked = asked(&app, &asks)?;
+    let asked = asked(&app, &asks, &meta.origin)?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Authorize(asks))) };
     let template = AuthorizePage {
         client: &asked.client().name,
@@ -92,7 +94,7 @@ pub(crate) async fn submit(
     let decision = fields.take_given("decision");
     let asks = ClientAsks::take(Door::Sso, &mut fields);
     fields.nothing_left()?;
-    let asked = asked(&app, &asks)?;
+    let asked = asked(&app, &asks, &meta.origin)?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Authorize(asks))) };
     let answer = match decision.as_deref() {
         Some("allow") => {
@@ -109,7 +111,7 @@ pub(crate) async fn submit(
 }
 
 /// What is asked, if it is what a client of ours may ask. Until then nobody is led anywhere: the page says what is wrong.
-fn asked(app: &App, asks: &ClientAsks) -> Result<Asked, Problem> {
+fn asked(app: &App, asks: &ClientAsks, origin: &Origin) -> Result<Asked, Problem> {
     let wrong = |field: &str, text: &str| Problem::field(field, text);
     if asks.response_type != "code" {
         return Err(wrong("response_type", "only codes are given here (response_type=code)"));
@@ -122,14 +124,19 @@ fn asked(app: &App, asks: &ClientAsks) -> Result<Asked, Problem> {
     }
     let scopes = asks.scopes.split(' ').filter(|scope| !scope.is_empty());
     scopes_are_known(scopes).map_err(|_| wrong("scopes", "the only scope here is sso:account:access"))?;
-    let client = app.clients.client(&asks.client_id).map_err(|error| {
+    let client = app.clients.client(&asks.client_id, origin).map_err(|error| {
         wrong("client_id", &format!("{error}. Delete ~/.aws/sso/cache and run `aws sso login` again"))
     })?;
-    let callback = Callback::parse(&asks.redirect_uri).map_err(|error| wrong("redirect_uri", &error.to_string()))?;
+    let callback = Callback::parse(&asks.redirect_uri).map_err(|error| {
+        app.clients.note_stranger(Stranger::RedirectsElsewhere, origin);
+        wrong("redirect_uri", &error.to_string())
+    })?;
     let challenge = Challenge::parse(&asks.code_challenge);
     let challenge = challenge.map_err(|error| wrong("code_challenge", &error.to_string()))?;
-    Asked::new(client, callback, challenge)
-        .map_err(|_| wrong("redirect_uri", "the client has not registered this redirect"))
+    Asked::new(client, callback, challenge).map_err(|_| {
+        app.clients.note_stranger(Stranger::RedirectNotRegistered, origin);
+        wrong("redirect_uri", "the client has not registered this redirect")
+    })
 }
 
 /// Where a client listens, or looks, told what was decided.

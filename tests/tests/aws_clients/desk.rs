@@ -55,7 +55,7 @@ impl Desk {
         let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
         let signed_in = sign_in.sign_in(credentials, SessionKind::Browser).await.unwrap();
         let (ada, token) = (signed_in.caller, signed_in.token);
-        let made = clients.register("aws", &["http://127.0.0.1/oauth/callback".to_owned()]).unwrap();
+        let made = clients.register("aws", &["http://127.0.0.1/oauth/callback".to_owned()], &origin).unwrap();
         let (client_id, client_secret) = (made.client_id, made.client_secret);
         Self { house, store, trail, sign_in, clients, ada, token, client_id, client_secret }
     }
@@ -71,7 +71,7 @@ impl Desk {
     }
 
     pub(crate) async fn code(&self) -> Result<SecretString, AuthorizeError> {
-        let client = self.clients.client(&self.client_id).unwrap();
+        let client = self.clients.client(&self.client_id, &origin()).unwrap();
         let asked = Asked::new(client, Callback::parse(CALLBACK).unwrap(), Challenge::parse(CHALLENGE).unwrap());
         Ok(self.clients.authorize(&self.ada, &asked.unwrap(), &origin()).await?.into_value().0)
     }

@@ -20,4 +20,5 @@ mod portal;
 mod program;
 mod refusals;
 mod remembered;
+mod strangers;
 mod times;

@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use broker_core::caller::Caller;
 use broker_core::clock::{after, seconds_between};
-use broker_core::oauth::{LoginClient, LoginGrant, LoginShown};
+use broker_core::oauth::{LoginClient, LoginGrant, LoginShown, Stranger};
 use broker_core::sign_in::SignInError;
 use broker_core::trail::{Action, Actor, Entry, Outcome, Recorded, RefusalKind};
 use broker_core::vend::{Asking, RenderError, VendError, VendRequest, Vended};
@@ -95,8 +95,10 @@ pub(crate) async fn give(
     SecretBody(wanted): SecretBody<LoginWanted>,
 ) -> Result<Response, LoginRefused> {
     must_be_on(&app)?;
-    let client = LoginClient::parse(&wanted.client_id)
-        .ok_or_else(|| LoginRefused::invalid("clientId is one of the two of `aws login`"))?;
+    let client = LoginClient::parse(&wanted.client_id).ok_or_else(|| {
+        app.clients.note_stranger(Stranger::UnknownLogin, &meta.origin);
+        LoginRefused::invalid("clientId is one of the two of `aws login`")
+    })?;
     let is_first = wanted.grant_type == "authorization_code";
     let grant = granted(&app, &meta, &headers, client, wanted).await?;
     let caller = Caller::Person(grant.person.clone());
@@ -160,7 +162,10 @@ async fn granted(
             let token = given(wanted.refresh_token, "refreshToken")?;
             Ok(app.clients.login_by_token(shown, &token).await?)
         }
-        _ => Err(LoginRefused::unsupported_grant("grantType is authorization_code or refresh_token")),
+        _ => {
+            app.clients.note_stranger(Stranger::UnknownGrant, &meta.origin);
+            Err(LoginRefused::unsupported_grant("grantType is authorization_code or refresh_token"))
+        }
     }
 }
 

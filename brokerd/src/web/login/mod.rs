@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use broker_core::entitlement::Entitlement;
 use broker_core::name::ConnectorName;
-use broker_core::oauth::{AuthorizeError, Challenge, DeviceError, LoginAsked, LoginClient, LoginRedirect};
+use broker_core::oauth::{AuthorizeError, Challenge, DeviceError, LoginAsked, LoginClient, LoginRedirect, Stranger};
 use broker_core::reason::Reason;
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use secrecy::ExposeSecret;
@@ -84,7 +84,7 @@ pub(crate) async fn show(
     let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
     let filter = fields.take_given("filter").unwrap_or_default();
     let asks = ClientAsks::take(Door::Login, &mut fields);
-    let asked = asked(&app, &asks)?;
+    let asked = asked(&app, &asks, &meta.origin)?;
     match welcome(&app, visitor, &asked, &meta.origin)? {
         Some(visitor) => shown(&app, &visitor, &asks, &asked, &Given { filter, ..Given::default() }, None),
         None => Ok(sign_in_first(&Next::Authorize(asks))),
@@ -113,7 +113,7 @@ pub(crate) async fn submit(
         (take("decision"), Given { connector: take("connector"), reason: take("reason"), filter: take("filter") });
     let asks = ClientAsks::take(Door::Login, &mut fields);
     fields.nothing_left()?;
-    let asked = asked(&app, &asks)?;
+    let asked = asked(&app, &asks, &meta.origin)?;
     let Some(visitor) = welcome(&app, visitor, &asked, &meta.origin)? else {
         return Ok(sign_in_first(&Next::Authorize(asks)));
     };
@@ -139,7 +139,7 @@ pub(crate) async fn submit(
 }
 
 /// What is asked, if it is what `aws login` may ask. Until then nobody is led anywhere: the page says what is wrong.
-fn asked(app: &App, asks: &ClientAsks) -> Result<LoginAsked, Problem> {
+fn asked(app: &App, asks: &ClientAsks, origin: &Origin) -> Result<LoginAsked, Problem> {
     login_must_be_on(app)?;
     let wrong = |field: &str, text: &str| Problem::field(field, text);
     if asks.response_type != "code" {
@@ -152,15 +152,23 @@ fn asked(app: &App, asks: &ClientAsks) -> Result<LoginAsked, Problem> {
     if asks.scopes.split(' ').any(|scope| !scope.is_empty() && scope != "openid") {
         return Err(wrong("scope", "the only scope here is openid"));
     }
-    let client = LoginClient::parse(&asks.client_id)
-        .ok_or_else(|| wrong("client_id", "this page is for `aws login`, and knows no other client"))?;
+    let refused = |what: Stranger, field: &str, text: &str| {
+        app.clients.note_stranger(what, origin);
+        wrong(field, text)
+    };
+    let client = LoginClient::parse(&asks.client_id).ok_or_else(|| {
+        refused(Stranger::UnknownLogin, "client_id", "this page is for `aws login`, and knows no other client")
+    })?;
     let confirmation = format!("{}{}", app.settings.public_url.origin(), confirmation::PATH);
-    let redirect = LoginRedirect::parse(client, &asks.redirect_uri, &confirmation).ok_or_else(|| match client {
-        LoginClient::SameDevice => wrong(
-            "redirect_uri",
-            "a code goes to http://127.0.0.1/oauth/callback or http://[::1]/oauth/callback, with or without a port, and nowhere else",
-        ),
-        LoginClient::CrossDevice => wrong("redirect_uri", &format!("a code goes to {confirmation} and nowhere else")),
+    let redirect = LoginRedirect::parse(client, &asks.redirect_uri, &confirmation).ok_or_else(|| {
+        let listens = match client {
+            LoginClient::SameDevice => {
+                "http://127.0.0.1/oauth/callback or http://[::1]/oauth/callback, with or without a port,"
+            }
+            LoginClient::CrossDevice => &confirmation,
+        };
+        let text = format!("a code goes to {listens} and nowhere else");
+        refused(Stranger::LoginElsewhere, "redirect_uri", &text)
     })?;
     let challenge = Challenge::parse(&asks.code_challenge);
     let challenge = challenge.map_err(|error| wrong("code_challenge", &error.to_string()))?;
