@@ -1,7 +1,7 @@
 //! Everything that the sim's handlers share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 use crate::calls::Journal;
 use crate::clock::Clock;
@@ -26,6 +26,8 @@ pub(crate) struct Cloud {
     pub(crate) last_used: LastUsed,
     /// How long session tokens are at least.
     pub(crate) token_size: AtomicUsize,
+    /// How long sessions last at most, whatever is asked.
+    pub(crate) most_seconds: AtomicU32,
     pub(crate) journal: Journal,
     /// How many connections were accepted.
     pub(crate) connections: AtomicUsize,

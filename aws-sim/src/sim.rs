@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -54,6 +54,7 @@ impl Sim {
             consistency: Consistency::default(),
             last_used: LastUsed::default(),
             token_size: AtomicUsize::default(),
+            most_seconds: AtomicU32::new(u32::MAX),
             journal: Journal::default(),
             connections: AtomicUsize::default(),
             endpoint: format!("http://{address}"),
@@ -105,6 +106,11 @@ impl Sim {
     /// Every session token has at least so many characters from now on, as if the session carried a lot.
     pub fn lengthen_session_tokens(&self, size: usize) {
         self.cloud.token_size.store(size, Relaxed);
+    }
+
+    /// Sessions last so long at most from now on, whatever was asked: for those who wait for the end of one.
+    pub fn shorten_sessions(&self, seconds: u32) {
+        self.cloud.most_seconds.store(seconds, Relaxed);
     }
 
     /// Lets the rest of AWS be behind IAM.

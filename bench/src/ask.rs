@@ -95,6 +95,12 @@ impl Asked {
         Ok(asked.with_header(HeaderName::from_static("x-amz-sso_bearer_token"), secret(token.expose_secret())?))
     }
 
+    /// The same credentials again, as AWS's own clients fetch them by themselves, with whatever life they have then.
+    pub(crate) fn container(connector: &str, seconds: u32, token: &SecretString) -> anyhow::Result<Self> {
+        let uri = format!("/v1/container-credentials/{connector}?duration_seconds={seconds}").parse()?;
+        Self::new(Method::GET, uri, StatusCode::OK, "SecretAccessKey").with_token(token)
+    }
+
     /// Who one is, by a job's token: each time it is proved anew.
     pub(crate) fn job(token: &SecretString) -> anyhow::Result<Self> {
         Self::new(Method::GET, Uri::from_static("/v1/session"), StatusCode::OK, "workload").with_token(token)

@@ -30,6 +30,8 @@ pub(crate) struct Tokens {
     pub(crate) by_sso: Vec<SecretString>,
     /// Of the one in a thousand.
     pub(crate) many: SecretString,
+    /// Of a job: a service token.
+    pub(crate) service: SecretString,
 }
 
 impl Daemon {
@@ -81,7 +83,8 @@ impl Daemon {
             let token = client.sign_in(&world::person(number), self.house.password()).await;
             by_sso.push(token.with_context(|| self.house.log())?);
         }
-        Ok(Tokens { few, by_sso, many: self.sign_in(&mut line, world::MANY).await? })
+        let many = self.sign_in(&mut line, world::MANY).await?;
+        Ok(Tokens { few, by_sso, many, service: self.house.service_token()? })
     }
 
     async fn sign_in(&self, line: &mut Line, username: &str) -> anyhow::Result<SecretString> {

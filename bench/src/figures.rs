@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::ahead::Ahead;
 use crate::command::Processes;
 use crate::load::Sample;
 use crate::machine::Machine;
@@ -26,6 +27,8 @@ pub(crate) struct Figures {
     pub(crate) growth: Vec<Growth>,
     /// `broker process`, where there is a `broker`.
     pub(crate) command: Option<Processes>,
+    /// Of container credentials that are about to end, where those are measured.
+    pub(crate) ahead: Option<Ahead>,
 }
 
 /// One kind of work at one latency of STS.
@@ -71,6 +74,7 @@ pub(crate) struct Summary {
     vend_uncached: Series,
     vend_reused: Series,
     sso_reused: Series,
+    container_warm: Series,
     job_proved: Series,
     sign_in: Series,
     rss_idle_mib: f64,
@@ -80,6 +84,9 @@ pub(crate) struct Summary {
     /// Of `broker process`, where it was measured: the median, and the most memory.
     broker_process_ms: Option<f64>,
     broker_process_mib: Option<f64>,
+    /// The longest wait for container credentials: the first time, and when the client came back for what had been fetched ahead.
+    container_first_ms: Option<f64>,
+    container_ahead_ms: Option<f64>,
 }
 
 /// One value for each latency: throughput of many at the same time, times of one after the other.
@@ -119,6 +126,7 @@ impl Figures {
             vend_uncached: self.series(Work::VendUncached),
             vend_reused: self.series(Work::VendReused),
             sso_reused: self.series(Work::SsoReused),
+            container_warm: self.series(Work::ContainerWarm),
             job_proved: self.series(Work::JobProved),
             sign_in: self.series(Work::SignIn),
             rss_idle_mib: tenths(self.memory.idle),
@@ -127,6 +135,8 @@ impl Figures {
             growth: self.growth.iter().map(point).collect(),
             broker_process_ms: self.command.as_ref().map(|it| tenths(milliseconds(it.percentile(50)))),
             broker_process_mib: self.command.as_ref().map(|it| tenths(it.peak_mib)),
+            container_first_ms: self.ahead.as_ref().map(|it| tenths(milliseconds(it.first))),
+            container_ahead_ms: self.ahead.as_ref().map(|it| tenths(milliseconds(it.again))),
         }
     }
 

@@ -71,6 +71,14 @@ impl House {
         Ok(command)
     }
 
+    /// A new token for jobs, as an operator makes it beside the daemon.
+    pub(crate) fn service_token(&self) -> anyhow::Result<SecretString> {
+        let made = self.command(&["token", "create", "bench", "--connector", SYSTEM])?.output()?;
+        ensure!(made.status.success(), "no service token is made:\n{}", self.log());
+        let text = SecretString::from(String::from_utf8(made.stdout)?);
+        Ok(SecretString::from(text.expose_secret().trim()))
+    }
+
     /// Proves every link of the audit trail, and says how many records there are.
     pub(crate) fn prove_trail(&self) -> anyhow::Result<u64> {
         let verified = self.command(&["audit", "verify"])?.output()?;
@@ -130,7 +138,7 @@ fn configuration(address: SocketAddr, aws: &str) -> String {
     )
 }
 
-/// Each connector is for one group; everybody is in the first one's.
+/// Each connector is for one group; everybody is in the first one's. One more is for jobs.
 fn connectors_file(count: u32) -> anyhow::Result<String> {
     let principal: toml::Value = serde_json::from_value(world::principal())?;
     let principal = toml::to_string(&toml::Table::from_iter([("connector".to_owned(), nested(principal))]))?;
@@ -149,6 +157,11 @@ fn connectors_file(count: u32) -> anyhow::Result<String> {
             group(number)
         )?;
     }
+    write!(
+        file,
+        "[[connector]]\nname = \"{SYSTEM}\"\ndescription = \"For jobs\"\naccess_key = \"main\"\nscope = \"system\"\n\
+         reuse = {{ minimum_share = 0.5 }}\n{principal}"
+    )?;
     Ok(file)
 }
 
@@ -179,6 +192,8 @@ pub(crate) fn connector(number: u32) -> String {
     format!("reports-{number:06}")
 }
 
+/// The connector for jobs, beside those that are counted.
+pub(crate) const SYSTEM: &str = "jobs";
 pub(crate) const DIRECTORY: &str = "bench";
 /// Enough that as many ask at once as there are connections in most runs; each has credentials of their own.
 pub(crate) const PEOPLE: u32 = 16;

@@ -1,5 +1,6 @@
 //! Measures brokerd: what it adds to a direct call to STS, how much it carries, and what grows with what it knows.
 
+mod ahead;
 mod ask;
 mod aws_client;
 mod child;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use crate::ahead::{self, Ahead};
 use crate::ask::{Asked, Line};
 use crate::command::{self, Processes};
 use crate::daemon::{Daemon, Tokens};
@@ -70,6 +71,7 @@ impl Plan {
             sim.latency(latency)?;
             compared.extend(self.compare(site, watched, latency).await?);
         }
+        let ahead = self.ahead(&daemon, &tokens, &mut sim).await?;
         sim.latency(Duration::ZERO)?;
         let command = self.command(&daemon)?;
         let memory = Memory { idle, loaded: daemon.running().resident_mib()?, peak: daemon.running().peak_mib()? };
@@ -91,7 +93,17 @@ impl Plan {
             records,
             growth,
             command,
+            ahead,
         })
+    }
+
+    /// Where container credentials are measured at all. STS is as slow as it was last.
+    async fn ahead(&self, daemon: &Daemon, tokens: &Tokens, sim: &mut FarSim) -> anyhow::Result<Option<Ahead>> {
+        if !self.works.contains(&Work::ContainerWarm) {
+            return Ok(None);
+        }
+        say("container credentials that are about to end");
+        ahead::measure(daemon.house().address(), &tokens.service, sim, LATENCIES[1]).await.map(Some)
     }
 
     /// `broker`, where it is there: it is a program of its own.
@@ -130,6 +142,7 @@ impl Plan {
     async fn compare(&self, site: Site<'_>, watched: Watched, latency: Duration) -> anyhow::Result<Vec<Compared>> {
         // What is to be given again must have been given once.
         load::run(Work::VendUncached.workers(site, house::PEOPLE as usize).await?, watched, WARM).await?;
+        load::run(Work::ContainerWarm.workers(site, 1).await?, watched, WARM).await?;
         let mut compared: Vec<Compared> = Vec::new();
         for round in 1..=self.rounds {
             say(&format!("STS answers after {} ms: round {round} of {}", latency.as_millis(), self.rounds));

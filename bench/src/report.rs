@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::ahead::Ahead;
 use crate::figures::{Compared, Figures, Growth, milliseconds};
 use crate::house::{FEW_GROUPS, MANY_GROUPS, PEOPLE};
 use crate::load::Sample;
@@ -93,6 +94,16 @@ fn aims(figures: &Figures) -> String {
         let aim = "5,000 tokens of jobs proved a second, or more".to_owned();
         met(&mut text, aim, format!("{proved:.0}/s"), proved >= 5_000.0);
     }
+    let warm = figures.of(Work::ContainerWarm).map(|it| it.alone.percentile_us(99.0)).reduce(f64::max);
+    if let Some(warm) = warm {
+        let aim = "container credentials within 300 ms, from a warm daemon".to_owned();
+        met(&mut text, aim, format!("p99 {}", micros(warm)), warm <= 300_000.0);
+    }
+    if let Some(Ahead { latency, first, again }) = &figures.ahead {
+        let (first, again) = (milliseconds(*first), milliseconds(*again));
+        let aim = format!("the same when they are about to end, fetched ahead, STS after {} ms", latency.as_millis());
+        met(&mut text, aim, format!("{again:.1} ms at most (the first time {first:.1} ms)"), again <= 300.0);
+    }
     if let Some(process) = &figures.command {
         let (p50, mib) = (milliseconds(process.percentile(50)), process.peak_mib);
         let aim = "`broker process` from its cache in less than 10 ms and 15 MiB".to_owned();
@@ -156,6 +167,7 @@ fn name(work: Work) -> &'static str {
         Work::VendUncached => "vend, uncached",
         Work::VendReused => "vend, reused",
         Work::SsoReused => "SSO portal, reused",
+        Work::ContainerWarm => "container credentials, warm",
         Work::JobProved => "job's token proved",
         Work::SignIn => "sign-in (argon2)",
     }

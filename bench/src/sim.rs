@@ -46,6 +46,11 @@ impl FarSim {
         self.tell(&format!("{LATENCY} {}", latency.as_millis())).map(drop)
     }
 
+    /// What it gives from now on lives so long at most.
+    pub(crate) fn shorten(&mut self, life: Duration) -> anyhow::Result<()> {
+        self.tell(&format!("{SHORTEN} {}", life.as_secs())).map(drop)
+    }
+
     /// Empties the journal.
     pub(crate) fn forget(&mut self) -> anyhow::Result<()> {
         self.tell(FORGET).map(drop)
@@ -97,6 +102,10 @@ fn obey(sim: &Sim, order: &str) -> anyhow::Result<String> {
             sim.faults().latency(Duration::from_millis(milliseconds.parse()?));
             "done".to_owned()
         }
+        Some((SHORTEN, seconds)) => {
+            sim.shorten_sessions(seconds.parse()?);
+            "done".to_owned()
+        }
         None if order == FORGET => {
             sim.forget_calls();
             "done".to_owned()
@@ -112,6 +121,7 @@ fn obey(sim: &Sim, order: &str) -> anyhow::Result<String> {
 }
 
 const LATENCY: &str = "latency";
+const SHORTEN: &str = "shorten";
 const FORGET: &str = "forget";
 const COUNT: &str = "count";
 const LAST: &str = "last";

@@ -15,6 +15,7 @@ pub(crate) enum Work {
     VendUncached,
     VendReused,
     SsoReused,
+    ContainerWarm,
     JobProved,
     SignIn,
 }
@@ -35,13 +36,20 @@ pub(crate) struct Site<'a> {
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Direct, Self::VendUncached, Self::VendReused, Self::SsoReused, Self::JobProved, Self::SignIn];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Direct,
+        Self::VendUncached,
+        Self::VendReused,
+        Self::SsoReused,
+        Self::ContainerWarm,
+        Self::JobProved,
+        Self::SignIn,
+    ];
 
     /// Whether each answer has a record in the trail.
     pub(crate) fn is_recorded(self) -> bool {
         match self {
-            Self::VendUncached | Self::VendReused | Self::SsoReused | Self::SignIn => true,
+            Self::VendUncached | Self::VendReused | Self::SsoReused | Self::ContainerWarm | Self::SignIn => true,
             Self::Direct | Self::JobProved => false,
         }
     }
@@ -49,7 +57,12 @@ impl Work {
     /// How many at the same time show what brokerd carries.
     pub(crate) fn crowd(self, concurrency: usize) -> usize {
         match self {
-            Self::Direct | Self::VendUncached | Self::VendReused | Self::SsoReused | Self::JobProved => concurrency,
+            Self::Direct
+            | Self::VendUncached
+            | Self::VendReused
+            | Self::SsoReused
+            | Self::ContainerWarm
+            | Self::JobProved => concurrency,
             // A password costs a core for a while: more at once would only wait. Each person signs in once at a time.
             Self::SignIn => concurrency.min(SIGN_INS),
         }
@@ -66,6 +79,10 @@ impl Work {
                 Self::VendReused => Worker::http(site, Asked::vend(&house::connector(0), token, false)?).await?,
                 Self::SsoReused => {
                     let asked = Asked::by_sso(world::ACCOUNT, &house::connector(0), by_sso)?;
+                    Worker::http(site, asked).await?
+                }
+                Self::ContainerWarm => {
+                    let asked = Asked::container(house::SYSTEM, world::SECONDS, &site.tokens.service)?;
                     Worker::http(site, asked).await?
                 }
                 Self::JobProved => Worker::http(site, Asked::job(site.house.job())?).await?,

@@ -30,7 +30,8 @@ pub(crate) struct Blueprint {
 pub(crate) fn issue(request: &Request<'_>, blueprint: Blueprint) -> Arc<Session> {
     // AWS speaks of whole seconds.
     let now = Timestamp::from_second(request.cloud.clock.now().as_second()).unwrap_or_default();
-    let lifetime = SignedDuration::from_secs(blueprint.seconds.into());
+    let seconds = blueprint.seconds.min(request.cloud.most_seconds.load(Relaxed));
+    let lifetime = SignedDuration::from_secs(seconds.into());
     let token_size = blueprint.token_size.max(request.cloud.token_size.load(Relaxed));
     let session = Arc::new(Session {
         access_key_id: chance::id("ASIA"),
