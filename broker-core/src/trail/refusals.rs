@@ -201,6 +201,9 @@ impl Window {
         if entry.connector != counter.connector {
             entry.connector = None;
         }
+        if entry.changes != counter.changes {
+            entry.changes = None;
+        }
         *counter = entry;
     }
 }

@@ -82,7 +82,7 @@ impl Broker {
             let identity = self.sts.caller_identity(&loan.key, &loan.vended.credentials, asking.deadline).await?;
             self.told(asking, name, &ask, &loan, (actions, None), identity).await
         };
-        self.or_refused(asking, name, actions, asked.await).await
+        self.or_refused(asking, name, (actions, None), asked.await).await
     }
 
     /// Makes a link that opens AWS's console signed in.
@@ -111,7 +111,7 @@ impl Broker {
             let link = self.federation.link(&request, self.clock.now()).await?;
             self.told(asking, name, &ask, &loan, (actions, None), link).await
         };
-        self.or_refused(asking, name, actions, linked.await).await
+        self.or_refused(asking, name, (actions, None), linked.await).await
     }
 
     /// Where a console link of this connector would lead.
@@ -147,10 +147,12 @@ impl Broker {
                 (Action::CodeartifactCredentials, Action::CodeartifactCredentialsAsAdministrator)
             }
         };
+        let mut place = wanted.region.clone();
         let asked = async {
             let entitlement = self.prove(asking.caller, name)?;
             wanted.kind.must_suit(&entitlement.connector().spec)?;
             let region = self.registry_region(&entitlement, wanted.region.as_ref())?;
+            place = Some(region.clone());
             let loan = self.lend(asking, name, &ask).await?;
             let registry = wanted.kind.registry(region, loan.vended.account.as_ref())?;
             let (credentials, now) = (&loan.vended.credentials, self.clock.now());
@@ -160,7 +162,9 @@ impl Broker {
             let given = RegistryGiven { region: registry.region().clone(), password, arn, account };
             self.told(asking, name, &ask, &loan, (actions, Some(described)), given).await
         };
-        self.or_refused(asking, name, actions, asked.await).await
+        let asked = asked.await;
+        let described = wanted.kind.described(place.as_ref());
+        self.or_refused(asking, name, (actions, described), asked).await
     }
 
     fn registry_region(&self, entitlement: &Entitlement, asked: Option<&Region>) -> Result<Region, VendError> {
@@ -212,12 +216,12 @@ impl Broker {
         &self,
         asking: &Asking<'_>,
         name: &ConnectorName,
-        (granted, _): Actions,
+        ((granted, _), described): (Actions, Option<Value>),
         made: Result<Recorded<T>, VendError>,
     ) -> Result<Recorded<T>, VendError> {
         match made {
             Ok(recorded) => Ok(recorded),
-            Err(error) => Err(self.refuse(asking, name, granted, error).await),
+            Err(error) => Err(self.refuse(asking, name, granted, described, error).await),
         }
     }
 }
@@ -236,6 +240,20 @@ impl RegistryKind {
             }
             Self::CodeArtifact { .. } | Self::Ecr => Ok(()),
         }
+    }
+
+    /// What the trail says of a password that nobody got: what it was to be for, as far as that was said, or known by then.
+    fn described(&self, region: Option<&Region>) -> Option<Value> {
+        let mut told = serde_json::Map::new();
+        let mut tell = |name: &str, value: Option<&str>| {
+            told.extend(value.map(|value| (name.to_owned(), Value::from(value))));
+        };
+        tell("region", region.map(Region::as_str));
+        if let Self::CodeArtifact { domain, owner, .. } = self {
+            tell("domain", Some(domain.as_str()));
+            tell("domain_owner", owner.as_ref().map(AccountId::as_str));
+        }
+        (!told.is_empty()).then_some(Value::Object(told))
     }
 
     /// With whose domain it is filled in, where nobody said.

@@ -15,6 +15,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::access_key::{AccessKey, KeyHealth, NotRightful};
@@ -145,7 +146,7 @@ impl Broker {
     ) -> Result<Recorded<Vended>, VendError> {
         match self.vended(asking, name, ask).await {
             Ok(vended) => Ok(vended),
-            Err(error) => Err(self.refuse(asking, name, Action::Vend, error).await),
+            Err(error) => Err(self.refuse(asking, name, Action::Vend, None, error).await),
         }
     }
 
@@ -373,14 +374,22 @@ impl Broker {
 
     /// Writes the refusal down and hands it back; when that cannot be written either, that is the answer. Who is refused again and again
     /// is counted, so that nobody fills the trail by asking in vain.
-    async fn refuse(&self, asking: &Asking<'_>, name: &ConnectorName, action: Action, error: VendError) -> VendError {
+    async fn refuse(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        action: Action,
+        described: Option<Value>,
+        error: VendError,
+    ) -> VendError {
         let Some(outcome) = error.outcome() else { return error };
         let reason = match error.aws_refusal() {
             Some(refusal) => format!("{error}: {}", refusal.message),
             None => error.to_string(),
         };
         let entry = Entry::new(Actor::of(asking.caller), action, outcome, asking.origin.clone());
-        match self.trail.record_refusal(entry.connector(name).reason(&reason)).await {
+        let entry = Entry { changes: described, ..entry.connector(name).reason(&reason) };
+        match self.trail.record_refusal(entry).await {
             Ok(()) => error,
             Err(unwritten) => unwritten.into(),
         }

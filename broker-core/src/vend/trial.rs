@@ -26,7 +26,7 @@ impl Broker {
                 let entry = loan.entry(asking, &ask, Action::ConnectorTried, Action::ConnectorTried);
                 Ok(self.trail.record(entry, identity).await?)
             }
-            Err(error) => Err(self.refuse(asking, name, Action::ConnectorTried, error).await),
+            Err(error) => Err(self.refuse(asking, name, Action::ConnectorTried, None, error).await),
         }
     }
 

@@ -112,6 +112,35 @@ async fn who_may_not_use_a_connector_gets_no_password_and_what_cannot_be_is_said
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_a_password_leaves_in_the_trail_what_it_was_to_be_for() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let whole = json!({ "domain": "corp", "domain_owner": "222222222222", "region": "us-east-1" });
+    let at_home = json!({ "region": "eu-central-1" });
+    let packages_at_home = json!({ "region": "eu-central-1", "domain": "corp", "domain_owner": "222222222222" });
+    for (path, asked, told) in [
+        // Where nobody is entitled, only what was said: the region of a key is nothing to whoever may not use it.
+        (ecr("treasury"), json!({}), json!(null)),
+        (ecr("treasury"), json!({ "region": "us-east-1" }), json!({ "region": "us-east-1" })),
+        (packages("treasury"), json!({ "domain": "corp" }), json!({ "domain": "corp" })),
+        (packages("treasury"), whole.clone(), whole.clone()),
+        (ecr("limited"), json!({}), at_home.clone()),
+        (packages("deploy"), json!({ "domain": "corp", "domain_owner": "222222222222" }), packages_at_home),
+        (
+            packages("deploy"),
+            json!({ "domain": "corp", "region": "cn-north-1" }),
+            json!({ "domain": "corp", "region": "cn-north-1" }),
+        ),
+    ] {
+        let answer = ada.post(&path, &asked).await;
+        assert!(answer.status >= 400, "{path} {asked}: {}", answer.text);
+        let id = answer.json()["request_id"].clone();
+        let record = world.trail().into_iter().find(|record| record["request_id"] == id).unwrap();
+        assert_eq!(record["changes"], told, "{path} {asked}: {record}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_is_busy_is_asked_again_and_one_that_talks_rubbish_gives_nothing() {
     let world = World::prepare().await.configured("retries = 2", "retries = 1, attempt_timeout_seconds = 2").serve();
     let ada = world.person("ada").await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use broker_core::caller::Subject;
 use broker_core::trail::{Action, Actor, Entry, Outcome, Record, RefusalKind};
+use serde_json::json;
 use tests::on_every_engine;
 use tests::stores::Storehouse;
 
@@ -79,7 +80,7 @@ on_every_engine! {
         let about = |id: &str| Some(Subject { directory: "corp".to_owned().try_into().unwrap(), id: id.to_owned() });
         let on = |address: &str, id: &str, mark: &str, outcome: Outcome| {
             let actor = Actor::Anonymous { mark: Some(mark.to_owned()) };
-            Entry { actor, outcome, about: about(id), ..refusal(address) }
+            Entry { actor, outcome, about: about(id), changes: Some(json!({ "domain": id })), ..refusal(address) }
         };
         for address in ["192.0.2.7", "192.0.2.8"] {
             for _ in 0..10 {
@@ -96,12 +97,13 @@ on_every_engine! {
         let counter = |address: &str, outcome: Outcome| {
             let here = |record: &&Record| record.outcome == outcome && record.client_address.as_deref() == Some(address);
             let [counter] = counters.iter().filter(here).collect::<Vec<_>>()[..] else { panic!("{counters:?}") };
-            (counter.count.unwrap(), counter.about.as_deref(), counter.actor_id.as_deref())
+            let domain = counter.changes.as_ref().and_then(|changes| changes["domain"].as_str());
+            (counter.count.unwrap(), counter.about.as_deref(), counter.actor_id.as_deref(), domain)
         };
-        let of_ada = |count| (count, Some("corp/ada"), Some("a"));
+        let of_ada = |count| (count, Some("corp/ada"), Some("a"), Some("ada"));
         assert_eq!(counter("192.0.2.7", Outcome::Refused), of_ada(5));
         assert_eq!(counter("192.0.2.7", Outcome::Failed), of_ada(1));
-        assert_eq!(counter("192.0.2.8", Outcome::Refused), (6, None, None), "no one of those who were guessed at");
+        assert_eq!(counter("192.0.2.8", Outcome::Refused), (6, None, None, None), "no one of those who were guessed at");
         assert_eq!(counter("192.0.2.8", Outcome::Failed), of_ada(1));
     }
 
