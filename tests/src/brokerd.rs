@@ -142,6 +142,13 @@ impl Brokerd {
         self.daemon.id()
     }
 
+    /// The most memory that the daemon has held so far, as the kernel tells it.
+    pub fn peak_memory_kib(&self) -> i64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// Runs a subcommand beside the daemon.
     pub fn run(&self, arguments: &[&str], input: &str) -> Ended {
         self.installation.run(arguments, input)

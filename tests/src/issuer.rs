@@ -34,9 +34,18 @@ struct Server(tokio::task::JoinHandle<()>);
 
 #[derive(Debug, Default)]
 struct Pages {
-    /// What is answered, after how long.
-    answers: HashMap<String, (String, Duration)>,
+    /// What is answered, and how.
+    answers: HashMap<String, (Arc<str>, Pace)>,
     asked: Vec<String>,
+}
+
+/// How an answer is sent.
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    /// All at once, after this long.
+    After(Duration),
+    /// Byte by byte, each this long after the one before.
+    InDrops(Duration),
 }
 
 /// A key that signs tokens, by the id that they name it by.
@@ -94,7 +103,16 @@ impl Issuer {
 
     /// The same in a time of its own.
     pub fn says_after(&self, path: &str, answer: &str, wait: Duration) {
-        self.pages.lock().unwrap().answers.insert(path.to_owned(), (answer.to_owned(), wait));
+        self.says_by(path, answer, Pace::After(wait));
+    }
+
+    /// The same a byte at a time, so far apart.
+    pub fn says_in_drops(&self, path: &str, answer: &str, apart: Duration) {
+        self.says_by(path, answer, Pace::InDrops(apart));
+    }
+
+    fn says_by(&self, path: &str, answer: &str, pace: Pace) {
+        self.pages.lock().unwrap().answers.insert(path.to_owned(), (answer.into(), pace));
     }
 
     pub fn has_keys(&self, keys: &[&SigningKey]) {
@@ -207,14 +225,26 @@ async fn answer(mut stream: TcpStream, pages: Arc<Mutex<Pages>>) {
         }
     }
     let path = String::from_utf8_lossy(&request).split(' ').nth(1).unwrap_or_default().to_owned();
-    let (answer, wait) = {
+    let (answer, pace) = {
         let mut pages = pages.lock().unwrap();
         pages.asked.push(path.clone());
-        let nothing = || ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(), Duration::ZERO);
+        let nothing = || ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".into(), Pace::After(Duration::ZERO));
         pages.answers.get(&path).cloned().unwrap_or_else(nothing)
     };
-    tokio::time::sleep(wait).await;
     // Whoever asked may have hung up.
-    let _ = stream.write_all(answer.as_bytes()).await;
+    match pace {
+        Pace::After(wait) => {
+            tokio::time::sleep(wait).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+        Pace::InDrops(apart) => {
+            for byte in answer.bytes() {
+                if stream.write_u8(byte).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(apart).await;
+            }
+        }
+    }
     let _ = stream.shutdown().await;
 }

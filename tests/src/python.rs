@@ -1,4 +1,4 @@
-//! AWS's own clients, unmodified: boto3 and the AWS CLI, in a clean environment and with an empty home.
+//! AWS's own clients, unmodified: boto3 and the AWS CLI, alone or in a script, in a clean environment and with an empty home.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -68,6 +68,14 @@ impl Client {
         let mut command = self.command(&installed::python());
         command.args(["-c", &format!("import boto3, json\n{program}")]);
         ended::run("boto3", command, "")
+    }
+
+    /// Runs a script of a shell that finds the AWS CLI, which answers in JSON; with `input` on its standard input.
+    pub fn bash(&self, script: &str, input: &str) -> Ended {
+        let mut command = self.command(&installed::program("bash"));
+        let path = format!("{}:/usr/bin:/bin", self.cli.parent().unwrap().display());
+        command.env("PATH", path).env("AWS_DEFAULT_OUTPUT", "json").args(["-c", script]);
+        ended::run("bash", command, input)
     }
 
     /// Runs a Python file, with `input` on its standard input.

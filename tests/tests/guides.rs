@@ -5,8 +5,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
-use tests::ended::{self, Ended};
-use tests::installed;
+use tests::ended::Ended;
 use tests::issuer::{Issuer, json_answer};
 use tests::python::Client;
 use tests::world::{World, password_of};
@@ -124,7 +123,7 @@ async fn a_developer_signs_in_lists_and_is_somebody_in_aws() {
     let (_, recipe) = recipe.split_once('\n').unwrap();
     let keeps = self::recipe(DEVELOPER, "(umask 077");
     let ada = Client::at(&world.sim.endpoint()).with("BROKER_URL", &world.brokerd.url()).with("USER", "ada");
-    let said = run_with(&ada, &format!("set -e\n{recipe}\n{keeps}"), &format!("{}\n", password_of("ada"))).succeeded();
+    let said = ada.bash(&format!("set -e\n{recipe}\n{keeps}"), &format!("{}\n", password_of("ada"))).succeeded();
     let mut answers = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
     let listed = answers.next().unwrap().unwrap();
     assert!(listed["connectors"].as_array().unwrap().iter().any(|connector| connector["name"] == "deploy"), "{listed}");
@@ -158,13 +157,5 @@ fn recipe(page: &str, beginning: &str) -> String {
 }
 
 fn run(client: &Client, script: &str) -> Ended {
-    run_with(client, script, "")
-}
-
-fn run_with(client: &Client, script: &str, input: &str) -> Ended {
-    let aws = installed::aws();
-    let mut command = client.command(&installed::program("bash"));
-    let path = format!("{}:/usr/bin:/bin", aws.parent().unwrap().display());
-    command.env("PATH", path).env("AWS_DEFAULT_OUTPUT", "json").args(["-c", script]);
-    ended::run("bash", command, input)
+    client.bash(script, "")
 }

@@ -199,9 +199,7 @@ async fn guessing_is_slowed_down_alike_for_names_that_are_there_and_names_that_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_guesses_do_not_lock_out_who_is_at_home_elsewhere() {
-    let world = World::prepare().await;
-    world.installation.edit("brokerd.toml", "listen = { ", "listen = { trusted_proxies = [\"127.0.0.1\"], ");
-    let world = world.serve();
+    let world = World::prepare().await.behind_a_proxy().serve();
     let from = async |address: &str, password: &str| {
         let body = json!({ "username": "ada", "password": password });
         let asked =

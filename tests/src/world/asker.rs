@@ -12,6 +12,8 @@ pub struct Asker {
     http: Client,
     url: String,
     pub token: Option<String>,
+    /// Whence a proxy would say that they ask.
+    seen_at: Option<String>,
 }
 
 /// What the broker answered.
@@ -28,12 +30,18 @@ impl Asker {
         // Whoever comes first installs it; all of them would install the same.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { http, url: url.to_owned(), token: None }
+        Self { http, url: url.to_owned(), token: None, seen_at: None }
     }
 
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same from elsewhere, as a broker takes it that is [behind a proxy](super::Prepared::behind_a_proxy).
+    #[must_use]
+    pub fn seen_at(&self, address: &str) -> Self {
+        Self { seen_at: Some(address.to_owned()), ..self.clone() }
     }
 
     /// The same, signed in as one of the world's people.
@@ -92,6 +100,10 @@ impl Asker {
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = match &self.seen_at {
+            Some(address) => request.header("x-forwarded-for", address),
+            None => request,
+        };
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -108,6 +120,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// By which the log and the trail know the request.
+    pub fn request_id(&self) -> &str {
+        self.header("x-request-id").unwrap_or_else(|| panic!("no id: {}", self.text))
     }
 
     /// The value of a form's hidden field.

@@ -80,6 +80,21 @@ impl World {
         records.into_iter().find(|record| record["id"] == *id).unwrap_or_else(|| panic!("no record {id}"))
     }
 
+    /// The one record that each of these answers left, written whole. Refusals are, ten a minute of one address: let each ask from its own.
+    pub async fn left_by(&self, answers: &[Answer]) -> Vec<Value> {
+        soon("a record of each", async || {
+            let trail = self.trail();
+            let of = |answer: &Answer| {
+                let mut records = trail.iter().filter(|record| record["request_id"] == answer.request_id());
+                let record = records.next().filter(|record| record["count"].is_null())?;
+                assert!(records.next().is_none(), "more than one record of {}", answer.text);
+                Some(record.clone())
+            };
+            answers.iter().map(of).collect()
+        })
+        .await
+    }
+
     /// What was done with one connector: `ACTOR ACTION OUTCOME`, oldest first; without its being put into service.
     pub fn trail_of(&self, connector: &str) -> Vec<String> {
         used(&self.trail(), connector)
@@ -120,6 +135,12 @@ impl Prepared {
     pub fn configured(self, from: &str, to: &str) -> Self {
         self.installation.edit("brokerd.toml", from, to);
         self
+    }
+
+    /// This machine is a proxy to it, and says where people are.
+    #[must_use]
+    pub fn behind_a_proxy(self) -> Self {
+        self.configured("listen = { ", "listen = { trusted_proxies = [\"127.0.0.1\"], ")
     }
 
     /// Sets a further top-level key of the configuration.

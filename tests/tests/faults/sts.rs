@@ -65,7 +65,7 @@ async fn an_answer_without_end_is_not_read_to_the_end() {
     let world = World::prepare().await.configured("retries = 2", "retries = 0, attempt_timeout_seconds = 60").serve();
     let ada = world.person("ada").await;
     ada.vended("deploy", &json!({})).await;
-    let before = peak_memory_kib(world.brokerd.id());
+    let before = world.brokerd.peak_memory_kib();
     for (connector, action) in [("deploy", "AssumeRole"), ("reports", "GetFederationToken"), ("raw", "GetSessionToken")]
     {
         world.sim.faults().once(Calls::of(action), Fault::Huge(512 << 20));
@@ -73,7 +73,7 @@ async fn an_answer_without_end_is_not_read_to_the_end() {
     }
     world.sim.faults().once(Calls::of("getSigninToken"), Fault::Huge(512 << 20));
     ada.post("/v1/connectors/deploy/console-url", &json!({})).await.problem("503 aws_unavailable");
-    let more = peak_memory_kib(world.brokerd.id()) - before;
+    let more = world.brokerd.peak_memory_kib() - before;
     assert!(more < 64 * 1_024, "{more} KiB more for answers of 512 MiB");
     ada.vended("deploy", &json!({ "fresh": true })).await;
 }
@@ -148,13 +148,6 @@ async fn retries_that_one_account_has_used_up_are_there_for_another() {
     assert!(asked < 3 * HANGING, "{asked} calls: an account that is throttled is not asked on and on");
     world.sim.faults().times(2, Calls::of("AssumeRole").by(SECOND), Fault::Throttle);
     ada.vended("other-key", &json!({ "fresh": true })).await;
-}
-
-/// The most memory that a process has held so far, as the kernel tells it.
-fn peak_memory_kib(process: u32) -> i64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 const FOR_EVER: Duration = Duration::from_hours(1);

@@ -3,11 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod container;
+mod forged;
+mod hostile_issuers;
 mod ifaws;
 mod issuers;
+mod pasted;
 mod presets;
+mod pull_requests;
 mod registries;
 mod workload;
+mod yard;
 
 use tests::world::{Asker, World};
 

@@ -5,76 +5,95 @@ use serde_json::{Value, json};
 use tests::issuer::{Issuer, jwks};
 use tests::world::World;
 
+use super::yard::trusting;
+
 /// A page, what of it is another one's in a test, and a token's claims.
-struct Page {
-    text: &'static str,
-    issuer: Vec<(&'static str, String)>,
+pub(crate) struct Page {
+    pub(crate) text: &'static str,
+    pub(crate) issuer: Issuer,
+    /// What the page says of where its issuer is, and where the test has one.
+    at_home: (&'static str, String),
     claims: Value,
     /// What the page binds, and a value that a stranger might have.
     bound: Vec<(&'static str, Value)>,
-    name: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// The pages of all systems that have tokens of their own, and a broker whose configuration they say.
+pub(crate) struct Library {
+    pub(crate) gitlab: Page,
+    pub(crate) jenkins: Page,
+    pub(crate) buildkite: Page,
+    pub(crate) cluster: Page,
+    pub(crate) world: World,
+}
+
+impl Library {
+    pub(crate) async fn open() -> Self {
+        let (gitlab, jenkins) = (gitlab_page(Issuer::start().await), jenkins_page(Issuer::start().await));
+        let (buildkite, cluster) = (buildkite_page(Issuer::start().await), cluster_page(Issuer::start().await));
+        let prepared = World::prepare().await;
+        for page in [&gitlab, &jenkins, &buildkite, &cluster] {
+            let (from, to) = &page.at_home;
+            let entry = block(page.text, "toml");
+            assert!(entry.contains(from), "{from} in {entry}");
+            let entry = entry.replace(from, to);
+            let connector = if entry.contains("\"ci-deploy\"") { "\"ci-deploy\"" } else { "\"reports\"" };
+            trusting(&prepared, &entry.replace(&format!("connectors = [{connector}]"), "connectors = [\"ci\"]"));
+        }
+        prepared.installation.write("cluster.jwks.json", &jwks(&[&cluster.issuer.key]).to_string());
+        Self { gitlab, jenkins, buildkite, cluster, world: prepared.serve() }
+    }
+}
+
+impl Page {
+    /// Of the documented shape, for somebody, with some claims changed or, where they are null, left out.
+    pub(crate) fn token(&self, audience: &str, change: &Value) -> String {
+        let mut all = self.claims.as_object().unwrap().clone();
+        all.extend(change.as_object().unwrap().clone());
+        let mut claims = self.issuer.claims(audience, &json!(all));
+        // GitHub's are not theirs.
+        let theirs = |name: &str| all.contains_key(name) || ["iss", "aud", "sub", "iat", "nbf", "exp"].contains(&name);
+        claims.as_object_mut().unwrap().retain(|name, _| theirs(name));
+        self.issuer.key.token(&claims)
+    }
+}
+
+/// What stands on a page between fences of that language, the first of them.
+pub(crate) fn block(page: &str, language: &str) -> String {
+    let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap_or_else(|| panic!("no {language} in {page}"));
+    rest.split("```").next().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_page_lets_in_the_job_that_it_is_about_and_no_other() {
-    let issuers = [Issuer::start().await, Issuer::start().await, Issuer::start().await, Issuer::start().await];
-    let [gitlab, jenkins, buildkite, cluster] = &issuers;
-    let pages = [gitlab_page(gitlab), jenkins_page(jenkins), buildkite_page(buildkite), cluster_page()];
-
-    let prepared = World::prepare().await;
-    let mut text = prepared.installation.read("brokerd.toml");
-    for page in &pages {
-        let (_, block) = page.text.split_once("```toml\n").unwrap();
-        let mut entry = block.split("```").next().unwrap().to_owned();
-        for (from, to) in &page.issuer {
-            assert!(entry.contains(from), "{from} in {entry}");
-            entry = entry.replace(from, to);
-        }
-        let connector = if entry.contains("\"ci-deploy\"") { "\"ci-deploy\"" } else { "\"reports\"" };
-        text.push('\n');
-        text += &entry.replace(&format!("connectors = [{connector}]"), "connectors = [\"ci\"]");
-    }
-    prepared.installation.write("brokerd.toml", &text);
-    prepared.installation.write("cluster.jwks.json", &jwks(&[&cluster.key]).to_string());
-    let world = prepared.serve();
-
-    for (page, issuer) in pages.iter().zip(&issuers) {
-        let claims = |change: &Value| {
-            let mut all = page.claims.as_object().unwrap().clone();
-            all.extend(change.as_object().unwrap().clone());
-            let mut claims = issuer.claims(&world.brokerd.url(), &json!(all));
-            // GitHub's are not theirs.
-            let theirs =
-                |name: &str| all.contains_key(name) || ["iss", "aud", "sub", "iat", "nbf", "exp"].contains(&name);
-            claims.as_object_mut().unwrap().retain(|name, _| theirs(name));
-            claims
-        };
-        let shown = async |change: Value| {
-            let job = world.stranger().with_token(&issuer.key.token(&claims(&change)));
-            job.get("/v1/session").await
-        };
+    let library = Library::open().await;
+    let world = &library.world;
+    for page in [&library.gitlab, &library.jenkins, &library.buildkite, &library.cluster] {
+        let job = |change: Value| world.stranger().with_token(&page.token(&world.brokerd.url(), &change));
+        let shown = async |change: Value| job(change).get("/v1/session").await;
         assert_eq!(shown(json!({})).await.good()["identity"]["name"], page.name);
-        let job = world.stranger().with_token(&issuer.key.token(&claims(&json!({}))));
-        job.vended("ci", &json!({})).await;
+        job(json!({})).vended("ci", &json!({})).await;
         for (claim, other) in &page.bound {
             for value in [other.clone(), Value::Null] {
                 let refused = shown(json!({ *claim: value })).await;
                 assert_eq!(refused.status, 401, "{}: {claim} = {value}: {}", page.name, refused.text);
             }
         }
-        let shown_elsewhere = issuer.key.token(&issuer.claims("https://vault.corp.example", &page.claims));
+        let shown_elsewhere = page.token("https://vault.corp.example", &json!({}));
         world.stranger().with_token(&shown_elsewhere).get("/v1/session").await.problem("401 unauthenticated");
     }
-    assert!(cluster.asked().is_empty(), "a cluster whose keys are in a file is asked nothing");
+    assert!(library.cluster.issuer.asked().is_empty(), "a cluster whose keys are in a file is asked nothing");
     let tagged = world.sent("AssumeRole", "Tags.member.1.Value");
     assert_eq!(tagged.as_deref(), Some("reports-7c9d8"), "the pod's name goes along");
 }
 
 /// <https://docs.gitlab.com/ci/secrets/id_token_authentication/#token-payload>
-fn gitlab_page(issuer: &Issuer) -> Page {
+fn gitlab_page(issuer: Issuer) -> Page {
     Page {
         text: include_str!("../../../docs/ci/gitlab.md"),
-        issuer: vec![("https://gitlab.corp.example", issuer.url())],
+        at_home: ("https://gitlab.corp.example", issuer.url()),
+        issuer,
         claims: json!({
             "namespace_id": "72", "namespace_path": "payments", "project_id": "42", "project_path": "payments/deploy",
             "user_id": "1", "user_login": "ada", "user_email": "ada@corp.example", "pipeline_id": "574",
@@ -94,11 +113,12 @@ fn gitlab_page(issuer: &Issuer) -> Page {
 }
 
 /// <https://plugins.jenkins.io/oidc-provider/>
-fn jenkins_page(issuer: &Issuer) -> Page {
+fn jenkins_page(issuer: Issuer) -> Page {
     let sub = "https://jenkins.corp.example/job/payments/job/deploy/";
     Page {
         text: include_str!("../../../docs/ci/jenkins.md"),
-        issuer: vec![("https://jenkins.corp.example/oidc", issuer.url())],
+        at_home: ("https://jenkins.corp.example/oidc", issuer.url()),
+        issuer,
         claims: json!({ "sub": sub, "build_number": 7 }),
         bound: vec![
             ("sub", json!("https://jenkins.corp.example/job/payments/job/deploy")),
@@ -109,11 +129,12 @@ fn jenkins_page(issuer: &Issuer) -> Page {
 }
 
 /// <https://buildkite.com/docs/agent/cli/reference/oidc#claims>
-fn buildkite_page(issuer: &Issuer) -> Page {
+fn buildkite_page(issuer: Issuer) -> Page {
     let at_home = format!("issuer.buildkite.url = \"{}\"\nprivate_network = true", issuer.url());
     Page {
         text: include_str!("../../../docs/ci/buildkite.md"),
-        issuer: vec![("issuer.buildkite = {}", at_home)],
+        at_home: ("issuer.buildkite = {}", at_home),
+        issuer,
         claims: json!({
             "sub": "organization:corp:pipeline:deploy:ref:refs/heads/main:commit:9f3182061f1e2cca4702c368cbc039b7dc9d4485:step:deploy",
             "organization_slug": "corp", "pipeline_slug": "deploy", "build_number": 1, "build_branch": "main",
@@ -130,10 +151,12 @@ fn buildkite_page(issuer: &Issuer) -> Page {
 }
 
 /// <https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens>
-fn cluster_page() -> Page {
+fn cluster_page(issuer: Issuer) -> Page {
     Page {
         text: include_str!("../../../docs/ci/kubernetes.md"),
-        issuer: Vec::new(),
+        // Its keys are in a file: nobody asks where it is.
+        at_home: ("cluster.jwks.json", "cluster.jwks.json".to_owned()),
+        issuer,
         claims: json!({
             "iss": "https://kubernetes.default.svc.cluster.local", "sub": "system:serviceaccount:payments:reports",
             "kubernetes.io": {
