@@ -1,7 +1,5 @@
 //! `aws login` at the token endpoint: what a code and a refresh token give, to whom alone, and what ends it.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::world::{Answer, World, password_of, soon};
@@ -9,7 +7,7 @@ use tests::world::{Answer, World, password_of, soon};
 use crate::ends::by_nobody;
 use crate::login::{CODE_OVER, FORBIDDEN, Got, INVALID, Login, OVER, refused};
 use crate::program::{self, ACCOUNT, Program, VERIFIER};
-use tests::dpop::{DpopKey, claims, encoded};
+use tests::dpop::{DpopKey, claims};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_of_the_connector_that_was_picked_and_each_renewal_is_a_vend() {
@@ -35,7 +33,7 @@ async fn credentials_are_of_the_connector_that_was_picked_and_each_renewal_is_a_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_good_once_for_whoever_asked_for_it() {
-    let world = World::open().await;
+    let world = World::prepare().await.behind_a_proxy().serve();
     let login = Login::begin(&world);
     let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
     let code = login.code(&cookie, "deploy").await;
@@ -45,19 +43,40 @@ async fn a_code_is_good_once_for_whoever_asked_for_it() {
         body[field] = json!(value);
         body
     };
+    let verifier = "the code verifier is not the one of the challenge";
+    let redirect = "the redirect is not the one that the code was sent to";
+    let no_code = "there is no such code, or it is over";
+    let told = [
+        (with("codeVerifier", &VERIFIER.replace('X', "Y")), verifier),
+        (with("codeVerifier", ""), verifier),
+        (with("redirectUri", "http://127.0.0.1:49153/oauth/callback"), redirect),
+        (with("redirectUri", "https://evil.example/oauth/callback"), redirect),
+        (with("redirectUri", "http://localhost:49152/oauth/callback"), redirect),
+        (with("code", &"A".repeat(43)), no_code),
+        (with("code", ""), no_code),
+        (with("clientId", crate::login::CROSS_DEVICE), "the code was given to another client"),
+    ];
+    let mut answers = Vec::new();
+    for (number, (body, _)) in told.iter().enumerate() {
+        let mut program = Login::begin(&world);
+        program.http = world.stranger().seen_at(&format!("192.0.2.{number}"));
+        let answer = program.token(body).await;
+        let message = refused(&answer, CODE_OVER);
+        assert!(!message.contains(&code), "{message}");
+        answers.push(answer);
+    }
+    for ((body, reason), record) in told.iter().zip(world.left_by(&answers).await) {
+        assert_eq!((&record["action"], &record["outcome"]), (&json!("client_refused"), &json!("refused")), "{record}");
+        assert_eq!((&record["actor"], &record["reason"]), (&json!("anonymous"), &json!(reason)), "{body}");
+        // Whose code it is stands there where there is such a code.
+        assert_eq!(record["about"].is_string(), *reason != no_code, "{record}");
+    }
     for (body, expected) in [
-        (with("codeVerifier", &VERIFIER.replace('X', "Y")), CODE_OVER),
-        (with("codeVerifier", ""), CODE_OVER),
-        (with("redirectUri", "http://127.0.0.1:49153/oauth/callback"), CODE_OVER),
-        (with("code", &"A".repeat(43)), CODE_OVER),
-        (with("code", ""), CODE_OVER),
-        (with("clientId", crate::login::CROSS_DEVICE), CODE_OVER),
         (with("clientId", "arn:aws:signin:::devtools/other"), INVALID),
         (with("clientId", ""), INVALID),
         (with("grantType", "password"), "400 ValidationException unsupported_grant_type"),
     ] {
-        let message = refused(&login.token(&body).await, expected);
-        assert!(!message.contains(&code), "{message}");
+        refused(&login.token(&body).await, expected);
     }
     for missing in ["code", "redirectUri", "codeVerifier"] {
         let mut body = good.clone();
@@ -120,105 +139,6 @@ async fn a_stolen_refresh_token_is_nothing_without_its_key_and_the_trail_knows_w
     let forged = thief.key.signed(&login.key.header(), &claims(&login.url));
     refused(&login.token_with(&login.renewal(&got.refresh), &forged).await, INVALID);
     Got::of(&login.renew(&got.refresh).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_proof_counts_once() {
-    let world = World::open().await;
-    let login = Login::begin(&world);
-    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
-    let proof = login.key.proof(&login.url);
-    let code = login.redemption(&login.code(&cookie, "deploy").await);
-    let got = Got::of(&login.token_with(&code, &proof).await);
-    let replayed = refused(&login.token_with(&login.renewal(&got.refresh), &proof).await, INVALID);
-    assert_eq!(replayed, "the DPoP proof has been used");
-    soon("the replay in the trail", async || {
-        world.trail().into_iter().find(|record| record["reason"] == "the DPoP proof has been used")
-    })
-    .await;
-
-    // Shown several times at once it gives one answer; a process with a proof of its own gets the same successor.
-    let (proof, body) = (login.key.proof(&login.url), login.renewal(&got.refresh));
-    let (one, other, third) =
-        tokio::join!(login.token_with(&body, &proof), login.token_with(&body, &proof), login.token_with(&body, &proof));
-    let (given, not): (Vec<_>, Vec<_>) = [one, other, third].into_iter().partition(|answer| answer.status == 200);
-    assert_eq!(given.len(), 1, "{given:?}");
-    for answer in not {
-        refused(&answer, INVALID);
-    }
-    let (first, late) = (Got::of(&given[0]), Got::of(&login.token(&body).await));
-    assert_eq!(first.refresh, late.refresh);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_proof_is_for_this_very_request_and_made_just_now() {
-    let world = World::open().await;
-    let (login, got) = Login::logged_in(&world, "ada", "deploy").await;
-    let (header, good, body) = (login.key.header(), claims(&login.url), login.renewal(&got.refresh));
-    let now = good["iat"].as_i64().unwrap();
-    let claim = |field: &str, value: Value| {
-        let mut claims = claims(&login.url);
-        claims[field] = value;
-        login.key.signed(&header, &claims)
-    };
-    let with_header = |field: &str, value: Value| {
-        let mut header = header.clone();
-        header[field] = value;
-        login.key.signed(&header, &claims(&login.url))
-    };
-    let key = |field: &str, value: Value| {
-        let mut header = header.clone();
-        header["jwk"][field] = value;
-        login.key.signed(&header, &claims(&login.url))
-    };
-    let right = login.key.proof(&login.url);
-    let parts: Vec<&str> = right.split('.').collect();
-    let hmac = json!({ "typ": "dpop+jwt", "alg": "HS256", "jwk": { "kty": "oct", "k": encoded(b"k") } });
-    let unsigned = json!({ "typ": "dpop+jwt", "alg": "none", "jwk": header["jwk"] });
-    for (what, proof) in [
-        ("another method", claim("htm", json!("GET"))),
-        ("another route", claim("htu", json!(format!("{}/token", login.url)))),
-        ("another broker", claim("htu", json!("https://broker.evil.example/v1/token"))),
-        ("another port", claim("htu", json!("http://127.0.0.1:1/v1/token"))),
-        ("somebody in the URL", claim("htu", json!(login.url.replace("http://", "http://x@") + "/v1/token"))),
-        ("no URL", claim("htu", json!("/v1/token"))),
-        ("too old", claim("iat", json!(now - 90))),
-        ("of the future", claim("iat", json!(now + 90))),
-        ("of no time", claim("iat", json!("now"))),
-        ("of the end of time", claim("iat", json!(i64::MAX))),
-        ("without an id", claim("jti", json!(""))),
-        ("with a number for an id", claim("jti", json!(7))),
-        ("another type", with_header("typ", json!("JWT"))),
-        ("what must be understood", with_header("crit", json!(["x"]))),
-        ("another algorithm", with_header("alg", json!("ES384"))),
-        ("no algorithm", format!("{}.{}.", encoded(unsigned.to_string().as_bytes()), parts[1])),
-        ("a shared key", login.key.signed(&hmac, &good)),
-        ("another curve", key("crv", json!("P-384"))),
-        ("another point", key("x", json!(encoded(&[7; 32])))),
-        ("no point", key("x", json!(""))),
-        ("a private key", key("d", json!(encoded(&[7; 32])))),
-        ("other claims", format!("{}.{}.{}", parts[0], encoded(good.to_string().as_bytes()), parts[2])),
-        ("no signature", format!("{}.{}.", parts[0], parts[1])),
-        ("two parts", format!("{}.{}", parts[0], parts[1])),
-        ("four parts", format!("{right}.x")),
-        ("nothing", String::new()),
-        ("dots", "..".to_owned()),
-        ("deep", format!("{}.{}.x", encoded("[".repeat(2_000).as_bytes()), parts[1])),
-        ("huge", "A".repeat(20_000)),
-    ] {
-        let answer = login.token_with(&body, &proof).await;
-        let message = refused(&answer, INVALID);
-        assert!(message.contains("DPoP"), "{what}: {message}");
-    }
-    let bare = Answer::of(login.http.request(Method::POST, "/v1/token").json(&body)).await;
-    refused(&bare, INVALID);
-    let twice = login.http.request(Method::POST, "/v1/token").header("DPoP", &right).header("DPoP", &right).json(&body);
-    refused(&Answer::of(twice).await, INVALID);
-    // Query and slashes too many do not count, nor do claims that nobody asked for.
-    let slashed = claim("htu", json!(format!("{}//v1/token?x=y", login.url)));
-    let got = Got::of(&login.token_with(&body, &slashed).await);
-    let more = claim("exp", json!(1));
-    Got::of(&login.token_with(&login.renewal(&got.refresh), &more).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,20 +215,4 @@ async fn rubbish_gets_an_answer_in_the_clients_own_words() {
     refused(&login.token_with(&theirs.renewal(&got.refresh), &theirs.key.proof(&login.url)).await, OVER);
     let key = DpopKey::new();
     refused(&theirs.token_with(&theirs.renewal(&got.refresh), &key.proof(&theirs.url)).await, OVER);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_begins_with_a_zero_is_the_same_with_and_without_it() {
-    let world = World::open().await;
-    let mut login = Login::begin(&world);
-    login.key = DpopKey::that_begins_with_zero();
-    let whole = login.key.header();
-    let mut short = whole.clone();
-    let x = URL_SAFE_NO_PAD.decode(whole["jwk"]["x"].as_str().unwrap()).unwrap();
-    short["jwk"]["x"] = json!(encoded(&x[1..]));
-    let proof = |header: &Value| login.key.signed(header, &claims(&login.url));
-    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
-    let code = login.redemption(&login.code(&cookie, "deploy").await);
-    let got = Got::of(&login.token_with(&code, &proof(&short)).await);
-    Got::of(&login.token_with(&login.renewal(&got.refresh), &proof(&whole)).await);
 }
