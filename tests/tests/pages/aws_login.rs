@@ -90,7 +90,7 @@ async fn a_code_is_carried_over_from_the_page_to_the_terminal() {
 }
 
 /// Neither a script that got into the page does anything, nor does the page's form go anywhere else.
-async fn lets_in_nothing_of_others(browser: &Browser) {
+pub(crate) async fn lets_in_nothing_of_others(browser: &Browser) {
     let elsewhere = site("<p>caught</p>".to_owned()).await;
     scripts(browser, true).await;
     let inline = "const script = document.createElement('script'); script.textContent = 'window.hit = 1';
@@ -121,11 +121,11 @@ fn machine(house: &House) -> Client {
     client.with("AWS_CONFIG_FILE", &config)
 }
 
-fn read_line(file: &Path) -> Option<String> {
+pub(crate) fn read_line(file: &Path) -> Option<String> {
     std::fs::read_to_string(file).ok()?.strip_suffix('\n').map(str::to_owned)
 }
 
-async fn fits_a_narrow_window(browser: &Browser, name: &str) {
+pub(crate) async fn fits_a_narrow_window(browser: &Browser, name: &str) {
     scripts(browser, true).await;
     let narrow = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
     browser.tools("Emulation.setDeviceMetricsOverride", narrow).await;
@@ -139,7 +139,7 @@ async fn fits_a_narrow_window(browser: &Browser, name: &str) {
 }
 
 /// Waits until the page shows this; all that it shows, which only a script can say.
-async fn shows(browser: &Browser, expected: &str) -> String {
+pub(crate) async fn shows(browser: &Browser, expected: &str) -> String {
     soon(expected, async || {
         let shown = with_scripts(browser, "return document.body ? document.body.innerText : ''").await;
         shown.as_str().filter(|shown| shown.contains(expected)).map(str::to_owned)
@@ -154,6 +154,6 @@ async fn with_scripts(browser: &Browser, script: &str) -> serde_json::Value {
     said
 }
 
-async fn scripts(browser: &Browser, run: bool) {
+pub(crate) async fn scripts(browser: &Browser, run: bool) {
     browser.tools("Emulation.setScriptExecutionDisabled", json!({ "value": !run })).await;
 }

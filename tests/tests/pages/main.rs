@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod aws_login;
+mod aws_sso_login;
 mod chromium;
 mod console;
 mod contract;
