@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use broker_core::administration::{Administration, ApplyError};
 use broker_core::catalog;
-use broker_core::clock::SystemClock;
+use broker_core::clock::{Clock, SystemClock};
 use broker_core::console::Federation;
 use broker_core::directory::crowd::CrowdDirectory;
 use broker_core::directory::ldap::LdapDirectory;
@@ -258,13 +258,13 @@ fn http_settings(config: &Config, public_url: PublicUrl) -> HttpSettings {
     }
 }
 
-fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn Directory>>> {
+fn directories(configured: Vec<DirectoryConfig>, clock: &Arc<dyn Clock>) -> anyhow::Result<Vec<Arc<dyn Directory>>> {
     // As many hashes at once as there are cores: more would only cost memory.
     let hashers = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
     let open = |directory: DirectoryConfig| -> anyhow::Result<Arc<dyn Directory>> {
         let opened: Arc<dyn Directory> = match directory.backend {
             Backend::Local(people) => Arc::new(LocalDirectory::new(directory.name, people, Arc::clone(&hashers))?),
-            Backend::Ldap(settings) => Arc::new(LdapDirectory::new(directory.name, *settings)),
+            Backend::Ldap(settings) => Arc::new(LdapDirectory::new(directory.name, *settings, Arc::clone(clock))),
             Backend::Crowd(settings) => Arc::new(CrowdDirectory::new(directory.name, *settings)?),
         };
         Ok(Arc::new(MeasuredDirectory(opened)))
@@ -274,7 +274,7 @@ fn directories(configured: Vec<DirectoryConfig>) -> anyhow::Result<Vec<Arc<dyn D
 
 /// Those whom the configuration's directories know.
 fn sign_in(house: &House, config: &mut Config) -> anyhow::Result<SignIn> {
-    let directories = directories(std::mem::take(&mut config.directories))?;
+    let directories = directories(std::mem::take(&mut config.directories), &house.clock)?;
     let issuers = std::mem::take(&mut config.workload_issuers);
     Ok(SignIn::with_workloads(
         house.store.clone(),

@@ -79,7 +79,7 @@ fn cached(path: &str) -> PathBuf {
 }
 
 /// The same folder as in `tests/run`.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     variable("BROKERD_TEST_CACHE").unwrap_or_else(|| {
         let caches = variable("XDG_CACHE_HOME")

@@ -28,6 +28,8 @@ pub mod moto;
 pub mod postgres;
 pub mod proxy;
 pub mod python;
+pub mod relay;
+pub mod samba;
 pub mod secrets;
 pub mod slapd;
 pub mod stores;

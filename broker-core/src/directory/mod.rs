@@ -107,6 +107,8 @@ pub enum Refusal {
     /// Known there, and not among those whom the directory lets use the broker.
     #[error("the directory does not let this person use the broker")]
     NotForUs,
+    #[error("the directory does not let this account in at this time, or not from the broker's machine")]
+    Restricted,
     /// An answer that is legal but cannot be used: no immutable id, too many groups, nested too deep.
     #[error("the directory's entry cannot be used: {0}")]
     UnusableEntry(&'static str),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use broker_core::directory::crowd::{CrowdConfig, CrowdSettings};
-use broker_core::directory::ldap::{GroupsConfig, LdapConfig, LdapSettings};
+use broker_core::directory::ldap::{LdapConfig, LdapSettings};
 use broker_core::directory::local::{LocalDirectory, LocalPerson};
 use broker_core::file::{Document, Reading, SecretRef, Source, with_causes};
 use broker_core::name::DirectoryName;
@@ -34,12 +34,6 @@ impl Loader<'_> {
             }
             let backend = match backend {
                 BackendFields::Local(fields) => self.local(&name, at, fields).map(Backend::Local),
-                BackendFields::Ldap(config) if may_grant_admin && names_groups_anywhere(&config) => {
-                    let keys = ["backend", "ldap", "groups", "member_of"];
-                    let text = "a directory that may grant administration needs `base` here: else whoever may make a group anywhere makes administrators";
-                    self.entry_error(DIRECTORY, name.as_str(), at, &keys, text);
-                    None
-                }
                 BackendFields::Ldap(config) => self.ldap(&name, at, *config).map(|ldap| Backend::Ldap(Box::new(ldap))),
                 BackendFields::Crowd(config) => {
                     self.crowd(&name, at, *config).map(|crowd| Backend::Crowd(Box::new(crowd)))
@@ -147,11 +141,6 @@ impl Loader<'_> {
             }
         }
     }
-}
-
-/// Whether a group counts by its name alone, wherever it stands.
-fn names_groups_anywhere<S>(config: &LdapConfig<S>) -> bool {
-    matches!(&config.groups, GroupsConfig::MemberOf(member_of) if member_of.base.is_none())
 }
 
 const DIRECTORY: &str = "directory";

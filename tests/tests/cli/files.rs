@@ -104,7 +104,7 @@ fn check_says_every_mistake_with_its_line() {
 fn a_directory_that_nothing_could_vouch_for_is_refused_at_the_start() {
     let here = installation();
     let ldap = "\n[[directory]]\nname = \"staff\"\n[directory.backend.ldap]\nurls = [\"ldaps://127.0.0.1:1\"]\n\
-                anonymous = true\nusers = { base = \"dc=corp\" }\ngroups = { member_of = {} }\n";
+                anonymous = true\nusers = { base = \"dc=corp\" }\ngroups = { member_of = { base = \"dc=corp\" } }\n";
     here.write("brokerd.toml", &(here.read("brokerd.toml") + ldap));
     let nothing = here.path("nothing");
     for arguments in [["check"], ["serve"]] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing};
-use tests::slapd::{SUFFIX, Slapd, USERS};
+use tests::slapd::{Options, SUFFIX, Slapd, USERS};
 
 use crate::{Config, group_names, refusal, sign_in, standing, welcome};
 
@@ -24,7 +24,9 @@ async fn a_renamed_person_is_the_same_person() {
 #[tokio::test]
 async fn leaving_a_group_shows_at_the_next_look() {
     let server = Slapd::start();
-    for groups in ["member_of = {}", "search = { base = 'ou=groups,dc=corp,dc=example' }"] {
+    for groups in
+        ["member_of = { base = 'ou=groups,dc=corp,dc=example' }", "search = { base = 'ou=groups,dc=corp,dc=example' }"]
+    {
         let directory = Config::of(&server).groups(groups).open();
         let bob = welcome(&directory, "bob").await;
         assert_eq!(group_names(&bob), ["staff"]);
@@ -91,6 +93,77 @@ async fn an_account_that_an_administrator_locked_is_locked() {
     server.set("ada", "pwdAccountLockedTime", "000001010000Z");
     assert_eq!(standing(&directory, &ada).await, Standing::Disabled);
     assert_eq!(refusal(&directory, "ada", "ada secret").await, Refusal::Locked);
+}
+
+#[tokio::test]
+async fn an_account_is_in_use_from_its_beginning_to_its_end() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let ada = welcome(&directory, "ada").await;
+    for (attribute, over, good) in
+        [("pwdEndTime", "20200101000000Z", "21000101000000Z"), ("pwdStartTime", "21000101000000Z", "20200101000000Z")]
+    {
+        server.set("ada", attribute, over);
+        assert_eq!(standing(&directory, &ada).await, Standing::Disabled, "{attribute}");
+        server.set("ada", attribute, good);
+        assert_eq!(standing(&directory, &ada).await, Standing::Good(ada.clone()), "{attribute}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_of_unix_ends_on_its_day() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let ada = welcome(&directory, "ada").await;
+    server.modify(&format!(
+        "dn: uid=ada,{USERS}\nchangetype: modify\nadd: objectClass\nobjectClass: shadowAccount\n-\nadd: shadowExpire\nshadowExpire: 1\n"
+    ));
+    assert_eq!(standing(&directory, &ada).await, Standing::Disabled);
+    assert_eq!(refusal(&directory, "ada", "ada secret").await, Refusal::Disabled);
+    assert_eq!(refusal(&directory, "ada", "wrong").await, Refusal::WrongPassword);
+    let other = Config::of(&server).users("account_rules = ['password_policy']").open();
+    assert_eq!(standing(&other, &ada).await, Standing::Good(ada), "the rule is a setting");
+}
+
+#[tokio::test]
+async fn the_end_of_a_freeipa_password_is_told_to_who_knows_it() {
+    let schema = "attributetype ( 2.16.840.1.113719.1.301.4.37.1 NAME 'krbPasswordExpiration' EQUALITY generalizedTimeMatch \
+                  SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 SINGLE-VALUE )\n\
+                  attributetype ( 2.16.840.1.113719.1.301.4.29.1 NAME 'nsAccountLock' EQUALITY booleanMatch \
+                  SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )\n\
+                  objectclass ( 2.16.840.1.113719.1.301.6.8.1 NAME 'krbPrincipalAux' AUXILIARY MAY ( krbPasswordExpiration $ nsAccountLock ) )";
+    let global = format!("security simple_bind=128\n{schema}");
+    let server = Slapd::start_with(&Options { global, ..Options::default() });
+    server.modify(&format!(
+        "dn: uid=ada,{USERS}\nchangetype: modify\nadd: objectClass\nobjectClass: krbPrincipalAux\n-\nadd: krbPasswordExpiration\nkrbPasswordExpiration: 20200101000000Z\n"
+    ));
+    let users = "id_attribute = 'entryUUID', filter = '(uid={username})'";
+    let mut config = Config::of(&server).users(users);
+    config.more.push_str("\npreset = 'freeipa'");
+    let directory = config.open();
+    assert_eq!(refusal(&directory, "ada", "wrong").await, Refusal::WrongPassword);
+    let answer = sign_in(&directory, "ada", "ada secret").await;
+    assert!(matches!(answer, Err(AuthenticateError::PasswordExpired)), "{answer:?}");
+    server.set("ada", "krbPasswordExpiration", "21000101000000Z");
+    let ada = welcome(&directory, "ada").await;
+    server.set("ada", "krbPasswordExpiration", "20200101000000Z");
+    assert_eq!(
+        standing(&directory, &ada).await,
+        Standing::Good(ada.clone()),
+        "a password that grew old ends no session"
+    );
+    server.set("ada", "nsAccountLock", "TRUE");
+    assert_eq!(standing(&directory, &ada).await, Standing::Disabled);
+}
+
+#[tokio::test]
+async fn people_are_looked_for_as_deep_as_it_is_said() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).users("scope = 'one_level'").open();
+    welcome(&directory, "ada").await;
+    // The other of that name stands one unit deeper.
+    assert_eq!(welcome(&directory, "twin").await.display_name.as_deref(), Some("One Twin"));
+    assert_eq!(refusal(&Config::of(&server).open(), "twin", "twin secret").await, Refusal::Ambiguous);
 }
 
 #[tokio::test]

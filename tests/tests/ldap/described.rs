@@ -19,7 +19,7 @@ async fn one(directory: &dyn Directory, name: &str) -> Description {
 #[tokio::test]
 async fn an_entry_is_shown_as_it_is_and_as_whom_it_would_let_in() {
     let slapd = Slapd::start();
-    let directory = Config::of(&slapd).open();
+    let directory = Config::of(&slapd).groups("member_of = { name_attribute = 'dn' }").open();
     let ada = one(&directory, "ada").await;
     assert_eq!(ada.person.as_ref(), Some(&welcome(&directory, "ada").await));
     assert_eq!(ada.refusal, None);

@@ -1,10 +1,12 @@
 //! Groups: all of them or an error, never a shorter list.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use broker_core::directory::{AuthenticateError, Refusal};
-use tests::slapd::{GROUPS, Members, Options, SERVICE, Slapd, USERS};
+use tests::slapd::{GROUPS, Members, Options, SERVICE, SUFFIX, Slapd, USERS};
 
+use crate::played::{BIND, Played, SEARCH, ada, contains, entry, message, result};
 use crate::{Config, group_names, outage, refusal, sign_in, standing, welcome};
 
 #[tokio::test]
@@ -19,12 +21,51 @@ async fn both_directions_give_the_same_groups() {
 }
 
 #[tokio::test]
-async fn without_a_base_groups_from_anywhere_count() {
+async fn by_distinguished_names_groups_from_anywhere_count_and_none_melt_into_one() {
+    let more =
+        format!("\ndn: cn=staff,ou=clubs,{SUFFIX}\nobjectClass: groupOfNames\ncn: staff\nmember: uid=ada,{USERS}\n");
+    let server = Slapd::start_with(&Options { more, ..Options::default() });
+    let ada = welcome(&Config::of(&server).groups("member_of = { name_attribute = 'dn' }").open(), "ada").await;
+    let below = |name: &str, unit: &str| format!("cn={name},ou={unit},{SUFFIX}");
+    let expected = [
+        below("chess", "clubs"),
+        below("release\\, team", "groups"),
+        below("staff", "clubs"),
+        below("staff", "groups"),
+    ];
+    assert_eq!(group_names(&ada), expected);
+}
+
+#[tokio::test]
+async fn a_group_deeper_below_is_not_taken_for_one_of_the_same_name_right_below() {
+    let more = format!(
+        "\ndn: ou=clubs,{GROUPS}\nobjectClass: organizationalUnit\nou: clubs\n\n\
+         dn: cn=staff,ou=clubs,{GROUPS}\nobjectClass: groupOfNames\ncn: staff\nmember: uid=carol,{USERS}\n"
+    );
+    let server = Slapd::start_with(&Options { more, ..Options::default() });
+    for groups in ["member_of", "search"] {
+        let directory = Config::of(&server).groups(&format!("{groups} = {{ base = '{GROUPS}' }}")).open();
+        assert_eq!(group_names(&welcome(&directory, "bob").await), ["staff"], "{groups}");
+        let carol = welcome(&directory, "carol").await;
+        assert_eq!(group_names(&carol), [format!("cn=staff,ou=clubs,{GROUPS}")], "{groups}");
+    }
+}
+
+#[tokio::test]
+async fn groups_that_are_named_by_something_else_are_a_refusal() {
     let server = Slapd::start();
-    let ada = welcome(&Config::of(&server).open(), "ada").await;
-    assert_eq!(group_names(&ada), ["Release, Team", "chess", "staff"]);
-    let other_name = Config::of(&server).groups("member_of = { name_attribute = 'ou' }").open();
-    assert!(matches!(refusal(&other_name, "ada", "ada secret").await, Refusal::UnusableEntry(_)));
+    let other_name = Config::of(&server).groups(&format!("member_of = {{ base = '{GROUPS}', name_attribute = 'ou' }}"));
+    assert!(matches!(refusal(&other_name.open(), "ada", "ada secret").await, Refusal::UnusableEntry(_)));
+}
+
+#[tokio::test]
+async fn the_rules_of_active_directory_are_not_tried_where_they_mean_nothing() {
+    let server = Slapd::start();
+    for groups in ["in_chain", "token_groups"] {
+        let directory = Config::of(&server).groups(&format!("{groups} = {{ base = '{GROUPS}' }}")).open();
+        let outage = outage(&directory, "ada", "ada secret").await;
+        assert!(outage.contains("does not say that it is Active Directory"), "{outage}");
+    }
 }
 
 #[tokio::test]
@@ -72,7 +113,7 @@ async fn a_smaller_page_satisfies_the_servers_maximum() {
 async fn too_many_groups_are_a_refusal() {
     let database = format!("limits dn.exact=\"{SERVICE}\" size=unlimited");
     let server = Slapd::start_with(&Options { more: groups_of("ada", 2_000), database, ..Options::default() });
-    for text in [format!("search = {{ base = '{GROUPS}' }}"), "member_of = {}".to_owned()] {
+    for text in [format!("search = {{ base = '{GROUPS}' }}"), format!("member_of = {{ base = '{GROUPS}' }}")] {
         let directory = Config::of(&server).groups(&text).open();
         assert!(matches!(refusal(&directory, "ada", "ada secret").await, Refusal::UnusableEntry(_)), "{text}");
         welcome(&directory, "bob").await;
@@ -120,6 +161,26 @@ async fn groups_that_the_service_may_not_read_are_no_groups_but_a_missing_base_i
     let directory = Config::of(&server).groups("search = { base = 'ou=nowhere,dc=corp,dc=example' }").open();
     let answer = sign_in(&directory, "ada", "ada secret").await;
     assert!(matches!(answer, Err(AuthenticateError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_tells_no_token_groups_is_an_outage_and_not_somebody_without_groups() {
+    let server = Played::by(|id, operation, request, stream| match operation {
+        BIND => stream.write_all(&message(id, &result(0x61, 0))),
+        SEARCH => {
+            let found = if contains(request, b"supportedCapabilities") {
+                entry("", &[("supportedCapabilities", "1.2.840.113556.1.4.800")])
+            } else {
+                ada()
+            };
+            stream.write_all(&message(id, &found))?;
+            stream.write_all(&message(id, &result(0x65, 0)))
+        }
+        _ => Ok(()),
+    });
+    let directory = Config::plain(&[&server.url()]).groups(&format!("token_groups = {{ base = '{GROUPS}' }}")).open();
+    let outage = outage(&directory, "ada", "ada secret").await;
+    assert!(outage.contains("no tokenGroups"), "{outage}");
 }
 
 /// 122 groups of Ada's, beside the two that she has.

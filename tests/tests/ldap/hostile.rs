@@ -188,8 +188,8 @@ async fn one_whose_entries_are_not_fit_for_us() {
         (&[("uid", "ada"), ("entryUUID", "a"), ("entryUUID", "b")], "immutable id"),
         (&[("entryUUID", "a")], "name"),
         (&[("uid", "ada"), ("entryUUID", "a"), ("memberOf", "staff")], "groups"),
-        (&[("uid", "ada"), ("entryUUID", "a"), ("memberOf", "cn=staff+ou=x,dc=corp")], "groups"),
-        (&[("uid", "ada"), ("entryUUID", "a"), ("memberOf", "cn=a\\07,dc=corp")], "groups"),
+        (&[("uid", "ada"), ("entryUUID", "a"), ("memberOf", "cn=staff+ou=x,ou=groups,dc=corp,dc=example")], "groups"),
+        (&[("uid", "ada"), ("entryUUID", "a"), ("memberOf", "cn=a\\07,ou=groups,dc=corp,dc=example")], "groups"),
     ] {
         let found = entry("uid=x,dc=corp", attributes);
         let server = searches_give(move |id| [message(id, &found), message(id, &result(0x65, 0))].concat());

@@ -14,13 +14,15 @@ mod silence;
 mod tls;
 
 use std::error::Error;
+use std::sync::Arc;
 
 use broker_core::caller::Person;
+use broker_core::clock::SystemClock;
 use broker_core::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
 use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing, TypedName, Unavailable};
 use secrecy::SecretString;
 use tests::gate::OpenGate;
-use tests::slapd::{SERVICE, SERVICE_PASSWORD, Slapd, USERS};
+use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
 
 /// How a directory is configured.
 #[derive(Clone, Debug)]
@@ -81,7 +83,7 @@ impl Config {
         let config: LdapConfig<String> = toml::from_str(&text).unwrap();
         let ca_pem = ca_pem.as_ref().map(String::as_bytes);
         let settings = LdapSettings::new(config, ca_pem, Some(SecretString::from(password.as_str()))).unwrap();
-        LdapDirectory::new("corp".to_owned().try_into().unwrap(), settings)
+        LdapDirectory::new("corp".to_owned().try_into().unwrap(), settings, Arc::new(SystemClock))
     }
 }
 
@@ -92,7 +94,7 @@ impl Default for Config {
             ca_pem: None,
             password: SERVICE_PASSWORD.to_owned(),
             users: String::new(),
-            groups: "member_of = {}".to_owned(),
+            groups: format!("member_of = {{ base = '{GROUPS}' }}"),
             more: String::new(),
         }
     }

@@ -68,10 +68,11 @@ impl Run {
         let proxy = ", proxy = { url = \"http://127.0.0.1:9\", username = \"broker\", password = { file = \"proxy.password\" } }, no_proxy = [\"127.0.0.1\"] }";
         let directory = format!(
             "[[directory]]\nname = \"staff\"\n[directory.backend.ldap]\nurls = [\"{}\"]\nca_file = \"ca.pem\"\nbind_dn = \"{}\"\n\
-             bind_password = {{ file = \"ldap.password\" }}\nusers = {{ base = \"{}\" }}\ngroups = {{ member_of = {{}} }}\n",
+             bind_password = {{ file = \"ldap.password\" }}\nusers = {{ base = \"{}\" }}\ngroups = {{ member_of = {{ base = \"{}\" }} }}\n",
             slapd.ldaps_url(),
             slapd::SERVICE,
             slapd::USERS,
+            slapd::GROUPS,
         );
         let keys = "log = { level = \"trace\" }\noperations = { token = { file = \"operations.token\" } }\n";
         let stage = Stage::set().await.configured(keys, &directory);

@@ -54,11 +54,17 @@ impl Entry {
 
     /// All values of an attribute as text.
     pub(super) fn texts(&self, attribute: &str) -> Result<Vec<&str>, Unreadable> {
+        let values = self.all_bytes(attribute)?;
+        values.iter().map(|value| str::from_utf8(value).map_err(|_| Unreadable::NotText)).collect()
+    }
+
+    /// All raw values of an attribute that may have many.
+    pub(super) fn all_bytes(&self, attribute: &str) -> Result<&[Vec<u8>], Unreadable> {
         let part = format!("{};range=", attribute.to_ascii_lowercase());
         if self.attributes.range(part.clone()..).next().is_some_and(|(name, _)| name.starts_with(&part)) {
             return Err(Unreadable::Partial);
         }
-        self.bytes(attribute).iter().map(|value| str::from_utf8(value).map_err(|_| Unreadable::NotText)).collect()
+        Ok(self.bytes(attribute))
     }
 
     /// The attributes as people read them, and the entry's name as `dn`: what is not text, or not fit for a terminal, in hexadecimal.
@@ -71,12 +77,17 @@ impl Entry {
         of_entry.chain([("dn".to_owned(), vec![text(&self.dn.clone().into_bytes())])]).collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn of<'a>(dn: &str, attributes: impl IntoIterator<Item = (&'a str, &'a [&'a [u8]])>) -> Self {
+        let values = |values: &[&[u8]]| values.iter().map(|value| value.to_vec()).collect();
+        let attributes = attributes.into_iter().map(|(name, given)| (name.to_ascii_lowercase(), values(given)));
+        Self { dn: dn.to_owned(), attributes: attributes.collect() }
+    }
+
+    /// The name is empty for what a server says of itself, and for nothing else.
     fn decode(content: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Reader::new(content);
         let dn = fields.expect_text()?.to_owned();
-        if dn.is_empty() {
-            return Err(Malformed("an entry without a name"));
-        }
         let mut attributes: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
         let mut list = Reader::new(fields.expect(SEQUENCE)?);
         while let Some(attribute) = list.next()? {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::account::AccountRule;
+use super::preset::Preset;
 use crate::directory::{LockoutConfig, TrustedAttribute};
 
 /// The table `[directory.backend.ldap]`. `Secret` is how the file's reader writes down where a secret is; this module never
@@ -11,6 +13,9 @@ use crate::directory::{LockoutConfig, TrustedAttribute};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LdapConfig<Secret> {
+    /// The kind of directory, which says what is usual there.
+    #[serde(default)]
+    pub preset: Preset,
     /// In order of preference, `ldaps://HOST[:PORT]`, or `ldap://HOST[:PORT]` together with `starttls`.
     pub urls: Vec<String>,
     #[serde(default)]
@@ -48,27 +53,45 @@ pub struct LdapConfig<Secret> {
     pub lockout: LockoutConfig,
 }
 
-/// Where people are and what is to be read of them.
+/// Where people are and what is to be read of them. What is not said is as the preset has it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsersConfig {
     pub base: String,
+    #[serde(default)]
+    pub scope: UsersScope,
+    /// By which attributes people may name themselves, each enough. Instead of `filter`.
+    #[serde(default)]
+    pub sign_in_attributes: Option<Vec<String>>,
     /// Finds somebody by what was typed. Who is no longer found by it under any name is gone at the next check.
-    #[serde(default = "uid_filter")]
-    pub filter: String,
+    #[serde(default)]
+    pub filter: Option<String>,
     /// The canonical name.
-    #[serde(default = "uid")]
-    pub username_attribute: String,
+    #[serde(default)]
+    pub username_attribute: Option<String>,
     /// What never changes and is never given again: `entryUUID`, `objectGUID`, `nsUniqueId`.
-    #[serde(default = "entry_uuid")]
-    pub id_attribute: String,
-    #[serde(default = "display_name")]
-    pub display_name_attribute: String,
-    #[serde(default = "mail")]
-    pub email_attribute: String,
-    /// Marks accounts that are switched off, beside `pwdAccountLockedTime`, which is always looked at.
+    #[serde(default)]
+    pub id_attribute: Option<String>,
+    #[serde(default)]
+    pub display_name_attribute: Option<String>,
+    #[serde(default)]
+    pub email_attribute: Option<String>,
+    /// By which rules entries say that an account is not in use.
+    #[serde(default)]
+    pub account_rules: Option<Vec<AccountRule>>,
+    /// Marks accounts that are switched off, beside those rules.
     #[serde(default)]
     pub disabled: Option<DisabledConfig>,
+}
+
+/// How far below their base people are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsersScope {
+    #[default]
+    Subtree,
+    /// Right below it, and no deeper.
+    OneLevel,
 }
 
 /// An attribute that says that an account is switched off.
@@ -89,6 +112,10 @@ pub enum GroupsConfig {
     MemberOf(MemberOfConfig),
     /// The groups' entries name the person.
     Search(GroupSearchConfig),
+    /// Active Directory follows groups in groups itself, by its rule for chains.
+    InChain(InChainConfig),
+    /// Active Directory names all groups of a person, those in groups too, by their security identifiers.
+    TokenGroups(TokenGroupsConfig),
 }
 
 /// Groups from `memberOf`: the name is the first part of each value.
@@ -97,12 +124,15 @@ pub enum GroupsConfig {
 pub struct MemberOfConfig {
     #[serde(default = "member_of")]
     pub attribute: String,
-    /// The attribute by which groups' entries are named.
+    /// The attribute by which groups' entries are named, or `dn`.
     #[serde(default = "cn")]
     pub name_attribute: String,
-    /// Groups elsewhere do not count. Set it where people may make groups of their own in some branch.
+    /// Groups elsewhere do not count.
     #[serde(default)]
     pub base: Option<String>,
+    /// Whether `primaryGroupID` names one more; as the preset has it.
+    #[serde(default)]
+    pub primary_group: Option<bool>,
 }
 
 /// Groups by searching for them.
@@ -113,6 +143,7 @@ pub struct GroupSearchConfig {
     /// With `{dn}` or `{username}`, as in `(memberUid={username})`.
     #[serde(default = "member_filter")]
     pub filter: String,
+    /// The attribute by which groups' entries are named, `sAMAccountName`, or `dn`.
     #[serde(default = "cn")]
     pub name: String,
     /// Groups in groups as well, asked for level by level; needs `{dn}`.
@@ -121,30 +152,37 @@ pub struct GroupSearchConfig {
     /// How many to ask for at a time: not more than the server gives at once.
     #[serde(default = "five_hundred")]
     pub page_size: u32,
+    /// Whether `primaryGroupID` names one more; as the preset has it.
+    #[serde(default)]
+    pub primary_group: Option<bool>,
 }
 
-fn uid_filter() -> String {
-    "(uid={username})".to_owned()
+/// Groups by Active Directory's rule for chains, which one search follows to the end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InChainConfig {
+    pub base: String,
+    /// `sAMAccountName`, which no two groups of a domain share, the attribute by which groups' entries are named, or `dn`.
+    #[serde(default = "sam_account_name")]
+    pub name: String,
+    #[serde(default = "five_hundred")]
+    pub page_size: u32,
+}
+
+/// Groups by `tokenGroups`: those that Active Directory itself gives rights by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenGroupsConfig {
+    pub base: String,
+    /// As of `in_chain`.
+    #[serde(default = "sam_account_name")]
+    pub name: String,
+    #[serde(default = "five_hundred")]
+    pub page_size: u32,
 }
 
 fn member_filter() -> String {
     "(member={dn})".to_owned()
-}
-
-fn uid() -> String {
-    "uid".to_owned()
-}
-
-fn entry_uuid() -> String {
-    "entryUUID".to_owned()
-}
-
-fn display_name() -> String {
-    "displayName".to_owned()
-}
-
-fn mail() -> String {
-    "mail".to_owned()
 }
 
 fn member_of() -> String {
@@ -153,6 +191,10 @@ fn member_of() -> String {
 
 fn cn() -> String {
     "cn".to_owned()
+}
+
+fn sam_account_name() -> String {
+    "sAMAccountName".to_owned()
 }
 
 fn three() -> u64 {

@@ -12,8 +12,9 @@ use tokio_rustls::TlsConnector;
 
 use super::answer::{Answer, Entry, Outcome};
 use super::ber::Malformed;
+use super::filter::Filter;
 use super::receive::{Budget, LARGE, SMALL, receive};
-use super::request::{self, Amount, Search};
+use super::request::{self, Amount, Scope, Search};
 use super::server::{Security, Server};
 use super::trouble::{ADMIN_LIMIT, REFERRAL, SIZE_LIMIT, SUCCESS, TIME_LIMIT, Trouble};
 
@@ -95,6 +96,20 @@ impl Connection {
         Err(Trouble::TooMuch("any search should have pages"))
     }
 
+    /// Whether the server says of itself that it is Active Directory, or its like (RFC 4512, 5.1).
+    pub(super) async fn is_active_directory(&mut self) -> Result<bool, Trouble> {
+        let root = Search {
+            base: String::new(),
+            scope: Scope::Base,
+            filter: Filter::anything(),
+            attributes: vec![SUPPORTED_CAPABILITIES.to_owned()],
+            amount: Amount::One,
+        };
+        let found = self.search(&root).await?;
+        let mut told = found.iter().flat_map(|root| root.bytes(SUPPORTED_CAPABILITIES));
+        Ok(told.any(|told| told == ACTIVE_DIRECTORY.as_bytes()))
+    }
+
     /// Says farewell, if the server still listens.
     pub(super) async fn close(mut self) {
         let request = request::unbind(self.next_id());
@@ -113,6 +128,9 @@ impl Connection {
         self.send(&request::search(id, search, cookie)).await?;
         loop {
             match self.answer(id, budget).await? {
+                Answer::Found(entry) if entry.dn.is_empty() && !search.base.is_empty() => {
+                    return Err(Malformed("an entry without a name").into());
+                }
                 Answer::Found(entry) if entries.len() < search.amount.most() => entries.push(entry),
                 Answer::Found(_) => {
                     return Err(match search.amount {
@@ -160,6 +178,11 @@ async fn start_tls(mut tcp: TcpStream) -> Result<TcpStream, Trouble> {
         _ => Err(Malformed("StartTLS is answered with something else, or with more").into()),
     }
 }
+
+const SUPPORTED_CAPABILITIES: &str = "supportedCapabilities";
+
+/// Who says so knows the rule for chains and `tokenGroups` ([MS-ADTS], 3.1.1.3.4.3). Others answer as if nobody were in any group.
+const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
 
 const MAX_PAGES: usize = 5_000;
 const MAX_ID: u32 = 0x7fff_ffff;

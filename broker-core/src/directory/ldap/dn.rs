@@ -59,6 +59,24 @@ impl Dn {
         skipped.is_some_and(|skipped| self.0.iter().skip(skipped).map(Rdn::folded).eq(base.0.iter().map(Rdn::folded)))
     }
 
+    /// Whether this entry stands below `base` with nothing between.
+    pub(super) fn is_right_below(&self, base: &Self) -> bool {
+        self.0.len() == base.0.len() + 1 && self.is_within(base)
+    }
+
+    /// The parts at the end that name a domain (RFC 2247).
+    pub(super) fn domain(&self) -> Vec<Vec<(String, String)>> {
+        let is_domain = |Rdn(pairs): &&Rdn| matches!(pairs.as_slice(), [(name, _)] if name == "dc");
+        self.0.iter().rev().take_while(is_domain).map(Rdn::folded).collect()
+    }
+
+    /// The one spelling of all that are equal: small letters, single spaces, a backslash before what would mean something else.
+    pub(super) fn normal(&self) -> String {
+        let pair = |(name, value): &(String, String)| format!("{name}={}", escaped_value(value));
+        let part = |pairs: Vec<(String, String)>| pairs.iter().map(pair).collect::<Vec<_>>().join("+");
+        self.folded().into_iter().map(part).collect::<Vec<_>>().join(",")
+    }
+
     /// Equal for two spellings of one name: case and spaces do not count (`caseIgnoreMatch`, RFC 4518, 2.6.1).
     pub(super) fn folded(&self) -> Vec<Vec<(String, String)>> {
         self.0.iter().map(Rdn::folded).collect()
@@ -110,6 +128,16 @@ fn value(text: &str) -> Result<(String, Option<char>, &str), NotADn> {
     bytes.truncate(kept);
     let value = String::from_utf8(bytes).map_err(|_| NotADn)?;
     if value.is_empty() { Err(NotADn) } else { Ok((value, end, chars.as_str())) }
+}
+
+fn escaped_value(value: &str) -> String {
+    let special = |(at, char): (usize, char)| match char {
+        '"' | '+' | ',' | ';' | '<' | '=' | '>' | '\\' => true,
+        '#' => at == 0,
+        _ => false,
+    };
+    let chars = value.char_indices();
+    chars.flat_map(|(at, char)| special((at, char)).then_some('\\').into_iter().chain([char])).collect()
 }
 
 fn escaped(chars: &mut std::str::Chars<'_>) -> Result<u8, NotADn> {
@@ -168,6 +196,21 @@ mod tests {
             "cn=  ",
         ] {
             assert_eq!(Dn::parse(bad), Err(NotADn), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_normal_spelling_is_one_for_all_and_is_read_back() {
+        for (dn, normal) in [
+            ("CN=Release\\2C Team , OU=Groups", "cn=release\\, team,ou=groups"),
+            ("cn=\\#1\\+\\=,dc=X", "cn=\\#1\\+\\=,dc=x"),
+            ("ou=B+cn=a,dc=x", "cn=a+ou=b,dc=x"),
+            ("cn=back\\\\slash,dc=x", "cn=back\\\\slash,dc=x"),
+            ("cn=J\\C3\\BCrgen,dc=x", "cn=jürgen,dc=x"),
+        ] {
+            let dn = Dn::parse(dn).unwrap();
+            assert_eq!(dn.normal(), normal);
+            assert_eq!(Dn::parse(normal).unwrap().folded(), dn.folded());
         }
     }
 

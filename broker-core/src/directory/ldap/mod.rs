@@ -4,46 +4,62 @@
 //! under StartTLS even one from somebody on the wire, ends the process; and it knows no limit to the size of an answer.
 //! What is taken from it is what concerns our own side: filters and their escaping.
 
+mod account;
+mod active_directory;
 mod answer;
 mod ber;
 mod config;
 mod connection;
 mod dn;
 mod filter;
+mod group_name;
+mod group_search;
 mod groups;
+mod identity;
+mod moment;
 mod password_policy;
 mod person;
+mod preset;
 mod receive;
 mod request;
 mod server;
 mod service;
 mod settings;
+mod sid;
 mod trouble;
 mod verdict;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use tokio::time::timeout;
 
+use self::account::AccountState;
 use self::answer::Entry;
 use self::filter::Filter;
 use self::groups::GroupsError;
-use self::person::{AccountState, Profile, Unusable};
-use self::request::{Amount, Scope, Search};
+use self::person::{Profile, Unusable};
+use self::request::{Amount, NO_ATTRIBUTES, Scope, Search};
 use self::service::{ServerTrouble, Service};
 use self::trouble::Trouble;
 use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
+use crate::clock::Clock;
 use crate::directory::{
     AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
     Unavailable,
 };
 use crate::name::{DirectoryName, Group};
 
-pub use self::config::{DisabledConfig, GroupSearchConfig, GroupsConfig, LdapConfig, MemberOfConfig, UsersConfig};
+pub use self::account::AccountRule;
+pub use self::config::{
+    DisabledConfig, GroupSearchConfig, GroupsConfig, InChainConfig, LdapConfig, MemberOfConfig, TokenGroupsConfig,
+    UsersConfig, UsersScope,
+};
 pub use self::filter::FilterError;
+pub use self::preset::{Preset, PresetUsers};
 pub use self::server::UrlError;
 pub use self::settings::{LdapSettings, LdapSettingsError, SettingsProblem};
 
@@ -52,6 +68,7 @@ pub use self::settings::{LdapSettings, LdapSettingsError, SettingsProblem};
 pub struct LdapDirectory {
     name: DirectoryName,
     service: Service,
+    clock: Arc<dyn Clock>,
 }
 
 /// Whether a password is on its way to a server that has not answered to it.
@@ -69,6 +86,8 @@ enum Failure {
     Unusable(#[from] Unusable),
     #[error("the entry's groups come in parts, or are not text")]
     UnreadableGroups,
+    #[error("the entry has no tokenGroups: our credential may not read them")]
+    NoTokenGroups,
     #[error("the base of the users does not exist, or our credential may not read it")]
     NoBase,
     #[error("several entries have the same immutable id")]
@@ -78,8 +97,9 @@ enum Failure {
 }
 
 impl LdapDirectory {
-    pub fn new(name: DirectoryName, settings: LdapSettings) -> Self {
-        Self { name, service: Service::new(settings) }
+    /// The clock says when an account is over.
+    pub fn new(name: DirectoryName, settings: LdapSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { name, service: Service::new(settings), clock }
     }
 
     async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Person, AuthenticateError> {
@@ -115,8 +135,12 @@ impl LdapDirectory {
             Verdict::MustChange => return Err(AuthenticateError::PasswordExpired),
             Verdict::Right => {}
         }
-        if let Some(refusal) = AccountState::read(entry, &settings.users).refusal() {
+        let unusable = |unusable: Unusable| self.refusal(unusable.into());
+        if let Some(refusal) = self.state(entry).map_err(unusable)?.refusal() {
             return Err(AuthenticateError::Refused(refusal));
+        }
+        if account::must_change(entry, &settings.users, self.clock.now()).map_err(unusable)? {
+            return Err(AuthenticateError::PasswordExpired);
         }
         self.person(entry, profile).await.map_err(|failure| self.refusal(failure))
     }
@@ -134,8 +158,9 @@ impl LdapDirectory {
             Ok(profile) => self.person(entry, profile).await,
             Err(unusable) => Err(unusable.into()),
         };
-        let (person, refusal) = match person {
-            Ok(person) => (Some(person), AccountState::read(entry, users).refusal()),
+        let both = person.and_then(|person| Ok((person, self.state(entry)?)));
+        let (person, refusal) = match both {
+            Ok((person, state)) => (Some(person), state.refusal()),
             Err(Failure::Unusable(Unusable(why))) => (None, Some(Refusal::UnusableEntry(why))),
             Err(failure) => return Err(failure),
         };
@@ -145,7 +170,7 @@ impl LdapDirectory {
     async fn stand(&self, id: &str) -> Result<Standing, Failure> {
         let users = &self.service.settings().users;
         // By the id, and only among those whom the users' filter lets in: administrators write conditions there.
-        let filter = person::id_filter(users, id).map(|by_id| format!("(&{by_id}{})", users.filter.open_text()));
+        let filter = users.id.filter(id).map(|by_id| format!("(&{by_id}{})", users.filter.open_text()));
         let Some(filter) = filter.and_then(|text| Filter::parse(&text)) else { return Ok(Standing::Gone) };
         let entries = self.people(filter).await?;
         let entry = match entries.as_slice() {
@@ -153,7 +178,7 @@ impl LdapDirectory {
             [entry] => entry,
             [_, _, ..] => return Err(Failure::AmbiguousId),
         };
-        if AccountState::read(entry, users) != AccountState::InUse {
+        if self.state(entry)? != AccountState::InUse {
             return Ok(Standing::Disabled);
         }
         let person = self.person(entry, Profile::read(entry, users)?).await?;
@@ -181,10 +206,20 @@ impl LdapDirectory {
     async fn people(&self, filter: Filter) -> Result<Vec<Entry>, Failure> {
         let settings = self.service.settings();
         let mut attributes = person::attributes(&settings.users);
-        attributes.extend(groups::attribute(&settings.groups).map(str::to_owned));
-        let base = settings.users.base.clone();
-        let search = Search { base, scope: Scope::Subtree, filter, attributes, amount: Amount::One };
+        attributes.extend(account::attributes(&settings.users));
+        attributes.extend(groups::attributes(&settings.groups));
+        let search = Search {
+            base: settings.users.base.clone(),
+            scope: settings.users.scope,
+            filter,
+            attributes: attributes.into_iter().map(str::to_owned).collect(),
+            amount: Amount::One,
+        };
         Ok(self.service.search(&search).await?)
+    }
+
+    fn state(&self, entry: &Entry) -> Result<AccountState, Unusable> {
+        AccountState::read(entry, &self.service.settings().users, self.clock.now())
     }
 
     fn subject(&self, profile: &Profile) -> Subject {
@@ -197,6 +232,7 @@ impl LdapDirectory {
             GroupsError::Unusable(unusable) => Failure::Unusable(unusable),
             GroupsError::Trouble(trouble) => Failure::Trouble(trouble),
             GroupsError::Unreadable => Failure::UnreadableGroups,
+            GroupsError::NoTokenGroups => Failure::NoTokenGroups,
         })?;
         let groups: Result<BTreeSet<_>, _> = names.iter().map(|name| Group::new(self.name.clone(), name)).collect();
         Ok(Person {
@@ -294,6 +330,3 @@ impl Directory for LdapDirectory {
 
 /// Cannot happen with a checked template and an escaped name; if it did, nobody would be let in.
 const NO_FILTER: Refusal = Refusal::UnusableEntry("the name does not fit into the filter for users");
-
-/// Asks for no attributes (RFC 4511, 4.5.1.8).
-const NO_ATTRIBUTES: &str = "1.1";

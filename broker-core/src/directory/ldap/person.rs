@@ -1,12 +1,10 @@
-//! What an entry says of a person: who it is, under which name, and whether the account is in use.
+//! What an entry says of a person: who it is, and under which name.
 
 use std::collections::BTreeSet;
 
 use super::answer::Entry;
 use super::dn::Dn;
-use super::filter;
 use super::settings::Users;
-use crate::directory::Refusal;
 use crate::directory::fit::{MAX_EMAIL, MAX_NAME, is_email, is_shown};
 
 /// Somebody as their entry describes them, without groups.
@@ -18,15 +16,6 @@ pub(super) struct Profile {
     pub(super) email: Option<String>,
 }
 
-/// Whether an account is in use, as far as its entry says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AccountState {
-    InUse,
-    Disabled,
-    /// By an administrator, not by wrong passwords.
-    Locked,
-}
-
 /// What an entry lacks, or has in a form that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -35,70 +24,28 @@ pub(super) struct Unusable(pub(super) &'static str);
 impl Profile {
     pub(super) fn read(entry: &Entry, users: &Users) -> Result<Self, Unusable> {
         Ok(Self {
-            id: id(entry, users)?,
+            id: users.id.read(entry)?,
             username: username(entry, users)?,
-            display_name: [users.display_name.as_str(), "cn"].iter().find_map(|name| first(entry, name, MAX_NAME)),
-            email: first(entry, &users.email, MAX_EMAIL).filter(|email| is_email(email)),
+            display_name: users
+                .display_name
+                .iter()
+                .map(String::as_str)
+                .chain(["cn"])
+                .find_map(|name| first(entry, name, MAX_NAME)),
+            email: users
+                .email
+                .as_ref()
+                .and_then(|email| first(entry, email, MAX_EMAIL))
+                .filter(|email| is_email(email)),
         })
     }
 }
 
-impl AccountState {
-    /// `pwdAccountLockedTime` holds the time at which wrong passwords locked an account, which is the directory's business when
-    /// somebody signs in and must not let an attacker end the sessions of others. The time `000001010000Z` means for good
-    /// (draft-behera-ldap-password-policy-10, 5.3.3).
-    pub(super) fn read(entry: &Entry, users: &Users) -> Self {
-        let locked = entry.bytes(LOCKED).iter().any(|value| value.starts_with(FOR_GOOD));
-        let disabled = users.disabled.as_ref().is_some_and(|disabled| {
-            let values = entry.bytes(&disabled.attribute);
-            match &disabled.value {
-                Some(value) => values.iter().any(|found| found.eq_ignore_ascii_case(value.as_bytes())),
-                None => !values.is_empty(),
-            }
-        });
-        match (disabled, locked) {
-            (true, _) => Self::Disabled,
-            (false, true) => Self::Locked,
-            (false, false) => Self::InUse,
-        }
-    }
-}
-
-impl AccountState {
-    /// Why somebody with such an account is not let in.
-    pub(super) fn refusal(self) -> Option<Refusal> {
-        match self {
-            Self::InUse => None,
-            Self::Disabled => Some(Refusal::Disabled),
-            Self::Locked => Some(Refusal::Locked),
-        }
-    }
-}
-
-/// The attributes that the above reads; operational ones come only when they are asked for by name.
-pub(super) fn attributes(users: &Users) -> Vec<String> {
+/// The attributes that the above reads.
+pub(super) fn attributes(users: &Users) -> BTreeSet<&str> {
     let Users { username, id, display_name, email, .. } = users;
-    let disabled = users.disabled.as_ref().map(|disabled| disabled.attribute.as_str());
-    let asked: BTreeSet<_> = [username, id, display_name, email, "cn", LOCKED].into_iter().chain(disabled).collect();
-    asked.into_iter().map(str::to_owned).collect()
-}
-
-/// The comparison that finds an id, or nothing if no entry can have that id.
-pub(super) fn id_filter(users: &Users, id: &str) -> Option<String> {
-    if is_binary(users) {
-        Some(filter::equals(&users.id, &hex::decode(id).ok()?))
-    } else {
-        is_id(id).then(|| filter::equals(&users.id, id.as_bytes()))
-    }
-}
-
-fn id(entry: &Entry, users: &Users) -> Result<String, Unusable> {
-    let [value] = entry.bytes(&users.id) else { return Err(Unusable("it has no immutable id, or more than one")) };
-    if is_binary(users) {
-        if value.is_empty() || value.len() > MAX_ID { Err(NO_ID) } else { Ok(hex::encode(value)) }
-    } else {
-        str::from_utf8(value).ok().filter(|id| is_id(id)).map(str::to_owned).ok_or(NO_ID)
-    }
+    let optional = [display_name, email].into_iter().flatten().map(String::as_str);
+    [username.as_str(), id.attribute(), "cn"].into_iter().chain(optional).collect()
 }
 
 /// Where an entry has several names, the one that names the entry, or else always the same one.
@@ -117,17 +64,4 @@ fn first(entry: &Entry, attribute: &str, most: usize) -> Option<String> {
     is_shown(value, most).then(|| value.to_owned())
 }
 
-fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Active Directory's ids are sixteen bytes, shown here in hexadecimal as they come.
-fn is_binary(users: &Users) -> bool {
-    users.id.eq_ignore_ascii_case("objectGUID")
-}
-
-const LOCKED: &str = "pwdAccountLockedTime";
-const FOR_GOOD: &[u8] = b"00000101";
-const MAX_ID: usize = 128;
-const NO_ID: Unusable = Unusable("its immutable id is not one");
 const NO_NAME: Unusable = Unusable("it has no user name that can be used");

@@ -20,6 +20,7 @@ pub(super) struct Search {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     Base,
+    OneLevel,
     Subtree,
 }
 
@@ -77,6 +78,7 @@ impl Scope {
     fn number(self) -> u32 {
         match self {
             Self::Base => 0,
+            Self::OneLevel => 1,
             Self::Subtree => 2,
         }
     }
@@ -128,6 +130,9 @@ fn message(id: u32, operation: u8, request: &[u8], control: &[u8]) -> Zeroizing<
     write(&mut message, SEQUENCE, &content);
     message
 }
+
+/// Asks for no attributes (RFC 4511, 4.5.1.8).
+pub(super) const NO_ATTRIBUTES: &str = "1.1";
 
 /// The paged results control (RFC 2696).
 pub(super) const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";

@@ -137,6 +137,9 @@ impl Service {
                 return Err(Trouble::ServiceBindRefused(outcome));
             }
         }
+        if self.settings.groups.want_active_directory() && !connection.is_active_directory().await? {
+            return Err(Trouble::NotActiveDirectory);
+        }
         let entries = connection.search(search).await?;
         Ok((connection, entries))
     }

@@ -5,9 +5,16 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_rustls::TlsConnector;
 
-use super::config::{DisabledConfig, GroupsConfig, LdapConfig, UsersConfig};
+use super::account::AccountRule;
+use super::config::{
+    DisabledConfig, GroupsConfig, InChainConfig, LdapConfig, TokenGroupsConfig, UsersConfig, UsersScope,
+};
 use super::dn::{Dn, is_attribute};
 use super::filter::{FilterError, Template};
+use super::group_name::{Naming, NeedsBase};
+use super::identity::Identity;
+use super::preset::{Preset, PresetUsers};
+use super::request::Scope;
 use super::server::{Server, UrlError, tls};
 use crate::directory::{LONGEST_ANSWER, Lockout, NotALockout, TrustedAttribute};
 
@@ -37,18 +44,32 @@ pub(super) struct ServiceAccount {
 #[derive(Clone, Debug)]
 pub(super) struct Users {
     pub(super) base: String,
+    pub(super) scope: Scope,
     pub(super) filter: Template,
     pub(super) username: String,
-    pub(super) id: String,
-    pub(super) display_name: String,
-    pub(super) email: String,
+    pub(super) id: Identity,
+    pub(super) display_name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) account_rules: Vec<AccountRule>,
     pub(super) disabled: Option<DisabledConfig>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Groups {
-    MemberOf { attribute: String, name: String, base: Option<Dn> },
-    Search { base: String, filter: Template, name: String, nested: bool, page_size: u32 },
+    MemberOf { attribute: String, naming: Naming, primary: bool },
+    Search { base: String, filter: Template, naming: Naming, nested: bool, page_size: u32, primary: bool },
+    InChain { base: String, naming: Naming, page_size: u32 },
+    Token { base: String, naming: Naming, page_size: u32 },
+}
+
+impl Groups {
+    /// Whether only Active Directory can tell them.
+    pub(super) fn want_active_directory(&self) -> bool {
+        match self {
+            Self::InChain { .. } | Self::Token { .. } => true,
+            Self::MemberOf { primary, .. } | Self::Search { primary, .. } => *primary,
+        }
+    }
 }
 
 /// Why settings cannot be used; `key` names the place below `[directory.backend.ldap]`.
@@ -83,6 +104,18 @@ pub enum SettingsProblem {
     NotADn,
     #[error("not the name of an attribute")]
     NotAnAttribute,
+    #[error("with the preset `custom` nothing goes without saying: write it")]
+    NothingUsual,
+    #[error("`filter` says by what people are found: leave one of the two out")]
+    FilterAndAttributes,
+    #[error("name at least one attribute")]
+    NoAttribute,
+    #[error("groups elsewhere may have the same names: say below which entry groups count, or name them by `dn`")]
+    NeedsBase,
+    #[error(
+        "the values are distinguished names and nothing else: write the attribute that their first parts have, or `dn`"
+    )]
+    NotInTheName,
     #[error("the search filter cannot be used")]
     Filter(#[from] FilterError),
     #[error("groups in groups are found by their distinguished name: the filter needs {{dn}}")]
@@ -105,8 +138,8 @@ impl LdapSettings {
             servers,
             tls,
             service: service(config.anonymous, config.bind_dn, bind_password)?,
-            users: users(config.users)?,
-            groups: groups(config.groups)?,
+            users: users(config.preset, config.users)?,
+            groups: groups(config.preset, config.groups)?,
             email_trusted: config.trusted_attributes.contains(&TrustedAttribute::Email),
             connect_timeout: seconds("connect_timeout_seconds", config.connect_timeout_seconds, MAX_SECONDS)?,
             operation_timeout: seconds("operation_timeout_seconds", config.operation_timeout_seconds, MAX_SECONDS)?,
@@ -168,30 +201,81 @@ fn service(
     }
 }
 
-fn users(config: UsersConfig) -> Result<Users, LdapSettingsError> {
+fn users(preset: Preset, config: UsersConfig) -> Result<Users, LdapSettingsError> {
+    let usual = preset.users();
+    let or_usual = |key, written: Option<String>, of: fn(&PresetUsers) -> &'static str| {
+        let usual = usual.as_ref().map(|usual| of(usual).to_owned());
+        written.or(usual).map(|name| attribute(key, name)).transpose()
+    };
+    let needed = |key, written, of| {
+        or_usual(key, written, of)?.ok_or_else(|| LdapSettingsError::at(key, SettingsProblem::NothingUsual))
+    };
     if let Some(disabled) = &config.disabled {
         attribute("users.disabled.attribute", disabled.attribute.clone())?;
     }
     Ok(Users {
         base: checked_dn("users.base", config.base)?,
-        filter: Template::for_users(&config.filter).map_err(|error| LdapSettingsError::at("users.filter", error))?,
-        username: attribute("users.username_attribute", config.username_attribute)?,
-        id: attribute("users.id_attribute", config.id_attribute)?,
-        display_name: attribute("users.display_name_attribute", config.display_name_attribute)?,
-        email: attribute("users.email_attribute", config.email_attribute)?,
+        scope: match config.scope {
+            UsersScope::Subtree => Scope::Subtree,
+            UsersScope::OneLevel => Scope::OneLevel,
+        },
+        filter: users_filter(usual.as_ref(), config.filter, config.sign_in_attributes)?,
+        username: needed("users.username_attribute", config.username_attribute, |usual| usual.username)?,
+        id: Identity::by(needed("users.id_attribute", config.id_attribute, |usual| usual.id)?),
+        display_name: or_usual("users.display_name_attribute", config.display_name_attribute, |usual| {
+            usual.display_name
+        })?,
+        email: or_usual("users.email_attribute", config.email_attribute, |usual| usual.email)?,
+        account_rules: config
+            .account_rules
+            .unwrap_or_else(|| usual.as_ref().map_or(Vec::new(), |usual| usual.account_rules.to_vec())),
         disabled: config.disabled,
     })
 }
 
-fn groups(config: GroupsConfig) -> Result<Groups, LdapSettingsError> {
+fn users_filter(
+    usual: Option<&PresetUsers>,
+    filter: Option<String>,
+    attributes: Option<Vec<String>>,
+) -> Result<Template, LdapSettingsError> {
+    let at = |problem| LdapSettingsError::at("users.sign_in_attributes", problem);
+    let text = match (filter, attributes) {
+        (Some(_), Some(_)) => return Err(at(SettingsProblem::FilterAndAttributes)),
+        (Some(filter), None) => filter,
+        (None, written) => {
+            let usual_ones = || usual.map(|usual| usual.sign_in.iter().map(|name| (*name).to_owned()).collect());
+            let nothing = || LdapSettingsError::at("users.filter", SettingsProblem::NothingUsual);
+            let names: Vec<String> = written.or_else(usual_ones).ok_or_else(nothing)?;
+            let one = |name| Ok(format!("({}={{username}})", attribute("users.sign_in_attributes", name)?));
+            let by_name = names.into_iter().map(one).collect::<Result<Vec<_>, _>>()?;
+            let by_name = match by_name.as_slice() {
+                [] => return Err(at(SettingsProblem::NoAttribute)),
+                [one] => one.clone(),
+                many => format!("(|{})", many.concat()),
+            };
+            match usual.map_or("", |usual| usual.class_filter) {
+                "" => by_name,
+                class => format!("(&{class}{by_name})"),
+            }
+        }
+    };
+    Template::for_users(&text).map_err(|error| LdapSettingsError::at("users.filter", error))
+}
+
+fn groups(preset: Preset, config: GroupsConfig) -> Result<Groups, LdapSettingsError> {
+    let usual_primary = preset.users().is_some_and(|usual| usual.primary_group);
     match config {
         GroupsConfig::MemberOf(config) => {
+            let at_base = |problem| LdapSettingsError::at("groups.member_of.base", problem);
             let base = config.base.map(|base| Dn::parse(&base)).transpose();
-            Ok(Groups::MemberOf {
-                attribute: attribute("groups.member_of.attribute", config.attribute)?,
-                name: attribute("groups.member_of.name_attribute", config.name_attribute)?,
-                base: base.map_err(|_| LdapSettingsError::at("groups.member_of.base", SettingsProblem::NotADn))?,
-            })
+            let base = base.map_err(|_| at_base(SettingsProblem::NotADn))?;
+            let name = attribute("groups.member_of.name_attribute", config.name_attribute)?;
+            let naming = Naming::new(name, base).map_err(|NeedsBase| at_base(SettingsProblem::NeedsBase))?;
+            if !naming.is_by_dn_alone() {
+                return Err(LdapSettingsError::at("groups.member_of.name_attribute", SettingsProblem::NotInTheName));
+            }
+            let attribute = attribute("groups.member_of.attribute", config.attribute)?;
+            Ok(Groups::MemberOf { attribute, naming, primary: config.primary_group.unwrap_or(usual_primary) })
         }
         GroupsConfig::Search(config) => {
             let at_filter = |error: FilterError| LdapSettingsError::at("groups.search.filter", error);
@@ -199,19 +283,43 @@ fn groups(config: GroupsConfig) -> Result<Groups, LdapSettingsError> {
             if config.nested && !filter.takes_dn() {
                 return Err(LdapSettingsError::at("groups.search.nested", SettingsProblem::NestedNeedsDn));
             }
-            if !(1..=MAX_PAGE).contains(&config.page_size) {
-                let found = config.page_size.into();
-                let range = SettingsProblem::OutOfRange { found, min: 1, max: MAX_PAGE.into() };
-                return Err(LdapSettingsError::at("groups.search.page_size", range));
-            }
+            let (base, naming) = named_below(config.base, config.name, ("groups.search.base", "groups.search.name"))?;
             Ok(Groups::Search {
-                base: checked_dn("groups.search.base", config.base)?,
+                base,
                 filter,
-                name: attribute("groups.search.name", config.name)?,
+                naming,
                 nested: config.nested,
-                page_size: config.page_size,
+                page_size: page_size("groups.search.page_size", config.page_size)?,
+                primary: config.primary_group.unwrap_or(usual_primary),
             })
         }
+        GroupsConfig::InChain(InChainConfig { base, name, page_size: at_once }) => {
+            let (base, naming) = named_below(base, name, ("groups.in_chain.base", "groups.in_chain.name"))?;
+            Ok(Groups::InChain { base, naming, page_size: page_size("groups.in_chain.page_size", at_once)? })
+        }
+        GroupsConfig::TokenGroups(TokenGroupsConfig { base, name, page_size: at_once }) => {
+            let (base, naming) = named_below(base, name, ("groups.token_groups.base", "groups.token_groups.name"))?;
+            Ok(Groups::Token { base, naming, page_size: page_size("groups.token_groups.page_size", at_once)? })
+        }
+    }
+}
+
+fn named_below(
+    base: String,
+    name: String,
+    (base_key, name_key): (&'static str, &'static str),
+) -> Result<(String, Naming), LdapSettingsError> {
+    let dn = Dn::parse(&base).map_err(|_| LdapSettingsError::at(base_key, SettingsProblem::NotADn))?;
+    let naming = Naming::new(attribute(name_key, name)?, Some(dn));
+    Ok((base, naming.map_err(|NeedsBase| LdapSettingsError::at(base_key, SettingsProblem::NeedsBase))?))
+}
+
+fn page_size(key: &'static str, size: u32) -> Result<u32, LdapSettingsError> {
+    if (1..=MAX_PAGE).contains(&size) {
+        Ok(size)
+    } else {
+        let range = SettingsProblem::OutOfRange { found: size.into(), min: 1, max: MAX_PAGE.into() };
+        Err(LdapSettingsError::at(key, range))
     }
 }
 
@@ -247,8 +355,11 @@ mod tests {
         bind_dn = "cn=brokerd,dc=corp"
         bind_password = "where it is"
         users = { base = "ou=people,dc=corp" }
-        groups = { member_of = {} }
+        groups = { member_of = { base = "ou=groups,dc=corp" } }
     "#;
+
+    const MEMBER_OF: &str = "member_of = { base = \"ou=groups,dc=corp\" }";
+    const PEOPLE: &str = "base = \"ou=people,dc=corp\"";
 
     fn load(text: &str) -> Result<LdapSettings, LdapSettingsError> {
         let config: LdapConfig<String> = toml::from_str(text).unwrap();
@@ -259,9 +370,10 @@ mod tests {
     #[test]
     fn the_defaults_are_openldaps() {
         let settings = load(GOOD).unwrap();
-        assert_eq!(settings.users.id, "entryUUID");
+        assert_eq!(settings.users.id.attribute(), "entryUUID");
         assert_eq!(settings.users.filter, Template::for_users("(uid={username})").unwrap());
-        assert!(matches!(settings.groups, Groups::MemberOf { name, base: None, .. } if name == "cn"));
+        assert_eq!(settings.users.scope, Scope::Subtree);
+        assert!(matches!(settings.groups, Groups::MemberOf { primary: false, .. }));
         assert!(!settings.email_trusted);
         assert!(!format!("{:?}", settings.service).contains("where it is"), "no secret in Debug");
     }
@@ -290,14 +402,34 @@ mod tests {
             ("bind_password = \"where it is\"", "", "bind_password"),
             ("bind_password = \"where it is\"", "bind_password = \"\"", "bind_password"),
             ("bind_password = \"where it is\"", "bind_password = \"x\"\nanonymous = true", "anonymous"),
-            ("base = \"ou=people,dc=corp\"", "base = \"\"", "users.base"),
-            ("base = \"ou=people,dc=corp\"", "base = \"dc=c\", filter = \"(uid=ada)\"", "users.filter"),
-            ("base = \"ou=people,dc=corp\"", "base = \"dc=c\", id_attribute = \"a b\"", "users.id_attribute"),
-            ("member_of = {}", "member_of = { base = \"x\" }", "groups.member_of.base"),
-            ("member_of = {}", "search = { base = \"dc=c\", filter = \"(cn=x)\" }", "groups.search.filter"),
-            ("member_of = {}", "search = { base = \"dc=c\", page_size = 0 }", "groups.search.page_size"),
+            (PEOPLE, "base = \"\"", "users.base"),
+            (PEOPLE, "base = \"dc=c\", filter = \"(uid=ada)\"", "users.filter"),
+            (PEOPLE, "base = \"dc=c\", id_attribute = \"a b\"", "users.id_attribute"),
+            (MEMBER_OF, "member_of = { base = \"x\" }", "groups.member_of.base"),
+            (MEMBER_OF, "member_of = {}", "groups.member_of.base"),
             (
-                "member_of = {}",
+                MEMBER_OF,
+                "member_of = { base = 'dc=c', name_attribute = 'sAMAccountName' }",
+                "groups.member_of.name_attribute",
+            ),
+            (MEMBER_OF, "in_chain = { base = \"\" }", "groups.in_chain.base"),
+            (MEMBER_OF, "in_chain = { base = 'dc=c', name = 'a b' }", "groups.in_chain.name"),
+            (MEMBER_OF, "in_chain = { base = 'dc=c', page_size = 5001 }", "groups.in_chain.page_size"),
+            (MEMBER_OF, "token_groups = { base = 'x' }", "groups.token_groups.base"),
+            (MEMBER_OF, "token_groups = { base = 'dc=c', name = '' }", "groups.token_groups.name"),
+            (MEMBER_OF, "token_groups = { base = 'dc=c', page_size = 0 }", "groups.token_groups.page_size"),
+            (PEOPLE, "base = 'dc=c', sign_in_attributes = []", "users.sign_in_attributes"),
+            (PEOPLE, "base = 'dc=c', sign_in_attributes = ['u)(x']", "users.sign_in_attributes"),
+            (
+                PEOPLE,
+                "base = 'dc=c', sign_in_attributes = ['uid'], filter = '(uid={username})'",
+                "users.sign_in_attributes",
+            ),
+            ("users =", "preset = 'custom'\nusers =", "users.filter"),
+            (MEMBER_OF, "search = { base = \"dc=c\", filter = \"(cn=x)\" }", "groups.search.filter"),
+            (MEMBER_OF, "search = { base = \"dc=c\", page_size = 0 }", "groups.search.page_size"),
+            (
+                MEMBER_OF,
                 "search = { base = \"dc=c\", filter = \"(memberUid={username})\", nested = true }",
                 "groups.search.nested",
             ),
@@ -307,6 +439,48 @@ mod tests {
         ] {
             assert_eq!(load(&GOOD.replace(from, to)).unwrap_err().key, key, "{to}");
         }
+    }
+
+    #[test]
+    fn a_preset_says_what_is_usual_and_each_of_it_can_be_written_otherwise() {
+        let text = |more: &str| {
+            GOOD.replace("users =", &format!("preset = 'active_directory'\nusers ="))
+                .replace(PEOPLE, &format!("{PEOPLE}{more}"))
+        };
+        let usual = load(&text("")).unwrap().users;
+        let filter =
+            "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={username})(userPrincipalName={username})))";
+        assert_eq!(usual.filter, Template::for_users(filter).unwrap());
+        assert_eq!((usual.username.as_str(), usual.id.attribute()), ("sAMAccountName", "objectGUID"));
+        assert_eq!(usual.account_rules, [AccountRule::ActiveDirectory]);
+        let written = ", scope = 'one_level', sign_in_attributes = ['mail'], username_attribute = 'cn', id_attribute = 'objectSid', \
+            display_name_attribute = 'description', email_attribute = 'userPrincipalName', account_rules = []";
+        let other = load(&text(written)).unwrap().users;
+        let filter = "(&(objectCategory=person)(objectClass=user)(mail={username}))";
+        assert_eq!(other.filter, Template::for_users(filter).unwrap());
+        assert_eq!((other.username.as_str(), other.id.attribute()), ("cn", "objectSid"));
+        assert_eq!(
+            (other.display_name.as_deref(), other.email.as_deref()),
+            (Some("description"), Some("userPrincipalName"))
+        );
+        assert_eq!((other.scope, other.account_rules.len()), (Scope::OneLevel, 0));
+    }
+
+    #[test]
+    fn custom_takes_nothing_for_granted() {
+        let text = |users: &str| {
+            GOOD.replace("users =", "preset = 'custom'\nusers =").replace(PEOPLE, &format!("{PEOPLE}{users}"))
+        };
+        for (users, missing) in [
+            ("", "users.filter"),
+            (", filter = '(cn={username})'", "users.username_attribute"),
+            (", sign_in_attributes = ['cn'], username_attribute = 'cn'", "users.id_attribute"),
+        ] {
+            assert_eq!(load(&text(users)).unwrap_err().key, missing);
+        }
+        let all =
+            load(&text(", sign_in_attributes = ['cn'], username_attribute = 'cn', id_attribute = 'x-id'")).unwrap();
+        assert_eq!((all.users.display_name, all.users.email, all.users.account_rules.len()), (None, None, 0));
     }
 
     #[test]

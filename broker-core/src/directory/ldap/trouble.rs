@@ -30,6 +30,10 @@ pub(super) enum Trouble {
     TooManyEntries,
     #[error("it refuses our own credential with {0}{advice}", advice = advice(.0))]
     ServiceBindRefused(Outcome),
+    #[error(
+        "it does not say that it is Active Directory, which the groups are to be told by: it would answer as if there were none"
+    )]
+    NotActiveDirectory,
     #[error("it does not search: {0}{advice}", advice = advice(.0))]
     SearchRefused(Outcome),
     #[error("it gives a part of the answer only: {0}")]
@@ -50,7 +54,8 @@ impl Trouble {
             | Self::Closed
             | Self::Timeout
             | Self::Malformed(_)
-            | Self::TooMuch(_) => true,
+            | Self::TooMuch(_)
+            | Self::NotActiveDirectory => true,
             Self::TooManyEntries => false,
             Self::ServiceBindRefused(outcome)
             | Self::SearchRefused(outcome)
@@ -82,5 +87,6 @@ const STRONGER_AUTH_REQUIRED: u32 = 8;
 pub(super) const REFERRAL: u32 = 10;
 pub(super) const ADMIN_LIMIT: u32 = 11;
 const CONFIDENTIALITY_REQUIRED: u32 = 13;
+pub(super) const NO_SUCH_OBJECT: u32 = 32;
 pub(super) const BUSY: u32 = 51;
 pub(super) const UNAVAILABLE: u32 = 52;

@@ -2,10 +2,11 @@
 
 use super::answer::Outcome;
 use super::password_policy::{PolicyError, Warning};
-use super::trouble::SUCCESS;
+use super::trouble::{NO_SUCH_OBJECT, SUCCESS};
 use crate::directory::Refusal;
 
 /// What a directory says to somebody's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Right,
     MustChange,
@@ -18,6 +19,11 @@ impl Verdict {
     /// Servers look at expiry after the password has been compared (draft-behera-ldap-password-policy-10, 8.1; slapd does), so "expired"
     /// tells a guesser nothing that the right password would not.
     pub(super) fn of(outcome: Outcome) -> Result<Self, Outcome> {
+        if outcome.code == INVALID_CREDENTIALS
+            && let Some(code) = sub_code(&outcome.message)
+        {
+            return Ok(Self::of_sub_code(code));
+        }
         let error = outcome.policy.and_then(|policy| policy.error);
         match (outcome.code, error) {
             (SUCCESS, Some(PolicyError::ChangeAfterReset | PolicyError::Expired))
@@ -41,11 +47,64 @@ impl Verdict {
             _ => Err(outcome),
         }
     }
+
+    /// Active Directory compares the password first: whoever does not know it hears 52e, whatever else is the matter (775 excepted).
+    fn of_sub_code(code: u32) -> Self {
+        match code {
+            0x530 | 0x531 => Self::Wrong(Refusal::Restricted),
+            0x532 | 0x773 => Self::MustChange,
+            0x533 | 0x701 => Self::Wrong(Refusal::Disabled),
+            0x775 => Self::Wrong(Refusal::Locked),
+            // 525 (no such user), 52e, and whatever else there may be.
+            _ => Self::Wrong(Refusal::WrongPassword),
+        }
+    }
+}
+
+/// What stands in Active Directory's words about a bind: `… AcceptSecurityContext error, data 52e, v1db1`.
+fn sub_code(message: &str) -> Option<u32> {
+    let (_, code) = message.split_once("AcceptSecurityContext error, data ")?;
+    let end = code.find(|char: char| !char.is_ascii_hexdigit()).unwrap_or(code.len());
+    u32::from_str_radix(code.get(..end)?, 16).ok()
 }
 
 // Result codes (RFC 4511, appendix A). 389 Directory Server answers 19 when an account is locked and 53 when it is inactive.
 const CONSTRAINT_VIOLATION: u32 = 19;
-const NO_SUCH_OBJECT: u32 = 32;
 const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
 const INVALID_CREDENTIALS: u32 = 49;
 const UNWILLING: u32 = 53;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: u32, message: &str) -> Option<Verdict> {
+        Verdict::of(Outcome { code, message: message.to_owned(), policy: None, cookie: None }).ok()
+    }
+
+    #[test]
+    fn active_directory_tells_the_reason_in_its_words() {
+        for (data, verdict) in [
+            ("52e", Verdict::Wrong(Refusal::WrongPassword)),
+            ("525", Verdict::Wrong(Refusal::WrongPassword)),
+            ("530", Verdict::Wrong(Refusal::Restricted)),
+            ("531", Verdict::Wrong(Refusal::Restricted)),
+            ("532", Verdict::MustChange),
+            ("533", Verdict::Wrong(Refusal::Disabled)),
+            ("701", Verdict::Wrong(Refusal::Disabled)),
+            ("773", Verdict::MustChange),
+            ("775", Verdict::Wrong(Refusal::Locked)),
+            ("8009030c", Verdict::Wrong(Refusal::WrongPassword)),
+            ("", Verdict::Wrong(Refusal::WrongPassword)),
+            ("ffffffffffff", Verdict::Wrong(Refusal::WrongPassword)),
+        ] {
+            let said =
+                format!("80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data {data}, v1db1");
+            assert_eq!(of(49, &said), Some(verdict), "{data}");
+        }
+        let cut = "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 532";
+        assert_eq!(of(49, cut), Some(Verdict::MustChange));
+        assert_eq!(of(0, cut), Some(Verdict::Right), "the code says more than the words");
+        assert_eq!(of(49, "data 532"), Some(Verdict::Wrong(Refusal::WrongPassword)), "somebody else's words");
+    }
+}

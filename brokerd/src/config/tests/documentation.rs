@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use broker_core::catalog::KeyFields;
 use broker_core::connector::ConnectorSpec;
+use broker_core::directory::ldap::{AccountRule, Preset};
 use broker_core::file::{Document, Source};
 use serde::de::DeserializeOwned;
 
+use super::examples::CERTIFICATE;
 use super::introspection::keys_of;
 use super::*;
 use crate::config::fields::{ConfigFields, PeopleFields};
 
 const PAGE: &str = include_str!("../../../../docs/configuration.md");
+
+const DIRECTORIES: &str = include_str!("../../../../docs/directories.md");
 
 /// The third column of each key's row.
 fn documented() -> BTreeMap<String, String> {
@@ -101,6 +105,54 @@ fn what_is_documented_as_required_is_missed() {
         missed += 1;
     }
     assert!(missed >= 13, "only {missed} were missed");
+}
+
+#[test]
+fn the_worked_configurations_of_directories_are_good() {
+    let desk = Desk::new();
+    desk.write("ca.pem", CERTIFICATE, 0o644);
+    let blocks: Vec<&str> =
+        DIRECTORIES.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        let block =
+            ["ad-ca.pem", "ipa-ca.pem"].iter().fold(block.to_owned(), |text, name| text.replace(name, "ca.pem"));
+        let block = ["ldap.pw", "ad.pw", "ipa.pw"].iter().fold(block, |text, name| text.replace(name, "password"));
+        let text = GOOD.split("[[directory]]").next().unwrap().to_owned() + &block;
+        let config = desk.load(&text).unwrap_or_else(|errors| panic!("{errors:#?}\n{block}"));
+        assert_eq!(config.directories.len(), 1);
+    }
+}
+
+#[test]
+fn the_table_of_presets_says_what_they_stand_for() {
+    let row = |name: &str| {
+        let line = DIRECTORIES.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap();
+        line.split('|').skip(2).map(|cell| cell.trim().to_owned()).collect::<Vec<_>>()
+    };
+    for (column, preset) in [Preset::Openldap, Preset::ActiveDirectory, Preset::Freeipa].into_iter().enumerate() {
+        let usual = preset.users().unwrap();
+        let list = |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let rules = usual.account_rules.iter().map(|rule| match rule {
+            AccountRule::PasswordPolicy => "password_policy",
+            AccountRule::Shadow => "shadow",
+            AccountRule::ActiveDirectory => "active_directory",
+            AccountRule::Freeipa => "freeipa",
+        });
+        let class = if usual.class_filter.is_empty() { String::new() } else { format!("`{}`", usual.class_filter) };
+        for (name, expected) in [
+            ("`sign_in_attributes`", list(usual.sign_in.iter().map(ToString::to_string).collect())),
+            ("entries are also", class),
+            ("`username_attribute`", format!("`{}`", usual.username)),
+            ("`id_attribute`", format!("`{}`", usual.id)),
+            ("`display_name_attribute`", format!("`{}`", usual.display_name)),
+            ("`email_attribute`", format!("`{}`", usual.email)),
+            ("`account_rules`", list(rules.map(str::to_owned).collect())),
+            ("`primary_group`", format!("`{}`", usual.primary_group)),
+        ] {
+            assert_eq!(row(name)[column], expected, "{preset:?} {name}");
+        }
+    }
 }
 
 /// What comes of reading the part of the file that the key is in: its fields, or what is wrong with them.
@@ -235,6 +287,20 @@ name = "ldap"
 urls = []
 users = { base = "dc=corp" }
 groups = { search = { base = "dc=corp" } }
+
+[[directory]]
+name = "chains"
+[directory.backend.ldap]
+urls = []
+users = { base = "dc=corp" }
+groups = { in_chain = { base = "dc=corp" } }
+
+[[directory]]
+name = "tokens"
+[directory.backend.ldap]
+urls = []
+users = { base = "dc=corp" }
+groups = { token_groups = { base = "dc=corp" } }
 
 [[connector]]
 name = "federated"

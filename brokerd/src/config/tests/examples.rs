@@ -106,7 +106,7 @@ fn who_ends_sessions_needs_no_more_than_the_two_calls_it_makes() {
 }
 
 /// Of nobody: its key was thrown away.
-const CERTIFICATE: &str = "\
+pub(super) const CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----\n\
 MIIBfDCCASGgAwIBAgIUFdx5dAw5fGJkN78I9J75PsQ7ZzUwCgYIKoZIzj0EAwIw\n\
 EjEQMA4GA1UEAwwHZXhhbXBsZTAgFw0yNjExMjIwMjQzNThaGA8yMTI2MTAyOTAy\n\

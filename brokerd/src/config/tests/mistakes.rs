@@ -182,7 +182,7 @@ fn directories_have_names_of_their_own_and_settings_that_work() {
     let ldap = |more: &str| {
         format!(
             "name = \"b\"\n[directory.backend.ldap]\nurls = [\"ldap://127.0.0.1\"]\nplain_text_on_loopback = true\n\
-                 users = {{ base = \"dc=corp\" }}\ngroups = {{ member_of = {{}} }}\n{more}"
+                 users = {{ base = \"dc=corp\" }}\ngroups = {{ member_of = {{ base = \"dc=corp\" }} }}\n{more}"
         )
     };
     let told = with(&ldap("bind_dn = \"nonsense\"\nbind_password = { file = \"password\" }"));
@@ -195,11 +195,8 @@ fn directories_have_names_of_their_own_and_settings_that_work() {
         told.starts_with("brokerd.toml:22:17: ") && told.contains("never stands here") && !told.contains("pw7"),
         "{told}"
     );
-    let told = with(&ldap("anonymous = true").replacen("name = \"b\"", "name = \"b\"\nmay_grant_admin = true", 1));
-    assert!(
-        told.contains("backend.ldap.groups.member_of: a directory that may grant administration needs `base`"),
-        "{told}"
-    );
+    let told = with(&ldap("anonymous = true").replace("{ base = \"dc=corp\" } }", "{} }"));
+    assert!(told.contains("backend.ldap.groups.member_of.base: groups elsewhere may have the same names"), "{told}");
     let told = with(&ldap("anonymous = true\ndeadline_seconds = 31"));
     assert!(told.contains("backend.ldap.deadline_seconds: 31 is out of bounds: write 1 to 30"), "{told}");
     let told = with(&ldap("anonymous = true\nca_file = \"none.pem\""));

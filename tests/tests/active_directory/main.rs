@@ -1,0 +1,86 @@
+//! The LDAP directory against Active Directory, as Samba's domain controller speaks it.
+
+#![expect(clippy::unwrap_used, reason = "a test: a panic is how it says that something is wrong")]
+
+mod accounts;
+mod groups;
+mod people;
+
+use std::sync::Arc;
+
+use broker_core::caller::Person;
+use broker_core::clock::SystemClock;
+use broker_core::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
+use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing, TypedName};
+use secrecy::SecretString;
+use tests::gate::OpenGate;
+use tests::samba::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, Samba};
+
+/// How the directory is configured, beside what is the same for all.
+#[derive(Clone, Debug)]
+struct Config {
+    urls: String,
+    users: String,
+    groups: String,
+}
+
+impl Config {
+    fn new() -> Self {
+        Self {
+            urls: format!("urls = ['{}']", Samba::shared().ldaps_url()),
+            users: format!("base = '{PEOPLE}'"),
+            groups: format!("token_groups = {{ base = '{GROUPS}' }}"),
+        }
+    }
+
+    fn groups(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.groups);
+        self
+    }
+
+    fn users(mut self, text: &str) -> Self {
+        self.users = format!("{}, {text}", self.users);
+        self
+    }
+
+    /// In plain text, by way of something on the loopback address.
+    fn by(mut self, url: &str) -> Self {
+        self.urls = format!("plain_text_on_loopback = true\nurls = ['{url}']");
+        self
+    }
+
+    fn open(&self) -> LdapDirectory {
+        let Self { urls, users, groups } = self;
+        let text = format!(
+            "preset = 'active_directory'\n{urls}\nbind_dn = '{SERVICE}'\nusers = {{ {users} }}\ngroups = {{ {groups} }}\n"
+        );
+        let config: LdapConfig<String> = toml::from_str(&text).unwrap();
+        let ca_pem = urls.contains("ldaps").then(|| Samba::shared().ca_pem().as_bytes());
+        let settings = LdapSettings::new(config, ca_pem, Some(SecretString::from(SERVICE_PASSWORD))).unwrap();
+        LdapDirectory::new("corp".to_owned().try_into().unwrap(), settings, Arc::new(SystemClock))
+    }
+}
+
+async fn sign_in(directory: &LdapDirectory, name: &str, password: &str) -> Result<Person, AuthenticateError> {
+    directory.authenticate(&TypedName::parse(name).unwrap(), &OpenGate::before(password)).await
+}
+
+/// Signs somebody in whose password is the usual one.
+async fn welcome(directory: &LdapDirectory, name: &str) -> Person {
+    sign_in(directory, name, &format!("{name} Secret 1")).await.unwrap_or_else(|error| panic!("{name}: {error:?}"))
+}
+
+async fn refusal(directory: &LdapDirectory, name: &str, password: &str) -> Refusal {
+    match sign_in(directory, name, password).await {
+        Err(AuthenticateError::Refused(refusal)) => refusal,
+        other => panic!("{name} should be refused: {other:?}"),
+    }
+}
+
+async fn standing(directory: &LdapDirectory, person: &Person) -> Standing {
+    directory.look_up(&person.subject.id).await.unwrap()
+}
+
+fn group_names(person: &Person) -> Vec<&str> {
+    person.groups.iter().map(|group| group.name.as_str()).collect()
+}
