@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use broker_core::directory::crowd::{CrowdConfig, CrowdSettings};
-use broker_core::directory::ldap::{LdapConfig, LdapSettings};
+use broker_core::directory::ldap::{ClientCertificate, ClientCertificateConfig, LdapConfig, LdapSettings, Referenced};
 use broker_core::directory::local::{LocalDirectory, LocalPerson};
 use broker_core::file::{Document, Reading, SecretRef, Source, with_causes};
 use broker_core::name::DirectoryName;
@@ -84,11 +84,15 @@ impl Loader<'_> {
     fn ldap(&mut self, name: &DirectoryName, at: usize, config: LdapConfig<SecretRef>) -> Option<LdapSettings> {
         let below = |keys: &[&'static str]| [&["backend", "ldap"], keys].concat();
         let ca_pem = self.ca_pem(name, at, "ldap", config.ca_file.as_deref()).ok()?;
-        let password = match &config.bind_password {
+        let bind_password = match &config.bind_password {
             None => None,
             Some(reference) => Some(self.password(name, at, &below(&["bind_password"]), reference)?),
         };
-        match LdapSettings::new(config, ca_pem.as_deref().map(str::as_bytes), password) {
+        let client_certificate = match &config.client_certificate {
+            None => None,
+            Some(files) => Some(self.client_certificate(name, at, files)?),
+        };
+        match LdapSettings::new(config, Referenced { ca_pem, bind_password, client_certificate }) {
             Ok(settings) => Some(settings),
             Err(error) => {
                 let keys: Vec<&'static str> = error.key.split('.').collect();
@@ -141,6 +145,24 @@ impl Loader<'_> {
             }
         }
     }
+
+    fn client_certificate(
+        &mut self,
+        name: &DirectoryName,
+        at: usize,
+        files: &ClientCertificateConfig,
+    ) -> Option<ClientCertificate> {
+        let certificate = self.folders.text(&files.certificate, MAX_CA_FILE).map_err(|error| ("certificate", error));
+        let key = self.folders.private_text(&files.key, MAX_KEY_FILE).map_err(|error| ("key", error));
+        match certificate.and_then(|certificate| Ok(ClientCertificate { certificate, key: key? })) {
+            Ok(both) => Some(both),
+            Err((which, error)) => {
+                let keys = ["backend", "ldap", "client_certificate", which];
+                self.entry_error(DIRECTORY, name.as_str(), at, &keys, &with_causes(&error));
+                None
+            }
+        }
+    }
 }
 
 const DIRECTORY: &str = "directory";
@@ -148,3 +170,4 @@ const DIRECTORY: &str = "directory";
 const MAX_PEOPLE_FILE: u64 = 32 << 20;
 /// The largest bundles that are about have 300 KiB.
 const MAX_CA_FILE: u64 = 1 << 20;
+const MAX_KEY_FILE: u64 = 64 << 10;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use broker_core::caller::Person;
 use broker_core::clock::SystemClock;
-use broker_core::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
+use broker_core::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings, Referenced};
 use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing, TypedName};
 use secrecy::SecretString;
 use tests::gate::OpenGate;
@@ -52,11 +52,15 @@ impl Config {
     fn open(&self) -> LdapDirectory {
         let Self { urls, users, groups } = self;
         let text = format!(
-            "preset = 'active_directory'\n{urls}\nbind_dn = '{SERVICE}'\nusers = {{ {users} }}\ngroups = {{ {groups} }}\n"
+            "preset = 'active_directory'\n{urls}\nbind_dn = '{SERVICE}'\ndeadline_seconds = 30\noperation_timeout_seconds = 30\nconnect_timeout_seconds = 30\nusers = {{ {users} }}\ngroups = {{ {groups} }}\n"
         );
         let config: LdapConfig<String> = toml::from_str(&text).unwrap();
-        let ca_pem = urls.contains("ldaps").then(|| Samba::shared().ca_pem().as_bytes());
-        let settings = LdapSettings::new(config, ca_pem, Some(SecretString::from(SERVICE_PASSWORD))).unwrap();
+        let referenced = Referenced {
+            ca_pem: urls.contains("ldaps").then(|| Samba::shared().ca_pem().to_owned()),
+            bind_password: Some(SecretString::from(SERVICE_PASSWORD)),
+            client_certificate: None,
+        };
+        let settings = LdapSettings::new(config, referenced).unwrap();
         LdapDirectory::new("corp".to_owned().try_into().unwrap(), settings, Arc::new(SystemClock))
     }
 }

@@ -8,6 +8,7 @@ mod groups;
 mod hostile;
 mod names;
 mod played;
+mod pool;
 mod servers;
 mod sign_in;
 mod silence;
@@ -18,9 +19,10 @@ use std::sync::Arc;
 
 use broker_core::caller::Person;
 use broker_core::clock::SystemClock;
-use broker_core::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
+use broker_core::directory::ldap::{ClientCertificate, LdapConfig, LdapDirectory, LdapSettings, Referenced};
 use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing, TypedName, Unavailable};
 use secrecy::SecretString;
+use tests::certificates::Signed;
 use tests::gate::OpenGate;
 use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
 
@@ -29,6 +31,7 @@ use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
 struct Config {
     urls: Vec<String>,
     ca_pem: Option<String>,
+    client: Option<Signed>,
     password: String,
     /// Within the inline table of users.
     users: String,
@@ -76,13 +79,20 @@ impl Config {
     }
 
     fn open(&self) -> LdapDirectory {
-        let Self { urls, ca_pem, password, users, groups, more } = self;
+        let Self { urls, ca_pem, client, password, users, groups, more } = self;
         let text = format!(
             "urls = {urls:?}\nbind_dn = '{SERVICE}'\n{more}\nusers = {{ base = '{USERS}'{users} }}\ngroups = {{ {groups} }}\n"
         );
         let config: LdapConfig<String> = toml::from_str(&text).unwrap();
-        let ca_pem = ca_pem.as_ref().map(String::as_bytes);
-        let settings = LdapSettings::new(config, ca_pem, Some(SecretString::from(password.as_str()))).unwrap();
+        let referenced = Referenced {
+            ca_pem: ca_pem.clone(),
+            bind_password: Some(SecretString::from(password.as_str())),
+            client_certificate: client.as_ref().map(|client| ClientCertificate {
+                certificate: client.certificate.clone(),
+                key: SecretString::from(client.key.as_str()),
+            }),
+        };
+        let settings = LdapSettings::new(config, referenced).unwrap();
         LdapDirectory::new("corp".to_owned().try_into().unwrap(), settings, Arc::new(SystemClock))
     }
 }
@@ -92,6 +102,7 @@ impl Default for Config {
         Self {
             urls: Vec::new(),
             ca_pem: None,
+            client: None,
             password: SERVICE_PASSWORD.to_owned(),
             users: String::new(),
             groups: format!("member_of = {{ base = '{GROUPS}' }}"),

@@ -3,6 +3,8 @@
 use std::io::Write;
 
 use broker_core::directory::Directory;
+use tests::certificates::Authority;
+use tests::process::new_folder;
 use tests::slapd::{Options, Slapd};
 
 use crate::played::{BIND, Played, message, result};
@@ -124,4 +126,44 @@ async fn whoever_reads_of_a_server_that_wants_more_than_plain_text_is_told_what_
             assert!(told.contains("use ldaps://, or `starttls = true` with ldap://") && told.contains(also), "{told}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_to_know_who_asks_is_shown_a_certificate() {
+    let clients = Authority::new();
+    let folder = new_folder();
+    let file = folder.path().join("clients.pem");
+    std::fs::write(&file, clients.pem()).unwrap();
+    let global = format!("security simple_bind=128\nTLSCACertificateFile {}\nTLSVerifyClient demand", file.display());
+    let server = Slapd::start_with(&Options { global, ..Options::default() });
+    let known = Config { client: Some(clients.sign("brokerd")), ..Config::of(&server) };
+    welcome(&known.open(), "ada").await;
+    for stranger in [None, Some(Authority::new().sign("brokerd"))] {
+        outage(&Config { client: stranger, ..Config::of(&server) }.open(), "ada", "ada secret").await;
+    }
+}
+
+#[tokio::test]
+async fn an_old_version_of_tls_is_not_spoken_where_it_is_too_old() {
+    let global = "security simple_bind=128\nTLSCipherSuite NORMAL:-VERS-TLS1.3".to_owned();
+    let server = Slapd::start_with(&Options { global, ..Options::default() });
+    welcome(&Config::of(&server).open(), "ada").await;
+    let mut newer = Config::of(&server);
+    newer.more.push_str("\nmin_tls_version = '1.3'");
+    let outage = outage(&newer.open(), "ada", "ada secret").await;
+    assert!(outage.contains("no TLS"), "{outage}");
+}
+
+#[tokio::test]
+async fn a_certificate_for_the_name_that_is_expected_will_do() {
+    let server =
+        Slapd::start_with(&Options { certificate_names: vec!["ldap.corp.example".to_owned()], ..Options::default() });
+    let called = |name: &str| {
+        let mut config = Config::of(&server);
+        config.more = format!("server_name = '{name}'");
+        config.open()
+    };
+    welcome(&called("LDAP.corp.example"), "ada").await;
+    let outage = outage(&called("ldap2.corp.example"), "ada", "ada secret").await;
+    assert!(outage.contains("certificate"), "{outage}");
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::account::AccountRule;
 use super::preset::Preset;
+use super::tls::TlsVersion;
 use crate::directory::{LockoutConfig, TrustedAttribute};
 
 /// The table `[directory.backend.ldap]`. `Secret` is how the file's reader writes down where a secret is; this module never
@@ -16,8 +17,11 @@ pub struct LdapConfig<Secret> {
     /// The kind of directory, which says what is usual there.
     #[serde(default)]
     pub preset: Preset,
-    /// In order of preference, `ldaps://HOST[:PORT]`, or `ldap://HOST[:PORT]` together with `starttls`.
+    /// `ldaps://HOST[:PORT]`, or `ldap://HOST[:PORT]` together with `starttls`.
     pub urls: Vec<String>,
+    /// Which of them is asked first.
+    #[serde(default)]
+    pub order: Order,
     #[serde(default)]
     pub starttls: bool,
     /// For a server on this very machine, whose address is written `127.0.0.1` or `[::1]`. There is no other way to do without TLS,
@@ -27,6 +31,14 @@ pub struct LdapConfig<Secret> {
     /// The certificates (PEM) that may have signed the servers' ones; without it, those that the system trusts.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// For whom the servers' certificates are, where that is not the host of their address.
+    #[serde(default)]
+    pub server_name: Option<String>,
+    /// Shows servers who we are.
+    #[serde(default)]
+    pub client_certificate: Option<ClientCertificateConfig>,
+    #[serde(default)]
+    pub min_tls_version: TlsVersion,
     #[serde(default)]
     pub bind_dn: Option<String>,
     #[serde(default = "Option::default")]
@@ -50,7 +62,51 @@ pub struct LdapConfig<Secret> {
     #[serde(default = "thirty")]
     pub rest_seconds: u64,
     #[serde(default)]
+    pub pool: PoolConfig,
+    #[serde(default)]
     pub lockout: LockoutConfig,
+}
+
+/// Which server is asked first; one that failed lately comes last either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    #[default]
+    AsWritten,
+    /// Another one for each connection, so that all have the same to do.
+    Random,
+}
+
+/// Files in PEM form.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificateConfig {
+    /// The certificate, then those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key, which nobody else may read.
+    pub key: PathBuf,
+}
+
+/// The connections that are kept open for searches.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PoolConfig {
+    /// So many at most.
+    pub size: u32,
+    /// How long a question waits for one while all are in use.
+    pub wait_seconds: u64,
+    /// One that was not asked for so long is closed: below what firewalls and servers commonly allow.
+    pub idle_seconds: u64,
+    /// One that is older is closed.
+    pub age_seconds: u64,
+    /// One that was not asked for so long is tried before somebody relies on it.
+    pub probe_after_seconds: u64,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self { size: 16, wait_seconds: 5, idle_seconds: 50, age_seconds: 5 * 60, probe_after_seconds: 15 }
+    }
 }
 
 /// Where people are and what is to be read of them. What is not said is as the preset has it.

@@ -8,14 +8,14 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use super::answer::{Answer, Entry, Outcome};
 use super::ber::Malformed;
 use super::filter::Filter;
 use super::receive::{Budget, LARGE, SMALL, receive};
-use super::request::{self, Amount, Scope, Search};
+use super::request::{self, Amount, NO_ATTRIBUTES, Scope, Search};
 use super::server::{Security, Server};
+use super::tls::Tls;
 use super::trouble::{ADMIN_LIMIT, REFERRAL, SIZE_LIMIT, SUCCESS, TIME_LIMIT, Trouble};
 
 /// A connection of its own: it cannot be cloned, so what is bound on it is bound for its holder only.
@@ -24,6 +24,8 @@ pub(super) struct Connection {
     /// What has been received and not been read.
     received: BytesMut,
     last_id: u32,
+    /// A question was asked whose answer has not been read to its end.
+    is_asked: bool,
     operation_timeout: Duration,
 }
 
@@ -35,7 +37,7 @@ impl Connection {
     /// Connects, with TLS wherever the server's address is not plain. Nothing of ours has been said when this returns.
     pub(super) async fn open(
         server: &Server,
-        tls: &TlsConnector,
+        tls: &Tls,
         connect_timeout: Duration,
         operation_timeout: Duration,
     ) -> Result<Self, Trouble> {
@@ -44,18 +46,31 @@ impl Connection {
             .map_err(|_| Trouble::ConnectTimeout)?
     }
 
-    async fn connect(server: &Server, tls: &TlsConnector, operation_timeout: Duration) -> Result<Self, Trouble> {
+    async fn connect(server: &Server, tls: &Tls, operation_timeout: Duration) -> Result<Self, Trouble> {
         let tcp = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(Trouble::Connect)?;
         tcp.set_nodelay(true).map_err(Trouble::Connect)?;
         let stream: Pin<Box<dyn Stream>> = match &server.security {
             Security::Plain => Box::pin(tcp),
-            Security::Tls(name) => Box::pin(tls.connect(name.clone(), tcp).await.map_err(Trouble::Tls)?),
+            Security::Tls(name) => Box::pin(tls.0.connect(name.clone(), tcp).await.map_err(Trouble::Tls)?),
             Security::StartTls(name) => {
                 let tcp = start_tls(tcp).await?;
-                Box::pin(tls.connect(name.clone(), tcp).await.map_err(Trouble::Tls)?)
+                Box::pin(tls.0.connect(name.clone(), tcp).await.map_err(Trouble::Tls)?)
             }
         };
-        Ok(Self { stream, received: BytesMut::new(), last_id: 0, operation_timeout })
+        Ok(Self { stream, received: BytesMut::new(), last_id: 0, is_asked: false, operation_timeout })
+    }
+
+    /// Whether whatever was asked has been answered: who gives a question up in the middle leaves its answer to whoever comes next.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.is_asked
+    }
+
+    /// Proves that the server still answers, whatever it says.
+    pub(super) async fn prove_alive(&mut self) -> Result<(), Trouble> {
+        match self.search(&root(NO_ATTRIBUTES)).await {
+            Ok(_) | Err(Trouble::SearchRefused(_)) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// Binds. The outcome says whether that worked; only the server's silence is trouble.
@@ -98,14 +113,7 @@ impl Connection {
 
     /// Whether the server says of itself that it is Active Directory, or its like (RFC 4512, 5.1).
     pub(super) async fn is_active_directory(&mut self) -> Result<bool, Trouble> {
-        let root = Search {
-            base: String::new(),
-            scope: Scope::Base,
-            filter: Filter::anything(),
-            attributes: vec![SUPPORTED_CAPABILITIES.to_owned()],
-            amount: Amount::One,
-        };
-        let found = self.search(&root).await?;
+        let found = self.search(&root(SUPPORTED_CAPABILITIES)).await?;
         let mut told = found.iter().flat_map(|root| root.bytes(SUPPORTED_CAPABILITIES));
         Ok(told.any(|told| told == ACTIVE_DIRECTORY.as_bytes()))
     }
@@ -125,6 +133,7 @@ impl Connection {
         budget: &mut Budget,
     ) -> Result<Outcome, Trouble> {
         let id = self.next_id();
+        self.is_asked = true;
         self.send(&request::search(id, search, cookie)).await?;
         loop {
             match self.answer(id, budget).await? {
@@ -139,7 +148,10 @@ impl Connection {
                     });
                 }
                 Answer::Elsewhere | Answer::Intermediate => {}
-                Answer::SearchDone(outcome) => return Ok(outcome),
+                Answer::SearchDone(outcome) => {
+                    self.is_asked = false;
+                    return Ok(outcome);
+                }
                 Answer::Bound(_) | Answer::Extended(_) => {
                     return Err(Malformed("a search is answered with something else").into());
                 }
@@ -165,6 +177,17 @@ impl Connection {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+/// Asks the server about itself (RFC 4512, 5.1).
+fn root(attribute: &str) -> Search {
+    Search {
+        base: String::new(),
+        scope: Scope::Base,
+        filter: Filter::anything(),
+        attributes: vec![attribute.to_owned()],
+        amount: Amount::One,
     }
 }
 

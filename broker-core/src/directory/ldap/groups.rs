@@ -7,7 +7,8 @@ use super::answer::Entry;
 use super::group_name::Naming;
 use super::group_search::GroupSearch;
 use super::person::Unusable;
-use super::service::{ServerTrouble, Service};
+use super::servers::ServerTrouble;
+use super::service::Service;
 use super::settings::Groups;
 
 /// Why the groups are not known.
@@ -47,10 +48,8 @@ pub(super) async fn of(service: &Service, entry: &Entry, username: &str) -> Resu
             Ok(names)
         }
         Groups::Search { base, filter, naming, nested, page_size, primary } => {
-            let primary = match primary {
-                true => Some(active_directory::primary_group(service, entry, naming).await?),
-                false => None,
-            };
+            let primary =
+                if *primary { Some(active_directory::primary_group(service, entry, naming).await?) } else { None };
             let search = GroupSearch { service, base, naming, page_size: *page_size };
             search.level_by_level(filter, (entry, username), primary.as_ref(), *nested).await
         }

@@ -19,13 +19,16 @@ mod identity;
 mod moment;
 mod password_policy;
 mod person;
+mod pool;
 mod preset;
 mod receive;
 mod request;
 mod server;
+mod servers;
 mod service;
 mod settings;
 mod sid;
+mod tls;
 mod trouble;
 mod verdict;
 
@@ -42,7 +45,8 @@ use self::filter::Filter;
 use self::groups::GroupsError;
 use self::person::{Profile, Unusable};
 use self::request::{Amount, NO_ATTRIBUTES, Scope, Search};
-use self::service::{ServerTrouble, Service};
+use self::servers::ServerTrouble;
+use self::service::Service;
 use self::trouble::Trouble;
 use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
@@ -55,13 +59,14 @@ use crate::name::{DirectoryName, Group};
 
 pub use self::account::AccountRule;
 pub use self::config::{
-    DisabledConfig, GroupSearchConfig, GroupsConfig, InChainConfig, LdapConfig, MemberOfConfig, TokenGroupsConfig,
-    UsersConfig, UsersScope,
+    ClientCertificateConfig, DisabledConfig, GroupSearchConfig, GroupsConfig, InChainConfig, LdapConfig,
+    MemberOfConfig, Order, PoolConfig, TokenGroupsConfig, UsersConfig, UsersScope,
 };
 pub use self::filter::FilterError;
 pub use self::preset::{Preset, PresetUsers};
 pub use self::server::UrlError;
-pub use self::settings::{LdapSettings, LdapSettingsError, SettingsProblem};
+pub use self::settings::{LdapSettings, LdapSettingsError, Referenced, SettingsProblem};
+pub use self::tls::{ClientCertificate, TlsVersion};
 
 /// An LDAP directory.
 #[derive(Debug)]

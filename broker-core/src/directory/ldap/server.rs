@@ -1,16 +1,9 @@
 //! One LDAP server: its address, and how the connection to it is kept secret.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
-use tokio_rustls::TlsConnector;
+use rustls_pki_types::ServerName;
 use url::Url;
-
-use super::settings::SettingsProblem;
 
 /// Where a server is and how to talk to it.
 #[derive(Clone, Debug)]
@@ -81,6 +74,16 @@ impl Server {
         Ok(Self { host, port, security, shown })
     }
 
+    /// The same server, whose certificate is for another name than its address.
+    pub(super) fn called(mut self, name: ServerName<'static>) -> Self {
+        self.security = match self.security {
+            Security::Tls(_) => Security::Tls(name),
+            Security::StartTls(_) => Security::StartTls(name),
+            Security::Plain => Security::Plain,
+        };
+        self
+    }
+
     pub(super) fn uses_tls(&self) -> bool {
         match self.security {
             Security::Tls(_) | Security::StartTls(_) => true,
@@ -93,36 +96,6 @@ impl std::fmt::Display for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.shown)
     }
-}
-
-/// How to verify servers: by these certificates and no others, or by the system's. Where no server uses TLS, none is trusted.
-pub(super) fn tls(needed: bool, ca_pem: Option<&[u8]>) -> Result<TlsConnector, SettingsProblem> {
-    let mut roots = RootCertStore::empty();
-    if let Some(pem) = ca_pem.filter(|_| needed) {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|_| SettingsProblem::Certificates)?;
-            roots.add(certificate).map_err(|_| SettingsProblem::Certificates)?;
-        }
-        if roots.is_empty() {
-            return Err(SettingsProblem::Certificates);
-        }
-    } else if needed {
-        // One unreadable certificate among the system's must not cost the others (pitfall 11).
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "a certificate of the system cannot be read");
-        }
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            return Err(SettingsProblem::NoSystemCertificates);
-        }
-    }
-    let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| SettingsProblem::Certificates)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(client)))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -189,13 +162,6 @@ mod tests {
             "ldap://0.0.0.0",
         ] {
             assert_eq!(Server::parse(url, false, true).unwrap_err(), UrlError::PlainText, "{url}");
-        }
-    }
-
-    #[test]
-    fn certificates_must_be_certificates() {
-        for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            assert!(tls(true, Some(pem.as_bytes())).is_err(), "{pem:?}");
         }
     }
 }

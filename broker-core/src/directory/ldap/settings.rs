@@ -2,36 +2,44 @@
 
 use std::time::Duration;
 
+use rustls_pki_types::ServerName;
 use secrecy::SecretString;
-use tokio_rustls::TlsConnector;
 
 use super::account::AccountRule;
 use super::config::{
-    DisabledConfig, GroupsConfig, InChainConfig, LdapConfig, TokenGroupsConfig, UsersConfig, UsersScope,
+    DisabledConfig, GroupsConfig, InChainConfig, LdapConfig, PoolConfig, TokenGroupsConfig, UsersConfig, UsersScope,
 };
 use super::dn::{Dn, is_attribute};
 use super::filter::{FilterError, Template};
 use super::group_name::{Naming, NeedsBase};
 use super::identity::Identity;
+use super::pool::Keeping;
 use super::preset::{Preset, PresetUsers};
 use super::request::Scope;
-use super::server::{Server, UrlError, tls};
+use super::server::{Server, UrlError};
+use super::servers::Access;
+use super::tls::{ClientCertificate, Tls, TlsProblem, TlsVersion};
 use crate::directory::{LONGEST_ANSWER, Lockout, NotALockout, TrustedAttribute};
 
 /// An LDAP directory's settings, checked.
 #[derive(Clone)]
 pub struct LdapSettings {
-    pub(super) servers: Vec<Server>,
-    pub(super) tls: TlsConnector,
-    pub(super) service: Option<ServiceAccount>,
+    pub(super) access: Access,
+    pub(super) keeping: Keeping,
     pub(super) users: Users,
     pub(super) groups: Groups,
     pub(super) email_trusted: bool,
-    pub(super) connect_timeout: Duration,
-    pub(super) operation_timeout: Duration,
     pub(super) deadline: Duration,
-    pub(super) rest: Duration,
     pub(super) lockout: Lockout,
+}
+
+/// What the settings name by where it is.
+#[derive(Debug, Default)]
+pub struct Referenced {
+    /// What the file in `ca_file` holds.
+    pub ca_pem: Option<String>,
+    pub bind_password: Option<SecretString>,
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 /// Our own credential.
@@ -90,6 +98,12 @@ pub enum SettingsProblem {
     Url(#[from] UrlError),
     #[error("not one usable certificate in PEM form")]
     Certificates,
+    #[error("not a private key in PEM form that fits the certificate")]
+    Key,
+    #[error("neither a name nor an address that a certificate could hold")]
+    ServerName,
+    #[error("a directory without TLS has no use for it")]
+    NoUse,
     #[error("a directory without TLS has no use for certificates")]
     NoTls,
     #[error("the system has no certificates to trust; name the ones that signed your directory's")]
@@ -127,24 +141,28 @@ pub enum SettingsProblem {
 }
 
 impl LdapSettings {
-    /// Checks every setting. `ca_pem` is what the file in `ca_file` holds, `bind_password` what `bind_password` refers to.
-    pub fn new<Secret>(
-        config: LdapConfig<Secret>,
-        ca_pem: Option<&[u8]>,
-        bind_password: Option<SecretString>,
-    ) -> Result<Self, LdapSettingsError> {
-        let (servers, tls) = servers(&config, ca_pem)?;
-        Ok(Self {
+    /// Checks every setting.
+    pub fn new<Secret>(config: LdapConfig<Secret>, referenced: Referenced) -> Result<Self, LdapSettingsError> {
+        let Referenced { ca_pem, bind_password, client_certificate } = referenced;
+        let (servers, tls) = servers(&config, ca_pem.as_deref(), client_certificate.as_ref())?;
+        let groups = groups(config.preset, config.groups)?;
+        let access = Access {
             servers,
+            order: config.order,
             tls,
             service: service(config.anonymous, config.bind_dn, bind_password)?,
-            users: users(config.preset, config.users)?,
-            groups: groups(config.preset, config.groups)?,
-            email_trusted: config.trusted_attributes.contains(&TrustedAttribute::Email),
             connect_timeout: seconds("connect_timeout_seconds", config.connect_timeout_seconds, MAX_SECONDS)?,
             operation_timeout: seconds("operation_timeout_seconds", config.operation_timeout_seconds, MAX_SECONDS)?,
-            deadline: seconds("deadline_seconds", config.deadline_seconds, LONGEST_ANSWER.as_secs())?,
             rest: seconds("rest_seconds", config.rest_seconds, MAX_SECONDS)?,
+            wants_active_directory: groups.want_active_directory(),
+        };
+        Ok(Self {
+            access,
+            keeping: keeping(config.pool)?,
+            users: users(config.preset, config.users)?,
+            groups,
+            email_trusted: config.trusted_attributes.contains(&TrustedAttribute::Email),
+            deadline: seconds("deadline_seconds", config.deadline_seconds, LONGEST_ANSWER.as_secs())?,
             lockout: config.lockout.checked().map_err(|(key, problem)| LdapSettingsError::at(key, problem))?,
         })
     }
@@ -153,7 +171,7 @@ impl LdapSettings {
 impl std::fmt::Debug for LdapSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LdapSettings")
-            .field("servers", &self.servers)
+            .field("servers", &self.access.servers)
             .field("users", &self.users)
             .finish_non_exhaustive()
     }
@@ -167,20 +185,52 @@ impl LdapSettingsError {
 
 fn servers<Secret>(
     config: &LdapConfig<Secret>,
-    ca_pem: Option<&[u8]>,
-) -> Result<(Vec<Server>, TlsConnector), LdapSettingsError> {
+    ca_pem: Option<&str>,
+    client: Option<&ClientCertificate>,
+) -> Result<(Vec<Server>, Tls), LdapSettingsError> {
     let at_urls = |problem: UrlError| LdapSettingsError::at("urls", problem);
     if config.urls.is_empty() {
         return Err(LdapSettingsError::at("urls", SettingsProblem::NoServer));
     }
     let servers = config.urls.iter().map(|url| Server::parse(url, config.starttls, config.plain_text_on_loopback));
-    let servers = servers.collect::<Result<Vec<_>, _>>().map_err(at_urls)?;
+    let mut servers = servers.collect::<Result<Vec<_>, _>>().map_err(at_urls)?;
     let needed = servers.iter().any(Server::uses_tls);
-    if ca_pem.is_some() && !needed {
-        return Err(LdapSettingsError::at("ca_file", SettingsProblem::NoTls));
+    if !needed {
+        let without_use = [
+            ("ca_file", ca_pem.is_some(), SettingsProblem::NoTls),
+            ("client_certificate", config.client_certificate.is_some(), SettingsProblem::NoTls),
+            ("server_name", config.server_name.is_some(), SettingsProblem::NoUse),
+            ("min_tls_version", config.min_tls_version != TlsVersion::default(), SettingsProblem::NoUse),
+        ];
+        if let Some((key, _, problem)) = without_use.into_iter().find(|(_, written, _)| *written) {
+            return Err(LdapSettingsError::at(key, problem));
+        }
     }
-    let tls = tls(needed, ca_pem).map_err(|problem| LdapSettingsError::at("ca_file", problem))?;
+    if let Some(name) = &config.server_name {
+        let name = ServerName::try_from(name.to_ascii_lowercase())
+            .map_err(|_| LdapSettingsError::at("server_name", SettingsProblem::ServerName))?;
+        servers = servers.into_iter().map(|server| server.called(name.clone())).collect();
+    }
+    let tls = Tls::new(needed, ca_pem.map(str::as_bytes), client, config.min_tls_version);
+    let tls = tls.map_err(|problem| match problem {
+        TlsProblem::Roots(problem) => LdapSettingsError::at("ca_file", problem),
+        TlsProblem::Certificate(problem) => LdapSettingsError::at("client_certificate.certificate", problem),
+        TlsProblem::Key(problem) => LdapSettingsError::at("client_certificate.key", problem),
+    })?;
     Ok((servers, tls))
+}
+
+fn keeping(config: PoolConfig) -> Result<Keeping, LdapSettingsError> {
+    let PoolConfig { size, wait_seconds, idle_seconds, age_seconds, probe_after_seconds } = config;
+    let in_range = (1..=MAX_POOL).contains(&size).then(|| usize::try_from(size).ok()).flatten();
+    let out_of_range = || SettingsProblem::OutOfRange { found: size.into(), min: 1, max: MAX_POOL.into() };
+    Ok(Keeping {
+        size: in_range.ok_or_else(|| LdapSettingsError::at("pool.size", out_of_range()))?,
+        wait: seconds("pool.wait_seconds", wait_seconds, LONGEST_ANSWER.as_secs())?,
+        idle: seconds("pool.idle_seconds", idle_seconds, MAX_KEPT_SECONDS)?,
+        age: seconds("pool.age_seconds", age_seconds, MAX_KEPT_SECONDS)?,
+        probe_after: seconds("pool.probe_after_seconds", probe_after_seconds, MAX_KEPT_SECONDS)?,
+    })
 }
 
 fn service(
@@ -345,6 +395,11 @@ const MAX_PAGE: u32 = 5_000;
 
 const MAX_SECONDS: u64 = 300;
 
+/// More than servers commonly grant one client.
+const MAX_POOL: u32 = 256;
+
+const MAX_KEPT_SECONDS: u64 = 86_400;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,7 +419,7 @@ mod tests {
     fn load(text: &str) -> Result<LdapSettings, LdapSettingsError> {
         let config: LdapConfig<String> = toml::from_str(text).unwrap();
         let password = config.bind_password.clone().map(SecretString::from);
-        LdapSettings::new(config, None, password)
+        LdapSettings::new(config, Referenced { bind_password: password, ..Referenced::default() })
     }
 
     #[test]
@@ -375,7 +430,7 @@ mod tests {
         assert_eq!(settings.users.scope, Scope::Subtree);
         assert!(matches!(settings.groups, Groups::MemberOf { primary: false, .. }));
         assert!(!settings.email_trusted);
-        assert!(!format!("{:?}", settings.service).contains("where it is"), "no secret in Debug");
+        assert!(!format!("{:?}", settings.access.service).contains("where it is"), "no secret in Debug");
     }
 
     #[test]
@@ -433,6 +488,15 @@ mod tests {
                 "search = { base = \"dc=c\", filter = \"(memberUid={username})\", nested = true }",
                 "groups.search.nested",
             ),
+            ("groups =", "pool = { size = 0 }\ngroups =", "pool.size"),
+            ("groups =", "pool = { size = 257 }\ngroups =", "pool.size"),
+            ("groups =", "pool = { wait_seconds = 31 }\ngroups =", "pool.wait_seconds"),
+            ("groups =", "pool = { idle_seconds = 0 }\ngroups =", "pool.idle_seconds"),
+            ("groups =", "pool = { age_seconds = 86401 }\ngroups =", "pool.age_seconds"),
+            ("groups =", "pool = { probe_after_seconds = 0 }\ngroups =", "pool.probe_after_seconds"),
+            ("groups =", "server_name = 'ldap'\ngroups =", "server_name"),
+            ("groups =", "min_tls_version = '1.3'\ngroups =", "min_tls_version"),
+            ("groups =", "client_certificate = { certificate = 'c', key = 'k' }\ngroups =", "client_certificate"),
             ("groups =", "deadline_seconds = 0\ngroups =", "deadline_seconds"),
             ("groups =", "deadline_seconds = 31\ngroups =", "deadline_seconds"),
             ("groups =", "rest_seconds = 301\ngroups =", "rest_seconds"),
@@ -444,8 +508,7 @@ mod tests {
     #[test]
     fn a_preset_says_what_is_usual_and_each_of_it_can_be_written_otherwise() {
         let text = |more: &str| {
-            GOOD.replace("users =", &format!("preset = 'active_directory'\nusers ="))
-                .replace(PEOPLE, &format!("{PEOPLE}{more}"))
+            GOOD.replace("users =", "preset = 'active_directory'\nusers =").replace(PEOPLE, &format!("{PEOPLE}{more}"))
         };
         let usual = load(&text("")).unwrap().users;
         let filter =
@@ -488,6 +551,6 @@ mod tests {
         let anonymous = GOOD
             .replace("bind_dn = \"cn=brokerd,dc=corp\"", "anonymous = true")
             .replace("bind_password = \"where it is\"", "");
-        assert!(load(&anonymous).unwrap().service.is_none());
+        assert!(load(&anonymous).unwrap().access.service.is_none());
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Trouble {
     Closed,
     #[error("no answer in time")]
     Timeout,
+    #[error("all {0} connections are in use, and none became free in time (`pool`)")]
+    NoRoom(usize),
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error("it answers with more than {0}")]
@@ -56,7 +58,7 @@ impl Trouble {
             | Self::Malformed(_)
             | Self::TooMuch(_)
             | Self::NotActiveDirectory => true,
-            Self::TooManyEntries => false,
+            Self::TooManyEntries | Self::NoRoom(_) => false,
             Self::ServiceBindRefused(outcome)
             | Self::SearchRefused(outcome)
             | Self::Incomplete(outcome)

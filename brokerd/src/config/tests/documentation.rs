@@ -242,6 +242,8 @@ name = "ldap"
 urls = []
 users = { base = "dc=corp", disabled = { attribute = "x" } }
 groups = { member_of = {} }
+client_certificate = { certificate = "c", key = "k" }
+pool = {}
 lockout = {}
 
 [[directory]]
