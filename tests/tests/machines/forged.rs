@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tests::issuer::{SigningKey, unsigned};
 use tests::python::Client;
-use tests::world::{World, soon};
+use tests::world::{Answer, World, soon};
 
 use super::yard::{ENTRY, Yard};
 
@@ -24,7 +24,7 @@ async fn a_token_that_is_not_exactly_right_opens_nothing_and_only_the_trail_know
         assert_eq!((&problem["Code"], &problem["Message"]), (&problem["code"], &problem["message"]), "{what}");
         told.push(answer);
     }
-    let mut alike: Vec<_> = told.iter().map(|answer| answer.but_for_the_request_id()).collect();
+    let mut alike: Vec<_> = told.iter().map(Answer::but_for_the_request_id).collect();
     alike.dedup();
     assert_eq!(alike.len(), 1, "one answer for all: {alike:?}");
     assert!(!yard.issuer.asked().contains(&"/evil".to_owned()), "a token's own word on keys is not followed");

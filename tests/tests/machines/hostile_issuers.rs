@@ -77,6 +77,9 @@ async fn an_issuer_that_does_not_say_its_keys_lets_nobody_in_and_keeps_nobody_el
     job(&world, &good).vended("ci", &json!({})).await;
 }
 
+/// A name, what becomes of an issuer, and what the operator reads of it.
+type Case<'a> = (&'static str, &'a dyn Fn(&Issuer), &'static str);
+
 /// The first fails at once.
 async fn bad(elsewhere: &Issuer) -> Vec<Bad> {
     let away = format!("HTTP/1.1 302 Found\r\nlocation: {}/keys\r\ncontent-length: 0\r\n\r\n", elsewhere.url());
@@ -92,7 +95,7 @@ async fn bad(elsewhere: &Issuer) -> Vec<Bad> {
     let document = |it: &Issuer, issuer: &str, keys: &str| {
         it.says(DISCOVERY, &json_answer(&json!({ "issuer": issuer, "jwks_uri": format!("{keys}/keys") }).to_string()));
     };
-    let cases: [(_, &dyn Fn(&Issuer), _); 17] = [
+    let cases: [Case<'_>; 17] = [
         ("fails", &|it| it.says(DISCOVERY, "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"), "it answered 500"),
         ("rubbish", &|it| it.says(DISCOVERY, &json_answer("rubbish")), "its discovery document cannot be read"),
         ("redirected", &|it| it.says(DISCOVERY, &away), "it answered 302"),
