@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use broker_core::access_key::KeyDetails;
 use broker_core::as_read::AsRead;
+use broker_core::assurance::Assurance;
 use broker_core::caller::{Caller, Person, PersonCaller, Subject};
 use broker_core::clock::SystemClock;
 use broker_core::connector::{Connector, ManagedBy};
@@ -104,8 +105,9 @@ fn entitlement() -> anyhow::Result<Entitlement> {
     };
     let (session, signed_in_at, expires_at) = (SessionId::random(), jiff::Timestamp::MIN, jiff::Timestamp::MAX);
     let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
+    let (person, assurance) = (person.into(), Assurance::default());
     let caller =
-        PersonCaller { session, signed_in_at, expires_at, person: person.into(), client: None, role: None, as_read };
+        PersonCaller { session, signed_in_at, expires_at, person, client: None, role: None, assurance, as_read };
     let rules = Rules { administrators_use_every_connector: false };
     Ok(Entitlement::prove(&Caller::Person(caller), &connector, rules)?)
 }

@@ -32,6 +32,9 @@ pub struct Connector {
     /// Whether whoever asks must give a `reason`.
     #[serde(default)]
     pub require_reason: bool,
+    /// Whether whoever asks must have shown a second factor.
+    #[serde(default)]
+    pub require_second_factor: bool,
 }
 
 /// Which of AWS's three calls is behind a connector.

@@ -1,5 +1,6 @@
 //! The JSON that the daemon and its clients share. Fields and names are the contract: add, rename none.
 
+pub mod account;
 pub mod admin;
 pub mod ifaws;
 mod connector;
@@ -21,4 +22,6 @@ pub use list::List;
 pub use problem::{AwsRefusal, ContainerProblem, Problem};
 pub use readiness::{CheckStatus, Ready, ReadyStatus};
 pub use registry::{CodeartifactCredentials, CodeartifactRequest, EcrCredentials, EcrRequest};
-pub use session::{AdminRole, Identity, IdentityKind, Session, SignInRequest, SignedIn};
+pub use session::{
+    AdminRole, FactorUsed, Identity, IdentityKind, SecondFactorRequest, Session, ShownFactor, SignInRequest, SignedIn,
+};

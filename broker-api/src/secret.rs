@@ -8,6 +8,11 @@ pub fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::
     serializer.serialize_str(secret.expose_secret())
 }
 
+/// The same for several.
+pub(crate) fn expose_each<S: Serializer>(secrets: &[SecretString], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(ExposeSecret::expose_secret))
+}
+
 /// The same, where there need not be one.
 #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 pub(crate) fn expose_some<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {

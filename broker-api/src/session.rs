@@ -14,6 +14,10 @@ pub struct SignInRequest {
     #[serde(serialize_with = "crate::secret::expose")]
     #[schema(value_type = String, format = Password)]
     pub password: SecretString,
+    /// Of whoever has a second factor: the six digits of their authenticator, or a recovery code.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::secret::expose_some")]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub otp: Option<SecretString>,
     /// Restricts the search to one directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
@@ -34,6 +38,36 @@ pub struct SignedIn {
 pub struct Session {
     pub identity: Identity,
     pub expires_at: Timestamp,
+    /// What was shown in this session beside the password; absent, where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<ShownFactor>,
+}
+
+/// A second factor that was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShownFactor {
+    pub by: FactorUsed,
+    pub at: Timestamp,
+}
+
+/// What was shown beside the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorUsed {
+    /// A code of an authenticator.
+    Totp,
+    RecoveryCode,
+}
+
+/// `POST /v1/session/second-factor`
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "otp": "123456" }))]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorRequest {
+    /// The six digits of an authenticator, or a recovery code.
+    #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
+    pub otp: SecretString,
 }
 
 /// Who is asking.

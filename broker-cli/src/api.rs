@@ -87,7 +87,7 @@ impl<'a> Broker<'a> {
     /// Who this is, and until when.
     pub(crate) async fn session(&self, holder: &Holder) -> Result<(Identity, Timestamp), Failure> {
         let asked = with(self.http.get(self.at(&["v1", "session"])), holder)?;
-        let Session { identity, expires_at } = self.ask(asked, About::Token(holder)).await?;
+        let Session { identity, expires_at, .. } = self.ask(asked, About::Token(holder)).await?;
         Ok((identity.into(), expires_at))
     }
 

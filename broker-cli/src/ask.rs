@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// A secret: typed without being shown, or all of standard input without the line break at its end. Whoever wants `json` is a program, and is
 /// not asked.
 pub(crate) fn secret(prompt: &str, json: bool) -> Result<SecretString, Failure> {
-    if io::stdin().is_terminal() {
+    if can_ask() {
         if json {
             return Err(Failure::usage("nobody is asked for a password with --json", "pipe the password in"));
         }
@@ -19,6 +19,30 @@ pub(crate) fn secret(prompt: &str, json: bool) -> Result<SecretString, Failure> 
         })?;
         return Ok(typed.into());
     }
+    one_line(&piped()?)
+}
+
+/// Two secrets: each asked for, or the two lines of standard input.
+pub(crate) fn two_secrets(
+    first: &str,
+    second: &str,
+    json: bool,
+) -> Result<(SecretString, Option<SecretString>), Failure> {
+    if can_ask() {
+        return Ok((secret(first, json)?, Some(secret(second, json)?)));
+    }
+    let bytes = piped()?;
+    let cut = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| wrong("has one line, and --otp wants two"))?;
+    let (first, second) = bytes.split_at(cut + 1);
+    Ok((one_line(first)?, Some(one_line(second)?)))
+}
+
+/// Whether somebody sits there.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal()
+}
+
+fn piped() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX));
     io::stdin()
         .lock()
@@ -28,7 +52,7 @@ pub(crate) fn secret(prompt: &str, json: bool) -> Result<SecretString, Failure> 
     if bytes.len() >= MAX {
         return Err(wrong("holds more than a password"));
     }
-    one_line(&bytes)
+    Ok(bytes)
 }
 
 /// One line and nothing else.

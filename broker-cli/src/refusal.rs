@@ -38,8 +38,19 @@ pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, 
             "`broker ls` lists those you may; ask the broker's administrators for others",
         ),
         ("invalid_credentials", _) => {
-            Failure::new(Next::SignIn, format!("{server} takes neither this name nor this password"), "type them again")
+            let said = format!("{server} takes neither this name nor this password nor this code");
+            Failure::new(Next::SignIn, said, "type them again; a code is good once, and for half a minute")
         }
+        ("otp_required", _) => Failure::new(
+            Next::SignIn,
+            format!("{server} wants a second factor beside the password"),
+            "give --otp, and pipe the code in as a second line; or sign in on a terminal, or in a browser by `broker login`",
+        ),
+        ("second_factor_required", _) => Failure::new(
+            Next::SignIn,
+            format!("{server} wants a second factor for this, and your session has none"),
+            format!("enrol one at {server}/account; if you have one, sign in again with `broker login`"),
+        ),
         ("duration_out_of_range", About::Connector(..)) => {
             let advice = match (problem.minimum_seconds, problem.maximum_seconds) {
                 (Some(minimum), Some(maximum)) => {

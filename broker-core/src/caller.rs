@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::as_read::AsRead;
+use crate::assurance::Assurance;
 use crate::id::{AuthorizationId, ConnectorId, ServiceTokenId, SessionId};
 use crate::name::{ConnectorName, DirectoryName, Group, ServiceTokenName};
 use crate::tag::{TagKey, TagValue};
@@ -58,6 +59,8 @@ pub struct PersonCaller {
     pub client: Option<AuthorizationId>,
     /// By a group of a directory that may grant it. A client has none.
     pub role: Option<AdminRole>,
+    /// What was shown beside the password.
+    pub assurance: Assurance,
     pub as_read: AsRead,
 }
 
@@ -113,6 +116,15 @@ impl Caller {
     /// Whether the store says nothing else of them that decides than it said before.
     pub(crate) fn is_as_read_before(&self, before: &Self) -> bool {
         matches!((self.as_read(), before.as_read()), (Some(now), Some(before)) if now.is_the_same_as(before))
+            && self.assurance() == before.assurance()
+    }
+
+    /// Jobs show a token and nothing else.
+    pub(crate) fn assurance(&self) -> Assurance {
+        match self {
+            Self::Person(person) => person.assurance,
+            Self::Service(_) | Self::Workload(_) => Assurance::default(),
+        }
     }
 }
 

@@ -42,6 +42,7 @@ pub struct ConnectorSpec {
     audience: Audience,
     reuse: Reuse,
     require_reason: bool,
+    require_second_factor: bool,
     registry_passwords: bool,
     console: Option<Destination>,
     principal: Principal,
@@ -81,6 +82,8 @@ pub enum ConnectorError {
     GroupsOfSystem,
     #[error("a system connector has no console: take `console` away")]
     ConsoleOfSystem,
+    #[error("a system connector is for jobs, which have no second factor: take `require_second_factor` away")]
+    SecondFactorOfSystem,
     #[error("AWS's console takes no session tokens: take `console` away")]
     ConsoleOfSessionToken,
     #[error("a description has at most {MAX_DESCRIPTION} characters and no control characters")]
@@ -122,6 +125,11 @@ impl ConnectorSpec {
     /// Whether whoever asks must say why.
     pub fn require_reason(&self) -> bool {
         self.require_reason
+    }
+
+    /// Whether whoever asks must have shown a second factor beside their password.
+    pub fn require_second_factor(&self) -> bool {
+        self.require_second_factor
     }
 
     /// Whether AWS is asked for passwords of its registries. Whoever holds credentials can ask AWS without us, so this is a boundary only
@@ -187,6 +195,11 @@ mod tests {
             c["console"] = json!({ "destination": "https://console.aws.amazon.com/" });
         });
         assert!(with_console.unwrap_err().contains("console"));
+        let with_factor = spec(|c| {
+            *c = json!({ "access_key": "main", "scope": "system", "principal": { "session_token": {} } });
+            c["require_second_factor"] = json!(true);
+        });
+        assert!(with_factor.unwrap_err().contains("take `require_second_factor` away"));
     }
 
     #[test]
@@ -242,6 +255,7 @@ mod tests {
     #[test]
     fn what_is_not_said_is_not_stored_so_that_the_release_before_reads_it() {
         let written = serde_json::to_value(spec(|_| ()).unwrap()).unwrap();
+        assert!(written.get("require_second_factor").is_none(), "{written}");
         assert!(written.get("require_reason").is_none() && written.get("registry_passwords").is_none(), "{written}");
         assert!(spec(|_| ()).unwrap().gives_registry_passwords());
         assert!(!spec(|c| c["registry_passwords"] = json!(false)).unwrap().gives_registry_passwords());
@@ -253,6 +267,7 @@ mod tests {
             c["reuse"] = json!("off");
             c["registry_passwords"] = json!(false);
             c["require_reason"] = json!(true);
+            c["require_second_factor"] = json!(true);
         })
         .unwrap();
         let again: ConnectorSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();

@@ -37,7 +37,8 @@ pub struct Rules {
     pub administrators_use_every_connector: bool,
 }
 
-/// Why there is no permission. For the trail; the caller hears the same as for a connector that is not there.
+/// Why there is no permission. For the trail; the caller hears the same as for a connector that is not there, unless all that is missing is a second
+/// factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotEntitled {
     #[error("none of the person's groups is granted this connector")]
@@ -52,20 +53,20 @@ pub enum NotEntitled {
     UserScope,
     #[error("only administrators try connectors out")]
     NotAdministrator,
+    #[error(
+        "this needs a second factor, and this sign-in has none: enrol one on the broker's page My account (/account); if you have one, sign in again with it"
+    )]
+    SecondFactor,
 }
 
 impl Entitlement {
-    /// The one way to get one for credentials that somebody is given.
+    /// The one way to get one for credentials that somebody is given: it is granted, and they have shown as much as is wanted.
     pub fn prove(caller: &Caller, connector: &Arc<Connector>, rules: Rules) -> Result<Self, NotEntitled> {
-        let grant = match (caller, connector.spec.audience()) {
-            (Caller::Person(caller), Audience::People(groups)) => {
-                of_person(&caller.person, caller.role, groups, rules)?
-            }
-            (Caller::Person(_), Audience::System) => return Err(NotEntitled::SystemScope),
-            (Caller::Service(service), Audience::System) => of_service(service, connector)?,
-            (Caller::Workload(workload), Audience::System) => of_workload(workload, connector)?,
-            (Caller::Service(_) | Caller::Workload(_), Audience::People(_)) => return Err(NotEntitled::UserScope),
-        };
+        let grant = granted(caller, connector, rules)?;
+        // Only whoever is granted it may learn that it is there.
+        if caller.assurance().falls_short_of(connector.spec.require_second_factor()) {
+            return Err(NotEntitled::SecondFactor);
+        }
         Ok(Self { caller: caller.clone(), connector: Arc::clone(connector), grant })
     }
 
@@ -89,6 +90,17 @@ impl Entitlement {
 
     pub fn grant(&self) -> &Grant {
         &self.grant
+    }
+}
+
+/// On what a permission of this caller rests, or would rest once they show a second factor; for those who look, and good for nothing else.
+pub fn granted(caller: &Caller, connector: &Connector, rules: Rules) -> Result<Grant, NotEntitled> {
+    match (caller, connector.spec.audience()) {
+        (Caller::Person(caller), Audience::People(groups)) => of_person(&caller.person, caller.role, groups, rules),
+        (Caller::Person(_), Audience::System) => Err(NotEntitled::SystemScope),
+        (Caller::Service(service), Audience::System) => of_service(service, connector),
+        (Caller::Workload(workload), Audience::System) => of_workload(workload, connector),
+        (Caller::Service(_) | Caller::Workload(_), Audience::People(_)) => Err(NotEntitled::UserScope),
     }
 }
 
@@ -133,6 +145,7 @@ mod tests {
 
     use super::*;
     use crate::as_read::AsRead;
+    use crate::assurance::{Assurance, FactorUsed, ProvedFactor};
     use crate::caller::{PersonCaller, Subject};
     use crate::connector::ManagedBy;
     use crate::epoch::Epoch;
@@ -169,6 +182,7 @@ mod tests {
             person: person.into(),
             client: None,
             role,
+            assurance: Assurance::default(),
             as_read,
         })
     }
@@ -225,5 +239,35 @@ mod tests {
         assert_eq!(grant(&service(&[&system]), &system, RULES), Ok(Grant::ServiceToken));
         assert_eq!(grant(&service(&[]), &system, RULES), Err(NotEntitled::NotNamed));
         assert_eq!(grant(&service(&[&user]), &user, RULES), Err(NotEntitled::UserScope), "scope is checked at use");
+    }
+
+    #[test]
+    fn a_second_factor_is_wanted_of_whoever_is_granted_it_and_of_nobody_else() {
+        let guarded = connector(json!({ "groups": ["corp/release"], "require_second_factor": true }));
+        let open = connector(json!({ "groups": ["corp/release"] }));
+        let with = |groups: &[&str], assurance| match person(groups, false) {
+            Caller::Person(person) => Caller::Person(PersonCaller { assurance, ..person }),
+            other => other,
+        };
+        let proved = Some(ProvedFactor { by: FactorUsed::Totp, at: Timestamp::UNIX_EPOCH });
+        let (none, of_a_group) = (Assurance::default(), Assurance { proved: None, required: true });
+        let (shown, shown_by_both) = (Assurance { proved, required: false }, Assurance { proved, required: true });
+        let release = &["corp/release"];
+        assert_eq!(grant(&with(release, none), &guarded, RULES), Err(NotEntitled::SecondFactor));
+        assert!(grant(&with(release, shown), &guarded, RULES).is_ok());
+        assert!(grant(&with(release, none), &open, RULES).is_ok());
+        assert_eq!(grant(&with(release, of_a_group), &open, RULES), Err(NotEntitled::SecondFactor));
+        assert!(grant(&with(release, shown_by_both), &open, RULES).is_ok());
+        assert_eq!(
+            grant(&with(&["corp/staff"], none), &guarded, RULES),
+            Err(NotEntitled::NoGroup),
+            "a stranger learns nothing"
+        );
+        assert!(granted(&with(release, none), &guarded, RULES).is_ok(), "it stands in their list");
+        assert_eq!(
+            grant(&person(&[], true), &guarded, RULES),
+            Err(NotEntitled::SecondFactor),
+            "administrators neither"
+        );
     }
 }

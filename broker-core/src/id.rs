@@ -24,6 +24,9 @@ pub mod kind {
     /// What somebody allowed one of AWS's own clients.
     #[derive(Debug)]
     pub enum Authorization {}
+    /// What somebody has enrolled to show beside their password.
+    #[derive(Debug)]
+    pub enum SecondFactor {}
     /// A token for a CI job.
     #[derive(Debug)]
     pub enum ServiceToken {}
@@ -45,6 +48,7 @@ pub type ConnectorId = Id<kind::Connector>;
 pub type AccessKeyId = Id<kind::AccessKey>;
 pub type SessionId = Id<kind::Session>;
 pub type AuthorizationId = Id<kind::Authorization>;
+pub type SecondFactorId = Id<kind::SecondFactor>;
 pub type ServiceTokenId = Id<kind::ServiceToken>;
 pub type RecordId = Id<kind::Record>;
 pub type ChainId = Id<kind::Chain>;

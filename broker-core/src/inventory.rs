@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::access_key::AccessKey;
 use crate::caller::Caller;
 use crate::connector::{Audience, Connector};
-use crate::entitlement::{Entitlement, Rules};
+use crate::entitlement::{Rules, granted};
 use crate::id::ConnectorId;
 use crate::meter;
 use crate::name::{AccessKeyName, ConnectorName, Group};
@@ -151,9 +151,9 @@ impl Snapshot {
         self.access_keys.values()
     }
 
-    /// What the caller may use, in the order of names.
-    pub fn usable_by(&self, caller: &Caller, rules: Rules) -> Vec<Entitlement> {
-        let prove = |connector: &Arc<Connector>| Entitlement::prove(caller, connector, rules).ok();
+    /// What the caller may use, in the order of names; also what they must show a second factor for.
+    pub fn usable_by(&self, caller: &Caller, rules: Rules) -> Vec<Arc<Connector>> {
+        let prove = |connector: &Arc<Connector>| granted(caller, connector, rules).ok().map(|_| Arc::clone(connector));
         match caller {
             // Only what somebody is granted is looked at, however many connectors there are.
             Caller::Person(person) if !person.is_administrator() => {

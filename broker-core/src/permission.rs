@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::caller::{AdminRole, PersonCaller};
+use crate::caller::{AdminRole, PersonCaller, Subject};
 use crate::clock::seconds_between;
 use crate::id::RequestId;
 use crate::trail::{Action, Actor, Entry, Origin, Outcome};
@@ -42,6 +42,10 @@ pub trait Permission: sealed::Made {
         if Self::CHANGES && !(0..FRESH_SECONDS).contains(&seconds_between(caller.signed_in_at, now)) {
             return Err(NotPermitted::OldSignIn);
         }
+        // Whoever has enrolled one was let in with it.
+        if caller.assurance.falls_short_of(false) {
+            return Err(NotPermitted::SecondFactor);
+        }
         Ok(Self::of(By { actor: Actor::person(&caller.person), origin: origin.clone() }))
     }
 
@@ -59,6 +63,10 @@ pub enum NotPermitted {
     Role(AdminRole),
     #[error("changes need a sign-in less than 15 minutes old: sign in again, then repeat the request")]
     OldSignIn,
+    #[error(
+        "your groups need a second factor for this, and this sign-in has none: enrol one on the broker's page My account (/account); if you have one, sign in again with it"
+    )]
+    SecondFactor,
 }
 
 mod sealed {
@@ -95,6 +103,11 @@ impl By {
         Self { actor, origin: Origin { request_id: RequestId::random(), client_address: None } }
     }
 
+    /// Whether it is this very person's doing.
+    pub(crate) fn is(&self, person: &Subject) -> bool {
+        matches!(&self.actor, Actor::Person { subject, .. } if subject == person)
+    }
+
     pub(crate) fn did(&self, action: Action) -> Entry {
         Entry::new(self.actor.clone(), action, Outcome::Success, self.origin.clone())
     }
@@ -128,7 +141,8 @@ mod tests {
 
     use super::*;
     use crate::as_read::AsRead;
-    use crate::caller::{Person, Subject};
+    use crate::assurance::{Assurance, FactorUsed, ProvedFactor};
+    use crate::caller::Person;
     use crate::epoch::Epoch;
     use crate::id::SessionId;
 
@@ -139,7 +153,16 @@ mod tests {
         let signed_in_at = Timestamp::from_second(signed_in_at).unwrap();
         let (session, expires_at) = (SessionId::random(), Timestamp::MAX);
         let as_read = AsRead::of_session(session, signed_in_at, Epoch::FIRST, signed_in_at..expires_at);
-        PersonCaller { session, signed_in_at, expires_at, person: person.into(), client: None, role, as_read }
+        PersonCaller {
+            session,
+            signed_in_at,
+            expires_at,
+            person: person.into(),
+            client: None,
+            role,
+            assurance: Assurance::default(),
+            as_read,
+        }
     }
 
     fn prove<P: Permission>(role: Option<AdminRole>, age: i64) -> Result<(), NotPermitted> {
@@ -175,5 +198,21 @@ mod tests {
             assert_eq!(prove::<Administrator>(role, age), expected, "{age}");
             assert_eq!(prove::<Auditor>(role, age), Ok(()), "{age}");
         }
+    }
+
+    #[test]
+    fn a_group_that_wants_a_second_factor_wants_it_of_administrators() {
+        let origin = Origin { request_id: RequestId::random(), client_address: None };
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let proved = Some(ProvedFactor { by: FactorUsed::Totp, at: now });
+        let refused = |proved, required| {
+            let assurance = Assurance { proved, required };
+            let caller = PersonCaller { assurance, ..caller(Some(AdminRole::Administrator), 1_000_000) };
+            (Auditor::prove(&caller, &origin, now).err(), Administrator::prove(&caller, &origin, now).err())
+        };
+        let wanted = Some(NotPermitted::SecondFactor);
+        assert_eq!(refused(None, true), (wanted, wanted));
+        assert_eq!(refused(proved, true), (None, None));
+        assert_eq!(refused(None, false), (None, None));
     }
 }

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::assurance::ProvedFactor;
 use crate::caller::Person;
 use crate::epoch::Epoch;
 use crate::id::{ConnectorId, ServiceTokenId, SessionId};
@@ -26,6 +27,8 @@ pub struct Session {
     pub last_seen_at: Timestamp,
     /// It ends with it.
     pub epoch: Epoch,
+    /// What was shown beside the password, and when last.
+    pub second_factor: Option<ProvedFactor>,
 }
 
 /// A token by which a CI job vends from named system connectors, and nothing else.

@@ -81,6 +81,11 @@ const fn people(cookie: Cookie) -> Takes {
     Takes { session: true, cookie, ..NONE }
 }
 
+/// People themselves, and no client of theirs.
+const fn in_person() -> Takes {
+    people(Cookie::OwnPageWithToken)
+}
+
 const fn browsers(cookie: Cookie) -> Takes {
     Takes { cookie, ..NONE }
 }
@@ -98,6 +103,13 @@ const PORTAL: Takes = Takes { client: Client::Portal, ..NONE };
 const TABLE: &[(&str, &str, Takes)] = &[
     ("GET", "/v1/session", anybody(Cookie::Reads)),
     ("DELETE", "/v1/session", people(Cookie::OwnPageWithToken)),
+    ("POST", "/v1/session/second-factor", in_person()),
+    ("GET", "/v1/account/second-factors", people(Cookie::OwnPage)),
+    ("POST", "/v1/account/second-factors", in_person()),
+    ("PUT", "/v1/account/second-factors/{id}", in_person()),
+    ("DELETE", "/v1/account/second-factors/{id}", in_person()),
+    ("POST", "/v1/account/enrolments", in_person()),
+    ("POST", "/v1/account/recovery-codes", in_person()),
     ("GET", "/v1/connectors", anybody(Cookie::Reads)),
     ("GET", "/v1/connectors/{name}", anybody(Cookie::Reads)),
     ("POST", "/v1/connectors/{name}/credentials", anybody(Cookie::OwnPageWithToken)),
@@ -134,6 +146,7 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("POST", "/v1/admin/service-tokens/{id}/confirm", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/sessions", people(Cookie::OwnPage)),
     ("DELETE", "/v1/admin/sessions/{id}", people(Cookie::OwnPageWithToken)),
+    ("DELETE", "/v1/admin/second-factors/{directory}/{id}", people(Cookie::OwnPageWithToken)),
     ("GET", "/federation/credentials", PORTAL),
     ("GET", "/assignment/accounts", PORTAL),
     ("GET", "/assignment/roles", PORTAL),
@@ -142,7 +155,10 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("GET", "/", browsers(Cookie::Reads)),
     ("GET", "/sign-in", browsers(Cookie::Reads)),
     ("POST", "/sign-in", browsers(Cookie::OwnPage)),
+    ("POST", "/sign-in/second-factor", browsers(Cookie::OwnPage)),
     ("POST", "/sign-out", browsers(Cookie::OwnPage)),
+    ("GET", "/account", browsers(Cookie::Reads)),
+    ("POST", "/account", browsers(Cookie::OwnPage)),
     ("GET", "/start", browsers(Cookie::Reads)),
     ("GET", "/authorize", browsers(Cookie::Reads)),
     ("POST", "/authorize", browsers(Cookie::OwnPage)),
@@ -200,9 +216,11 @@ mod tests {
     }
 
     #[test]
-    fn no_client_of_awss_administrates_or_sees_a_page() {
+    fn no_client_of_awss_administrates_changes_an_account_or_sees_a_page() {
         for (method, path, takes) in TABLE {
-            let vends = path.starts_with("/v1/") && !path.starts_with("/v1/admin") && *method != "DELETE";
+            let persons_own = ["/v1/admin", "/v1/account", "/v1/session/"];
+            let persons_own = persons_own.iter().any(|prefix| path.starts_with(prefix));
+            let vends = path.starts_with("/v1/") && !persons_own && *method != "DELETE";
             let vends = vends && *path != CONTAINER_CREDENTIALS;
             let expected = match (takes.session, takes.cookie) {
                 (true, _) if vends => Client::Bearer,

@@ -2,11 +2,13 @@
 
 mod password;
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::{HeaderMap, header, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
 use broker_core::id::SessionId;
-use broker_core::permission::Permission;
+use broker_core::permission::{NotPermitted, Permission};
 use broker_core::sign_in::{ByMemory, Leaving, Recognised, Shown, Visit};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use broker_core::vault::Purpose;
@@ -26,6 +28,8 @@ pub(crate) struct Asker {
     pub(crate) caller: Caller,
     pub(crate) origin: Origin,
     pub(crate) deadline: Instant,
+    /// By what they are known; nothing, where they showed a password.
+    pub(crate) shown: Option<Shown>,
     /// Of somebody who showed a password with this one request.
     visit: Option<Visit>,
 }
@@ -50,6 +54,15 @@ enum Read {
 pub(crate) struct Leaver {
     pub(crate) leaving: Leaving,
     pub(crate) by_cookie: bool,
+    pub(crate) origin: Origin,
+}
+
+/// Somebody who sees to their own account, by the token of their session.
+#[derive(Debug)]
+pub(crate) struct InPerson {
+    pub(crate) person: PersonCaller,
+    pub(crate) shown: Shown,
+    pub(crate) address: IpAddr,
     pub(crate) origin: Origin,
 }
 
@@ -119,7 +132,7 @@ impl Asker {
             Caller::Service(_) | Caller::Workload(_) => app.settings.deadline,
         };
         let deadline = meta.deadline(&parts.headers, limit);
-        Ok((Self { caller, deadline, origin: meta.origin, visit }, by_memory))
+        Ok((Self { caller, deadline, origin: meta.origin, shown, visit }, by_memory))
     }
 }
 
@@ -189,7 +202,7 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let asker = Asker::from_request_parts(parts, app).await?;
         let Caller::Person(person) = &asker.caller else {
-            return Err(Problem::new(Code::Forbidden, "this route is for people"));
+            return Err(for_people());
         };
         let refused = match P::prove(person, &asker.origin, app.clock.now()) {
             Ok(permission) => return Ok(Self { permission, deadline: asker.deadline, asker }),
@@ -200,8 +213,30 @@ impl<P: Permission> FromRequestParts<App> for Permitted<P> {
         let (actor, origin) = (Actor::person(&person.person), asker.origin.clone());
         let entry = Entry::new(actor, Action::AdministrationRefused, Outcome::Refused, origin);
         app.trail.note_refusal(RefusalKind::Administration, entry.reason(&reason));
-        Err(Problem::new(Code::Forbidden, refused.to_string()))
+        let code = match refused {
+            NotPermitted::SecondFactor => Code::SecondFactorRequired,
+            NotPermitted::Role(_) | NotPermitted::OldSignIn => Code::Forbidden,
+        };
+        Err(Problem::new(code, refused.to_string()))
     }
+}
+
+impl FromRequestParts<App> for InPerson {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let address = parts.extensions.get::<Meta>().map(|meta| meta.address).ok_or_else(Problem::unauthenticated)?;
+        match Asker::from_request_parts(parts, app).await? {
+            Asker { caller: Caller::Person(person), shown: Some(shown), origin, .. } => {
+                Ok(Self { person, shown, address, origin })
+            }
+            _ => Err(for_people()),
+        }
+    }
+}
+
+fn for_people() -> Problem {
+    Problem::new(Code::Forbidden, "this route is for people")
 }
 
 /// What a request shows to say who it is.

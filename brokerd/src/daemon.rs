@@ -17,7 +17,7 @@ use broker_core::inventory::Inventory;
 use broker_core::oauth::Clients;
 use broker_core::permission::Administrator;
 use broker_core::registry::Registries;
-use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
+use broker_core::sign_in::{Beside, LONGEST_SIGN_IN, SecondFactors, Settings, SignIn};
 use broker_core::store::OpenError;
 use broker_core::sts::{AwsSts, MeasuredSts, Sts};
 use broker_core::vend::{Broker, Parts};
@@ -276,7 +276,9 @@ fn directories(configured: Vec<DirectoryConfig>, clock: &Arc<dyn Clock>) -> anyh
 fn sign_in(house: &House, config: &mut Config) -> anyhow::Result<SignIn> {
     let directories = directories(std::mem::take(&mut config.directories), &house.clock)?;
     let issuers = std::mem::take(&mut config.workload_issuers);
-    Ok(SignIn::with_workloads(
+    let issuer = config.public_url.host_str().unwrap_or("brokerd");
+    let second_factors = SecondFactors::new(Arc::clone(&house.vault), config.second_factor_groups.clone(), issuer);
+    Ok(SignIn::with(
         house.store.clone(),
         directories,
         house.trail.clone(),
@@ -289,7 +291,7 @@ fn sign_in(house: &House, config: &mut Config) -> anyhow::Result<SignIn> {
             sign_in_within: LONGEST_SIGN_IN,
             admin_groups: config.admin_groups.clone(),
         },
-        Workloads::new(issuers, &config.aws.outbound, Arc::clone(&house.clock))?,
+        Beside { workloads: Workloads::new(issuers, &config.aws.outbound, Arc::clone(&house.clock))?, second_factors },
     ))
 }
 

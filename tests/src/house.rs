@@ -28,13 +28,14 @@ use broker_core::inventory::Inventory;
 use broker_core::name::DirectoryName;
 use broker_core::oauth::Clients;
 use broker_core::registry::{Registries, RegistrySettings};
-use broker_core::sign_in::{LONGEST_SIGN_IN, Settings, SignIn};
+use broker_core::sign_in::{Beside, LONGEST_SIGN_IN, SecondFactors, Settings, SignIn};
 use broker_core::signed;
 use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
 use broker_core::sts::{AwsSts, Outbound, Proxy, Sts, StsSettings};
 use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, Trail, Vec1};
 use broker_core::vault::{MasterKey, Vault};
 use broker_core::vend::{Broker, Parts};
+use broker_core::workload::Workloads;
 use brokerd::app::{App, HttpSettings, Inner, Operations, PublicUrl};
 use brokerd::config::{AwsClients, Limits};
 use brokerd::metrics::Metrics;
@@ -131,7 +132,11 @@ impl House {
         let Opened { store, vault } = Store::open(&Location::Memory, vec![key], "test", &SystemClock).await.unwrap();
         let trail = Trail::start(store.clone(), Arc::clone(&clock), "house");
         let inventory = Inventory::open(store.clone()).await.unwrap();
-        let sign_in = SignIn::new(store.clone(), directories(), trail.clone(), Arc::clone(&clock), settings());
+        let beside = Beside {
+            workloads: Workloads::none(Arc::clone(&clock)),
+            second_factors: SecondFactors::new(Arc::clone(&vault), BTreeSet::new(), "broker.corp.example"),
+        };
+        let sign_in = SignIn::with(store.clone(), directories(), trail.clone(), Arc::clone(&clock), settings(), beside);
         let pool = outbound().pool().unwrap();
         let issuer = public_url.origin().parse().unwrap();
         let endpoint = sim.federation_endpoint().parse().unwrap();

@@ -242,7 +242,7 @@ async fn what_was_typed_is_kept_nowhere() {
     }
     world
         .stranger()
-        .sign_in(&json!({ "username": name, "password": password, "otp": "1" }))
+        .sign_in(&json!({ "username": name, "password": password, "remember": "1" }))
         .await
         .problem("400 invalid_request");
     world
@@ -278,7 +278,7 @@ async fn mistakes_in_the_request_are_named() {
         (json!({ "username": "ada" }), "password"),
         (json!({ "password": "x" }), "username"),
         (json!({ "username": 7, "password": "x" }), "username"),
-        (json!({ "username": "ada", "password": "x", "otp": "123456" }), "otp"),
+        (json!({ "username": "ada", "password": "x", "otp": 123_456 }), "otp"),
         (json!({ "username": "ada", "password": "x", "remember": true }), "remember"),
         (json!({ "username": "ada", "password": "x", "directory": ["corp"] }), "directory"),
     ] {

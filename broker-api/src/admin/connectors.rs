@@ -26,6 +26,9 @@ pub struct AdminConnector {
     pub groups: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_reason: Option<bool>,
+    /// Whether whoever asks must have shown a second factor. Not with scope `system`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_second_factor: Option<bool>,
     /// Whether passwords of AWS's registries can be had by it, which may outlive its credentials. They can where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry_passwords: Option<bool>,

@@ -176,7 +176,7 @@ impl Broker<'_> {
         let Tokens { access, expires_at, refresh } = self.tokens(&registration, grant).await?;
         let asked = self.http.get(self.at(&["v1", "session"])).bearer_auth(access.expose());
         match self.ask::<Session>(asked, About::SignIn).await {
-            Ok(Session { identity, expires_at: _ }) => {
+            Ok(Session { identity, .. }) => {
                 let renewal = Some(Renewal { registration, refresh_token: refresh });
                 Ok(Welcome { token: access, expires_at, identity: identity.into(), renewal })
             }

@@ -30,6 +30,9 @@ pub(super) struct Login {
     /// Look for the name in this directory alone
     #[arg(long, value_name = "NAME", requires = "username")]
     directory: Option<String>,
+    /// With a code of your authenticator, or a recovery code: piped in as a second line, or asked for
+    #[arg(long, requires = "username")]
+    otp: bool,
     /// By a code, in a browser on another machine
     #[arg(long, conflicts_with = "username")]
     device: bool,
@@ -73,8 +76,16 @@ impl Login {
             return if elsewhere { by_device(site, broker).await } else { by_browser(broker).await };
         };
         let prompt = format!("Password of {} at {}: ", Text::of(&username), site.server);
-        let password = ask::secret(&prompt, json)?;
-        broker.sign_in(&SignInRequest { username, password, directory: self.directory }).await
+        let (password, otp) =
+            if self.otp { ask::two_secrets(&prompt, CODE, json)? } else { (ask::secret(&prompt, json)?, None) };
+        let mut request = SignInRequest { username, password, otp, directory: self.directory };
+        match broker.sign_in(&request).await {
+            Err(failure) if failure.code() == "otp_required" && !json && ask::can_ask() => {
+                request.otp = Some(ask::secret(CODE, json)?);
+                broker.sign_in(&request).await
+            }
+            welcome => welcome,
+        }
     }
 }
 
@@ -91,6 +102,7 @@ async fn give_back(broker: &Broker<'_>, signed: Signed, failure: Failure) -> Fai
     }
 }
 
+const CODE: &str = "Code of your authenticator, or a recovery code: ";
 const EXAMPLES: &str = r"Examples:
   broker login                        in the browser of this machine
   broker login --device               by a code, in a browser elsewhere

@@ -24,6 +24,8 @@ pub(super) struct ConnectorFields {
     reuse: Reuse,
     #[serde(default, skip_serializing_if = "is_not")]
     require_reason: bool,
+    #[serde(default, skip_serializing_if = "is_not")]
+    require_second_factor: bool,
     #[serde(default = "yes", skip_serializing_if = "is")]
     registry_passwords: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,6 +68,9 @@ impl TryFrom<ConnectorFields> for ConnectorSpec {
         if matches!(&audience, Audience::People(groups) if groups.len() > MAX_GROUPS) {
             return Err(ConnectorError::TooManyGroups);
         }
+        if fields.require_second_factor && audience == Audience::System {
+            return Err(ConnectorError::SecondFactorOfSystem);
+        }
         let console = match (&fields.principal, &audience, fields.console) {
             (_, _, None) => None,
             (Principal::SessionToken(_), _, Some(_)) => return Err(ConnectorError::ConsoleOfSessionToken),
@@ -84,6 +89,7 @@ impl TryFrom<ConnectorFields> for ConnectorSpec {
             audience,
             reuse: fields.reuse,
             require_reason: fields.require_reason,
+            require_second_factor: fields.require_second_factor,
             registry_passwords: fields.registry_passwords,
             console,
             principal: fields.principal,
@@ -104,6 +110,7 @@ impl From<ConnectorSpec> for ConnectorFields {
             groups,
             reuse: spec.reuse,
             require_reason: spec.require_reason,
+            require_second_factor: spec.require_second_factor,
             registry_passwords: spec.registry_passwords,
             console: spec.console.map(|destination| ConsoleFields { destination: destination.as_str().to_owned() }),
             principal: spec.principal,

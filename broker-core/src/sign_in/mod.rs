@@ -2,6 +2,8 @@
 
 mod callers;
 mod directory_test;
+mod enrolling;
+mod factors;
 mod limit;
 mod pad;
 mod prove;
@@ -20,8 +22,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::as_read::AsRead;
+use crate::assurance::{Assurance, ProvedFactor};
 use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
 use crate::directory::{Directory, LONGEST_ANSWER, Unavailable};
@@ -36,8 +40,12 @@ use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec
 use crate::vault::{Purpose, SealBroken, new_token};
 use crate::workload::Workloads;
 
+use factors::Accepted;
+
 pub use callers::AuthenticateError;
 pub use directory_test::{DirectoryTestError, PasswordTest, Question, Tested};
+pub use enrolling::{Added, FactorError, Made};
+pub use factors::{HalfWay, Raised, SecondFactors, StepUpError};
 pub use remembered::{ByMemory, Recognised};
 pub use shown::{SERVICE_PREFIX, SessionKind, Shown};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
@@ -61,6 +69,7 @@ struct Inner {
     remembered: remembered::Remembered,
     settings: Settings,
     workloads: Workloads,
+    second_factors: SecondFactors,
 }
 
 /// How long people stay, and who administers.
@@ -75,6 +84,13 @@ pub struct Settings {
     /// However many directories are asked in a row: [`LONGEST_SIGN_IN`], unless a story is in a hurry.
     pub sign_in_within: Duration,
     pub admin_groups: AdminGroups,
+}
+
+/// Whom and what else there is to let somebody in by.
+#[derive(Debug)]
+pub struct Beside {
+    pub workloads: Workloads,
+    pub second_factors: SecondFactors,
 }
 
 /// What somebody typed, and from where.
@@ -112,9 +128,15 @@ enum Begun {
 /// Why somebody is not let in. Cut by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// One answer for unknown, wrong, disabled, locked and ambiguous.
-    #[error("unknown user name or wrong password")]
+    /// One answer for unknown, wrong, disabled, locked and ambiguous, and for a wrong code.
+    #[error("unknown user name, wrong password or wrong code")]
     InvalidCredentials,
+    /// The password was right, and is not enough.
+    #[error("the password is right, and a second factor is needed: a code of the authenticator, or a recovery code")]
+    OtpRequired(HalfWay),
+    /// The password was right, and a code came beside it that nobody can compare with anything.
+    #[error("no second factor is enrolled: sign in without a code, and enrol one on the page My account")]
+    NothingEnrolled,
     #[error("the password has expired: change it where it is kept, then sign in again")]
     PasswordExpired,
     #[error("too many attempts")]
@@ -162,18 +184,18 @@ impl SignIn {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        let workloads = Workloads::none(Arc::clone(&clock));
-        Self::with_workloads(store, directories, trail, clock, settings, workloads)
+        let beside = Beside { workloads: Workloads::none(Arc::clone(&clock)), second_factors: SecondFactors::none() };
+        Self::with(store, directories, trail, clock, settings, beside)
     }
 
-    /// The same, where issuers vouch for jobs.
-    pub fn with_workloads(
+    /// The same, where issuers vouch for jobs, and people have second factors.
+    pub fn with(
         store: Store,
         directories: Vec<Arc<dyn Directory>>,
         trail: Trail,
         clock: Arc<dyn Clock>,
         settings: Settings,
-        workloads: Workloads,
+        Beside { workloads, second_factors }: Beside,
     ) -> Self {
         let lockouts =
             directories.iter().filter_map(|directory| Some((directory.name().clone(), directory.lockout()?)));
@@ -192,14 +214,26 @@ impl SignIn {
             remembered,
             settings,
             workloads,
+            second_factors,
         }))
     }
 
-    /// Lets somebody in. Every failure before the password is proved is one answer, after one time.
+    /// Lets somebody in by their password alone, if they have enrolled nothing else. Every failure before the password is proved is one answer,
+    /// after one time.
     pub async fn sign_in(&self, credentials: Credentials<'_>, kind: SessionKind) -> Result<SignedIn, SignInError> {
-        let origin = credentials.origin.clone();
-        let person = self.prove(credentials).await?;
-        self.begin_session(person, kind, Begun::ByPassword, origin).await
+        self.sign_in_with(credentials, None, kind).await
+    }
+
+    /// The same, by a code as well. One that is wrong, or was taken before, is told as a wrong password is.
+    pub async fn sign_in_with(
+        &self,
+        credentials: Credentials<'_>,
+        otp: Option<&SecretString>,
+        kind: SessionKind,
+    ) -> Result<SignedIn, SignInError> {
+        let (started, origin) = (Instant::now(), credentials.origin);
+        let proved = self.prove(&credentials, otp, started).await?;
+        self.enter(proved, kind, (origin, started)).await
     }
 
     /// The session that a token belongs to, for its owner to leave: the directory is not asked, since whoever cannot be looked up at this
@@ -248,11 +282,13 @@ impl SignIn {
         Millis(now.0.saturating_sub(i64::from(self.0.settings.idle_seconds).saturating_mul(1_000)))
     }
 
+    /// Begins a session, and takes the code that it was proved by in the same commit: `Stale` where somebody was faster with that.
     async fn begin_session(
         &self,
         person: Person,
         kind: SessionKind,
         begun: Begun,
+        factor: Option<Accepted>,
         origin: Origin,
     ) -> Result<SignedIn, SignInError> {
         let now = self.0.clock.now();
@@ -266,20 +302,29 @@ impl SignIn {
             checked_at: now,
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
+            second_factor: factor.as_ref().map(|accepted| ProvedFactor { by: accepted.by, at: now }),
         };
         let mut entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
         if let Begun::Vouched { .. } = begun {
             entry = entry.reason(&BY_SINGLE_SIGN_ON);
         }
+        let mut facts = serde_json::Map::new();
         let mut changes = vec![self.0.store.add_session(&session, &hash)?];
+        if let Some(accepted) = factor {
+            facts.extend(accepted.facts());
+            changes.push(accepted.take);
+        }
         let before = self.0.settings.sessions_per_person.get() - 1;
         let (subject, now) = (&session.person.subject, Millis::from(now));
         let idle_since = self.idle_since(now);
         // Two who sign in at once may both find room; the next one puts that right.
         let oldest = self.0.store.sessions_beyond(before, subject, session.epoch, now, idle_since).await?;
         if !oldest.is_empty() {
-            entry = entry.changes(json!({ "ended_sessions": oldest }));
+            facts.insert("ended_sessions".to_owned(), json!(oldest));
             changes.extend(oldest.into_iter().map(Store::make_room));
+        }
+        if !facts.is_empty() {
+            entry = entry.changes(facts.into());
         }
         self.0.trail.commit(changes, Vec1::new(entry)).await?;
         let asked_at = session.checked_at;
@@ -289,7 +334,9 @@ impl SignIn {
     /// The owner of a session, as the directory described them when it was last asked.
     fn caller(&self, session: Session, asked_at: Timestamp) -> PersonCaller {
         let role = self.role_of(&session.person);
-        let Session { id, person, created_at, expires_at, checked_at, last_seen_at, epoch } = session;
+        let required = !self.0.second_factors.required_of.is_disjoint(&session.person.groups);
+        let assurance = Assurance { proved: session.second_factor, required };
+        let Session { id, person, created_at, expires_at, checked_at, last_seen_at, epoch, .. } = session;
         let Settings { idle_seconds, recheck_seconds, .. } = self.0.settings;
         // Of two nodes whose clocks differ a little neither takes the other's reading for one that is to come.
         let begin = asked_at.saturating_sub(SKEW).unwrap_or(asked_at);
@@ -302,6 +349,7 @@ impl SignIn {
             person: person.into(),
             client: None,
             role,
+            assurance,
             as_read,
         }
     }

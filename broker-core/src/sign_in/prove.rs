@@ -1,14 +1,16 @@
 //! Name and password → person: counted before the password is tried, one answer and one time for every failure.
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
+use super::factors::{Accepted, HalfWay, WrongCode};
 use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
-use super::{Credentials, SignIn, SignInError};
+use super::{Begun, Credentials, SessionKind, SignIn, SignInError, SignedIn};
 use crate::caller::{Person, Subject};
 use crate::directory::{AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
-use crate::store::StoreError;
-use crate::trail::{Action, Actor, Entry, Outcome, RefusalKind};
+use crate::store::{Store, StoreError};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
 
 /// Lets a password out to a directory once the attempt has been counted against whose it would be.
 struct Counting<'a> {
@@ -27,7 +29,23 @@ pub(super) struct Unproved {
     pub(super) reason: Option<String>,
     pub(super) told: SignInError,
     /// How long the answer took must not tell the reason.
-    padded: bool,
+    pub(super) padded: bool,
+}
+
+impl Unproved {
+    /// Nothing can be written down.
+    pub(super) fn by_the_store(mark: String, error: StoreError) -> Self {
+        Self { mark, subject: None, reason: None, told: error.into(), padded: false }
+    }
+}
+
+/// Somebody who may come in, once the code that they showed has been taken.
+pub(super) struct Proved {
+    pub(super) person: Person,
+    /// Not told yet how it ended.
+    pub(super) attempt: Attempt,
+    pub(super) mark: String,
+    pub(super) factor: Option<Accepted>,
 }
 
 /// Each directory kept to its own deadline, and all of them in a row did not keep to that of a sign-in.
@@ -47,31 +65,112 @@ enum Failure {
 }
 
 impl SignIn {
-    /// Who somebody is, if the password is right. Counts the attempt, and records it if it is refused.
-    pub(super) async fn prove(&self, credentials: Credentials<'_>) -> Result<Person, SignInError> {
-        let started = Instant::now();
-        let Unproved { mark, subject, reason, told, padded } =
-            match self.try_password(&credentials, started + self.0.settings.sign_in_within).await {
-                Ok(person) => return Ok(person),
-                Err(unproved) => unproved,
-            };
+    /// Who somebody is, if the password is right, and the code where they have one. Counts the attempt, and records it if it is refused.
+    pub(super) async fn prove(
+        &self,
+        credentials: &Credentials<'_>,
+        otp: Option<&SecretString>,
+        started: Instant,
+    ) -> Result<Proved, SignInError> {
+        match self.try_both(credentials, otp, started + self.0.settings.sign_in_within).await {
+            Ok(proved) => Ok(proved),
+            Err(unproved) => Err(self.refused(unproved, credentials.origin, started).await),
+        }
+    }
+
+    /// Writes down why nobody was let in, and holds the answer back for as long as all of them take.
+    pub(super) async fn refused(&self, unproved: Unproved, origin: &Origin, started: Instant) -> SignInError {
+        let Unproved { mark, subject, reason, told, padded } = unproved;
         if let Some(reason) = reason {
             let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
             let outcome = match told {
                 SignInError::Directory(_) => Outcome::Failed,
                 _ => Outcome::Refused,
             };
-            let entry = Entry::new(actor, Action::SignIn, outcome, credentials.origin.clone());
+            let entry = Entry::new(actor, Action::SignIn, outcome, origin.clone());
             self.0.trail.note_refusal(RefusalKind::SignIn, entry.about(subject.as_ref()).reason(&reason));
         }
         if padded {
             self.0.pad.fill(started).await;
         }
-        Err(told)
+        told
     }
 
-    /// The same, for callers who write down themselves what came of it, and keep the reason from whoever must not know it.
+    /// Who somebody is by their password alone, for callers who write down themselves what came of it, and keep the reason from whoever must not
+    /// know it. Nobody is let in by this.
     pub(super) async fn try_password(&self, credentials: &Credentials<'_>, by: Instant) -> Result<Person, Unproved> {
+        let (person, attempt, mark) = self.password(credentials, by).await?;
+        self.0.throttle.succeeded(&attempt).await.map_err(|error| Unproved::by_the_store(mark, error))?;
+        Ok(person)
+    }
+
+    /// The attempt is right only once both are: it counts until then, so that nobody who knows a password guesses codes for nothing.
+    async fn try_both(
+        &self,
+        credentials: &Credentials<'_>,
+        otp: Option<&SecretString>,
+        by: Instant,
+    ) -> Result<Proved, Unproved> {
+        let throttle = &self.0.throttle;
+        let (person, attempt, mark) = self.password(credentials, by).await?;
+        let failed = |error: StoreError| Unproved::by_the_store(mark.clone(), error);
+        let enrolled = self.0.store.enrolled(&person.subject).await.map_err(failed)?;
+        let told = match (enrolled.is_enrolled(), otp) {
+            (false, None) => return Ok(Proved { person, attempt, mark, factor: None }),
+            (true, Some(code)) => {
+                let factor = self.accepted(&enrolled, &person.subject, code).await;
+                return match factor {
+                    Ok(factor) => Ok(Proved { person, attempt, mark, factor: Some(factor) }),
+                    Err(wrong) => Err(wrong.told(mark, Some(person.subject), &attempt)),
+                };
+            }
+            (false, Some(_)) => {
+                throttle.succeeded(&attempt).await.map_err(failed)?;
+                SignInError::NothingEnrolled
+            }
+            // Nothing has failed, and nothing is done: what was counted before counts on.
+            (true, None) => {
+                throttle.undecided(&attempt).await.map_err(failed)?;
+                SignInError::OtpRequired(HalfWay { subject: person.subject, mark: mark.clone() })
+            }
+        };
+        Err(Unproved { mark, subject: None, reason: None, told, padded: false })
+    }
+
+    /// Lets in whoever was proved. A code that somebody else took meanwhile was no good.
+    pub(super) async fn enter(
+        &self,
+        proved: Proved,
+        kind: SessionKind,
+        (origin, started): (&Origin, Instant),
+    ) -> Result<SignedIn, SignInError> {
+        let Proved { person, attempt, mark, factor } = proved;
+        let (subject, with_a_code) = (person.subject.clone(), factor.is_some());
+        let signed_in = match self.begin_session(person, kind, Begun::ByPassword, factor, origin.clone()).await {
+            Err(SignInError::Trail(TrailError::Change(StoreError::Stale))) if with_a_code => {
+                let unproved = WrongCode::Taken.told(mark, Some(subject), &attempt);
+                return Err(self.refused(unproved, origin, started).await);
+            }
+            begun => begun?,
+        };
+        // Whoever enrolled something at this very moment has ended all sessions that there were, and not this one.
+        if !with_a_code && self.0.store.enrolled(&subject).await?.is_enrolled() {
+            let actor = Actor::person(&signed_in.caller.person);
+            let entry = Entry::new(actor, Action::SignOut, Outcome::Success, origin.clone());
+            let entry = entry.reason(&"a second factor was enrolled while this session began without one");
+            self.0.trail.take_away(vec![Store::end_session(signed_in.caller.session)], Vec1::new(entry)).await?;
+            return Err(SignInError::OtpRequired(HalfWay { subject, mark }));
+        }
+        self.0.throttle.succeeded(&attempt).await?;
+        Ok(signed_in)
+    }
+
+    /// Who somebody is, if the password is right. The attempt has not been told how it ended.
+    async fn password(
+        &self,
+        credentials: &Credentials<'_>,
+        by: Instant,
+    ) -> Result<(Person, Attempt, String), Unproved> {
         let throttle = &self.0.throttle;
         let mark = throttle.mark(credentials.username);
         let unproved = |subject: Option<&Subject>, reason: Option<String>, told: SignInError| Unproved {
@@ -91,10 +190,7 @@ impl SignIn {
             Err(ThrottleError::Store(error)) => return Err(failed(error)),
         };
         let failure = match self.ask(credentials, &attempt, by).await {
-            Ok(person) => {
-                throttle.succeeded(&attempt).await.map_err(failed)?;
-                return Ok(person);
-            }
+            Ok(person) => return Ok((person, attempt, mark)),
             Err(failure) => failure,
         };
         let (overdue, subject) = (attempt.overdue(), attempt.subject().cloned());

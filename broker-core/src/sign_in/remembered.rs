@@ -103,7 +103,7 @@ impl SignIn {
     }
 
     /// By whichever of their tokens they come.
-    fn forget(&self, caller: &Caller) {
+    pub(super) fn forget(&self, caller: &Caller) {
         let row = |caller: &Caller| caller.as_read().map(AsRead::row);
         let all = &self.0.remembered.0;
         for (known, _) in all.iter().filter(|(_, seen)| row(&seen.caller) == row(caller)) {

@@ -54,8 +54,13 @@ impl SignIn {
                     return Ok(None);
                 }
                 Ok(Some(Vouched::Somebody { person, since })) => {
-                    let begun = Begun::Vouched { since };
-                    return self.begin_session(*person, SessionKind::Browser, begun, origin.clone()).await.map(Some);
+                    // What the directory has seen of them is no second factor of ours: they show it after their password.
+                    if self.0.store.enrolled(&person.subject).await?.is_enrolled() {
+                        refused(Outcome::Refused, &SECOND_FACTOR);
+                        return Ok(None);
+                    }
+                    let (kind, begun) = (SessionKind::Browser, Begun::Vouched { since });
+                    return self.begin_session(*person, kind, begun, None, origin.clone()).await.map(Some);
                 }
                 Err(error) => {
                     tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
@@ -72,6 +77,8 @@ impl SignIn {
     }
 }
 
+const SECOND_FACTOR: &str =
+    "by single sign-on: the person has a second factor, which is asked for after their password";
 const NOBODYS: &str = "by single sign-on: the directory knows no such session, or not from this address";
 /// For each network, so many at a time: an office has one address.
 pub(super) const AT_ONCE: usize = 8;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 
+use super::prove::Proved;
 use super::{Credentials, Leaving, SignIn, SignInError};
 use crate::caller::{Person, PersonCaller, Subject};
 use crate::clock::after;
@@ -55,9 +57,11 @@ impl Visitor {
 }
 
 impl SignIn {
-    /// Who it is; counted, recorded and answered as every sign-in where that fails.
+    /// Who it is; counted, recorded and answered as every sign-in where that fails. Whoever has enrolled a second factor cannot show it so.
     pub async fn prove_visitor(&self, credentials: Credentials<'_>) -> Result<Visitor, SignInError> {
-        self.prove(credentials).await.map(Visitor)
+        let Proved { person, attempt, .. } = self.prove(&credentials, None, Instant::now()).await?;
+        self.0.throttle.succeeded(&attempt).await?;
+        Ok(Visitor(person))
     }
 
     /// Lets somebody in for `longest` at most, whatever becomes of this process. No other session of theirs makes room for it, and none
@@ -88,6 +92,7 @@ impl SignIn {
             checked_at: now,
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
+            second_factor: None,
         };
         let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin.clone());
         self.0.trail.commit(vec![self.0.store.add_visit(&session, &hash)?], Vec1::new(entry)).await?;

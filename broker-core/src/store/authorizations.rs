@@ -16,7 +16,7 @@ use crate::vault::Mac;
 macro_rules! read {
     () => {
         "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, sessions.mac,
-                sessions.epoch, installation.epoch, epoch_mac,
+                sessions.epoch, installation.epoch, epoch_mac, second_factor,
                 authorizations.id AS authorization_id, code, terms, authorizations.created_at, generation, rotated_at,
                 authorizations.mac
          FROM authorizations, sessions, installation WHERE singleton = 1 AND sessions.id = authorizations.session"
@@ -164,13 +164,13 @@ where
     fn from_row(row: &'r R) -> sqlx::Result<Self> {
         Ok(Self {
             session: sessions::Row::from_row(row)?,
-            id: row.try_get(11)?,
-            code: row.try_get(12)?,
-            terms: row.try_get(13)?,
-            created_at: row.try_get(14)?,
-            generation: row.try_get(15)?,
-            rotated_at: row.try_get(16)?,
-            mac: row.try_get(17)?,
+            id: row.try_get(12)?,
+            code: row.try_get(13)?,
+            terms: row.try_get(14)?,
+            created_at: row.try_get(15)?,
+            generation: row.try_get(16)?,
+            rotated_at: row.try_get(17)?,
+            mac: row.try_get(18)?,
         })
     }
 }

@@ -50,7 +50,7 @@ async fn is_current(pool: &Pool) -> bool {
 }
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "epochs", include_str!("../../migrations/0002_epochs.sql")),
     (3, "trail indexes", include_str!("../../migrations/0003_trail_indexes.sql")),
@@ -59,4 +59,5 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "authorizations", include_str!("../../migrations/0006_authorizations.sql")),
     (8, "device codes", include_str!("../../migrations/0008_device_codes.sql")),
     (9, "dpop proofs", include_str!("../../migrations/0009_dpop_proofs.sql")),
+    (12, "second factors", include_str!("../../migrations/0012_second_factors.sql")),
 ];

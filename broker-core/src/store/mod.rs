@@ -25,6 +25,7 @@ mod page;
 mod place;
 mod readers;
 mod sealed;
+mod second_factors;
 mod server;
 mod service_tokens;
 mod sessions;

@@ -9,6 +9,7 @@ use super::heard::heard;
 use super::{Change, Store, StoreError, installation, readable};
 use crate::access_key::AccessKey;
 use crate::id::InstallationId;
+use crate::second_factor::SecondFactor;
 use crate::vault::{Place, SealBroken, Sealed, Vault};
 
 /// A sealed secret with the row that it belongs to.
@@ -18,6 +19,7 @@ pub struct SealedRow(Owner);
 #[derive(Clone, Debug)]
 enum Owner {
     AccessKey(Box<AccessKey>),
+    SecondFactor(Box<SecondFactor>),
     Installation(InstallationId, Sealed),
 }
 
@@ -58,6 +60,14 @@ impl Store {
                 let proved = proved.into_iter().map(|key| SealedRow(Owner::AccessKey(Box::new(key)))).collect();
                 Ok(SealedRows { proved, unproved })
             }
+            Place::SecondFactor => {
+                let (proved, all) = self.all_second_factors().await?;
+                let known: HashSet<String> = proved.iter().map(|factor| factor.id.to_string()).collect();
+                let unproved = all.into_iter().filter(|(id, _)| !known.contains(id)).map(UnprovedRow::of).collect();
+                let proved =
+                    proved.into_iter().map(|factor| SealedRow(Owner::SecondFactor(Box::new(factor)))).collect();
+                Ok(SealedRows { proved, unproved })
+            }
             Place::Installation => {
                 let row = installation::read(&self.pool).await?;
                 let proved = row.map(|(id, sealed)| SealedRow(Owner::Installation(id, sealed)));
@@ -76,6 +86,7 @@ impl Store {
                 let resealed = AccessKey { generation, sealed, ..key.as_ref().clone() };
                 Ok(self.reseal_access_key(&resealed, key.generation)?)
             }
+            Owner::SecondFactor(factor) => Ok(self.reseal_second_factor(factor, &factor.reseal(vault)?)),
             Owner::Installation(id, sealed) => {
                 const SQL: &str =
                     "UPDATE installation SET sealed_secret = $1 WHERE singleton = 1 AND sealed_secret = $2";
@@ -92,9 +103,13 @@ impl Store {
         let rows: Vec<(String, String)> = heard!(&self.pool, pool => {
             readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(FromRow::from_row))
         });
-        let row =
-            |(id, sealed)| UnprovedRow { id, master_key: Sealed::from_store(sealed).master_key().map(str::to_owned) };
-        Ok(rows.into_iter().map(row).collect())
+        Ok(rows.into_iter().map(UnprovedRow::of).collect())
+    }
+}
+
+impl UnprovedRow {
+    fn of((id, sealed): (String, String)) -> Self {
+        Self { id, master_key: Sealed::from_store(sealed).master_key().map(str::to_owned) }
     }
 }
 
@@ -102,6 +117,7 @@ impl SealedRow {
     pub fn place(&self) -> Place {
         match &self.0 {
             Owner::AccessKey(_) => Place::AccessKey,
+            Owner::SecondFactor(_) => Place::SecondFactor,
             Owner::Installation(..) => Place::Installation,
         }
     }
@@ -110,6 +126,7 @@ impl SealedRow {
     pub fn name(&self) -> String {
         match &self.0 {
             Owner::AccessKey(key) => key.name.to_string(),
+            Owner::SecondFactor(factor) => factor.id.to_string(),
             Owner::Installation(id, _) => id.to_string(),
         }
     }
@@ -118,6 +135,7 @@ impl SealedRow {
     pub fn master_key(&self) -> Option<&str> {
         match &self.0 {
             Owner::AccessKey(key) => key.sealed.master_key(),
+            Owner::SecondFactor(factor) => factor.sealed.master_key(),
             Owner::Installation(_, sealed) => sealed.master_key(),
         }
     }
@@ -126,6 +144,7 @@ impl SealedRow {
     pub fn opens(&self, vault: &Vault) -> bool {
         match &self.0 {
             Owner::AccessKey(key) => key.open(vault).is_ok(),
+            Owner::SecondFactor(factor) => factor.seed(vault).is_ok(),
             Owner::Installation(id, sealed) => vault.open(installation::binding(id), sealed).is_ok(),
         }
     }

@@ -16,7 +16,7 @@ use crate::vault::Mac;
 macro_rules! read {
     () => {
         "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
-                sessions.epoch, installation.epoch, epoch_mac
+                sessions.epoch, installation.epoch, epoch_mac, second_factor
          FROM sessions, installation WHERE singleton = 1"
     };
 }
@@ -70,13 +70,10 @@ impl Store {
 
     fn add(&self, session: &Session, token: &Mac, counted_for: Option<&Subject>) -> Result<Change, StoreError> {
         const SQL: &str =
-            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, subject)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        let id = session.id.to_string();
-        let person = encode(&session.person)?;
-        let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
-        let mac = self.session_mac(&id, token, &person, times, session.epoch);
-        let [created_at, expires_at, checked_at] = times;
+            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, subject, second_factor)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        let Written { id, person, times: [created_at, expires_at, checked_at], second_factor, mac } =
+            self.written(session, token)?;
         let values = vec![
             id.into(),
             token.as_slice().into(),
@@ -88,6 +85,7 @@ impl Store {
             mac.as_slice().into(),
             session.epoch.number().into(),
             counted_for.map(Subject::to_string).into(),
+            second_factor.into(),
         ];
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }
@@ -120,17 +118,37 @@ impl Store {
 
     /// Writes down what the directory said just now, unless another node was faster.
     pub async fn refresh_session(&self, session: &Session, token: &Mac, seen: &Session) -> Result<(), StoreError> {
-        const SQL: &str =
-            "UPDATE sessions SET person = $2, checked_at = $3, mac = $4 WHERE id = $1 AND checked_at = $5";
-        let id = session.id.to_string();
-        let person = encode(&session.person)?;
-        let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
-        let mac = self.session_mac(&id, token, &person, times, session.epoch);
-        let (now, before) = (times[2], Millis::from(seen.checked_at).0);
+        // By the hash over all that decides: also where somebody proved a second factor meanwhile, it is another row.
+        const SQL: &str = "UPDATE sessions SET person = $2, checked_at = $3, mac = $4 WHERE id = $1 AND mac = $5";
+        let Written { id, person, times: [_, _, now], mac, .. } = self.written(session, token)?;
+        let before = self.written(seen, token)?.mac;
         on!(&self.pool, pool => {
-            sqlx::query(SQL).bind(id).bind(person).bind(now).bind(mac.as_slice()).bind(before).execute(pool).await?;
+            let query = sqlx::query(SQL).bind(id).bind(person).bind(now).bind(mac.as_slice());
+            query.bind(before.as_slice()).execute(pool).await?;
         });
         Ok(())
+    }
+
+    /// Writes down that a second factor was shown, and under which token the session goes on, unless something else of it changed meanwhile: then
+    /// it is `Stale`. What came of the session stays with it.
+    pub(crate) fn raise_session(
+        &self,
+        seen: &Session,
+        before: &Mac,
+        raised: &Session,
+        after: &Mac,
+    ) -> Result<Change, StoreError> {
+        const SQL: &str = "UPDATE sessions SET token = $2, second_factor = $3, mac = $4 WHERE id = $1 AND mac = $5";
+        let Written { id, second_factor, mac, .. } = self.written(raised, after)?;
+        let seen = self.written(seen, before)?.mac;
+        let values = vec![
+            id.into(),
+            after.as_slice().into(),
+            second_factor.into(),
+            mac.as_slice().into(),
+            seen.as_slice().into(),
+        ];
+        Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }
 
     /// Notes that a session was used; the idle end counts from here.
@@ -166,9 +184,23 @@ impl Store {
     }
 
     pub(super) fn read_session(&self, row: &Row, asked: EpochWhenAsked) -> Result<Option<Session>, StoreError> {
-        let (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, present, epoch_mac) = row;
+        let (
+            id,
+            token,
+            person,
+            created_at,
+            expires_at,
+            checked_at,
+            last_seen_at,
+            mac,
+            epoch,
+            present,
+            epoch_mac,
+            factor,
+        ) = row;
         let epoch = Epoch::from_number(*epoch);
-        let expected = self.session_mac(id, token, person, [*created_at, *expires_at, *checked_at], epoch);
+        let times = [*created_at, *expires_at, *checked_at];
+        let expected = self.session_mac((id, token), person, times, epoch, factor.as_deref());
         if !proves("sessions", id, &expected, mac)
             || epoch != self.proved_epoch(*present, epoch_mac.as_deref(), asked)?
         {
@@ -183,6 +215,7 @@ impl Store {
                 checked_at: Millis(*checked_at).into(),
                 last_seen_at: Millis(*last_seen_at).into(),
                 epoch,
+                second_factor: factor.as_deref().map(serde_json::from_str).transpose().ok()?,
             })
         };
         let session = parsed();
@@ -192,12 +225,41 @@ impl Store {
         Ok(session)
     }
 
-    fn session_mac(&self, id: &str, token: &[u8], person: &str, times: [i64; 3], epoch: Epoch) -> Mac {
+    /// As a session stands in its row under a token.
+    fn written(&self, session: &Session, token: &Mac) -> Result<Written, StoreError> {
+        let (id, person) = (session.id.to_string(), encode(&session.person)?);
+        let second_factor = session.second_factor.as_ref().map(encode).transpose()?;
+        let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
+        let mac = self.session_mac((&id, token), &person, times, session.epoch, second_factor.as_deref());
+        Ok(Written { id, person, times, second_factor, mac })
+    }
+
+    /// Without a second factor it is as before there were any.
+    fn session_mac(
+        &self,
+        (id, token): (&str, &[u8]),
+        person: &str,
+        times: [i64; 3],
+        epoch: Epoch,
+        second_factor: Option<&str>,
+    ) -> Mac {
         let [created_at, expires_at, checked_at] = times.map(i64::to_be_bytes);
-        let parts: [&[u8]; 7] =
-            [b"sessions", id.as_bytes(), token, person.as_bytes(), &created_at, &expires_at, &checked_at];
+        let mut parts: Vec<&[u8]> =
+            vec![b"sessions", id.as_bytes(), token, person.as_bytes(), &created_at, &expires_at, &checked_at];
+        if let Some(second_factor) = second_factor {
+            parts.extend([b"second factor".as_slice(), second_factor.as_bytes()]);
+        }
         self.row_mac(&parts, epoch)
     }
+}
+
+/// What of a session decides, as its row has it, and the hash over it.
+struct Written {
+    id: String,
+    person: String,
+    times: [i64; 3],
+    second_factor: Option<String>,
+    mac: Mac,
 }
 
 /// By the keyed hash of a token.
@@ -205,4 +267,4 @@ pub(super) const BY_TOKEN: Query = Query { sql: concat!(read!(), " AND token IN"
 /// By the session's id.
 pub(super) const BY_ID: Query = Query { sql: concat!(read!(), " AND sessions.id IN"), column: "id" };
 
-pub(super) type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>, i64, i64, Option<Vec<u8>>);
+pub(super) type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>, i64, i64, Option<Vec<u8>>, Option<String>);

@@ -130,6 +130,18 @@ pub enum Action {
     SecretResealed,
     /// A role's live sessions were ended at AWS.
     SessionsRevoked,
+    /// Somebody signed in showed their second factor once more, or for the first time.
+    SecondFactorProved,
+    /// Somebody enrolled a second factor.
+    SecondFactorAdded,
+    /// Gave it another name.
+    SecondFactorChanged,
+    /// Took it away.
+    SecondFactorRemoved,
+    /// An administrator, or an operator on the host, took away all that somebody had enrolled.
+    SecondFactorsReset,
+    /// Somebody got new recovery codes.
+    RecoveryCodesMade,
 }
 
 /// How it ended.
@@ -327,6 +339,12 @@ impl Action {
             Self::TrailPruned => "trail_pruned",
             Self::SecretResealed => "secret_resealed",
             Self::SessionsRevoked => "sessions_revoked",
+            Self::SecondFactorProved => "second_factor_proved",
+            Self::SecondFactorAdded => "second_factor_added",
+            Self::SecondFactorChanged => "second_factor_changed",
+            Self::SecondFactorRemoved => "second_factor_removed",
+            Self::SecondFactorsReset => "second_factors_reset",
+            Self::RecoveryCodesMade => "recovery_codes_made",
         }
     }
 }

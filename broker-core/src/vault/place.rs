@@ -5,17 +5,20 @@
 pub enum Place {
     /// The secrets of long-term access keys.
     AccessKey,
+    /// The secrets that people's authenticators share with us.
+    SecondFactor,
     /// The secret that all keyed hashes derive from.
     Installation,
 }
 
 impl Place {
     /// All of them. The installation's own comes last: once it has moved to another master key, everything has.
-    pub const ALL: [Self; 2] = [Self::AccessKey, Self::Installation];
+    pub const ALL: [Self; 3] = [Self::AccessKey, Self::SecondFactor, Self::Installation];
 
     pub fn table(self) -> &'static str {
         match self {
             Self::AccessKey => "access_keys",
+            Self::SecondFactor => "second_factors",
             Self::Installation => "installation",
         }
     }
@@ -23,7 +26,7 @@ impl Place {
     /// Begins with `sealed`, as no other column's name does: a test compares the list with the schema.
     pub fn column(self) -> &'static str {
         match self {
-            Self::AccessKey => "sealed",
+            Self::AccessKey | Self::SecondFactor => "sealed",
             Self::Installation => "sealed_secret",
         }
     }
@@ -31,6 +34,7 @@ impl Place {
     pub(super) fn purpose(self) -> &'static str {
         match self {
             Self::AccessKey => "secret access key",
+            Self::SecondFactor => "second factor",
             Self::Installation => "installation secret",
         }
     }

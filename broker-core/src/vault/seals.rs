@@ -29,6 +29,12 @@ pub enum Purpose {
     Registration,
     /// The access and refresh tokens of those clients.
     ClientToken,
+    /// The store's form of recovery codes.
+    RecoveryCode,
+    /// Enrolments that have begun, which no store remembers.
+    Enrolment,
+    /// That somebody has shown their password, and not yet their second factor.
+    HalfWay,
 }
 
 impl Purpose {
@@ -43,6 +49,9 @@ impl Purpose {
             Self::Form => b"brokerd form v1",
             Self::Registration => b"brokerd registration v1",
             Self::ClientToken => b"brokerd client token v1",
+            Self::RecoveryCode => b"brokerd recovery code v1",
+            Self::Enrolment => b"brokerd enrolment v1",
+            Self::HalfWay => b"brokerd half way v1",
         }
     }
 }
@@ -58,6 +67,9 @@ pub struct Seals {
     form: hmac::Key,
     registration: hmac::Key,
     client_token: hmac::Key,
+    recovery_code: hmac::Key,
+    enrolment: hmac::Key,
+    half_way: hmac::Key,
 }
 
 /// A keyed hash.
@@ -81,6 +93,9 @@ impl Seals {
             form: key(Purpose::Form)?,
             registration: key(Purpose::Registration)?,
             client_token: key(Purpose::ClientToken)?,
+            recovery_code: key(Purpose::RecoveryCode)?,
+            enrolment: key(Purpose::Enrolment)?,
+            half_way: key(Purpose::HalfWay)?,
         })
     }
 
@@ -113,6 +128,9 @@ impl Seals {
             Purpose::Form => &self.form,
             Purpose::Registration => &self.registration,
             Purpose::ClientToken => &self.client_token,
+            Purpose::RecoveryCode => &self.recovery_code,
+            Purpose::Enrolment => &self.enrolment,
+            Purpose::HalfWay => &self.half_way,
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::arn::AccountId;
 use crate::caller::Caller;
-use crate::connector::ConnectorSpec;
+use crate::connector::{Connector, ConnectorSpec};
 use crate::console::{ConsoleLink, LinkRequest};
 use crate::destination::{Destination, DestinationError};
 use crate::entitlement::Entitlement;
@@ -96,7 +96,7 @@ impl Broker {
         let actions = (Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
         let linked = async {
             let entitlement = self.prove(asking.caller, name)?;
-            let destination = self.destination(&entitlement, wanted.destination)?;
+            let destination = self.destination(entitlement.connector(), wanted.destination)?;
             let loan = self.lend(asking, name, &ask).await?;
             let request = LinkRequest {
                 credentials: &loan.vended.credentials,
@@ -115,8 +115,8 @@ impl Broker {
     }
 
     /// Where a console link of this connector would lead.
-    pub fn destination(&self, entitlement: &Entitlement, asked: Option<&str>) -> Result<Destination, VendError> {
-        let spec = &entitlement.connector().spec;
+    pub fn destination(&self, connector: &Connector, asked: Option<&str>) -> Result<Destination, VendError> {
+        let spec = &connector.spec;
         if !spec.has_console() {
             return Err(VendError::ConsoleNotSupported);
         }

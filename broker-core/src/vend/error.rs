@@ -19,7 +19,10 @@ pub enum VendError {
     #[error("no such connector")]
     NoSuchConnector,
     #[error(transparent)]
-    NotEntitled(#[from] NotEntitled),
+    NotEntitled(NotEntitled),
+    /// It is granted, and all that is missing is that.
+    #[error("{}", NotEntitled::SecondFactor)]
+    SecondFactorRequired,
     /// To whoever asked as if it were not there.
     #[error("the connector does not act in the account that was named")]
     OtherAccount,
@@ -87,6 +90,7 @@ impl VendError {
             Self::NoSuchConnector
             | Self::NotEntitled(_)
             | Self::OtherAccount
+            | Self::SecondFactorRequired
             | Self::Caller(_)
             | Self::Token(_)
             | Self::Request(_)
@@ -113,6 +117,7 @@ impl VendError {
             Self::NoSuchConnector
             | Self::NotEntitled(_)
             | Self::OtherAccount
+            | Self::SecondFactorRequired
             | Self::Caller(AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled)
             | Self::Request(_)
             | Self::Destination(_)
@@ -133,6 +138,15 @@ impl VendError {
             | Self::NotRightful(_)
             | Self::Seal(_) => Some(Outcome::Failed),
             Self::Token(_) | Self::Trail(_) => None,
+        }
+    }
+}
+
+impl From<NotEntitled> for VendError {
+    fn from(why: NotEntitled) -> Self {
+        match why {
+            NotEntitled::SecondFactor => Self::SecondFactorRequired,
+            other => Self::NotEntitled(other),
         }
     }
 }

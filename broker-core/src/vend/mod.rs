@@ -100,8 +100,8 @@ impl Broker {
         Self { inventory, sign_in, vault, sts, federation, registries, trail, clock, rules, reusable, pace, ahead }
     }
 
-    /// The connectors that a caller may use, in the order of names.
-    pub fn usable_by(&self, caller: &Caller) -> Vec<Entitlement> {
+    /// The connectors that a caller may use, in the order of names; also those that they must show a second factor for.
+    pub fn usable_by(&self, caller: &Caller) -> Vec<Arc<Connector>> {
         self.inventory.snapshot().usable_by(caller, self.rules)
     }
 
@@ -112,6 +112,14 @@ impl Broker {
             Some((connector.name.clone(), entitlement::grant_of(person, role, connector, self.rules)?))
         };
         snapshot.connectors().filter_map(granted).collect()
+    }
+
+    /// A connector that a caller may use, perhaps once they have shown a second factor: to look at, and for nothing else.
+    pub fn seen_by(&self, caller: &Caller, name: &ConnectorName) -> Result<Arc<Connector>, VendError> {
+        let snapshot = self.inventory.snapshot();
+        let connector = snapshot.connector(name).ok_or(VendError::NoSuchConnector)?;
+        entitlement::granted(caller, connector, self.rules)?;
+        Ok(Arc::clone(connector))
     }
 
     /// The proof that a caller may use a connector now.

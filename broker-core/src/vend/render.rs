@@ -266,6 +266,7 @@ mod tests {
 
     use super::*;
     use crate::as_read::AsRead;
+    use crate::assurance::Assurance;
     use crate::caller::{Person, PersonCaller, ServiceCaller, Subject as PersonSubject};
     use crate::connector::ManagedBy;
     use crate::entitlement::Rules;
@@ -298,6 +299,7 @@ mod tests {
             person,
             client: None,
             role: None,
+            assurance: Assurance::default(),
             as_read,
         });
         prove(&caller, &connector)

@@ -158,7 +158,7 @@ pub(super) fn key(entitlement: &Entitlement, key: &OpenKey, request: &StsRequest
         kind.as_bytes(),
         first.as_bytes(),
         second.as_bytes(),
-        PASSWORD_LEVEL,
+        level(entitlement.caller()),
         connector.id.as_bytes(),
         &connector.revision.to_be_bytes(),
         key.id.as_bytes(),
@@ -174,7 +174,13 @@ impl moka::Expiry<Key, Arc<Held>> for ByShare {
     }
 }
 
-/// How strongly callers have proved themselves: all by one factor, until there is a second.
-const PASSWORD_LEVEL: &[u8] = b"one factor";
+/// How surely the caller has proved who they are: what was given to somebody with a second factor is for nobody without.
+fn level(caller: &Caller) -> &'static [u8] {
+    match caller {
+        Caller::Person(person) if person.assurance.proved.is_some() => b"two factors",
+        Caller::Person(_) | Caller::Service(_) | Caller::Workload(_) => b"one factor",
+    }
+}
+
 const MAX_HELD: u64 = 50_000;
 const LAST_WORD: Duration = Duration::from_millis(200);

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use broker_api::{Connector, Connectors, PrincipalType, Scope};
-use broker_core::entitlement::Entitlement;
 use broker_core::principal::Principal;
 use broker_core::{connector, principal};
 
@@ -31,7 +30,7 @@ pub(crate) async fn list(
     Params(NoParams {}): Params<NoParams>,
 ) -> Json<Connectors> {
     let usable = app.broker.usable_by(&asker.caller);
-    Json(Connectors { connectors: usable.iter().map(|entitlement| shown(&app, entitlement)).collect() })
+    Json(Connectors { connectors: usable.iter().map(|connector| shown(&app, connector)).collect() })
 }
 
 /// `GET /v1/connectors/{name}`
@@ -55,11 +54,11 @@ pub(crate) async fn show(
     asker: Asker,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Json<Connector>, Problem> {
-    Ok(Json(shown(&app, &app.broker.prove(&asker.caller, &name)?)))
+    let connector = app.broker.seen_by(&asker.caller, &name)?;
+    Ok(Json(shown(&app, &connector)))
 }
 
-fn shown(app: &App, entitlement: &Entitlement) -> Connector {
-    let connector = entitlement.connector();
+fn shown(app: &App, connector: &connector::Connector) -> Connector {
     let spec = &connector.spec;
     let (default_duration_seconds, max_duration_seconds) = spec.principal().durations();
     Connector {
@@ -85,5 +84,6 @@ fn shown(app: &App, entitlement: &Entitlement) -> Connector {
         default_duration_seconds,
         console: spec.has_console(),
         require_reason: spec.require_reason(),
+        require_second_factor: spec.require_second_factor(),
     }
 }

@@ -1,6 +1,8 @@
 //! The REST paths of Identity Federation for AWS (IFAWS) 2.2, so that scripts of people who move over go on: connectors go by their id, names are
 //! in camel case, times are milliseconds since 1970.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
@@ -9,7 +11,6 @@ use broker_api::ifaws::{
     IfawsCallerIdentity, IfawsConnector, IfawsConnectors, IfawsConsoleUrl, IfawsCredentials, IfawsScope, IfawsType,
 };
 use broker_core::connector::{Connector, Scope};
-use broker_core::entitlement::Entitlement;
 use broker_core::id::ConnectorId;
 use broker_core::name::ConnectorName;
 use broker_core::principal::PrincipalType;
@@ -73,9 +74,9 @@ impl Identified {
         Err(no_such_connector())
     }
 
-    fn prove(&self, app: &App, asker: &Asker) -> Result<Entitlement, Problem> {
+    fn seen(&self, app: &App, asker: &Asker) -> Result<Arc<Connector>, Problem> {
         let name = self.name(app).ok_or_else(no_such_connector)?;
-        Ok(app.broker.prove(&asker.caller, &name)?)
+        Ok(app.broker.seen_by(&asker.caller, &name)?)
     }
 }
 
@@ -90,7 +91,7 @@ impl Identified {
 )]
 async fn list(State(app): State<App>, asker: Asker, Params(NoParams {}): Params<NoParams>) -> Json<IfawsConnectors> {
     let usable = app.broker.usable_by(&asker.caller);
-    let values: Vec<IfawsConnector> = usable.iter().map(|entitlement| shown(entitlement.connector())).collect();
+    let values: Vec<IfawsConnector> = usable.iter().map(|connector| shown(connector)).collect();
     Json(IfawsConnectors { size: values.len(), values })
 }
 
@@ -110,7 +111,8 @@ async fn show(
     asker: Asker,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Json<IfawsConnector>, Problem> {
-    Ok(Json(shown(id.prove(&app, &asker)?.connector())))
+    let connector = id.seen(&app, &asker)?;
+    Ok(Json(shown(&connector)))
 }
 
 #[utoipa::path(
@@ -187,9 +189,9 @@ async fn console_url(
     asker: Asker,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Json<IfawsConsoleUrl>, Problem> {
-    let entitlement = id.prove(&app, &asker)?;
-    app.broker.destination(&entitlement, None)?;
-    let (origin, name) = (app.settings.public_url.origin(), &entitlement.connector().name);
+    let connector = id.seen(&app, &asker)?;
+    app.broker.destination(&connector, None)?;
+    let (origin, name) = (app.settings.public_url.origin(), &connector.name);
     Ok(Json(IfawsConsoleUrl { url: format!("{origin}/console/{name}") }))
 }
 

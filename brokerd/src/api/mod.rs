@@ -1,5 +1,6 @@
 //! The REST API: one file an endpoint, from the wire's types to the core's and back.
 
+mod account;
 pub(crate) mod admin;
 pub(crate) mod caller_identity;
 pub(crate) mod connectors;
@@ -29,6 +30,8 @@ pub(crate) fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(session::sign_in))
         .routes(routes!(session::show, session::sign_out))
+        .routes(routes!(session::step_up))
+        .merge(account::described())
         .routes(routes!(connectors::list))
         .routes(routes!(connectors::show))
         .routes(routes!(credentials::vend))

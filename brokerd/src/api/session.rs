@@ -4,7 +4,10 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use broker_api::{Identity, IdentityKind, Session, SignInRequest, SignedIn};
+use broker_api::{
+    FactorUsed, Identity, IdentityKind, SecondFactorRequest, Session, ShownFactor, SignInRequest, SignedIn,
+};
+use broker_core::assurance;
 use broker_core::caller::{AdminRole, Caller, Person, PersonCaller};
 use broker_core::sign_in::{Credentials, SessionKind};
 
@@ -12,7 +15,7 @@ use super::query::{NoParams, Params};
 use super::secret;
 use crate::app::App;
 use crate::body::Body;
-use crate::caller::{Asker, Leaver};
+use crate::caller::{Asker, InPerson, Leaver};
 use crate::cookie;
 use crate::problem::Problem;
 use crate::request::Meta;
@@ -24,7 +27,7 @@ use crate::request::Meta;
     tag = "Signing in",
     operation_id = "sign_in",
     summary = "Sign in with name and password",
-    description = "Every failure before the password is proved right is one answer, after one time. Attempts are counted by person, by name and by address.",
+    description = "Every failure before the password is proved right is one answer, after one time. Attempts are counted by person, by name and by address. Whoever has a second factor is told `otp_required` once the password has proved right, and sends the same again with `otp`: a code that is wrong, or was used before, is `invalid_credentials` and counts as a wrong password does.",
     request_body(content = SignInRequest),
     responses(
         (status = 201, description = "Signed in; the token is shown here and nowhere else", body = SignedIn),
@@ -34,7 +37,7 @@ pub(crate) async fn sign_in(
     State(app): State<App>,
     Extension(meta): Extension<Meta>,
     Params(NoParams {}): Params<NoParams>,
-    Body(SignInRequest { username, password, directory }): Body<SignInRequest>,
+    Body(SignInRequest { username, password, otp, directory }): Body<SignInRequest>,
 ) -> Result<Response, Problem> {
     let credentials = Credentials {
         username: &username,
@@ -43,7 +46,7 @@ pub(crate) async fn sign_in(
         address: meta.address,
         origin: &meta.origin,
     };
-    let signed_in = app.sign_in.sign_in(credentials, SessionKind::Api).await?;
+    let signed_in = app.sign_in.sign_in_with(credentials, otp.as_ref(), SessionKind::Api).await?;
     let expires_at = signed_in.caller.expires_at;
     let answer = SignedIn { token: signed_in.token, expires_at, identity: person(&signed_in.caller) };
     Ok(secret((StatusCode::CREATED, Json(answer))))
@@ -62,11 +65,50 @@ pub(crate) async fn sign_in(
     ),
 )]
 pub(crate) async fn show(asker: Asker, Params(NoParams {}): Params<NoParams>) -> Json<Session> {
+    let of_job = |name: &str, expires_at| Session { identity: workload(name), expires_at, second_factor: None };
     Json(match &asker.caller {
-        Caller::Person(caller) => Session { identity: person(caller), expires_at: caller.expires_at },
-        Caller::Service(caller) => Session { identity: workload(caller.name.as_str()), expires_at: caller.expires_at },
-        Caller::Workload(caller) => Session { identity: workload(&caller.name), expires_at: caller.expires_at },
+        Caller::Person(caller) => session_of(caller),
+        Caller::Service(caller) => of_job(caller.name.as_str(), caller.expires_at),
+        Caller::Workload(caller) => of_job(&caller.name, caller.expires_at),
     })
+}
+
+/// `POST /v1/session/second-factor`
+#[utoipa::path(
+    post,
+    path = "/v1/session/second-factor",
+    tag = "Signing in",
+    operation_id = "show_second_factor",
+    summary = "Show one's second factor, once more or for the first time in this session",
+    description = "A code is good once. In a browser the session goes on under another cookie; a token stays the same.",
+    request_body(content = SecondFactorRequest),
+    responses(
+        (status = 200, description = "The session counts as proved by it, from now on", body = Session),
+    ),
+)]
+pub(crate) async fn step_up(
+    State(app): State<App>,
+    asker: InPerson,
+    Params(NoParams {}): Params<NoParams>,
+    Body(SecondFactorRequest { otp }): Body<SecondFactorRequest>,
+) -> Result<Response, Problem> {
+    let InPerson { person, shown, address, origin } = asker;
+    let raised = app.sign_in.step_up(&person, &shown, &otp, (address, &origin)).await?;
+    let mut response = Json(session_of(&raised.caller)).into_response();
+    let token = raised.token.and_then(|token| cookie::begin_session(&token, &app.settings.public_url));
+    cookie::attach(response.headers_mut(), token);
+    Ok(secret(response))
+}
+
+fn session_of(caller: &PersonCaller) -> Session {
+    let second_factor = caller.assurance.proved.map(|proved| ShownFactor {
+        by: match proved.by {
+            assurance::FactorUsed::Totp => FactorUsed::Totp,
+            assurance::FactorUsed::RecoveryCode => FactorUsed::RecoveryCode,
+        },
+        at: proved.at,
+    });
+    Session { identity: person(caller), expires_at: caller.expires_at, second_factor }
 }
 
 /// `DELETE /v1/session`

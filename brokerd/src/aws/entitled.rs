@@ -127,8 +127,8 @@ pub(crate) async fn roles(
 
 /// Each connector that the caller may use, with the account that it acts in. One whose account AWS has not told yet is left out.
 fn usable(app: &App, asker: &Asker) -> impl Iterator<Item = (AccountId, String)> {
-    app.broker.usable_by(&asker.caller).into_iter().filter_map(|entitlement| {
-        let connector = entitlement.connector();
-        Some((app.broker.account_of(connector)?, connector.name.to_string()))
-    })
+    app.broker
+        .usable_by(&asker.caller)
+        .into_iter()
+        .filter_map(|connector| Some((app.broker.account_of(&connector)?, connector.name.to_string())))
 }

@@ -175,13 +175,16 @@ impl From<Problem> for AwsError {
     fn from(problem: Problem) -> Self {
         let (code, detail) = (problem.code(), problem.detail().to_owned());
         let (exception, message) = match code {
-            Code::Unauthenticated | Code::InvalidCredentials => {
+            Code::Unauthenticated | Code::InvalidCredentials | Code::OtpRequired => {
                 ("UnauthorizedException", format!("{detail}. Run `aws sso login`"))
             }
             // Whatever would not help to be asked again is said so that no client tries again.
-            Code::AccountDisabled | Code::PasswordExpired | Code::Forbidden | Code::NotFound | Code::AwsRefused => {
-                ("ForbiddenException", detail)
-            }
+            Code::AccountDisabled
+            | Code::PasswordExpired
+            | Code::Forbidden
+            | Code::SecondFactorRequired
+            | Code::NotFound
+            | Code::AwsRefused => ("ForbiddenException", detail),
             Code::TooManyAttempts | Code::RateLimited => ("TooManyRequestsException", detail),
             Code::Internal
             | Code::AwsUnavailable

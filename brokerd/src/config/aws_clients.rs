@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use broker_core::arn::AccountId;
 use broker_core::character::is_hidden;
-use broker_core::file::{group, with_causes};
 use broker_core::name::{DirectoryName, Group};
 use serde::Deserialize;
 use toml::Spanned;
@@ -66,19 +65,7 @@ impl TryFrom<String> for Words {
 impl Loader<'_> {
     pub(super) fn aws_clients(&mut self, fields: AwsClientsFields, directories: &[DirectoryName]) -> AwsClients {
         let named = fields.account_names.into_iter().map(|(account, Words(name))| (account, name));
-        let mut device_groups = BTreeSet::new();
-        for (number, text) in (1..).zip(&fields.device_groups) {
-            match group(text.get_ref(), directories) {
-                Ok(group) => drop(device_groups.insert(group)),
-                // What was to be a directory may be one yet.
-                Err(_) if self.is_spoilt("directory") => {}
-                Err(error) => self.remark(
-                    text.span().start,
-                    &format!("aws_clients.device_groups[{number}]"),
-                    &with_causes(&error),
-                ),
-            }
-        }
+        let device_groups = self.groups("aws_clients.device_groups", &fields.device_groups, directories);
         AwsClients {
             access_help: fields.access_help.map(|Words(text)| text),
             account_names: named.collect(),

@@ -32,6 +32,8 @@ pub(super) struct ConfigFields {
     pub(super) operator_groups: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) auditor_groups: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) second_factor_groups: Vec<Spanned<String>>,
     #[serde(default = "yes")]
     pub(super) administrators_use_every_connector: bool,
     #[serde(default)]

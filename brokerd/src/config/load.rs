@@ -72,6 +72,7 @@ impl Loader<'_> {
             operators: granting("operator_groups", &fields.operator_groups),
             auditors: granting("auditor_groups", &fields.auditor_groups),
         };
+        let second_factor_groups = self.groups("second_factor_groups", &fields.second_factor_groups, &directory_names);
         let aws_clients = self.aws_clients(fields.aws_clients, &directory_names);
         let operations = self.operations(&fields.operations, listen.tls.is_some());
         let LogFields { format, level } = fields.log;
@@ -83,6 +84,7 @@ impl Loader<'_> {
             connectors_file,
             admin_groups,
             rules: Rules { administrators_use_every_connector: fields.administrators_use_every_connector },
+            second_factor_groups,
             listen,
             limits,
             store: store?,
@@ -166,6 +168,25 @@ impl Loader<'_> {
         }
         let max_per_person = fields.max_per_person.at_least_one();
         Sessions { idle, absolute, recheck: fields.recheck_seconds.duration(), max_per_person }
+    }
+
+    /// The groups under a key, each of a directory that is there.
+    pub(super) fn groups(
+        &mut self,
+        key: &str,
+        written: &[Spanned<String>],
+        directories: &[DirectoryName],
+    ) -> BTreeSet<Group> {
+        let mut groups = BTreeSet::new();
+        for (number, text) in (1..).zip(written) {
+            match group(text.get_ref(), directories) {
+                Ok(group) => drop(groups.insert(group)),
+                // What was to be a directory may be one yet.
+                Err(_) if self.is_spoilt("directory") => {}
+                Err(error) => self.remark(text.span().start, &format!("{key}[{number}]"), &with_causes(&error)),
+            }
+        }
+        groups
     }
 
     /// The groups under a key, each of a directory that may make administrators: so that nobody else's directory makes any of

@@ -18,7 +18,7 @@ mod spoilt;
 mod store;
 mod workload_issuer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ use broker_core::directory::local::LocalPerson;
 use broker_core::entitlement::Rules;
 use broker_core::file::{Document, Environment, FileError, FileWarning, Place, Source};
 use broker_core::iam::IamSettings;
-use broker_core::name::DirectoryName;
+use broker_core::name::{DirectoryName, Group};
 use broker_core::registry::RegistrySettings;
 use broker_core::store::{Found, Location};
 use broker_core::sts::{Outbound, StsSettings};
@@ -66,6 +66,8 @@ pub struct Config {
     pub admin_groups: AdminGroups,
     /// What the installation allows beyond the connectors' own groups.
     pub rules: Rules,
+    /// Whose members may do nothing without a second factor but enrol one.
+    pub second_factor_groups: BTreeSet<Group>,
     pub listen: Listen,
     pub limits: Limits,
     pub store: Location,

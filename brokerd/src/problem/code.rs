@@ -12,9 +12,11 @@ pub(crate) enum Code {
     ConsoleNotSupported,
     Unauthenticated,
     InvalidCredentials,
+    OtpRequired,
     AccountDisabled,
     PasswordExpired,
     Forbidden,
+    SecondFactorRequired,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -38,7 +40,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::InvalidRequest,
         Self::InvalidPolicy,
         Self::DurationOutOfRange,
@@ -46,9 +48,11 @@ impl Code {
         Self::ConsoleNotSupported,
         Self::Unauthenticated,
         Self::InvalidCredentials,
+        Self::OtpRequired,
         Self::AccountDisabled,
         Self::PasswordExpired,
         Self::Forbidden,
+        Self::SecondFactorRequired,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
@@ -78,8 +82,10 @@ impl Code {
             | Self::DurationOutOfRange
             | Self::DestinationNotAllowed
             | Self::ConsoleNotSupported => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
-            Self::AccountDisabled | Self::PasswordExpired | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Unauthenticated | Self::InvalidCredentials | Self::OtpRequired => StatusCode::UNAUTHORIZED,
+            Self::AccountDisabled | Self::PasswordExpired | Self::Forbidden | Self::SecondFactorRequired => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict | Self::ReadOnly => StatusCode::CONFLICT,
@@ -110,9 +116,11 @@ impl Code {
             Self::ConsoleNotSupported => "console_not_supported",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid_credentials",
+            Self::OtpRequired => "otp_required",
             Self::AccountDisabled => "account_disabled",
             Self::PasswordExpired => "password_expired",
             Self::Forbidden => "forbidden",
+            Self::SecondFactorRequired => "second_factor_required",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Conflict => "conflict",
@@ -144,10 +152,12 @@ impl Code {
             Self::DestinationNotAllowed => "The destination is not a page of AWS's console",
             Self::ConsoleNotSupported => "This connector cannot open the console",
             Self::Unauthenticated => "Sign in first",
-            Self::InvalidCredentials => "Unknown user name or wrong password",
+            Self::InvalidCredentials => "Unknown user name, wrong password or wrong code",
+            Self::OtpRequired => "A second factor is needed to sign in",
             Self::AccountDisabled => "The account has been disabled or removed",
             Self::PasswordExpired => "The password has expired or must be changed",
             Self::Forbidden => "Not with these credentials",
+            Self::SecondFactorRequired => "This needs a second factor",
             Self::NotFound => "There is no such thing, or not for you",
             Self::MethodNotAllowed => "This route does not take that method",
             Self::Conflict => "It does not fit with what is there",
@@ -192,7 +202,10 @@ impl Code {
                 "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token. A CI system's token must be for this broker (its audience), and its claims must fit a mapping."
             }
             Self::InvalidCredentials => {
-                "Check both. If they are right, the account may be locked or disabled where it is kept: ask whoever runs that directory; or there were too many wrong passwords of late: wait half an hour."
+                "Check them all. A code is good once, and for half a minute: wait for the next one. If all are right, the account may be locked or disabled where it is kept: ask whoever runs that directory; or there were too many wrong passwords of late: wait half an hour."
+            }
+            Self::OtpRequired => {
+                "The password was right. Send the same request again with `otp`: the six digits that your authenticator shows now, or one of your recovery codes."
             }
             Self::AccountDisabled => {
                 "The directory no longer vouches for the account behind this session. Ask whoever runs the directory."
@@ -202,6 +215,9 @@ impl Code {
             }
             Self::Forbidden => {
                 "This route does not take the kind of token that was sent, a browser's proof that the request is its own was missing, the route is for administrators, or the broker or the connector has this switched off. Administrative changes want a sign-in less than 15 minutes old: sign in again. `detail` says which."
+            }
+            Self::SecondFactorRequired => {
+                "If you have no second factor yet, enrol one on the broker's page `/account`. If you have one, show it: sign in again, or send its code to `POST /v1/session/second-factor`. Then ask again."
             }
             Self::NotFound => {
                 "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group."

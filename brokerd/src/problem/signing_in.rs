@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker_core::file::with_causes;
-use broker_core::sign_in::{AuthenticateError, DirectoryTestError, SignInError, VisitError};
+use broker_core::sign_in::{AuthenticateError, DirectoryTestError, FactorError, SignInError, StepUpError, VisitError};
 
 use super::{Code, Problem, RETRY_AFTER};
 
@@ -17,6 +17,8 @@ impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::InvalidCredentials => Self::new(Code::InvalidCredentials, error.to_string()),
+            SignInError::OtpRequired(_) => Self::new(Code::OtpRequired, error.to_string()),
+            SignInError::NothingEnrolled => Self::field("otp", error.to_string()),
             SignInError::PasswordExpired => Self::new(Code::PasswordExpired, error.to_string()),
             SignInError::TooManyAttempts { retry_after_seconds } => {
                 let detail = format!("too many attempts; wait {retry_after_seconds} seconds");
@@ -26,6 +28,40 @@ impl From<SignInError> for Problem {
             SignInError::Store(error) => error.into(),
             SignInError::Seal(_) => Self::hidden(Code::Internal, &error),
             SignInError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<StepUpError> for Problem {
+    fn from(error: StepUpError) -> Self {
+        match error {
+            StepUpError::NothingEnrolled => Self::field("otp", error.to_string()),
+            StepUpError::NotAPerson => Self::new(Code::Forbidden, error.to_string()),
+            StepUpError::Refused(SignInError::InvalidCredentials) => Self::new(Code::InvalidCredentials, WRONG_CODE),
+            StepUpError::Refused(error) => error.into(),
+            StepUpError::SessionOver => Self::unauthenticated(),
+        }
+    }
+}
+
+impl From<FactorError> for Problem {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::NotAPerson | FactorError::OldSignIn | FactorError::OwnFactors => {
+                Self::new(Code::Forbidden, error.to_string())
+            }
+            FactorError::OldProof => Self::new(Code::SecondFactorRequired, error.to_string()),
+            FactorError::NotBegun(_) => Self::field("enrolment", error.to_string()),
+            FactorError::WrongCode => Self::field("otp", error.to_string()),
+            FactorError::EndedBefore | FactorError::TooMany | FactorError::Stale => {
+                Self::new(Code::Conflict, error.to_string())
+            }
+            FactorError::NoSuchFactor => Self::new(Code::NotFound, error.to_string()),
+            FactorError::SessionOver => Self::unauthenticated(),
+            FactorError::SignIn(error) => error.into(),
+            FactorError::Store(error) => error.into(),
+            FactorError::Seal(_) => Self::hidden(Code::Internal, &error),
+            FactorError::Trail(error) => error.into(),
         }
     }
 }
@@ -68,3 +104,6 @@ impl From<AuthenticateError> for Problem {
         }
     }
 }
+
+const WRONG_CODE: &str =
+    "that is not the right code: a code is good once, and for half a minute; wait for the next one";

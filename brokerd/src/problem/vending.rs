@@ -16,6 +16,7 @@ impl From<VendError> for Problem {
         match error {
             // One answer for both: who may not use a connector need not learn that it exists.
             VendError::NoSuchConnector | VendError::NotEntitled(_) | VendError::OtherAccount => no_such_connector(),
+            VendError::SecondFactorRequired => Self::new(Code::SecondFactorRequired, error.to_string()),
             VendError::Caller(error) | VendError::Token(error) => error.into(),
             VendError::Request(error) => error.into(),
             VendError::Destination(error) => Self::new(Code::DestinationNotAllowed, error.to_string()),

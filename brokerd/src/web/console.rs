@@ -71,8 +71,7 @@ pub(crate) async fn open(
         None if meant => sign_in_once_asked(&app, &headers, &Next::Console { name, destination }),
         None => Ok(sign_in_first(&Next::Console { name, destination })),
         Some(visitor) => {
-            let must_say_why =
-                app.broker.prove(&visitor.caller(), &name).is_ok_and(|it| it.connector().spec.require_reason());
+            let must_say_why = app.broker.seen_by(&visitor.caller(), &name).is_ok_and(|it| it.spec.require_reason());
             if meant && !must_say_why {
                 go_on(&app, &visitor, &name, destination.as_deref(), None).await
             } else {
@@ -161,9 +160,9 @@ impl Sheet<'_> {
         asked: Option<&str>,
     ) -> Result<Response, Problem> {
         let entitlement = app.broker.prove(&visitor.caller(), name)?;
-        let destination = app.broker.destination(&entitlement, asked)?;
+        let destination = app.broker.destination(entitlement.connector(), asked)?;
         let template = ConsolePage {
-            connector: Shown::of(app, &entitlement),
+            connector: Shown::of(app, entitlement.connector()),
             meant: self.meant,
             trouble: self.trouble,
             reason: self.reason,

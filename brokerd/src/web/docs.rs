@@ -242,4 +242,4 @@ fn text(value: &Value) -> Text {
 }
 
 /// In which order people need them.
-const ORDER: [&str; 6] = ["Signing in", "Vending", "Administration", "Operations", "Pages", "IFAWS"];
+const ORDER: [&str; 7] = ["Signing in", "Vending", "Account", "Administration", "Operations", "Pages", "IFAWS"];

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use broker_core::entitlement::Entitlement;
+use broker_core::connector::Connector;
 use broker_core::principal::Principal;
 
 use super::next::Next;
@@ -60,15 +60,14 @@ pub(crate) async fn show(State(app): State<App>, visitor: Option<Visitor>) -> Re
         until: visitor.person.expires_at.to_string(),
         until_shown: visitor.person.expires_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         csrf: csrf_token(&app, &visitor.person),
-        connectors: usable.iter().take(MAX_SHOWN).map(|entitlement| Shown::of(&app, entitlement)).collect(),
+        connectors: usable.iter().take(MAX_SHOWN).map(|connector| Shown::of(&app, connector)).collect(),
         more: usable.len().saturating_sub(MAX_SHOWN),
     };
     page(&home, &FormsLead::home())
 }
 
 impl Shown {
-    pub(crate) fn of(app: &App, entitlement: &Entitlement) -> Self {
-        let connector = entitlement.connector();
+    pub(crate) fn of(app: &App, connector: &Connector) -> Self {
         Self {
             name: connector.name.to_string(),
             description: connector.spec.description().to_owned(),

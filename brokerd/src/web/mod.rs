@@ -1,5 +1,6 @@
 //! Pages for browsers: signing in, what one may use, the way on to AWS's console, and what each problem means.
 
+pub(crate) mod account;
 pub(crate) mod assets;
 pub(crate) mod authorize;
 pub(crate) mod console;
@@ -33,7 +34,9 @@ pub(crate) fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(home::show))
         .routes(routes!(sign_in::show, sign_in::submit))
+        .routes(routes!(sign_in::submit_code))
         .routes(routes!(sign_out::submit))
+        .routes(routes!(account::show, account::submit))
         .routes(routes!(start::show))
         .routes(routes!(authorize::show, authorize::submit))
         .routes(routes!(login::show, login::submit))

@@ -13,6 +13,8 @@ use super::form::Fields;
 pub(crate) enum Next {
     #[default]
     Home,
+    /// One's own second factors.
+    Account,
     Console {
         name: ConnectorName,
         /// As it was asked for; whether it is a page of AWS's console is found out there.
@@ -49,6 +51,9 @@ pub(crate) struct ClientAsks {
 impl Next {
     /// Reads a local path. What is not the path of a known page leads to the first one.
     pub(crate) fn parse(text: &str) -> Self {
+        if text == ACCOUNT {
+            return Self::Account;
+        }
         Self::console(text).or_else(|| Self::authorize(text)).or_else(|| Self::device(text)).unwrap_or_default()
     }
 
@@ -57,7 +62,7 @@ impl Next {
     /// known to have been asked for need not.
     pub(crate) fn after_sign_in(&self) -> String {
         match self {
-            Self::Home | Self::Authorize(_) => self.to_string(),
+            Self::Home | Self::Account | Self::Authorize(_) => self.to_string(),
             Self::Device { .. } => Self::Device { code: None }.to_string(),
             Self::Console { destination: None, .. } => format!("{self}?{ASK}=yes"),
             Self::Console { destination: Some(_), .. } => format!("{self}&{ASK}=yes"),
@@ -156,6 +161,7 @@ impl fmt::Display for Next {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Home => f.write_str("/"),
+            Self::Account => f.write_str(ACCOUNT),
             Self::Authorize(asks) => {
                 let pair = |(name, value): &(&str, String)| format!("{name}={}", utf8_percent_encode(value, IN_QUERY));
                 write!(f, "{}?{}", asks.door.path(), asks.fields().iter().map(pair).collect::<Vec<_>>().join("&"))
@@ -171,6 +177,7 @@ impl fmt::Display for Next {
 }
 
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ACCOUNT: &str = "/account";
 const MAX: usize = 2_048;
 /// In a query: show where it goes first.
 pub(crate) const ASK: &str = "ask";
@@ -185,6 +192,7 @@ mod tests {
     fn known_pages_come_out_as_they_went_in() {
         for path in [
             "/",
+            "/account",
             "/device",
             "/device?user_code=WDJB-MJHT",
             "/console/deploy",

@@ -65,7 +65,8 @@ fn token_for(app: &App, value: &str) -> String {
     hex::encode(app.store.seals().mac(Purpose::Form, &[LABEL, value.as_bytes()]))
 }
 
-fn value_of(headers: &HeaderMap, public: &PublicUrl) -> Option<String> {
+/// What this browser alone has, before it has a session.
+pub(crate) fn value_of(headers: &HeaderMap, public: &PublicUrl) -> Option<String> {
     let jar = CookieJar::from_headers(headers);
     let value = jar.get(name(public))?.value().to_owned();
     (value.len() == LENGTH).then_some(value)

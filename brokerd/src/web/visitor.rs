@@ -15,7 +15,7 @@ use crate::problem::{Code, Problem};
 use crate::request::{Meta, Who};
 
 /// Somebody signed in, and the request's circumstances.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     pub(crate) person: PersonCaller,
     pub(crate) origin: Origin,

@@ -162,6 +162,7 @@ async fn session(office: &Office, house: &Storehouse, username: &str) -> Session
         checked_at: now,
         last_seen_at: now,
         epoch: office.store.epoch().await.unwrap(),
+        second_factor: None,
     };
     let hash = office.store.seals().mac(Purpose::Token, &[token_of(username).as_bytes()]);
     office.commit(office.store.add_session(&session, &hash).unwrap()).await;

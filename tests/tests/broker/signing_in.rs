@@ -2,10 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use broker_core::second_factor::Seed;
+use secrecy::SecretString;
 use serde_json::json;
 use tests::brokerd::program;
 use tests::installed;
-use tests::world::{World, password_of};
+use tests::world::{World, now, password_of};
 
 use super::{Machine, refused};
 
@@ -59,6 +61,35 @@ async fn a_password_is_typed_unseen() {
     let steps = json!([["Password of ada at ", password_of("ada")]]);
     let shown = tests::ended::run("broker login on a terminal", python, &steps.to_string()).succeeded();
     assert!(shown.contains("Signed in") && !shown.contains(&password_of("ada")), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_factor_is_asked_for_at_a_terminal_and_piped_in_elsewhere() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let begun = ada.post("/v1/account/enrolments", &json!({})).await.good();
+    let seed = Seed::read(SecretString::from(begun["secret"].as_str().unwrap())).unwrap();
+    let body = json!({ "enrolment": begun["enrolment"], "otp": seed.code_at(now()).unwrap(), "label": "phone" });
+    let added = ada.post("/v1/account/second-factors", &body).await.json();
+    let code = |number: usize| added["recovery_codes"][number].as_str().unwrap().to_owned();
+
+    let machine = Machine::before(&world);
+    let login = ["login", "--username", "ada"];
+    let (exit, said) = refused(&machine.run_with(&login, &password_of("ada")));
+    assert!(exit == 3 && said.contains("wants a second factor") && said.contains("--otp"), "{said}");
+    let with_code = [&login[..], &["--otp"]].concat();
+    let both = format!("{}\n{}\n", password_of("ada"), code(0));
+    machine.run_with(&with_code, &both).succeeded();
+    let (exit, said) = refused(&machine.run_with(&with_code, &both));
+    assert!(exit == 3 && said.contains("nor this code") && !said.contains(&code(0)), "{said}");
+    assert_eq!(refused(&machine.run_with(&with_code, &password_of("ada"))).0, 2, "--otp wants two lines");
+    assert_eq!(refused(&machine.run_with(&[&login[..], &["--otp", "123456"]].concat(), "")).0, 2, "never an argument");
+
+    let mut python = machine.0.command(&installed::program("python3"));
+    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/typed.py")).arg(program("broker")).args(login);
+    let steps = json!([["Password of ada at ", password_of("ada")], ["Code of your authenticator", code(1)]]);
+    let shown = tests::ended::run("broker login on a terminal", python, &steps.to_string()).succeeded();
+    assert!(shown.contains("Signed in") && !shown.contains(&code(1)), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod account;
 mod aws_login;
 mod aws_sso_login;
 mod chromium;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use broker_core::second_factor::Seed;
 use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tests::dpop::DpopKey;
 use tests::house::House;
 use tests::python::Client;
-use tests::world::{Answer, Asker, SECOND, SECOND_SECRET, World, password_of};
+use tests::world::{Answer, Asker, SECOND, SECOND_SECRET, World, now, password_of};
 
 /// Calls, each noted as the document would have it.
 struct Noted {
@@ -78,8 +80,12 @@ async fn the_document_has_every_route_that_is_served_and_no_other() {
     assert_eq!(house.paths, documented.keys().cloned().collect());
     // The methods, too, as a route itself says them to whoever takes another one.
     for (path, methods) in documented {
-        let path =
-            path.replace("{name}", "x").replace("{id}", "x").replace("{code}", "internal").replace("{file}", "x");
+        let path = path
+            .replace("{name}", "x")
+            .replace("{directory}", "x")
+            .replace("{id}", "x")
+            .replace("{code}", "internal")
+            .replace("{file}", "x");
         let other = Method::from_bytes(b"OTHER").unwrap();
         let refused = house.request(other, &path).send().await.unwrap();
         assert_eq!(refused.status(), 405, "{path}");
@@ -100,6 +106,7 @@ async fn what_is_answered_is_what_the_document_says() {
     administering(&mut noted, &world, &root).await;
     signing_in_as_the_aws_cli(&mut noted, &world).await;
     logging_in_as_the_aws_cli(&mut noted, &world).await;
+    keeping_an_account(&mut noted, &world, &root).await;
     for (path, asker) in [("/healthz", &ada), ("/readyz", &ada), ("/metrics", &ada), ("/openapi.json", &ada)] {
         noted.ask(asker, "get", path, path, None).await;
     }
@@ -117,6 +124,40 @@ async fn what_is_answered_is_what_the_document_says() {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages/validate.py");
     let given = json!({ "document": document, "answers": noted.answers });
     Client::new().python(&program, &given.to_string()).succeeded();
+}
+
+/// What people do with their second factors, and an administrator with somebody else's.
+async fn keeping_an_account(noted: &mut Noted, world: &World, root: &Asker) {
+    let (all, one) = ("/v1/account/second-factors", "/v1/account/second-factors/{id}");
+    let fred = world.person("fred").await;
+    let begun = noted.ask(&fred, "post", "/v1/account/enrolments", "/v1/account/enrolments", None).await.good();
+    let seed = Seed::read(SecretString::from(begun["secret"].as_str().unwrap())).unwrap();
+    let otp = seed.code_at(now()).unwrap();
+    let body = json!({ "enrolment": begun["enrolment"], "otp": otp, "label": "phone" });
+    let added = noted.ask(&fred, "post", all, all, Some(body.clone())).await.json();
+    noted.ask(&fred, "post", all, all, Some(body)).await.problem("409 conflict");
+    noted.ask(&fred, "get", all, all, None).await.good();
+    let path = one.replace("{id}", added["second_factor"]["id"].as_str().unwrap());
+    noted.ask(&fred, "put", one, &path, Some(json!({ "label": "blue phone" }))).await.good();
+    let (codes, proving) = ("/v1/account/recovery-codes", "/v1/session/second-factor");
+    let shown = json!({ "otp": added["recovery_codes"][0] });
+    noted.ask(&fred, "post", proving, proving, Some(shown.clone())).await.good();
+    noted.ask(&fred, "post", proving, proving, Some(shown)).await.problem("401 invalid_credentials");
+    let fresh = noted.ask(&fred, "post", codes, codes, None).await.good();
+    assert_eq!(fresh["recovery_codes"].as_array().unwrap().len(), 10);
+    noted.ask(&fred, "delete", one, &path, None).await;
+
+    let bob = world.person("bob").await;
+    let begun = bob.post("/v1/account/enrolments", &json!({})).await.good();
+    let seed = Seed::read(SecretString::from(begun["secret"].as_str().unwrap())).unwrap();
+    let body = json!({ "enrolment": begun["enrolment"], "otp": seed.code_at(now()).unwrap(), "label": "phone" });
+    assert_eq!(bob.post(all, &body).await.status, 201);
+    let records = world.trail();
+    let id = records.iter().find(|record| record["actor"] == "person:corp/bob").unwrap()["actor_id"].as_str().unwrap();
+    let reset = "/v1/admin/second-factors/{directory}/{id}";
+    let path = format!("/v1/admin/second-factors/corp/{id}");
+    noted.ask(root, "delete", reset, &path, None).await;
+    noted.ask(root, "delete", reset, &path, None).await.problem("404 not_found");
 }
 
 /// What the AWS CLI asks from its sign-in to its end.

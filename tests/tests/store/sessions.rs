@@ -30,6 +30,7 @@ pub(crate) fn session(store: &Store, username: &str) -> (Session, Mac) {
         checked_at: now,
         last_seen_at: now,
         epoch: Epoch::FIRST,
+        second_factor: None,
     };
     let hash = store.seals().mac(Purpose::Token, &[b"session token of", username.as_bytes()]);
     (session, hash)

@@ -7,9 +7,11 @@ mod directories;
 mod etag;
 pub(super) mod page;
 mod path;
+mod second_factors;
 mod service_tokens;
 mod sessions;
 
+pub(super) use path::ById;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,6 +30,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(service_tokens::list, service_tokens::create))
         .routes(routes!(service_tokens::revoke))
         .routes(routes!(service_tokens::confirm))
+        .routes(routes!(second_factors::reset))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
 }

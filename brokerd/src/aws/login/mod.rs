@@ -185,7 +185,7 @@ async fn lend(
         app.trail.note_refusal(RefusalKind::Vend, entry);
         LoginRefused::forbidden(not_for_you(app).into_message())
     };
-    if app.broker.prove(caller, name).is_ok_and(|found| found.connector().id != grant.connector.id) {
+    if app.broker.seen_by(caller, name).is_ok_and(|found| found.id != grant.connector.id) {
         return Err(another());
     }
     let deadline = meta.deadline(headers, app.settings.interactive_deadline);

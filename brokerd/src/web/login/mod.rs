@@ -227,7 +227,7 @@ fn shown(
 ) -> Result<Response, Problem> {
     let usable = app.broker.usable_by(&visitor.as_client());
     let many = usable.len() > MANY;
-    let all = usable.iter().map(|entitlement| Shown::of(app, entitlement));
+    let all = usable.iter().map(|connector| Shown::of(app, connector));
     let fitting: Vec<Shown> = all.filter(|connector| given.fits(connector)).collect();
     let more = fitting.len().saturating_sub(MAX_SHOWN);
     let connectors: Vec<Shown> = fitting.into_iter().take(MAX_SHOWN).collect();

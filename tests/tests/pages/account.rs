@@ -1,0 +1,61 @@
+//! *My account* in a real browser: an authenticator is set up and asked for, and a recovery code lets in whoever lost it.
+
+use broker_core::second_factor::Seed;
+use secrecy::SecretString;
+use tests::browser::Browser;
+use tests::house::{House, password_of};
+use tests::world::now;
+
+use crate::chromium::{quiet, sign_in};
+
+async fn said(browser: &Browser, selector: &str) -> String {
+    let script = "return document.querySelector(arguments[0]).textContent";
+    browser.script(script, &[selector.into()]).await.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authenticator_is_set_up_and_from_then_on_asked_for() {
+    let (house, browser) = (House::build().await, Browser::open().await);
+    browser.go(&house.url("/account")).await;
+    browser.wait_for("Password").await;
+    sign_in(&browser, "ada", &password_of("ada")).await;
+    browser.wait_for("your password alone lets you in").await;
+
+    browser.click("form:has(input[value=begin]) button").await;
+    browser.wait_for("Set up an authenticator").await;
+    let drawn = "return document.querySelector('svg path').getBoundingClientRect().width";
+    assert!(browser.script(drawn, &[]).await.as_f64().is_some_and(|width| width > 100.0), "the picture is there");
+    let seed = Seed::read(SecretString::from(said(&browser, "#secret").await)).unwrap();
+    browser.fill("#otp", "000000").await;
+    browser.click("form:has(input[value=add]) button").await;
+    browser.wait_for("the code is not the one").await;
+    assert_eq!(said(&browser, "#secret").await, *secrecy::ExposeSecret::expose_secret(seed.text()), "the same goes on");
+    browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
+    browser.click("form:has(input[value=add]) button").await;
+    browser.wait_for("Your recovery codes").await;
+    let code = said(&browser, "#recovery-codes li code").await;
+    browser.click("a.button[href='/account']").await;
+    browser.wait_for("10 recovery codes are left").await;
+    assert!(!browser.text().await.contains(&code), "shown once");
+
+    browser.click("form[action='/sign-out'] button").await;
+    browser.wait_for("Password").await;
+    sign_in(&browser, "ada", &password_of("ada")).await;
+    browser.wait_for("Your second factor").await;
+    browser.fill("#otp", "000000").await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for("That is not the right code").await;
+    browser.fill("#otp", &code).await;
+    browser.click("button[type=submit]").await;
+    browser.wait_for("Deploys to production").await;
+
+    browser.go(&house.url("/account")).await;
+    browser.wait_for("9 recovery codes are left").await;
+    browser.click("form:has(input[value=codes]) button").await;
+    browser.wait_for("Your recovery codes").await;
+    assert_ne!(said(&browser, "#recovery-codes li code").await, code);
+    browser.click("a.button[href='/account']").await;
+    browser.click("form:has(input[value=remove]) button").await;
+    browser.wait_for("your password alone lets you in").await;
+    quiet(&browser, &["400", "401"]).await;
+}
