@@ -18,4 +18,4 @@ pub use connectors::{
 };
 pub use directories::{DirectoryTest, DirectoryTestRequest, Found, Grant, PasswordOutcome, PasswordTest};
 pub use service_tokens::{CreatedServiceToken, NewServiceToken, ServiceToken};
-pub use sessions::SignedInSession;
+pub use sessions::{EndedSessions, SignedInSession};

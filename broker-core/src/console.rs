@@ -59,7 +59,7 @@ pub enum ConsoleError {
     /// It has no codes: the refusal's code is the status, as in `HTTP 400`.
     #[error("AWS's federation endpoint refused with HTTP status {status}")]
     Refused { status: u16, said: AwsRefusal },
-    #[error("AWS's federation endpoint did not answer in time{0}")]
+    #[error("{}", .0.of("AWS's federation endpoint"))]
     Unavailable(Outage),
     #[error("the answer of AWS's federation endpoint cannot be used")]
     Unusable,

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::assurance::ProvedFactor;
 use crate::caller::Person;
+use crate::character::is_hidden;
 use crate::epoch::Epoch;
 use crate::id::{ConnectorId, ServiceTokenId, SessionId};
-use crate::name::ServiceTokenName;
+use crate::name::{DirectoryName, ServiceTokenName};
+use crate::vault::Mac;
 
 /// A person's session. The token itself is kept nowhere; the store has a keyed hash of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +31,27 @@ pub struct Session {
     pub epoch: Epoch,
     /// What was shown beside the password, and when last.
     pub second_factor: Option<ProvedFactor>,
+    /// The password by which it began, as their directory marks it, keyed: another one ends it. None where it began before there were marks; the
+    /// first that the directory tells is not taken for it, since it may be of a password that was changed since.
+    pub password_mark: Option<Mac>,
 }
+
+/// Whose sessions are meant, as lists and the trail name people; nothing means everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whose {
+    pub directory: Option<DirectoryName>,
+    pub person: Option<Username>,
+}
+
+/// A user name as a directory spells it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Username(String);
+
+/// No directory has such a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a user name is from 1 to 256 characters, and none of control")]
+pub struct NotAUsername;
 
 /// A token by which a CI job vends from named system connectors, and nothing else.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +66,28 @@ pub struct ServiceToken {
     pub epoch: Epoch,
     /// A backup was restored since, so that it may have been revoked: it is good for nothing until an administrator says so.
     pub awaits_confirmation: bool,
+}
+
+impl Whose {
+    pub fn is(&self, person: &Person) -> bool {
+        self.directory.as_ref().is_none_or(|directory| person.subject.directory == *directory)
+            && self.person.as_ref().is_none_or(|username| person.username == username.0)
+    }
+}
+
+impl Username {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Username {
+    type Error = NotAUsername;
+
+    fn try_from(text: String) -> Result<Self, NotAUsername> {
+        let fits = (1..=MAX_USERNAME).contains(&text.chars().count()) && !text.chars().any(is_hidden);
+        if fits { Ok(Self(text)) } else { Err(NotAUsername) }
+    }
 }
 
 /// What a service token may do.
@@ -61,3 +105,6 @@ pub struct TokenTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by_id: Option<String>,
 }
+
+/// As directories have it.
+const MAX_USERNAME: usize = 256;

@@ -145,6 +145,7 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("DELETE", "/v1/admin/service-tokens/{id}", people(Cookie::OwnPageWithToken)),
     ("POST", "/v1/admin/service-tokens/{id}/confirm", people(Cookie::OwnPageWithToken)),
     ("GET", "/v1/admin/sessions", people(Cookie::OwnPage)),
+    ("DELETE", "/v1/admin/sessions", people(Cookie::OwnPageWithToken)),
     ("DELETE", "/v1/admin/sessions/{id}", people(Cookie::OwnPageWithToken)),
     ("DELETE", "/v1/admin/second-factors/{directory}/{id}", people(Cookie::OwnPageWithToken)),
     ("GET", "/federation/credentials", PORTAL),

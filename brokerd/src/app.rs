@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use broker_core::administration::Administration;
 use broker_core::caller::{Caller, Subject};
 use broker_core::clock::Clock;
@@ -23,6 +24,7 @@ use url::Url;
 use crate::allowance::Allowance;
 use crate::config::{AwsClients, Limits};
 use crate::metrics::Metrics;
+use crate::missing_token::MissingToken;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
 use crate::room::{Place, Room, Share};
@@ -40,6 +42,7 @@ struct Shared {
     codes: Allowance,
     /// What whoever has proved nothing yet may ask where AWS's own clients get their tokens.
     tokens: Allowance,
+    missing_token: MissingToken,
 }
 
 /// The parts, made by whoever starts the daemon.
@@ -112,6 +115,7 @@ impl App {
             vends: Allowance::per_minute(limits.vends_per_minute),
             codes: Allowance::per_minute(CODES_PER_MINUTE),
             tokens: Allowance::per_minute(limits.token_requests_per_minute),
+            missing_token: MissingToken::default(),
         }))
     }
 
@@ -136,6 +140,11 @@ impl App {
     /// Takes one request off what one address may ask in a minute where AWS's own clients get their tokens. Who is told to wait leaves no record.
     pub(crate) fn allow_token_request(&self, address: IpAddr) -> Result<(), Problem> {
         self.0.tokens.take_from(address)
+    }
+
+    /// Notes a request without a token where AWS's own clients show theirs.
+    pub(crate) fn note_missing_token(&self, headers: &HeaderMap, address: IpAddr) {
+        self.0.missing_token.note(headers, address);
     }
 
     /// Takes one vend off what the caller may have in a minute; whoever has had them all is refused, and the trail says so.

@@ -93,7 +93,12 @@ impl Asker {
                 (Recognised { caller, by_memory: None }, None, Some(visit))
             } else {
                 let shown = match takes.client {
-                    Client::Portal => Shown::Portal(portal_token(&parts.headers)?),
+                    Client::Portal => {
+                        if !parts.headers.contains_key(PORTAL_TOKEN) {
+                            app.note_missing_token(&parts.headers, meta.address);
+                        }
+                        Shown::Portal(portal_token(&parts.headers)?)
+                    }
                     Client::Never | Client::Bearer => shown(&parts.headers, takes.scheme, app)?,
                 };
                 let recognised = match read {
@@ -259,7 +264,7 @@ fn shown(headers: &HeaderMap, scheme: Scheme, app: &App) -> Result<Shown, Proble
 
 /// The token in the header that AWS's own clients have for it.
 pub(crate) fn portal_token(headers: &HeaderMap) -> Result<SecretString, Problem> {
-    let mut tokens = headers.get_all("x-amz-sso_bearer_token").iter();
+    let mut tokens = headers.get_all(PORTAL_TOKEN).iter();
     let token = tokens.next().ok_or_else(|| Problem::new(Code::Unauthenticated, NO_TOKEN))?;
     let token = token.to_str().map_err(|_| Problem::unauthenticated())?;
     let single = tokens.next().is_none();
@@ -313,4 +318,5 @@ pub(crate) fn is_csrf_token(app: &App, session: SessionId, token: &[u8]) -> bool
     app.store.seals().verify(Purpose::Form, &[b"csrf", session.as_bytes()], token)
 }
 
+const PORTAL_TOKEN: &str = "x-amz-sso_bearer_token";
 const NO_TOKEN: &str = "no token came in x-amz-sso_bearer_token: a proxy on the way may drop headers with underscores";

@@ -23,6 +23,7 @@ mod intake;
 mod request;
 pub mod app;
 mod allowance;
+mod missing_token;
 mod problem;
 pub mod readiness;
 pub mod telemetry;

@@ -14,13 +14,13 @@ use async_trait::async_trait;
 use aws_sim::{AccessKey as SimKey, Role, Sim, User, World};
 use broker_core::access_key::{AccessKey, KeyDetails, KeyHealth};
 use broker_core::administration::Administration;
-use broker_core::caller::{AdminGroups, Person};
+use broker_core::caller::AdminGroups;
 use broker_core::clock::{Clock, SystemClock};
 use broker_core::connector::{Connector, ManagedBy};
 use broker_core::console::Federation;
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{
-    AuthenticateError, Directory, Found, Gate, Lockout, Password, Standing, TypedName, Unavailable,
+    Attested, AuthenticateError, Directory, Found, Gate, Lockout, Password, Standing, TypedName, Unavailable,
 };
 use broker_core::entitlement::Rules;
 use broker_core::id::{AccessKeyId, ConnectorId, RequestId};
@@ -288,7 +288,7 @@ impl Directory for Troubled {
         None
     }
 
-    async fn authenticate(&self, username: &TypedName, _: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, _: &dyn Gate) -> Result<Attested, AuthenticateError> {
         match username.as_str() {
             "late" => Err(AuthenticateError::PasswordExpired),
             "lost" => {

@@ -1,4 +1,4 @@
-//! The recipes of docs/developer.md, docs/ci.md and docs/ci/github-actions.md, run as they stand there: by a shell, curl and the AWS CLI.
+//! The recipes of docs/developer.md, docs/operator.md, docs/ci.md and docs/ci/github-actions.md, run as they stand there: by a shell, curl and the AWS CLI.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -12,6 +12,7 @@ use tests::world::{World, password_of};
 
 const CI: &str = include_str!("../../docs/ci.md");
 const GITHUB_ACTIONS: &str = include_str!("../../docs/ci/github-actions.md");
+const OPERATOR: &str = include_str!("../../docs/operator.md");
 const DEVELOPER: &str = include_str!("../../docs/developer.md");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,6 +139,30 @@ async fn a_developer_signs_in_lists_and_is_somebody_in_aws() {
     std::fs::write(ada.home().join(".aws/config"), profile).unwrap();
     let identity = ada.aws(&["sts", "get-caller-identity", "--profile", "deploy"]).json();
     assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_ends_all_of_somebodys_sessions_or_hears_why_not() {
+    let world = World::open().await;
+    let recipe: String = recipe(OPERATOR, "   printf 'authorization: Bearer %s'");
+    let hers = [world.person("ada").await, world.person("ada").await];
+    let end = async |username: &str| {
+        let token = world.person(username).await.token.unwrap();
+        let machine = Client::new().with("BROKER_URL", &world.brokerd.url()).with("TOKEN", &token);
+        run(&machine, &recipe)
+    };
+    let refused = end("vera").await;
+    assert_eq!(refused.status.code(), Some(22), "{refused:?}");
+    assert!(refused.stdout.contains("\"code\":\"forbidden\""), "{refused:?}");
+    hers[0].get("/v1/session").await.good();
+
+    assert_eq!(end("otto").await.json(), json!({ "ended": 2 }));
+    for ada in &hers {
+        ada.get("/v1/session").await.problem("401 unauthenticated");
+    }
+    let nobody = end("otto").await;
+    assert_eq!(nobody.status.code(), Some(22), "{nobody:?}");
+    assert!(nobody.stdout.contains("nobody of that name and directory is signed in"), "{nobody:?}");
 }
 
 fn token(world: &World) -> String {

@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use broker_core::caller::{AdminGroups, Caller, Person};
+use broker_core::caller::{AdminGroups, Caller};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{
-    AuthenticateError as Refused, Directory, Found, Gate, Lockout, Password, Standing, TypedName, Unavailable,
+    Attested, AuthenticateError as Refused, Directory, Found, Gate, Lockout, Password, Standing, TypedName, Unavailable,
 };
 use broker_core::epoch::Epoch;
-use broker_core::id::{ConnectorId, RequestId, ServiceTokenId};
+use broker_core::id::{ConnectorId, RequestId, ServiceTokenId, SessionId};
 use broker_core::name::DirectoryName;
 use broker_core::permission::{Administrator, Operator, Permission};
-use broker_core::session::{ServiceToken, TokenTerms};
+use broker_core::session::{ServiceToken, Session, TokenTerms};
 use broker_core::sign_in::{
     AuthenticateError, Credentials, DirectoryTestError, LONGEST_SIGN_IN, Question, SessionKind, Settings, Shown, SignIn,
 };
@@ -60,7 +60,7 @@ impl Directory for Moody {
         None
     }
 
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, Refused> {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, Refused> {
         self.people.authenticate(username, gate).await
     }
 
@@ -100,17 +100,26 @@ impl Desk {
     async fn open(house: Storehouse) -> Self {
         let opened = house.open().await;
         let trail = house.trail(&opened);
-        let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
-        let person = json!({ "username": "ada", "id": "0b1c", "password_hash": hash });
-        let people = vec![serde_json::from_value(person).unwrap()];
-        let corp = "corp".to_owned().try_into().unwrap();
-        let people = LocalDirectory::new(corp, people, Arc::new(Semaphore::new(1))).unwrap();
+        let people = ada_with("secret");
         let directory =
             Arc::new(Moody { people, mood: Mutex::new(Mood::Well), asked: Notify::new(), go_on: Notify::new() });
         let directories: Vec<Arc<dyn Directory>> = vec![directory.clone()];
         let store = opened.store;
         let sign_in = SignIn::new(store.clone(), directories, trail.clone(), house.clock.clone(), settings());
         Self { house, store, trail, directory, sign_in }
+    }
+
+    /// The same, once the file has another hash of hers and the daemon was started again.
+    fn where_the_password_is(&self, password: &str) -> SignIn {
+        let directories: Vec<Arc<dyn Directory>> = vec![Arc::new(ada_with(password))];
+        SignIn::new(self.store.clone(), directories, self.trail.clone(), self.house.clock.clone(), settings())
+    }
+
+    /// What the trail has of one kind, oldest first.
+    async fn records(&self, action: Action) -> Vec<Record> {
+        let links = self.store.newest_links(&TrailFilter::default(), None, 100).await.unwrap();
+        let records = links.iter().rev().map(|link| serde_json::from_str::<Record>(&link.record).unwrap());
+        records.filter(|record| record.action == action).collect()
     }
 
     /// A session, and the directory asked again at its next use.
@@ -191,6 +200,61 @@ async fn who_was_disabled_or_removed_loses_the_session_for_good_and_the_trail_sa
             "{mood:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_each_session_that_began_before_it_and_no_other() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let (before, other) = (desk.stale_session().await, desk.stale_session().await);
+    assert!(desk.shown(&before).await.is_ok() && desk.shown(&other).await.is_ok(), "it is as it was");
+    let changed = desk.where_the_password_is("another secret");
+    let shown = async |token: &SecretString| {
+        desk.house.clock.advance(i64::from(RECHECK));
+        changed.authenticate(&Shown::Bearer(token.clone()), ADDRESS, &origin()).await
+    };
+    let answer = shown(&before).await;
+    assert!(matches!(answer, Err(AuthenticateError::PasswordChanged)), "{answer:?}");
+    assert!(matches!(shown(&before).await, Err(AuthenticateError::Unauthenticated)), "it has ended");
+
+    let (origin, password) = (origin(), SecretString::from("another secret"));
+    let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
+    let after = changed.sign_in(credentials, SessionKind::Api).await.unwrap().token;
+    assert!(shown(&after).await.is_ok(), "by the new password");
+    let answer = shown(&other).await;
+    assert!(matches!(answer, Err(AuthenticateError::PasswordChanged)), "{answer:?}");
+    assert!(shown(&after).await.is_ok());
+
+    let ended = desk.records(Action::SessionEnded).await;
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    for record in ended {
+        assert_eq!((record.actor.as_str(), record.about.as_deref()), ("brokerd", Some("corp/0b1c")));
+        assert_eq!(record.reason.as_deref(), Some("the password was changed after the sign-in"));
+        let said = record.changes.unwrap();
+        assert_eq!((&said["person"], &said["person_id"]), (&json!("corp/ada"), &json!("0b1c")));
+        assert!(said["session_id"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn a_session_from_before_there_were_marks_takes_none_and_ends_when_it_was_to_end() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let token = desk.stale_session().await;
+    let Ok(Caller::Person(ada)) = desk.shown(&token).await else { panic!("she is signed in") };
+    let session = desk.store.session(ada.session).await.unwrap().unwrap();
+    let old = SecretString::from(format!("{}of-a-session-from-before", SessionKind::Api.prefix()));
+    let hash = desk.store.seals().mac(Purpose::Token, &[old.expose_secret().as_bytes()]);
+    let session = Session { id: SessionId::random(), password_mark: None, ..session };
+    let change = desk.store.add_session(&session, &hash).unwrap();
+    desk.trail.commit(vec![change], Vec1::new(entry(Action::SignIn))).await.unwrap();
+    // The first mark that it meets may be of a password that was changed before: it would vouch for whoever knew the old one.
+    for password in ["secret", "another secret", "a third secret"] {
+        desk.house.clock.advance(i64::from(RECHECK));
+        let changed = desk.where_the_password_is(password);
+        assert!(changed.authenticate(&Shown::Bearer(old.clone()), ADDRESS, &origin()).await.is_ok(), "{password}");
+        assert_eq!(desk.store.session(session.id).await.unwrap().unwrap().password_mark, None);
+    }
+    desk.house.clock.advance(36_000);
+    assert!(matches!(desk.shown(&old).await, Err(AuthenticateError::Unauthenticated)));
 }
 
 #[tokio::test]
@@ -309,6 +373,13 @@ async fn whoever_is_remembered_is_read_anew_a_few_seconds_later() {
         assert!(begun.elapsed() < Duration::from_mins(1), "she is remembered for ever");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+fn ada_with(password: &str) -> LocalDirectory {
+    let hash = hash_password(&Password::parse(SecretString::from(password)).unwrap()).unwrap();
+    let person = json!({ "username": "ada", "id": "0b1c", "password_hash": hash });
+    let people = vec![serde_json::from_value(person).unwrap()];
+    LocalDirectory::new("corp".to_owned().try_into().unwrap(), people, Arc::new(Semaphore::new(1))).unwrap()
 }
 
 /// A service token that has never been used.

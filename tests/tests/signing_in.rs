@@ -18,6 +18,7 @@ use broker_core::clock::{Clock, Millis};
 use broker_core::directory::Password;
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::id::RequestId;
+use broker_core::session::Whose;
 use broker_core::sign_in::{
     AuthenticateError, Credentials, LONGEST_SIGN_IN, SessionKind, Settings, Shown, SignIn, Visit, VisitError, Visitor,
 };
@@ -518,7 +519,7 @@ impl Desk {
 
     async fn live_sessions(&self) -> usize {
         let now = Millis::from(self.storehouse.clock.now());
-        self.store.sessions_newest_first(None, 100, now, Millis(0)).await.unwrap().items.len()
+        self.store.sessions_newest_first(&Whose::default(), None, 100, now, Millis(0)).await.unwrap().items.len()
     }
 
     async fn known(&self, shown: &Shown) -> Result<Caller, AuthenticateError> {

@@ -20,3 +20,9 @@ pub struct SignedInSession {
     pub last_seen_at: Timestamp,
     pub checked_at: Timestamp,
 }
+
+/// How many of one person's sessions have been ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EndedSessions {
+    pub ended: u32,
+}

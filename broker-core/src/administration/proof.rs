@@ -31,7 +31,7 @@ pub enum NotProved {
     /// Nothing was learnt about the key.
     #[error("{0}")]
     Skewed(String),
-    #[error("nobody knows whose key this is, for AWS did not answer{}{}", .0, where_to_look(.0))]
+    #[error("nobody knows whose key this is: {}{}", .0.of("AWS"), where_to_look(.0))]
     Unreachable(Outage),
     #[error("what answers is not AWS's STS ({0}): correct `endpoint_url`")]
     NotSts(&'static str),

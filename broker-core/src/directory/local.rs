@@ -15,9 +15,8 @@ use tokio::time::timeout;
 
 use self::password_hash::NotChecked;
 use self::person::Known;
-use crate::caller::Person;
 use crate::directory::{
-    AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
+    Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
     Unavailable,
 };
 use crate::name::DirectoryName;
@@ -100,7 +99,7 @@ impl Directory for LocalDirectory {
         None
     }
 
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         let Some(known) = self.people.get(&fold(username.as_str())) else {
             self.pretend(self.decoy.as_ref()).await?;
             return Err(AuthenticateError::NoSuchUser);
@@ -115,7 +114,7 @@ impl Directory for LocalDirectory {
         match self.check(known.hash.clone(), password).await.map_err(|cause| self.unavailable(cause))? {
             false => Err(AuthenticateError::Refused(Refusal::WrongPassword)),
             true if known.disabled => Err(AuthenticateError::Refused(Refusal::Disabled)),
-            true => Ok(known.person.clone()),
+            true => Ok(known.attested()),
         }
     }
 
@@ -140,7 +139,7 @@ impl Directory for LocalDirectory {
         Ok(match self.people.values().find(|known| known.person.subject.id == id) {
             None => Standing::Gone,
             Some(known) if known.disabled => Standing::Disabled,
-            Some(known) => Standing::Good(known.person.clone()),
+            Some(known) => Standing::Good(known.attested()),
         })
     }
 
@@ -191,7 +190,7 @@ mod tests {
         }
     }
 
-    async fn sign_in(directory: &LocalDirectory, name: &str, text: &str) -> Result<Person, AuthenticateError> {
+    async fn sign_in(directory: &LocalDirectory, name: &str, text: &str) -> Result<Attested, AuthenticateError> {
         directory.authenticate(&TypedName::parse(name).unwrap(), &Door(password(text), true)).await
     }
 
@@ -201,7 +200,7 @@ mod tests {
         let mut dora = person("dora", &hash);
         dora.disabled = true;
         let house = directory(vec![person("Ada", &hash), dora]).unwrap();
-        let ada = sign_in(&house, "aDA", "correct horse").await.unwrap();
+        let ada = sign_in(&house, "aDA", "correct horse").await.unwrap().person;
         assert_eq!((ada.username.as_str(), ada.subject.to_string().as_str()), ("Ada", "local/Ada"));
         assert_eq!(ada.trusted_email(), Some("ada@corp.example"));
         assert_eq!(ada.groups.iter().map(ToString::to_string).collect::<Vec<_>>(), ["local/staff"]);
@@ -260,7 +259,7 @@ mod tests {
         ada.id = Some("ada".to_owned());
         let house = directory(vec![ada]).unwrap();
         assert!(
-            matches!(house.look_up("ada").await.unwrap(), Standing::Good(person) if person.username == "ada.lovelace")
+            matches!(house.look_up("ada").await.unwrap(), Standing::Good(person) if person.person.username == "ada.lovelace")
         );
         assert_eq!(house.look_up("ada.lovelace").await.unwrap(), Standing::Gone);
         assert!(house.probe().await.is_ok());

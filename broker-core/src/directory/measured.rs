@@ -6,10 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    AuthenticateError, Directory, Found, Gate, Lockout, SingleSignOn, SsoToken, Standing, TypedName, Unavailable,
-    Vouched,
+    Attested, AuthenticateError, Directory, Found, Gate, Lockout, SingleSignOn, SsoToken, Standing, TypedName,
+    Unavailable, Vouched,
 };
-use crate::caller::Person;
 use crate::meter::Asked;
 use crate::name::DirectoryName;
 
@@ -27,7 +26,7 @@ impl Directory for MeasuredDirectory {
         self.0.lockout()
     }
 
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         let asked = Asked::now();
         let answer = self.0.authenticate(username, gate).await;
         let outcome = match answer {

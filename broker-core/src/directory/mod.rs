@@ -9,6 +9,7 @@ pub mod ldap;
 pub mod local;
 mod lockout;
 mod measured;
+mod password_mark;
 mod single_sign_on;
 
 use std::fmt::Debug;
@@ -26,6 +27,7 @@ pub use self::description::{Description, Found};
 pub use self::gate::{Gate, NotAdmitted};
 pub use self::lockout::{Lockout, NotALockout};
 pub use self::measured::MeasuredDirectory;
+pub use self::password_mark::PasswordMark;
 pub use self::single_sign_on::{SingleSignOn, SsoToken, Vouched};
 
 /// A place that knows people. Every method answers within a time limit of its own, [`LONGEST_ANSWER`] at most.
@@ -40,7 +42,7 @@ pub trait Directory: Debug + Send + Sync {
     /// Proves that the password behind the gate is this person's, and says who they are and which groups they are in, all of them.
     ///
     /// An unknown name, and one whom the gate does not admit, cost as much time as a wrong password, by a decoy.
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError>;
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError>;
 
     /// What it has under a name, nobody's password tried: for administrators who look why somebody is let in, or is not.
     async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable>;
@@ -57,10 +59,18 @@ pub trait Directory: Debug + Send + Sync {
     }
 }
 
+/// Somebody as a directory knows them at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attested {
+    pub person: Person,
+    /// When they are let in it is of the password that they showed, or of one before it, never of a later one.
+    pub password: PasswordMark,
+}
+
 /// What a directory says of somebody it was asked about by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    Good(Person),
+    Good(Attested),
     /// There, but disabled, locked by an administrator, or expired.
     Disabled,
     /// Not there any more.

@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Refusal, Unavailable};
-use crate::caller::Person;
+use super::{Attested, Refusal, Unavailable};
 
 /// A directory that signs people in by itself, for all applications of a domain.
 #[async_trait]
@@ -29,7 +28,7 @@ pub enum Vouched {
     Refused(Refusal),
     /// Read just now, with groups.
     Somebody {
-        person: Box<Person>,
+        person: Box<Attested>,
         /// When the session was begun there, where the directory says so.
         since: Option<Timestamp>,
     },

@@ -25,7 +25,7 @@ pub enum IamError {
     #[error("AWS refused: {}: {}", .0.code, .0.message)]
     Refused(AwsRefusal),
     /// Throttled, broken or silent until the deadline came. Whether anything was changed is not known.
-    #[error("AWS did not answer in time{0}")]
+    #[error("{}", .0.of("AWS"))]
     Unavailable(Outage),
     #[error("what answers is not AWS's IAM: {0}; see `aws.iam_endpoint_url` and `aws.proxy`")]
     Unusable(&'static str),

@@ -31,6 +31,9 @@ pub enum GrantError {
     /// What it showed is no good, and never will be: the person has to sign in again.
     #[error("{0}")]
     InvalidGrant(&'static str),
+    /// The same, and some clients have a sentence of their own for it.
+    #[error("the password was changed after this sign-in, which is over")]
+    PasswordChanged,
     /// Nobody has said yes or no yet.
     #[error("the person has not said yes yet")]
     Pending,
@@ -64,6 +67,8 @@ pub enum LoginError {
     /// What came of the code is over, or was never theirs.
     #[error("{0}")]
     Over(&'static str),
+    #[error("the password was changed after this sign-in, which is over")]
+    PasswordChanged,
     #[error("the tokens were renewed by others again and again; try once more")]
     Unsettled,
     #[error(transparent)]
@@ -87,6 +92,7 @@ impl LoginError {
     pub(super) fn of_token(error: GrantError) -> Self {
         match error {
             GrantError::InvalidGrant(reason) => Self::Over(reason),
+            GrantError::PasswordChanged => Self::PasswordChanged,
             // Only devices wait.
             GrantError::Pending | GrantError::SlowDown | GrantError::Unsettled => Self::Unsettled,
             GrantError::Expired => Self::Over("it is over"),

@@ -123,6 +123,7 @@ impl Clients {
             Err(AuthenticateError::AccountDisabled) => {
                 Err(GrantError::InvalidGrant("the account has been disabled or removed"))
             }
+            Err(AuthenticateError::PasswordChanged) => Err(GrantError::PasswordChanged),
             Err(AuthenticateError::Directory(error)) => Err(error.into()),
             Err(AuthenticateError::Store(error)) => Err(error.into()),
         }

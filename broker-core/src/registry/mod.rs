@@ -74,7 +74,7 @@ pub enum RegistryError {
     #[error("AWS refused: {}", .0.code)]
     Refused(AwsRefusal),
     /// Throttled, broken or silent until the deadline came.
-    #[error("AWS did not answer in time{0}")]
+    #[error("{}", .0.of("AWS"))]
     Unavailable(Outage),
     /// An answer that is not one.
     #[error("AWS's answer cannot be used: {0}")]

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{LAST_PROOF, Shown, SignIn};
@@ -10,7 +11,7 @@ use crate::as_read::AsRead;
 use crate::authorization::{AccessToken, Authorized, Stage};
 use crate::caller::{Caller, Person, PersonCaller, ServiceCaller};
 use crate::clock::seconds_between;
-use crate::directory::{Standing, Unavailable};
+use crate::directory::{Attested, Standing, Unavailable};
 use crate::id::{AuthorizationId, SessionId};
 use crate::session::{ServiceToken, Session};
 use crate::store::{Store, StoreError};
@@ -48,6 +49,9 @@ pub enum AuthenticateError {
     Unauthenticated,
     #[error("the account has been disabled or removed")]
     AccountDisabled,
+    /// Told once: the session has ended with this answer.
+    #[error("the password was changed after this sign-in, which is over")]
+    PasswordChanged,
     #[error(transparent)]
     Directory(#[from] Unavailable),
     /// Whether the token is good cannot be told now.
@@ -285,7 +289,11 @@ impl SignIn {
         let refused =
             |outcome| Entry::new(Actor::person(&session.person), Action::TokenRefused, outcome, origin.clone());
         match standing {
-            Ok(Standing::Good(person)) => Ok(person),
+            Ok(Standing::Good(attested)) if self.is_by_another_password(session, &attested) => {
+                self.end_of_password(session, origin, errand).await?;
+                Err(AuthenticateError::PasswordChanged)
+            }
+            Ok(Standing::Good(attested)) => Ok(attested.person),
             Ok(Standing::Disabled | Standing::Gone) => {
                 let reason = errand.told("the account has been disabled or removed; its session is over");
                 let entry = refused(Outcome::Refused).reason(&reason);
@@ -298,6 +306,26 @@ impl SignIn {
                 Err(error.into())
             }
         }
+    }
+
+    /// Whether the person has another password than the one by which the session began, as far as anybody knows.
+    fn is_by_another_password(&self, session: &Session, attested: &Attested) -> bool {
+        let mark = attested.password.keyed(self.0.store.seals(), &session.person.subject);
+        session.password_mark.is_some_and(|began_by| began_by != mark)
+    }
+
+    /// Nobody asked for it, so that it is the daemon's own doing; whoever asks at the same moment finds nothing to end, and writes nothing.
+    async fn end_of_password(&self, session: &Session, origin: &Origin, errand: Errand) -> Result<(), StoreError> {
+        let Person { subject, username, .. } = &session.person;
+        let changes = json!({
+            "session_id": session.id,
+            "person": format!("{}/{username}", subject.directory),
+            "person_id": subject.id,
+        });
+        let reason = errand.told("the password was changed after the sign-in");
+        let entry = Entry::new(Actor::Daemon, Action::SessionEnded, Outcome::Success, origin.clone());
+        let entry = entry.about(Some(subject)).reason(&reason).changes(changes);
+        self.0.trail.take_away(vec![Store::end_session(session.id)], Vec1::new(entry)).await.map(drop)
     }
 
     pub(super) fn is_over(&self, session: &Session, now: Timestamp) -> bool {

@@ -97,7 +97,9 @@ impl SignIn {
                 let outcome = match error {
                     DirectoryTestError::Password(SignInError::TooManyAttempts { .. })
                     | DirectoryTestError::Asker(
-                        AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled,
+                        AuthenticateError::Unauthenticated
+                        | AuthenticateError::AccountDisabled
+                        | AuthenticateError::PasswordChanged,
                     )
                     | DirectoryTestError::NotPermitted => Outcome::Refused,
                     _ => Outcome::Failed,

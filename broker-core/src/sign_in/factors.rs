@@ -17,7 +17,7 @@ use super::{SessionKind, Shown, SignIn, SignInError, SignedIn};
 use crate::assurance::{FactorUsed, ProvedFactor};
 use crate::caller::{Caller, PersonCaller, Subject};
 use crate::clock::{Millis, seconds_between};
-use crate::directory::{Standing, Unavailable};
+use crate::directory::{Attested, Standing, Unavailable};
 use crate::id::SecondFactorId;
 use crate::name::Group;
 use crate::second_factor::{Enrolled, TypedCode};
@@ -44,6 +44,8 @@ pub struct HalfWay {
     pub(super) subject: Subject,
     /// Of the name that was typed.
     pub(super) mark: String,
+    /// By which password, keyed: another one meanwhile, and they begin again.
+    pub(super) password: Mac,
 }
 
 /// The same as it is carried by a page, with the time.
@@ -194,6 +196,11 @@ impl SignIn {
         }
     }
 
+    pub(super) fn half_way(&self, attested: &Attested, mark: String) -> HalfWay {
+        let subject = attested.person.subject.clone();
+        HalfWay { password: attested.password.keyed(self.0.store.seals(), &subject), subject, mark }
+    }
+
     /// Carries somebody who is half way in to the page that asks for the rest. `browser`: what the page's browser alone has.
     pub fn carry(&self, who: HalfWay, browser: &[u8]) -> Option<String> {
         let carried = Carried { who, at: Millis::from(self.0.clock.now()).0 };
@@ -231,7 +238,7 @@ impl SignIn {
 
     async fn try_code(
         &self,
-        HalfWay { subject, mark }: HalfWay,
+        HalfWay { subject, mark, password }: HalfWay,
         otp: &SecretString,
         address: IpAddr,
         by: Instant,
@@ -251,7 +258,13 @@ impl SignIn {
             None => Ok(Standing::Gone),
         };
         match standing {
-            Ok(Standing::Good(person)) => Ok(Proved { person, attempt, mark, factor: Some(factor) }),
+            Ok(Standing::Good(attested)) if self.half_way(&attested, String::new()).password == password => {
+                Ok(Proved { attested, attempt, mark, factor: Some(factor) })
+            }
+            Ok(Standing::Good(_)) => {
+                throttle.undecided(&attempt).await.map_err(failed)?;
+                Err(unproved("the password has been changed meanwhile", SignInError::InvalidCredentials))
+            }
             Ok(Standing::Disabled | Standing::Gone) => {
                 throttle.undecided(&attempt).await.map_err(failed)?;
                 Err(unproved("the account has been disabled or removed meanwhile", SignInError::InvalidCredentials))

@@ -28,7 +28,7 @@ use crate::as_read::AsRead;
 use crate::assurance::{Assurance, ProvedFactor};
 use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
 use crate::clock::{Clock, Millis, after};
-use crate::directory::{Directory, LONGEST_ANSWER, Unavailable};
+use crate::directory::{Attested, Directory, LONGEST_ANSWER, Unavailable};
 use crate::id::SessionId;
 use crate::name::DirectoryName;
 use crate::network::Network;
@@ -285,7 +285,7 @@ impl SignIn {
     /// Begins a session, and takes the code that it was proved by in the same commit: `Stale` where somebody was faster with that.
     async fn begin_session(
         &self,
-        person: Person,
+        attested: Attested,
         kind: SessionKind,
         begun: Begun,
         factor: Option<Accepted>,
@@ -294,15 +294,17 @@ impl SignIn {
         let now = self.0.clock.now();
         let token = new_token(kind.prefix())?;
         let hash = self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]);
+        let password_mark = Some(attested.password.keyed(self.0.store.seals(), &attested.person.subject));
         let session = Session {
             id: SessionId::random(),
-            person,
+            person: attested.person,
             created_at: begun.proved_at(now),
             expires_at: after(now, self.0.settings.absolute_seconds),
             checked_at: now,
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
             second_factor: factor.as_ref().map(|accepted| ProvedFactor { by: accepted.by, at: now }),
+            password_mark,
         };
         let mut entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
         if let Begun::Vouched { .. } = begun {

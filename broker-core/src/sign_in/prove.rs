@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
-use super::factors::{Accepted, HalfWay, WrongCode};
+use super::factors::{Accepted, WrongCode};
 use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 use super::{Begun, Credentials, SessionKind, SignIn, SignInError, SignedIn};
-use crate::caller::{Person, Subject};
-use crate::directory::{AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
+use crate::caller::Subject;
+use crate::directory::{Attested, AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
 
@@ -41,7 +41,7 @@ impl Unproved {
 
 /// Somebody who may come in, once the code that they showed has been taken.
 pub(super) struct Proved {
-    pub(super) person: Person,
+    pub(super) attested: Attested,
     /// Not told yet how it ended.
     pub(super) attempt: Attempt,
     pub(super) mark: String,
@@ -98,10 +98,10 @@ impl SignIn {
 
     /// Who somebody is by their password alone, for callers who write down themselves what came of it, and keep the reason from whoever must not
     /// know it. Nobody is let in by this.
-    pub(super) async fn try_password(&self, credentials: &Credentials<'_>, by: Instant) -> Result<Person, Unproved> {
-        let (person, attempt, mark) = self.password(credentials, by).await?;
+    pub(super) async fn try_password(&self, credentials: &Credentials<'_>, by: Instant) -> Result<Attested, Unproved> {
+        let (attested, attempt, mark) = self.password(credentials, by).await?;
         self.0.throttle.succeeded(&attempt).await.map_err(|error| Unproved::by_the_store(mark, error))?;
-        Ok(person)
+        Ok(attested)
     }
 
     /// The attempt is right only once both are: it counts until then, so that nobody who knows a password guesses codes for nothing.
@@ -112,16 +112,16 @@ impl SignIn {
         by: Instant,
     ) -> Result<Proved, Unproved> {
         let throttle = &self.0.throttle;
-        let (person, attempt, mark) = self.password(credentials, by).await?;
+        let (attested, attempt, mark) = self.password(credentials, by).await?;
         let failed = |error: StoreError| Unproved::by_the_store(mark.clone(), error);
-        let enrolled = self.0.store.enrolled(&person.subject).await.map_err(failed)?;
+        let subject = &attested.person.subject;
+        let enrolled = self.0.store.enrolled(subject).await.map_err(failed)?;
         let told = match (enrolled.is_enrolled(), otp) {
-            (false, None) => return Ok(Proved { person, attempt, mark, factor: None }),
+            (false, None) => return Ok(Proved { attested, attempt, mark, factor: None }),
             (true, Some(code)) => {
-                let factor = self.accepted(&enrolled, &person.subject, code).await;
-                return match factor {
-                    Ok(factor) => Ok(Proved { person, attempt, mark, factor: Some(factor) }),
-                    Err(wrong) => Err(wrong.told(mark, Some(person.subject), &attempt)),
+                return match self.accepted(&enrolled, subject, code).await {
+                    Ok(factor) => Ok(Proved { attested, attempt, mark, factor: Some(factor) }),
+                    Err(wrong) => Err(wrong.told(mark, Some(subject.clone()), &attempt)),
                 };
             }
             (false, Some(_)) => {
@@ -131,7 +131,7 @@ impl SignIn {
             // Nothing has failed, and nothing is done: what was counted before counts on.
             (true, None) => {
                 throttle.undecided(&attempt).await.map_err(failed)?;
-                SignInError::OtpRequired(HalfWay { subject: person.subject, mark: mark.clone() })
+                SignInError::OtpRequired(self.half_way(&attested, mark.clone()))
             }
         };
         Err(Unproved { mark, subject: None, reason: None, told, padded: false })
@@ -144,9 +144,10 @@ impl SignIn {
         kind: SessionKind,
         (origin, started): (&Origin, Instant),
     ) -> Result<SignedIn, SignInError> {
-        let Proved { person, attempt, mark, factor } = proved;
-        let (subject, with_a_code) = (person.subject.clone(), factor.is_some());
-        let signed_in = match self.begin_session(person, kind, Begun::ByPassword, factor, origin.clone()).await {
+        let Proved { attested, attempt, mark, factor } = proved;
+        let (subject, with_a_code) = (attested.person.subject.clone(), factor.is_some());
+        let half_way = self.half_way(&attested, mark.clone());
+        let signed_in = match self.begin_session(attested, kind, Begun::ByPassword, factor, origin.clone()).await {
             Err(SignInError::Trail(TrailError::Change(StoreError::Stale))) if with_a_code => {
                 let unproved = WrongCode::Taken.told(mark, Some(subject), &attempt);
                 return Err(self.refused(unproved, origin, started).await);
@@ -159,7 +160,7 @@ impl SignIn {
             let entry = Entry::new(actor, Action::SignOut, Outcome::Success, origin.clone());
             let entry = entry.reason(&"a second factor was enrolled while this session began without one");
             self.0.trail.take_away(vec![Store::end_session(signed_in.caller.session)], Vec1::new(entry)).await?;
-            return Err(SignInError::OtpRequired(HalfWay { subject, mark }));
+            return Err(SignInError::OtpRequired(half_way));
         }
         self.0.throttle.succeeded(&attempt).await?;
         Ok(signed_in)
@@ -170,7 +171,7 @@ impl SignIn {
         &self,
         credentials: &Credentials<'_>,
         by: Instant,
-    ) -> Result<(Person, Attempt, String), Unproved> {
+    ) -> Result<(Attested, Attempt, String), Unproved> {
         let throttle = &self.0.throttle;
         let mark = throttle.mark(credentials.username);
         let unproved = |subject: Option<&Subject>, reason: Option<String>, told: SignInError| Unproved {
@@ -190,7 +191,7 @@ impl SignIn {
             Err(ThrottleError::Store(error)) => return Err(failed(error)),
         };
         let failure = match self.ask(credentials, &attempt, by).await {
-            Ok(person) => return Ok((person, attempt, mark)),
+            Ok(attested) => return Ok((attested, attempt, mark)),
             Err(failure) => failure,
         };
         let (overdue, subject) = (attempt.overdue(), attempt.subject().cloned());
@@ -227,7 +228,7 @@ impl SignIn {
         Err(Unproved { padded: true, ..unproved(reason, told) })
     }
 
-    async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt, by: Instant) -> Result<Person, Failure> {
+    async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt, by: Instant) -> Result<Attested, Failure> {
         let username = TypedName::parse(credentials.username)?;
         let password = Password::parse(credentials.password.clone())?;
         let gate = Counting { throttle: &self.0.throttle, attempt, password };
@@ -239,7 +240,7 @@ impl SignIn {
                 return Err(Failure::Unanswered(Unavailable { directory: directory.name().clone(), source }));
             };
             return Err(match answer {
-                Ok(person) => return Ok(person),
+                Ok(attested) => return Ok(attested),
                 // Nothing else leads on: whoever is refused here is nobody's business elsewhere.
                 Err(AuthenticateError::NoSuchUser) => continue,
                 Err(AuthenticateError::Refused(refusal)) => Failure::Refused(refusal.to_string()),

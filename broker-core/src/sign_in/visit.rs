@@ -9,6 +9,7 @@ use super::prove::Proved;
 use super::{Credentials, Leaving, SignIn, SignInError};
 use crate::caller::{Person, PersonCaller, Subject};
 use crate::clock::after;
+use crate::directory::Attested;
 use crate::id::SessionId;
 use crate::places::{Place, Places};
 use crate::session::Session;
@@ -21,7 +22,7 @@ pub(super) struct Visits(Places<Subject>);
 
 /// Somebody who has just proved who they are, and has no session.
 #[derive(Debug)]
-pub struct Visitor(Person);
+pub struct Visitor(Attested);
 
 /// A session that ends when this is dropped. Its token is shown to nobody.
 #[derive(Debug)]
@@ -52,22 +53,22 @@ impl Default for Visits {
 
 impl Visitor {
     pub fn person(&self) -> &Person {
-        &self.0
+        &self.0.person
     }
 }
 
 impl SignIn {
     /// Who it is; counted, recorded and answered as every sign-in where that fails. Whoever has enrolled a second factor cannot show it so.
     pub async fn prove_visitor(&self, credentials: Credentials<'_>) -> Result<Visitor, SignInError> {
-        let Proved { person, attempt, .. } = self.prove(&credentials, None, Instant::now()).await?;
+        let Proved { attested, attempt, .. } = self.prove(&credentials, None, Instant::now()).await?;
         self.0.throttle.succeeded(&attempt).await?;
-        Ok(Visitor(person))
+        Ok(Visitor(attested))
     }
 
     /// Lets somebody in for `longest` at most, whatever becomes of this process. No other session of theirs makes room for it, and none
     /// for others counts it. Whoever hangs up at whatever moment leaves no session behind.
     pub async fn visit(&self, visitor: Visitor, longest: Duration, origin: &Origin) -> Result<Visit, VisitError> {
-        let place = self.0.visits.0.free(visitor.0.subject.clone()).ok_or(VisitError::TooManyAtOnce)?;
+        let place = self.0.visits.0.free(visitor.person().subject.clone()).ok_or(VisitError::TooManyAtOnce)?;
         let (sign_in, origin) = (self.clone(), origin.clone());
         // A task of its own: a visit that nobody waits for any more is dropped by it.
         let beginning = tokio::spawn(async move { sign_in.begin_visit(visitor.0, longest, origin, place).await });
@@ -76,7 +77,7 @@ impl SignIn {
 
     async fn begin_visit(
         &self,
-        person: Person,
+        attested: Attested,
         longest: Duration,
         origin: Origin,
         place: Place,
@@ -84,15 +85,17 @@ impl SignIn {
         let now = self.0.clock.now();
         let token = new_token(PREFIX)?;
         let hash = self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]);
+        let password_mark = Some(attested.password.keyed(self.0.store.seals(), &attested.person.subject));
         let session = Session {
             id: SessionId::random(),
-            person,
+            person: attested.person,
             created_at: now,
             expires_at: after(now, u32::try_from(longest.as_secs()).unwrap_or(u32::MAX)),
             checked_at: now,
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
             second_factor: None,
+            password_mark,
         };
         let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin.clone());
         self.0.trail.commit(vec![self.0.store.add_visit(&session, &hash)?], Vec1::new(entry)).await?;

@@ -6,7 +6,8 @@ use super::access_keys::encode;
 use super::epochs::EpochWhenAsked;
 use super::gathered::{Key, Query};
 use super::heard::heard;
-use super::{Change, Rows, Store, StoreError, on, proves, sessions};
+use super::sessions::{self, COLUMNS};
+use super::{Change, Rows, Store, StoreError, on, proves};
 use crate::authorization::{Authorization, Authorized, Stage};
 use crate::clock::Millis;
 use crate::id::{AuthorizationId, SessionId};
@@ -16,7 +17,7 @@ use crate::vault::Mac;
 macro_rules! read {
     () => {
         "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, sessions.mac,
-                sessions.epoch, installation.epoch, epoch_mac, second_factor,
+                sessions.epoch, installation.epoch, epoch_mac, second_factor, password_mark,
                 authorizations.id AS authorization_id, code, terms, authorizations.created_at, generation, rotated_at,
                 authorizations.mac
          FROM authorizations, sessions, installation WHERE singleton = 1 AND sessions.id = authorizations.session"
@@ -93,7 +94,7 @@ impl Store {
         let Some(session) = self.read_session(&row.session, asked)? else { return Ok(None) };
         let times = [row.created_at, row.rotated_at];
         let expected = self.authorization_mac(&row.id, session.id, &row.code, &row.terms, row.generation, times);
-        let (Ok(token), Ok(code)) = (row.session.1.as_slice().try_into(), row.code.as_slice().try_into()) else {
+        let (Ok(token), Ok(code)) = (row.session.token.as_slice().try_into(), row.code.as_slice().try_into()) else {
             return Ok(None);
         };
         if !proves(TABLE, &row.id, &expected, &row.mac) {
@@ -164,13 +165,13 @@ where
     fn from_row(row: &'r R) -> sqlx::Result<Self> {
         Ok(Self {
             session: sessions::Row::from_row(row)?,
-            id: row.try_get(12)?,
-            code: row.try_get(13)?,
-            terms: row.try_get(14)?,
-            created_at: row.try_get(15)?,
-            generation: row.try_get(16)?,
-            rotated_at: row.try_get(17)?,
-            mac: row.try_get(18)?,
+            id: row.try_get(COLUMNS)?,
+            code: row.try_get(COLUMNS + 1)?,
+            terms: row.try_get(COLUMNS + 2)?,
+            created_at: row.try_get(COLUMNS + 3)?,
+            generation: row.try_get(COLUMNS + 4)?,
+            rotated_at: row.try_get(COLUMNS + 5)?,
+            mac: row.try_get(COLUMNS + 6)?,
         })
     }
 }

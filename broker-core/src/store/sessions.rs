@@ -1,5 +1,7 @@
 //! Rows of people's sessions: found by the keyed hash of their token, proved by a keyed hash over all that decides.
 
+use sqlx::{ColumnIndex, Decode, FromRow, Type};
+
 use super::access_keys::encode;
 use super::epochs::EpochWhenAsked;
 use super::gathered::{Key, Query};
@@ -9,14 +11,15 @@ use crate::caller::Subject;
 use crate::clock::Millis;
 use crate::epoch::Epoch;
 use crate::id::SessionId;
-use crate::session::Session;
+use crate::name::DirectoryName;
+use crate::session::{Session, Username, Whose};
 use crate::vault::Mac;
 
 /// A session and the present epoch.
 macro_rules! read {
     () => {
         "SELECT sessions.id, token, person, sessions.created_at, expires_at, checked_at, last_seen_at, mac,
-                sessions.epoch, installation.epoch, epoch_mac, second_factor
+                sessions.epoch, installation.epoch, epoch_mac, second_factor, password_mark
          FROM sessions, installation WHERE singleton = 1"
     };
 }
@@ -36,26 +39,32 @@ impl Store {
         row.map_or(Ok(None), |row| self.read_session(&row, asked))
     }
 
-    /// One page of the sessions that end after `now` and were used since, the newest first.
+    /// One page of somebody's sessions that end after `now` and were used since, the newest first.
     pub async fn sessions_newest_first(
         &self,
+        whose: &Whose,
         after: Option<&str>,
         limit: usize,
         now: Millis,
         idle_since: Millis,
     ) -> Result<Page<Session>, StoreError> {
-        // Ids begin with their time; the highest text there is comes after all of them.
+        // Ids begin with their time; the highest text there is comes after all of them. What the store finds by its text is looked at again.
         const SQL: &str = concat!(
             read!(),
             " AND sessions.id < $1 AND expires_at > $2 AND last_seen_at > $3 AND sessions.epoch = installation.epoch
+             AND person LIKE $5 ESCAPE '!' AND person LIKE $6 ESCAPE '!'
              ORDER BY sessions.id DESC LIMIT $4"
         );
+        let directory = field_like("directory", whose.directory.as_ref().map(DirectoryName::as_str))?;
+        let person = field_like("username", whose.person.as_ref().map(Username::as_str))?;
         let asked = self.ask_epoch();
         let rows: Vec<Row> = heard!(&self.pool, pool => {
             let query = sqlx::query_as(SQL).bind(after.unwrap_or("g")).bind(now.0).bind(idle_since.0);
-            query.bind(Page::<Row>::to_read(limit)).fetch_all(pool).await?
+            let query = query.bind(Page::<Row>::to_read(limit)).bind(directory.as_str()).bind(person.as_str());
+            query.fetch_all(pool).await?
         });
-        Page::of(rows, limit, |row| row.0.clone()).filter_map(|row| self.read_session(&row, asked))
+        let its = |session: Option<Session>| session.filter(|session| whose.is(&session.person));
+        Page::of(rows, limit, |row| row.id.clone()).filter_map(|row| self.read_session(&row, asked).map(its))
     }
 
     /// Begins a session.
@@ -70,8 +79,9 @@ impl Store {
 
     fn add(&self, session: &Session, token: &Mac, counted_for: Option<&Subject>) -> Result<Change, StoreError> {
         const SQL: &str =
-            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, subject, second_factor)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            "INSERT INTO sessions (id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, epoch, subject,
+                                   second_factor, password_mark)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         let Written { id, person, times: [created_at, expires_at, checked_at], second_factor, mac } =
             self.written(session, token)?;
         let values = vec![
@@ -86,6 +96,7 @@ impl Store {
             session.epoch.number().into(),
             counted_for.map(Subject::to_string).into(),
             second_factor.into(),
+            session.password_mark.map(|mark| mark.to_vec()).into(),
         ];
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }
@@ -184,25 +195,13 @@ impl Store {
     }
 
     pub(super) fn read_session(&self, row: &Row, asked: EpochWhenAsked) -> Result<Option<Session>, StoreError> {
-        let (
-            id,
-            token,
-            person,
-            created_at,
-            expires_at,
-            checked_at,
-            last_seen_at,
-            mac,
-            epoch,
-            present,
-            epoch_mac,
-            factor,
-        ) = row;
-        let epoch = Epoch::from_number(*epoch);
+        let Row { id, token, person, created_at, expires_at, checked_at, last_seen_at, mac, second_factor, .. } = row;
+        let epoch = Epoch::from_number(row.epoch);
         let times = [*created_at, *expires_at, *checked_at];
-        let expected = self.session_mac((id, token), person, times, epoch, factor.as_deref());
+        let shown = (second_factor.as_deref(), row.password_mark.as_deref());
+        let expected = self.session_mac((id, token), person, times, epoch, shown);
         if !proves("sessions", id, &expected, mac)
-            || epoch != self.proved_epoch(*present, epoch_mac.as_deref(), asked)?
+            || epoch != self.proved_epoch(row.present, row.epoch_mac.as_deref(), asked)?
         {
             return Ok(None);
         }
@@ -215,7 +214,8 @@ impl Store {
                 checked_at: Millis(*checked_at).into(),
                 last_seen_at: Millis(*last_seen_at).into(),
                 epoch,
-                second_factor: factor.as_deref().map(serde_json::from_str).transpose().ok()?,
+                second_factor: second_factor.as_deref().map(serde_json::from_str).transpose().ok()?,
+                password_mark: row.password_mark.as_deref().map(Mac::try_from).transpose().ok()?,
             })
         };
         let session = parsed();
@@ -230,18 +230,20 @@ impl Store {
         let (id, person) = (session.id.to_string(), encode(&session.person)?);
         let second_factor = session.second_factor.as_ref().map(encode).transpose()?;
         let times = [session.created_at, session.expires_at, session.checked_at].map(|time| Millis::from(time).0);
-        let mac = self.session_mac((&id, token), &person, times, session.epoch, second_factor.as_deref());
+        let mark = session.password_mark.as_ref().map(<[u8; 32]>::as_slice);
+        let mac = self.session_mac((&id, token), &person, times, session.epoch, (second_factor.as_deref(), mark));
         Ok(Written { id, person, times, second_factor, mac })
     }
 
-    /// Without a second factor it is as before there were any.
+    /// Without a second factor, and without a mark of the password, it is as before there were any: nobody can take one away from a row, or
+    /// give it one.
     fn session_mac(
         &self,
         (id, token): (&str, &[u8]),
         person: &str,
         times: [i64; 3],
         epoch: Epoch,
-        second_factor: Option<&str>,
+        (second_factor, password_mark): (Option<&str>, Option<&[u8]>),
     ) -> Mac {
         let [created_at, expires_at, checked_at] = times.map(i64::to_be_bytes);
         let mut parts: Vec<&[u8]> =
@@ -249,8 +251,22 @@ impl Store {
         if let Some(second_factor) = second_factor {
             parts.extend([b"second factor".as_slice(), second_factor.as_bytes()]);
         }
+        if let Some(mark) = password_mark {
+            parts.extend([b"password mark".as_slice(), mark]);
+        }
         self.row_mac(&parts, epoch)
     }
+}
+
+/// The pattern of a person's text that has a field of this value, wherever it stands; of any text where there is no value.
+fn field_like(field: &str, value: Option<&str>) -> Result<String, StoreError> {
+    let Some(value) = value else { return Ok("%".to_owned()) };
+    let text = format!("\"{field}\":{}", encode(&value)?);
+    let plain: String = text
+        .chars()
+        .flat_map(|char| matches!(char, '%' | '_' | '!').then_some('!').into_iter().chain([char]))
+        .collect();
+    Ok(format!("%{plain}%"))
 }
 
 /// What of a session decides, as its row has it, and the hash over it.
@@ -267,4 +283,50 @@ pub(super) const BY_TOKEN: Query = Query { sql: concat!(read!(), " AND token IN"
 /// By the session's id.
 pub(super) const BY_ID: Query = Query { sql: concat!(read!(), " AND sessions.id IN"), column: "id" };
 
-pub(super) type Row = (String, Vec<u8>, String, i64, i64, i64, i64, Vec<u8>, i64, i64, Option<Vec<u8>>, Option<String>);
+/// A session's row, and the present epoch.
+#[derive(Debug)]
+pub(super) struct Row {
+    id: String,
+    pub(super) token: Vec<u8>,
+    person: String,
+    created_at: i64,
+    expires_at: i64,
+    checked_at: i64,
+    last_seen_at: i64,
+    mac: Vec<u8>,
+    epoch: i64,
+    present: i64,
+    epoch_mac: Option<Vec<u8>>,
+    second_factor: Option<String>,
+    password_mark: Option<Vec<u8>>,
+}
+
+/// How many columns that are: others' come behind them.
+pub(super) const COLUMNS: usize = 13;
+
+/// By place, since the tables that are read together have columns of one name.
+impl<'r, R: sqlx::Row> FromRow<'r, R> for Row
+where
+    usize: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            token: row.try_get(1)?,
+            person: row.try_get(2)?,
+            created_at: row.try_get(3)?,
+            expires_at: row.try_get(4)?,
+            checked_at: row.try_get(5)?,
+            last_seen_at: row.try_get(6)?,
+            mac: row.try_get(7)?,
+            epoch: row.try_get(8)?,
+            present: row.try_get(9)?,
+            epoch_mac: row.try_get(10)?,
+            second_factor: row.try_get(11)?,
+            password_mark: row.try_get(12)?,
+        })
+    }
+}

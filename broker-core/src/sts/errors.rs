@@ -60,7 +60,7 @@ pub enum StsError {
     #[error("AWS takes no signature of this machine{}: set its clock, and have it kept right", .1.map(|skew| format!(", whose clock is {skew}")).unwrap_or_default())]
     Skewed(AwsRefusal, Option<Skew>),
     /// Throttled, broken or silent until the deadline came.
-    #[error("AWS did not answer in time{0}")]
+    #[error("{}", .0.of("AWS"))]
     Unavailable(Outage),
     /// An answer that is not one: cut off, not XML, expired already.
     #[error("AWS's answer cannot be used: {0}")]

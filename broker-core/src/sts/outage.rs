@@ -44,13 +44,14 @@ impl Outage {
     }
 }
 
-/// To be read after "AWS did not answer": nothing, or what AWS or the way to it said.
-impl std::fmt::Display for Outage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Outage {
+    /// In a sentence, of whoever was asked: what AWS said, or what keeps requests from it and what to do about that.
+    pub(crate) fn of(&self, asked: &str) -> String {
         match self {
-            Self::Told(refusal) => write!(f, ": {}", refusal.code),
-            Self::Proxy(failure) => write!(f, ": {failure}"),
-            Self::Silent => Ok(()),
+            Self::Told(refusal) => format!("{asked} did not answer in time: {}", refusal.code),
+            // It was not asked at all.
+            Self::Proxy(failure) => format!("nothing gets through to {asked}: {failure}"),
+            Self::Silent => format!("{asked} did not answer in time"),
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Purpose {
     Enrolment,
     /// That somebody has shown their password, and not yet their second factor.
     HalfWay,
+    /// By which password a session began.
+    PasswordMark,
 }
 
 impl Purpose {
@@ -52,6 +54,7 @@ impl Purpose {
             Self::RecoveryCode => b"brokerd recovery code v1",
             Self::Enrolment => b"brokerd enrolment v1",
             Self::HalfWay => b"brokerd half way v1",
+            Self::PasswordMark => b"brokerd password mark v1",
         }
     }
 }
@@ -70,6 +73,7 @@ pub struct Seals {
     recovery_code: hmac::Key,
     enrolment: hmac::Key,
     half_way: hmac::Key,
+    password_mark: hmac::Key,
 }
 
 /// A keyed hash.
@@ -96,6 +100,7 @@ impl Seals {
             recovery_code: key(Purpose::RecoveryCode)?,
             enrolment: key(Purpose::Enrolment)?,
             half_way: key(Purpose::HalfWay)?,
+            password_mark: key(Purpose::PasswordMark)?,
         })
     }
 
@@ -131,6 +136,7 @@ impl Seals {
             Purpose::RecoveryCode => &self.recovery_code,
             Purpose::Enrolment => &self.enrolment,
             Purpose::HalfWay => &self.half_way,
+            Purpose::PasswordMark => &self.password_mark,
         }
     }
 }

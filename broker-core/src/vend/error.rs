@@ -72,7 +72,9 @@ impl VendError {
     /// Of somebody who was remembered and could not be read.
     pub(super) fn of_anew(error: AuthenticateError) -> Self {
         match error {
-            AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled => Self::Token(error),
+            AuthenticateError::Unauthenticated
+            | AuthenticateError::AccountDisabled
+            | AuthenticateError::PasswordChanged => Self::Token(error),
             AuthenticateError::Directory(_) | AuthenticateError::Store(_) | AuthenticateError::Issuer(_) => {
                 Self::Caller(error)
             }
@@ -118,7 +120,11 @@ impl VendError {
             | Self::NotEntitled(_)
             | Self::OtherAccount
             | Self::SecondFactorRequired
-            | Self::Caller(AuthenticateError::Unauthenticated | AuthenticateError::AccountDisabled)
+            | Self::Caller(
+                AuthenticateError::Unauthenticated
+                | AuthenticateError::AccountDisabled
+                | AuthenticateError::PasswordChanged,
+            )
             | Self::Request(_)
             | Self::Destination(_)
             | Self::ConsoleNotSupported
@@ -163,14 +169,18 @@ mod tests {
         let down = AuthenticateError::Directory(Unavailable { directory, source: "it hangs up".into() });
         assert_eq!(VendError::Caller(down).outcome(), Some(Outcome::Failed));
         assert_eq!(VendError::Caller(AuthenticateError::Store(StoreError::Stale)).outcome(), Some(Outcome::Failed));
-        for over in [AuthenticateError::Unauthenticated, AuthenticateError::AccountDisabled] {
+        for over in
+            [AuthenticateError::Unauthenticated, AuthenticateError::AccountDisabled, AuthenticateError::PasswordChanged]
+        {
             assert_eq!(VendError::Caller(over).outcome(), Some(Outcome::Refused));
         }
     }
 
     #[test]
     fn what_becomes_of_a_token_is_written_once_and_an_outage_is_not_left_out() {
-        for over in [AuthenticateError::Unauthenticated, AuthenticateError::AccountDisabled] {
+        for over in
+            [AuthenticateError::Unauthenticated, AuthenticateError::AccountDisabled, AuthenticateError::PasswordChanged]
+        {
             assert_eq!(VendError::of_anew(over).outcome(), None);
         }
         let outage = AuthenticateError::Store(StoreError::Stale);

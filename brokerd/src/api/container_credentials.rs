@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use broker_api::{ContainerCredentials, ContainerProblem};
-use broker_core::vend::VendRequest;
+use broker_core::vend::{VendError, VendRequest};
 use serde::Deserialize;
 
 use super::query::Params;
 use super::{Named, secret};
 use crate::app::App;
 use crate::caller::Borrower;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +49,10 @@ pub(crate) async fn fetch(
 ) -> Result<Response, Problem> {
     let ask = VendRequest { duration_seconds, reason: super::reason(reason.as_deref())?, ..VendRequest::default() };
     let asking = borrower.asking(&app)?;
-    let vended = app.broker.vend_to_returning(&asking, &name, &ask).await?;
+    let vended = app.broker.vend_to_returning(&asking, &name, &ask).await.map_err(|error| match error {
+        VendError::NoSuchConnector | VendError::NotEntitled(_) => not_for_you(&app),
+        error => error.into(),
+    })?;
     let value = vended.value();
     Ok(secret(Json(ContainerCredentials {
         access_key_id: value.credentials.access_key_id.clone(),
@@ -58,4 +61,10 @@ pub(crate) async fn fetch(
         expiration: value.credentials.expires_at,
         account_id: value.account.clone().map(String::from),
     })))
+}
+
+/// Says whom to ask, and not whether there is such a thing: people read this in the client's own error, and nothing else.
+fn not_for_you(app: &App) -> Problem {
+    let help = app.settings.aws_clients.help();
+    Problem::new(Code::NotFound, format!("there is no such connector, or it is not granted to you. {help}"))
 }

@@ -101,7 +101,6 @@ async fn no_such_names(borrower: Borrower, app: &App) -> AwsError {
 
 /// Says whom to ask, and not whether there is such a thing.
 pub(super) fn not_for_you(app: &App) -> AwsError {
-    let help = app.settings.aws_clients.access_help.as_deref();
-    let help = help.unwrap_or("Ask an administrator of the broker for the group that is granted it.");
+    let help = app.settings.aws_clients.help();
     AwsError::forbidden(format!("There is no such role in that account, or none of your groups is granted it. {help}"))
 }

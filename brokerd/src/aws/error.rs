@@ -140,8 +140,8 @@ impl From<UnknownClient> for AwsError {
 impl From<GrantError> for AwsError {
     fn from(error: GrantError) -> Self {
         match error {
-            GrantError::InvalidGrant(reason) => {
-                let message = format!("{reason}. Run `aws sso login` again");
+            GrantError::InvalidGrant(_) | GrantError::PasswordChanged => {
+                let message = format!("{error}. Run `aws sso login` again");
                 Self::new(StatusCode::BAD_REQUEST, "InvalidGrantException", message)
             }
             GrantError::Pending => {

@@ -23,6 +23,13 @@ pub struct AwsClients {
     pub login: bool,
 }
 
+impl AwsClients {
+    /// Whom to ask for what one may not use, in a sentence.
+    pub fn help(&self) -> &str {
+        self.access_help.as_deref().unwrap_or("Ask an administrator of the broker for the group that is granted it.")
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AwsClientsFields {

@@ -97,6 +97,7 @@ impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         match error {
             AuthenticateError::Unauthenticated => Self::unauthenticated(),
+            AuthenticateError::PasswordChanged => Self::new(Code::Unauthenticated, format!("{error}: sign in again")),
             AuthenticateError::AccountDisabled => Self::new(Code::AccountDisabled, error.to_string()),
             AuthenticateError::Directory(error) => Self::hidden(Code::DirectoryUnavailable, &error),
             AuthenticateError::Issuer(error) => Self::hidden(Code::IssuerUnavailable, &error).retry(RETRY_AFTER),

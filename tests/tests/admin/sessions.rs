@@ -42,6 +42,45 @@ on_both_engines! {
         assert_eq!(last.get("next"), None);
     }
 
+    async fn sessions_of_one_person_are_listed_alone_however_many_others_there_are(world: World) {
+        let otto = world.person("otto").await;
+        for username in ["ada", "eve", "ada", "eve", "ada", tests::world::HOSTILE] {
+            world.person(username).await;
+        }
+        let first = otto.get("/v1/admin/sessions?person=ada&limit=2").await.good();
+        let path = format!("/v1/admin/sessions?person=ada&directory=corp&limit=2&after={}", first["next"].as_str().unwrap());
+        let second = otto.get(&path).await.good();
+        let names = |list: &Value| items(list).iter().map(|it| it["identity"]["name"].clone()).collect::<Vec<_>>();
+        assert_eq!((names(&first), names(&second)), (vec![json!("ada"); 2], vec![json!("ada")]));
+        assert_eq!(second.get("next"), None);
+        let hostile: String = url::form_urlencoded::byte_serialize(tests::world::HOSTILE.as_bytes()).collect();
+        let of_hostile = otto.get(&format!("/v1/admin/sessions?person={hostile}")).await.good();
+        assert_eq!(names(&of_hostile), [tests::world::HOSTILE]);
+        assert_eq!(names(&otto.get("/v1/admin/sessions?directory=corp").await.good()).len(), 7);
+        for nobody in ["person=ADA", "person=ad", "person=a%25", "person=___", "person=ada&directory=branch", "directory=branch"] {
+            assert_eq!(names(&otto.get(&format!("/v1/admin/sessions?{nobody}")).await.good()), [] as [Value; 0], "{nobody}");
+        }
+    }
+
+    async fn an_operator_ends_all_sessions_of_one_person_and_each_is_recorded(world: World) {
+        let (otto, eve) = (world.person("otto").await, world.person("eve").await);
+        let hers = [world.person("ada").await, world.person("ada").await, world.person("ada").await];
+        let path = "/v1/admin/sessions?directory=corp&person=ada";
+        assert_eq!(otto.delete(path).await.good(), json!({ "ended": 3 }));
+        for ada in hers {
+            ada.get("/v1/session").await.problem("401 unauthenticated");
+        }
+        eve.get("/v1/session").await.good();
+        let nobody = otto.delete(path).await.problem("404 not_found");
+        assert_eq!(nobody["detail"], "nobody of that name and directory is signed in");
+        let ended: Vec<Value> = world.trail().into_iter().filter(|record| record["action"] == "session_ended").collect();
+        let ids: std::collections::BTreeSet<&str> = ended.iter().map(|it| it["changes"]["session_id"].as_str().unwrap()).collect();
+        assert_eq!((ended.len(), ids.len()), (3, 3));
+        for record in &ended {
+            assert_eq!((&record["actor"], &record["changes"]["person"]), (&json!("person:corp/otto"), &json!("corp/ada")));
+        }
+    }
+
     async fn an_operator_ends_a_session_and_the_trail_says_whose(world: World) {
         let (ada, otto) = (world.person("ada").await, world.person("otto").await);
         let list = otto.get("/v1/admin/sessions").await.good();
@@ -58,6 +97,36 @@ on_both_engines! {
             (&json!(of_ada), &json!("corp/ada"))
         );
     }
+}
+
+#[tokio::test]
+async fn whose_sessions_are_meant_must_be_said_in_full_and_by_whoever_may() {
+    let world = World::open().await;
+    let (vera, otto) = (world.person("vera").await, world.person("otto").await);
+    let sessions = "/v1/admin/sessions";
+    let whole = format!("{sessions}?directory=corp&person=vera");
+    vera.delete(&whole).await.problem("403 forbidden");
+    world.stranger().delete(&whole).await.problem("401 unauthenticated");
+    for (query, field) in [
+        ("", "directory"),
+        ("?person=vera", "directory"),
+        ("?directory=corp", "person"),
+        ("?directory=corp&person=", "person"),
+        ("?directory=corp&person=%00", "person"),
+        ("?directory=No%20Name&person=vera", "directory"),
+        ("?directory=corp&person=vera&person=otto", "person"),
+        ("?directory=corp&person=vera&all=true", "all"),
+    ] {
+        let problem = otto.delete(&format!("{sessions}{query}")).await.problem("400 invalid_request");
+        assert_eq!(problem["field"], field, "{query}");
+    }
+    let long = "x".repeat(257);
+    for (query, field) in [("person=", "person"), ("directory=X", "directory"), (&*format!("person={long}"), "person")]
+    {
+        let problem = otto.get(&format!("{sessions}?{query}")).await.problem("400 invalid_request");
+        assert_eq!(problem["field"], field, "{query}");
+    }
+    vera.get("/v1/session").await.good();
 }
 
 #[tokio::test]

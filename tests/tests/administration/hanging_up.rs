@@ -163,6 +163,7 @@ async fn session(office: &Office, house: &Storehouse, username: &str) -> Session
         last_seen_at: now,
         epoch: office.store.epoch().await.unwrap(),
         second_factor: None,
+        password_mark: Some([7; 32]),
     };
     let hash = office.store.seals().mac(Purpose::Token, &[token_of(username).as_bytes()]);
     office.commit(office.store.add_session(&session, &hash).unwrap()).await;

@@ -88,7 +88,7 @@ async fn the_newest_aws_cli_takes_the_brokers_own_start_url() {
 const SETTINGS: &str = "aws_clients = { access_help = \"Ask in #cloud-access.\", device_groups = [\"corp/release\"] }";
 
 /// A person's machine, set up as the documentation says, whose browser says yes.
-async fn at_a_desk(world: &World, username: &str) -> Client {
+pub(crate) async fn at_a_desk(world: &World, username: &str) -> Client {
     let client = Client::new();
     let home = client.home().to_owned();
     let url = world.brokerd.url();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing};
+use broker_core::directory::{AuthenticateError, Directory, Refusal, Standing, TypedName};
+use tests::ended;
+use tests::gate::OpenGate;
 use tests::slapd::{Options, SUFFIX, Slapd, USERS};
 
 use crate::{Config, group_names, refusal, sign_in, standing, welcome};
@@ -16,6 +18,7 @@ async fn a_renamed_person_is_the_same_person() {
         "dn: uid=ada,{USERS}\nchangetype: modrdn\nnewrdn: uid=ada.king\ndeleteoldrdn: 1\nnewsuperior: ou=contractors,{USERS}\n"
     ));
     let Standing::Good(renamed) = standing(&directory, &ada).await else { panic!("she is still there") };
+    let renamed = renamed.person;
     assert_eq!(renamed.subject, ada.subject);
     assert_eq!(renamed.username, "ada.king");
     assert!(matches!(sign_in(&directory, "ada", "ada secret").await, Err(AuthenticateError::NoSuchUser)));
@@ -34,9 +37,39 @@ async fn leaving_a_group_shows_at_the_next_look() {
             format!("dn: cn=staff,ou=groups,{SUFFIX}\nchangetype: modify\n%: member\nmember: uid=bob,{USERS}\n");
         server.modify(&member.replace('%', "delete"));
         let Standing::Good(bob) = standing(&directory, &bob).await else { panic!("he is still there") };
-        assert!(bob.groups.is_empty(), "{groups}");
+        assert!(bob.person.groups.is_empty(), "{groups}");
         server.modify(&member.replace('%', "add"));
     }
+}
+
+#[tokio::test]
+async fn a_changed_password_shows_at_the_next_look_and_nothing_else_looks_like_one() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let (name, gate) = (TypedName::parse("ada").unwrap(), OpenGate::before("ada secret"));
+    let attested = directory.authenticate(&name, &gate).await.unwrap();
+    let ada = attested.person;
+    let now = async || match standing(&directory, &ada).await {
+        Standing::Good(attested) => attested.password,
+        other => panic!("she is still there: {other:?}"),
+    };
+    server.set("ada", "displayName", "Ada King");
+    assert_eq!(refusal(&directory, "ada", "a guess").await, Refusal::WrongPassword);
+    welcome(&directory, "ada").await;
+    assert_eq!(now().await, attested.password, "it is the same password");
+
+    // The directory knows the time of a change to the second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let mut change = server.stranger("ldappasswd");
+    change.args(["-D", &format!("uid=ada,{USERS}"), "-w", "ada secret", "-a", "ada secret", "-s", "another secret"]);
+    ended::run("ldappasswd", change, "").succeeded();
+    let changed = now().await;
+    assert_ne!(changed, attested.password, "she changed it herself");
+    assert_eq!(now().await, changed);
+
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    server.set("ada", "userPassword", "a third secret");
+    assert_ne!(now().await, changed, "an administrator changed it");
 }
 
 #[tokio::test]

@@ -112,7 +112,8 @@ impl Default for Config {
 }
 
 async fn sign_in(directory: &LdapDirectory, name: &str, password: &str) -> Result<Person, AuthenticateError> {
-    directory.authenticate(&TypedName::parse(name).unwrap(), &OpenGate::before(password)).await
+    let attested = directory.authenticate(&TypedName::parse(name).unwrap(), &OpenGate::before(password)).await;
+    attested.map(|attested| attested.person)
 }
 
 /// Signs somebody in whose password is the usual one.

@@ -78,6 +78,33 @@ async fn a_refusal_says_what_to_do_in_the_spellings_of_all_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_lost_the_group_is_told_whom_to_ask_by_the_client_itself() {
+    let settings = "aws_clients = { access_help = \"Ask in #cloud-access.\" }\nsessions = { recheck_seconds = 1 }";
+    let world = World::prepare().await.with(settings).serve();
+    let ada = world.person("ada").await;
+    let machine = |world: &World| {
+        let file = client(world, "/v1/container-credentials/deploy");
+        file.with("AWS_CONTAINER_AUTHORIZATION_TOKEN", ada.token.as_ref().unwrap())
+    };
+    machine(&world).aws(&["sts", "get-caller-identity"]).succeeded();
+    let World { sim, brokerd } = world;
+    let installation = brokerd.stop();
+    let of_ada = "display_name = 'Ada Lovelace'";
+    installation.edit("brokerd.toml", &format!("groups = ['release']\n{of_ada}"), of_ada);
+    let world = World { sim, brokerd: installation.serve() };
+    soon("the loss", async || (ada.get("/v1/container-credentials/deploy").await.status == 404).then_some(())).await;
+    let sentence = "there is no such connector, or it is not granted to you. Ask in #cloud-access.";
+    let by_cli = machine(&world).aws(&["sts", "get-caller-identity"]).failed();
+    assert!(by_cli.contains(sentence), "{by_cli}");
+    let by_boto3 = machine(&world).boto3("boto3.client('sts').get_caller_identity()").failed();
+    assert!(by_boto3.contains(sentence), "{by_boto3}");
+    assert_eq!(world.trail_of("deploy").last().unwrap(), "person:corp/ada vend refused");
+    // What is missing is told alike.
+    let missing = ada.get("/v1/container-credentials/nothing").await.problem("404 not_found");
+    assert_eq!(missing["detail"], sentence);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_a_token_alone_opens_the_route_and_only_this_route_takes_it_bare() {
     let world = World::open().await;
     let job = job(&world, "nightly", &["ci"]);

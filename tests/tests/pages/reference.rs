@@ -334,6 +334,8 @@ async fn administering(noted: &mut Noted, world: &World, root: &Asker) {
 
     let (sessions, session) = ("/v1/admin/sessions", "/v1/admin/sessions/{id}");
     world.person("bob").await;
+    noted.ask(root, "delete", sessions, &format!("{sessions}?directory=corp&person=bob"), None).await;
+    world.person("bob").await;
     let list = noted.ask(root, "get", sessions, sessions, None).await.good();
     let id = list["items"][0]["id"].as_str().unwrap();
     noted.ask(root, "delete", session, &session.replace("{id}", id), None).await;

@@ -31,6 +31,7 @@ pub(crate) fn session(store: &Store, username: &str) -> (Session, Mac) {
         last_seen_at: now,
         epoch: Epoch::FIRST,
         second_factor: None,
+        password_mark: Some([7; 32]),
     };
     let hash = store.seals().mac(Purpose::Token, &[b"session token of", username.as_bytes()]);
     (session, hash)
@@ -185,6 +186,25 @@ mod with_hands {
     use super::*;
 
     where_others_reach_in! {
+        async fn a_password_mark_is_proved_with_its_row_and_so_is_that_there_is_none(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let (ada, token) = signed_in(&desk, "ada").await;
+            let (bob, of_bob) = session(&desk.store, "bob");
+            let bob = Session { password_mark: None, ..bob };
+            desk.commit(vec![desk.store.add_session(&bob, &of_bob).unwrap()]).await.unwrap();
+            let refreshed = Session { checked_at: later(ada.checked_at, 60), ..ada.clone() };
+            desk.store.refresh_session(&refreshed, &token, &ada).await.unwrap();
+            assert_eq!(desk.store.session(ada.id).await.unwrap(), Some(refreshed));
+            assert_eq!(desk.store.session(bob.id).await.unwrap(), Some(bob.clone()), "it began before there were marks");
+
+            let mut hands = house.hands().await;
+            let theirs = format!("SELECT password_mark FROM sessions WHERE id = '{}'", ada.id);
+            hands.run(&format!("UPDATE sessions SET password_mark = ({theirs}) WHERE id = '{}'", bob.id)).await;
+            hands.run(&format!("UPDATE sessions SET password_mark = NULL WHERE id = '{}'", ada.id)).await;
+            assert_eq!(desk.store.session(ada.id).await.unwrap(), None, "it was taken away");
+            assert_eq!(desk.store.session(bob.id).await.unwrap(), None, "it was given");
+        }
+
         async fn of_a_crowd_that_asks_at_once_each_gets_their_own_answer(house: Storehouse) {
             let desk = Desk::open(&house).await;
             let mut people = Vec::new();

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker_core::caller::{AdminGroups, Person, Subject};
+use broker_core::caller::{AdminGroups, Subject};
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::directory::{
-    AuthenticateError, Directory, Found, Gate, Lockout, NotAdmitted, Password, Standing, TypedName, Unavailable,
+    Attested, AuthenticateError, Directory, Found, Gate, Lockout, NotAdmitted, Password, Standing, TypedName,
+    Unavailable,
 };
 use broker_core::id::RequestId;
 use broker_core::name::DirectoryName;
@@ -47,7 +48,7 @@ impl Directory for Down {
         None
     }
 
-    async fn authenticate(&self, _: &TypedName, _: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, _: &TypedName, _: &dyn Gate) -> Result<Attested, AuthenticateError> {
         Err(self.says_nothing().into())
     }
 
@@ -78,7 +79,7 @@ impl Directory for Slow {
         None
     }
 
-    async fn authenticate(&self, _: &TypedName, _: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, _: &TypedName, _: &dyn Gate) -> Result<Attested, AuthenticateError> {
         tokio::time::sleep(self.1).await;
         Err(AuthenticateError::NoSuchUser)
     }
@@ -118,7 +119,7 @@ impl Directory for Witnessed {
         None
     }
 
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         self.saw("is asked");
         self.0.authenticate(username, &WitnessedGate(gate, self)).await
     }
@@ -159,7 +160,7 @@ impl Directory for Aliased {
         None
     }
 
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         let name = username.as_str().split('@').next().unwrap();
         self.0.authenticate(&TypedName::parse(name).unwrap(), gate).await
     }

@@ -27,8 +27,8 @@ use self::trouble::Trouble;
 use self::user::{Profile, Unusable, User};
 use crate::caller::{Person, Subject};
 use crate::directory::{
-    AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, SingleSignOn, Standing,
-    TypedName, Unavailable,
+    Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, PasswordMark, Refusal,
+    SingleSignOn, Standing, TypedName, Unavailable,
 };
 use crate::name::DirectoryName;
 
@@ -151,7 +151,7 @@ impl CrowdDirectory {
         if profile.id != id {
             return Err(self.failure(Trouble::AnotherPerson));
         }
-        self.person(profile).await.map(Standing::Good)
+        self.person(profile).await.map(|person| Standing::Good(attested(person)))
     }
 
     /// Somebody by their name or key; nobody only where Crowd itself says so.
@@ -261,12 +261,13 @@ impl Directory for CrowdDirectory {
         Some(self.client.settings().lockout)
     }
 
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         let shown = Shown::default();
         let late = |late: Unavailable| {
             if shown.0.load(Ordering::Relaxed) { AuthenticateError::Unanswered(late) } else { late.into() }
         };
-        self.in_time(self.sign_in(username, gate, &shown), late).await
+        let person = self.in_time(self.sign_in(username, gate, &shown), late).await?;
+        Ok(attested(person))
     }
 
     async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
@@ -285,6 +286,11 @@ impl Directory for CrowdDirectory {
     fn single_sign_on(&self) -> Option<&dyn SingleSignOn> {
         self.client.settings().single_sign_on.then_some(self as &dyn SingleSignOn)
     }
+}
+
+/// Crowd says of no password when it was changed.
+fn attested(person: Person) -> Attested {
+    Attested { person, password: PasswordMark::untold() }
 }
 
 /// Nobody's name, for passwords that are nobody's.

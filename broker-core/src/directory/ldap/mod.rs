@@ -52,7 +52,7 @@ use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
 use crate::clock::Clock;
 use crate::directory::{
-    AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
+    Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
     Unavailable,
 };
 use crate::name::{DirectoryName, Group};
@@ -107,7 +107,7 @@ impl LdapDirectory {
         Self { name, service: Service::new(settings), clock }
     }
 
-    async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Person, AuthenticateError> {
+    async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Attested, AuthenticateError> {
         let settings = self.service.settings();
         let filter = self.filter_for(typed).ok_or(AuthenticateError::Refused(NO_FILTER))?;
         let entries = self.people(filter).await.map_err(|failure| self.refusal(failure))?;
@@ -147,7 +147,9 @@ impl LdapDirectory {
         if account::must_change(entry, &settings.users, self.clock.now()).map_err(unusable)? {
             return Err(AuthenticateError::PasswordExpired);
         }
-        self.person(entry, profile).await.map_err(|failure| self.refusal(failure))
+        let person = self.person(entry, profile).await.map_err(|failure| self.refusal(failure))?;
+        // As it was before the bind: where it was changed in between, the session ends when the person is read again.
+        Ok(Attested { person, password: person::password_mark(entry) })
     }
 
     async fn found(&self, typed: &TypedName) -> Result<Found, Failure> {
@@ -187,7 +189,10 @@ impl LdapDirectory {
             return Ok(Standing::Disabled);
         }
         let person = self.person(entry, Profile::read(entry, users)?).await?;
-        if person.subject.id == id { Ok(Standing::Good(person)) } else { Err(Failure::AnotherId) }
+        if person.subject.id != id {
+            return Err(Failure::AnotherId);
+        }
+        Ok(Standing::Good(Attested { person, password: person::password_mark(entry) }))
     }
 
     async fn reach(&self) -> Result<(), Failure> {
@@ -302,7 +307,7 @@ impl Directory for LdapDirectory {
         Some(self.service.settings().lockout)
     }
 
-    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Person, AuthenticateError> {
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         let shown = Shown::default();
         let late = |late| {
             let late = self.unavailable(late);

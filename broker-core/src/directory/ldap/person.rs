@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::answer::Entry;
 use super::dn::Dn;
 use super::settings::Users;
+use crate::directory::PasswordMark;
 use crate::directory::fit::{MAX_EMAIL, MAX_NAME, is_email, is_shown};
 
 /// Somebody as their entry describes them, without groups.
@@ -45,7 +46,17 @@ impl Profile {
 pub(super) fn attributes(users: &Users) -> BTreeSet<&str> {
     let Users { username, id, display_name, email, .. } = users;
     let optional = [display_name, email].into_iter().flatten().map(String::as_str);
-    [username.as_str(), id.attribute(), "cn"].into_iter().chain(optional).collect()
+    [username.as_str(), id.attribute(), "cn"].into_iter().chain(optional).chain(PASSWORD_CHANGED).collect()
+}
+
+/// When the password was last changed, as the server writes it: never read as a time, since each writes another kind and a replica may lag. Active
+/// Directory says 0 of one that must be changed, which is another mark as well.
+pub(super) fn password_mark(entry: &Entry) -> PasswordMark {
+    let told = PASSWORD_CHANGED.into_iter().filter(|name| !entry.bytes(name).is_empty());
+    let parts: Vec<&[u8]> = told
+        .flat_map(|name| std::iter::once(name.as_bytes()).chain(entry.bytes(name).iter().map(Vec::as_slice)))
+        .collect();
+    if parts.is_empty() { PasswordMark::untold() } else { PasswordMark::of(&parts) }
 }
 
 /// Where an entry has several names, the one that names the entry, or else always the same one.
@@ -64,4 +75,30 @@ fn first(entry: &Entry, attribute: &str, most: usize) -> Option<String> {
     is_shown(value, most).then(|| value.to_owned())
 }
 
+/// `OpenLDAP`'s policies (draft-behera-ldap-password-policy-10, 5.3.2), Active Directory (MS-ADA3, 2.175) and `FreeIPA`; each has one value.
+const PASSWORD_CHANGED: [&str; 3] = ["pwdChangedTime", "pwdLastSet", "krbLastPwdChange"];
 const NO_NAME: Unusable = Unusable("it has no user name that can be used");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_has_another_mark_once_it_was_changed_must_be_changed_or_is_told_of() {
+        let mark = |attributes: &[(&str, &[u8])]| {
+            let values: Vec<_> = attributes.iter().map(|(name, value)| (*name, [*value])).collect();
+            password_mark(&Entry::of("cn=ada", values.iter().map(|(name, values)| (*name, values.as_slice()))))
+        };
+        let ad = mark(&[("pwdlastset", b"133801632000000000"), ("cn", b"Ada")]);
+        assert_eq!(ad, mark(&[("pwdlastset", b"133801632000000000"), ("cn", b"Ada King")]));
+        for other in [
+            mark(&[("pwdlastset", b"0")]),
+            mark(&[("pwdlastset", b"133801632000000001")]),
+            mark(&[("pwdchangedtime", b"133801632000000000")]),
+            mark(&[]),
+        ] {
+            assert_ne!(ad, other);
+        }
+        assert_eq!(mark(&[("cn", b"Ada")]), PasswordMark::untold());
+    }
+}

@@ -8,7 +8,7 @@ use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::directory::Password;
+use crate::directory::{Password, PasswordMark};
 
 /// An argon2id hash that is neither too cheap to guess against nor too dear to check.
 #[derive(Clone, Deserialize)]
@@ -47,6 +47,13 @@ impl PasswordHash {
     /// What a check costs, in KiB times passes.
     pub(super) fn cost(&self) -> u64 {
         self.cost
+    }
+
+    /// Of the whole hash, parameters and salt too: only whoever writes the file changes any of it, and brokerd cannot know whether another hash
+    /// is of the same password. Should brokerd itself ever hash anew at a sign-in, for dearer parameters, it must give all sessions of that
+    /// person the new mark in the same commit, or it would end them.
+    pub(super) fn mark(&self) -> PasswordMark {
+        PasswordMark::of(&[self.phc.to_string().as_bytes()])
     }
 
     pub(super) fn is_of(&self, password: &SecretString) -> Result<bool, NotChecked> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::PasswordHash;
 use crate::caller::{Person, Subject};
 use crate::character::is_hidden;
-use crate::directory::TypedName;
+use crate::directory::{Attested, TypedName};
 use crate::name::{DirectoryName, Group};
 
 /// An entry of `people`, or a `[[person]]` of a `people_file`.
@@ -53,6 +53,12 @@ pub(super) struct Known {
     pub(super) person: Person,
     pub(super) hash: PasswordHash,
     pub(super) disabled: bool,
+}
+
+impl Known {
+    pub(super) fn attested(&self) -> Attested {
+        Attested { person: self.person.clone(), password: self.hash.mark() }
+    }
 }
 
 impl LocalPerson {

@@ -31,6 +31,6 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(service_tokens::revoke))
         .routes(routes!(service_tokens::confirm))
         .routes(routes!(second_factors::reset))
-        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
 }

@@ -41,6 +41,9 @@ impl From<LoginError> for LoginRefused {
             LoginError::Proof(error) => Self::invalid(error.to_string()),
             LoginError::Code(reason) => Self::over("AUTHCODE_EXPIRED", format!("{reason}. Run `aws login` again")),
             LoginError::Over(reason) => Self::over("TOKEN_EXPIRED", format!("{reason}. Run `aws login` again")),
+            LoginError::PasswordChanged => {
+                Self::over("USER_CREDENTIALS_CHANGED", format!("{error}. Run `aws login` again"))
+            }
             LoginError::Unsettled => Problem::new(Code::Overloaded, error.to_string()).into(),
             LoginError::Directory(error) => Problem::from(broker_core::sign_in::AuthenticateError::from(error)).into(),
             LoginError::Store(error) => Problem::from(error).into(),

@@ -88,6 +88,7 @@ fn record_line(link: &TrailLink) -> String {
     words.extend(record.connector);
     words.extend(record.access_key_id);
     words.extend(record.client_address.map(|address| format!("from {address}")));
+    words.push(format!("request {}", record.request_id));
     words.extend(record.count.map(|count| format!("{count} times")));
     words.extend(record.reason.map(|reason| format!("({reason})")));
     words.extend(record.changes.map(|changes| changes.to_string()));

@@ -1,0 +1,116 @@
+//! People of an OpenLDAP directory with the AWS CLI in hand, signed in by SSO: what is taken from them there is over within the bound, and the CLI
+//! says why.
+
+use base64::Engine;
+use serde_json::{Value, json};
+use tests::ended;
+use tests::python::Client;
+use tests::slapd::{GROUPS, Options, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
+use tests::world::{World, password_of, soon};
+
+use crate::command_line::at_a_desk;
+use crate::login::{self, Login};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_the_group_is_refused_at_the_next_fetch_and_told_whom_to_ask() {
+    let (slapd, world) = here().await;
+    let client = signed_in(&world).await;
+    let members = |change: &str| slapd.modify(&format!("dn: cn=release,{GROUPS}\nchangetype: modify\n{change}"));
+    members(&format!("delete: member\nmember: uid=ada,{USERS}\n"));
+    let said = soon("the end of her rights", async || fetched(&client).err()).await;
+    assert!(
+        said.contains("ForbiddenException")
+            && said.contains(
+                "There is no such role in that account, or none of your groups is granted it. Ask in #cloud-access."
+            ),
+        "{said}"
+    );
+    assert_eq!(world.trail_of("deploy").last().unwrap(), "person:corp/ada vend refused");
+    // She is still herself: once she is in it again, nobody has to sign in.
+    members(&format!("add: member\nmember: uid=ada,{USERS}\n"));
+    soon("her rights", async || fetched(&client).ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_account_is_disabled_is_told_so_once_and_then_to_sign_in() {
+    let (slapd, world) = here().await;
+    let client = signed_in(&world).await;
+    slapd.set("ada", "employeeType", "Left");
+    let said = soon("the end of her account", async || fetched(&client).err()).await;
+    assert!(said.contains("ForbiddenException") && said.contains("the account has been disabled or removed"), "{said}");
+    let said = fetched(&client).unwrap_err();
+    assert!(said.contains("aws sso login"), "{said}");
+    let reason = "the account has been disabled or removed; its session is over";
+    let refused = world.trail().into_iter().find(|it| it["reason"] == reason).unwrap();
+    assert_eq!((&refused["actor"], &refused["action"]), (&json!("person:corp/ada"), &json!("token_refused")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_changed_in_the_directory_ends_what_began_by_the_old_one() {
+    let (slapd, world) = here().await;
+    let client = signed_in(&world).await;
+    let (login, got) = Login::logged_in(&world, "ada", "deploy").await;
+    // The directory knows the time of a change to the second.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let (old, new) = (password_of("ada"), "another pässwörd of ada's");
+    let mut change = slapd.stranger("ldappasswd");
+    change.args(["-D", &format!("uid=ada,{USERS}"), "-w", &old, "-a", &old, "-s", new]);
+    ended::run("ldappasswd", change, "").succeeded();
+
+    let said = soon("the end of her session", async || fetched(&client).err()).await;
+    assert!(said.contains("aws sso login"), "the CLI has a sentence of its own for it: {said}");
+    let told = login::refused(&login.renew(&got.refresh).await, "401 AccessDeniedException USER_CREDENTIALS_CHANGED");
+    assert_eq!(told, "the password was changed after this sign-in, which is over. Run `aws login` again");
+    let ended: Vec<Value> = world.trail().into_iter().filter(|it| it["action"] == "session_ended").collect();
+    let reasons: Vec<&Value> = ended.iter().map(|it| &it["reason"]).collect();
+    assert_eq!(reasons, ["the password was changed after the sign-in"; 2], "{ended:?}");
+    let again = world.stranger().signed_in_with("ada", new).await;
+    assert_eq!(again.vend("deploy", &json!({})).await.status, 200);
+}
+
+/// A directory with ada in the group `release`, and the world's broker before it, which looks every second.
+async fn here() -> (Slapd, World) {
+    let release = format!(
+        "dn: cn=release,{GROUPS}\nobjectClass: groupOfNames\ncn: release\nmember: {SERVICE}\nmember: uid=ada,{USERS}\n"
+    );
+    let slapd = Slapd::start_with(&Options { more: release, ..Options::default() });
+    let password = base64::engine::general_purpose::STANDARD.encode(password_of("ada"));
+    slapd.modify(&format!(
+        "dn: uid=ada,{USERS}\nchangetype: modify\nreplace: userPassword\nuserPassword:: {password}\n\n\
+         dn: uid=ada,{USERS}\nchangetype: modify\ndelete: pwdReset\n"
+    ));
+    let settings = "aws_clients = { access_help = \"Ask in #cloud-access.\" }\nsessions = { recheck_seconds = 1 }";
+    let prepared = World::prepare().await.with(settings);
+    let here = &prepared.installation;
+    let text = here.read("brokerd.toml");
+    let (before, _) = text.split_once("[[directory]]").unwrap();
+    let directory = format!(
+        "[[directory]]\nname = \"corp\"\nmay_grant_admin = true\n[directory.backend.ldap]\nurls = [\"{}\"]\nca_file = \"ca.pem\"\n\
+         bind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ldap.pw\" }}\n\
+         users = {{ base = \"{USERS}\", disabled = {{ attribute = \"employeeType\", value = \"Left\" }} }}\n\
+         groups = {{ member_of = {{ base = \"{GROUPS}\" }} }}\n",
+        slapd.ldaps_url(),
+    );
+    here.write("brokerd.toml", &format!("{before}{directory}"));
+    here.write("ca.pem", slapd.ca_pem());
+    here.write("ldap.pw", SERVICE_PASSWORD);
+    (slapd, prepared.serve())
+}
+
+/// Ada's machine, where the CLI works.
+async fn signed_in(world: &World) -> Client {
+    let client = at_a_desk(world, "ada").await;
+    client.aws(&["sso", "login", "--sso-session", "corp"]).succeeded();
+    fetched(&client).unwrap();
+    client
+}
+
+/// What comes of one more fetch: the CLI would use what it has kept of the one before for as long as that lives.
+fn fetched(client: &Client) -> Result<(), String> {
+    let kept = client.home().join(".aws/cli/cache");
+    if kept.exists() {
+        std::fs::remove_dir_all(kept).unwrap();
+    }
+    let ended = client.aws(&["sts", "get-caller-identity", "--profile", "deploy"]);
+    if ended.status.success() { Ok(()) } else { Err(ended.stderr) }
+}
