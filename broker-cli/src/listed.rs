@@ -124,6 +124,7 @@ mod tests {
             default_duration_seconds: 3_600,
             console: true,
             require_reason: false,
+            require_second_factor: false,
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum Vouched {
     Refused(Refusal),
     /// Read just now, with groups.
     Somebody {
-        person: Box<Attested>,
+        attested: Box<Attested>,
         /// When the session was begun there, where the directory says so.
         since: Option<Timestamp>,
     },

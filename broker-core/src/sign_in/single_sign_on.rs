@@ -53,14 +53,14 @@ impl SignIn {
                     refused(Outcome::Refused, &format!("by single sign-on: {refusal}"));
                     return Ok(None);
                 }
-                Ok(Some(Vouched::Somebody { person, since })) => {
+                Ok(Some(Vouched::Somebody { attested, since })) => {
                     // What the directory has seen of them is no second factor of ours: they show it after their password.
-                    if self.0.store.enrolled(&person.subject).await?.is_enrolled() {
+                    if self.0.store.enrolled(&attested.person.subject).await?.is_enrolled() {
                         refused(Outcome::Refused, &SECOND_FACTOR);
                         return Ok(None);
                     }
                     let (kind, begun) = (SessionKind::Browser, Begun::Vouched { since });
-                    return self.begin_session(*person, kind, begun, None, origin.clone()).await.map(Some);
+                    return self.begin_session(*attested, kind, begun, None, origin.clone()).await.map(Some);
                 }
                 Err(error) => {
                     tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");

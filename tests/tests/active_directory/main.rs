@@ -66,7 +66,8 @@ impl Config {
 }
 
 async fn sign_in(directory: &LdapDirectory, name: &str, password: &str) -> Result<Person, AuthenticateError> {
-    directory.authenticate(&TypedName::parse(name).unwrap(), &OpenGate::before(password)).await
+    let attested = directory.authenticate(&TypedName::parse(name).unwrap(), &OpenGate::before(password)).await?;
+    Ok(attested.person)
 }
 
 /// Signs somebody in whose password is the usual one.
@@ -87,4 +88,12 @@ async fn standing(directory: &LdapDirectory, person: &Person) -> Standing {
 
 fn group_names(person: &Person) -> Vec<&str> {
     person.groups.iter().map(|group| group.name.as_str()).collect()
+}
+
+/// Who somebody is now, where they may still come in.
+async fn still(directory: &LdapDirectory, person: &Person) -> Option<Person> {
+    match standing(directory, person).await {
+        Standing::Good(attested) => Some(attested.person),
+        Standing::Disabled | Standing::Gone => None,
+    }
 }

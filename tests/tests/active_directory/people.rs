@@ -3,7 +3,7 @@
 use broker_core::directory::{AuthenticateError, Directory, Standing};
 use tests::samba::{PEOPLE, Samba};
 
-use crate::{Config, sign_in, standing, welcome};
+use crate::{Config, sign_in, standing, still, welcome};
 
 #[tokio::test]
 async fn by_either_name_it_is_the_same_person_and_the_id_is_the_one_that_its_own_tools_show() {
@@ -16,11 +16,11 @@ async fn by_either_name_it_is_the_same_person_and_the_id_is_the_one_that_its_own
     }
     let parts: Vec<usize> = ada.subject.id.split('-').map(str::len).collect();
     assert_eq!(parts, [8, 4, 4, 4, 12], "{}", ada.subject.id);
-    assert_eq!(standing(&directory, &ada).await, Standing::Good(ada.clone()));
+    assert_eq!(still(&directory, &ada).await, Some(ada));
     let by_sid = Config::new().users("id_attribute = 'objectSid'").open();
     let same = welcome(&by_sid, "ada").await;
     assert!(same.subject.id.starts_with("S-1-5-21-"), "{}", same.subject.id);
-    assert_eq!(standing(&by_sid, &same).await, Standing::Good(same.clone()));
+    assert_eq!(still(&by_sid, &same).await, Some(same));
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_renamed_person_is_the_same_and_a_deleted_one_is_gone() {
     let eve = welcome(&directory, "eve").await;
     samba.modify(&format!("dn: CN=Eve,{PEOPLE}\nchangetype: modrdn\nnewrdn: CN=Eve King\ndeleteoldrdn: 1\n"));
     samba.set("Eve King", "sAMAccountName", "eve.king");
-    let Standing::Good(renamed) = standing(&directory, &eve).await else { panic!("she is still there") };
+    let renamed = still(&directory, &eve).await.unwrap();
     assert_eq!((renamed.username.as_str(), &renamed.subject), ("eve.king", &eve.subject));
     assert!(matches!(sign_in(&directory, "eve", "eve Secret 1").await, Err(AuthenticateError::NoSuchUser)));
     samba.modify(&format!("dn: CN=Eve King,{PEOPLE}\nchangetype: delete\n"));

@@ -75,12 +75,14 @@ async fn a_second_factor_is_asked_for_at_a_terminal_and_piped_in_elsewhere() {
 
     let machine = Machine::before(&world);
     let login = ["login", "--username", "ada"];
-    let (exit, said) = refused(&machine.run_with(&login, &password_of("ada")));
+    let ended = machine.run_with(&login, &password_of("ada"));
+    let (exit, said) = refused(&ended);
     assert!(exit == 3 && said.contains("wants a second factor") && said.contains("--otp"), "{said}");
     let with_code = [&login[..], &["--otp"]].concat();
     let both = format!("{}\n{}\n", password_of("ada"), code(0));
     machine.run_with(&with_code, &both).succeeded();
-    let (exit, said) = refused(&machine.run_with(&with_code, &both));
+    let ended = machine.run_with(&with_code, &both);
+    let (exit, said) = refused(&ended);
     assert!(exit == 3 && said.contains("nor this code") && !said.contains(&code(0)), "{said}");
     assert_eq!(refused(&machine.run_with(&with_code, &password_of("ada"))).0, 2, "--otp wants two lines");
     assert_eq!(refused(&machine.run_with(&[&login[..], &["--otp", "123456"]].concat(), "")).0, 2, "never an argument");

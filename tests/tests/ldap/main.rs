@@ -142,6 +142,14 @@ async fn standing(directory: &LdapDirectory, person: &Person) -> Standing {
     directory.look_up(&person.subject.id).await.unwrap_or_else(|error: Unavailable| panic!("{}", told(&error)))
 }
 
+/// Who somebody is now, where they may still come in.
+async fn still(directory: &LdapDirectory, person: &Person) -> Option<Person> {
+    match standing(directory, person).await {
+        Standing::Good(attested) => Some(attested.person),
+        Standing::Disabled | Standing::Gone => None,
+    }
+}
+
 fn told(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -91,7 +91,7 @@ impl CrowdDirectory {
         match person {
             Ok(person) => {
                 let since = session.created.and_then(|created| Timestamp::from_millisecond(created).ok());
-                Ok(Vouched::Somebody { person: Box::new(super::attested(person)), since })
+                Ok(Vouched::Somebody { attested: Box::new(super::attested(person)), since })
             }
             Err(Failure::Unusable(unusable)) => Ok(Vouched::Refused(Refusal::UnusableEntry(unusable.0))),
             Err(failure @ Failure::Trouble { .. }) => Err(failure),
