@@ -53,7 +53,7 @@ impl Desk {
 
     /// Tries what is free, each from a network of its own; says how long whoever comes next has to wait.
     async fn wait_after_outages(&self, username: &str) -> Option<u64> {
-        let guess = |number| self.hears_of_an_outage(username, network(number));
+        let guess = |number| Box::pin(self.hears_of_an_outage(username, network(number)));
         tokio::join!(guess(0), guess(1), guess(2), guess(3), guess(4));
         self.throttle.admit(&self.throttle.mark(username), network(99)).await.unwrap().overdue()
     }
