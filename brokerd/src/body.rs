@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_field_that_is_wrong_is_named() {
-        assert!(refusal(r#"{"username":"a","password":"b","otp":"123456"}"#).contains(r#"field: Some("otp")"#));
+        assert!(refusal(r#"{"username":"a","password":"b","mfa":"123456"}"#).contains(r#"field: Some("mfa")"#));
         assert!(refusal(r#"{"username":"a"}"#).contains(r#"field: Some("password")"#));
         assert!(refusal(r#"{"username":7,"password":"b"}"#).contains(r#"field: Some("username")"#));
         assert!(refusal(r#"{"username":"a","username":"b","password":"c"}"#).contains(r#"field: Some("username")"#));

@@ -37,7 +37,7 @@ impl Visitor {
         }
         let caller = match app.sign_in.authenticate(&shown, meta.address, &meta.origin).await {
             Ok(caller) => caller,
-            Err(AuthenticateError::Unauthenticated) => return Ok(None),
+            Err(AuthenticateError::Unauthenticated | AuthenticateError::PasswordChanged) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if let Some(who) = parts.extensions.get::<Who>() {

@@ -49,6 +49,11 @@ async fn changes(asker: &Asker) -> Vec<(&'static str, Answer)> {
         ),
         ("DELETE /v1/admin/service-tokens/{id}", asker.delete(&format!("/v1/admin/service-tokens/{none}")).await),
         ("DELETE /v1/admin/sessions/{id}", asker.delete(&format!("/v1/admin/sessions/{none}")).await),
+        ("DELETE /v1/admin/sessions", asker.delete("/v1/admin/sessions?directory=corp&person=nobody").await),
+        (
+            "DELETE /v1/admin/second-factors/{directory}/{id}",
+            asker.delete("/v1/admin/second-factors/corp/nobody").await,
+        ),
     ]
 }
 
@@ -58,6 +63,10 @@ async fn promised(asker: &Asker) -> BTreeSet<String> {
     let mut promised = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters") {
+            // What is one's own has a story with second factors.
+            if path.starts_with("/v1/account/") {
+                continue;
+            }
             let says_so = operation["description"].as_str().is_some_and(|it| it.contains("less than 15 minutes old"));
             let does_more = path.starts_with("/v1/admin/") && method != "get";
             assert_eq!(says_so, does_more, "{method} {path}");
@@ -102,6 +111,8 @@ async fn an_old_sign_in_changes_nothing_until_it_is_made_anew() {
             "POST /v1/admin/service-tokens/{id}/confirm",
             "DELETE /v1/admin/service-tokens/{id}",
             "DELETE /v1/admin/sessions/{id}",
+            "DELETE /v1/admin/sessions",
+            "DELETE /v1/admin/second-factors/{directory}/{id}",
         ]
         .contains(&change);
         let expected = if named_nobody { [404, 404, 404] } else { [200, 201, 204] };
