@@ -51,10 +51,9 @@ pub enum NameError {
 }
 
 impl Group {
-    /// Names a group of a directory as the directory spells it.
+    /// Names a group of a directory as the directory spells it, to the letter: what is cut off it would make another group of it.
     pub fn new(directory: DirectoryName, name: &str) -> Result<Self, NameError> {
-        let name = name.trim();
-        let fits = !name.is_empty() && name.len() <= MAX_GROUP && !name.chars().any(char::is_control);
+        let fits = !name.trim().is_empty() && name.len() <= MAX_GROUP && !name.chars().any(char::is_control);
         if fits { Ok(Self { directory, name: name.to_owned() }) } else { Err(NameError::NotAGroup(name.to_owned())) }
     }
 }
@@ -248,7 +247,8 @@ mod tests {
     fn a_bare_group_is_not_a_group() {
         let parse = |text: &str| Group::try_from(text.to_owned());
         assert_eq!(parse("corp/Release Team/eu").unwrap().name, "Release Team/eu");
-        for bad in ["staff", "/staff", "corp/", "corp/ ", "Corp/staff", "corp/a\u{7}"] {
+        assert_eq!(parse("corp/\u{a0}staff").unwrap().name, "\u{a0}staff", "another one than `staff`");
+        for bad in ["staff", "/staff", "corp/", "corp/ ", "Corp/staff", "corp/a\u{7}", "corp/staff\n"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -26,10 +26,10 @@ pub fn group(text: &str, directories: &[DirectoryName]) -> Result<Group, GroupEr
     }
     match (text.split_once('/'), directories) {
         (Some((directory, name)), _) => match directories.iter().find(|known| known.as_str() == directory) {
-            Some(directory) => Ok(Group::new(directory.clone(), name)?),
+            Some(directory) => Ok(Group::new(directory.clone(), name.trim())?),
             None => Err(GroupError::UnknownDirectory { directory: directory.to_owned(), known: known() }),
         },
-        (None, [only]) => Ok(Group::new(only.clone(), text)?),
+        (None, [only]) => Ok(Group::new(only.clone(), text.trim())?),
         (None, _) => Err(GroupError::Bare { group: text.to_owned(), known: known() }),
     }
 }

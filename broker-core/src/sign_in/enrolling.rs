@@ -178,7 +178,8 @@ impl SignIn {
     ) -> Result<(), FactorError> {
         let enrolled = self.second_factors_of(person).await?;
         self.may_change(person, &enrolled)?;
-        let is_last = enrolled.factors.len() == 1;
+        // Beside one that is out of service, recovery codes are the only way in.
+        let is_last = enrolled.factors.len() == 1 && enrolled.damaged == 0;
         let factor = one_of(enrolled, id)?;
         let subject = &person.person.subject;
         let mut changes = vec![Store::remove_second_factor(subject, id)];

@@ -154,16 +154,28 @@ impl SignIn {
             }
             begun => begun?,
         };
-        // Whoever enrolled something at this very moment has ended all sessions that there were, and not this one.
-        if !with_a_code && self.0.store.enrolled(&subject).await?.is_enrolled() {
-            let actor = Actor::person(&signed_in.caller.person);
-            let entry = Entry::new(actor, Action::SignOut, Outcome::Success, origin.clone());
-            let entry = entry.reason(&"a second factor was enrolled while this session began without one");
-            self.0.trail.take_away(vec![Store::end_session(signed_in.caller.session)], Vec1::new(entry)).await?;
+        if !with_a_code && self.is_ended_by_enrolling(&signed_in, origin).await? {
             return Err(SignInError::OtpRequired(half_way));
         }
         self.0.throttle.succeeded(&attempt).await?;
         Ok(signed_in)
+    }
+
+    /// Whoever enrolled something at the very moment when a session began without it has ended all sessions that there were, and not this one: it
+    /// ends now.
+    pub(super) async fn is_ended_by_enrolling(
+        &self,
+        signed_in: &SignedIn,
+        origin: &Origin,
+    ) -> Result<bool, SignInError> {
+        let caller = &signed_in.caller;
+        if !self.0.store.enrolled(&caller.person.subject).await?.is_enrolled() {
+            return Ok(false);
+        }
+        let entry = Entry::new(Actor::person(&caller.person), Action::SignOut, Outcome::Success, origin.clone());
+        let entry = entry.reason(&"a second factor was enrolled while this session began without one");
+        self.0.trail.take_away(vec![Store::end_session(caller.session)], Vec1::new(entry)).await?;
+        Ok(true)
     }
 
     /// Who somebody is, if the password is right. The attempt has not been told how it ended.
@@ -201,8 +213,9 @@ impl SignIn {
             unproved("a directory is unavailable".to_owned(), error.into())
         };
         let reason = match failure {
+            // Nobody is let in by it, so it takes no count back: codes may have been guessed at meanwhile.
             Failure::PasswordExpired => {
-                throttle.succeeded(&attempt).await.map_err(failed)?;
+                throttle.undecided(&attempt).await.map_err(failed)?;
                 return Err(unproved(EXPIRED.to_owned(), SignInError::PasswordExpired));
             }
             Failure::Unavailable(error) => {

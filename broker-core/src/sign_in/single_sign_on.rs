@@ -60,7 +60,9 @@ impl SignIn {
                         return Ok(None);
                     }
                     let (kind, begun) = (SessionKind::Browser, Begun::Vouched { since });
-                    return self.begin_session(*attested, kind, begun, None, origin.clone()).await.map(Some);
+                    let signed_in = self.begin_session(*attested, kind, begun, None, origin.clone()).await?;
+                    let is_over = self.is_ended_by_enrolling(&signed_in, origin).await?;
+                    return Ok(Some(signed_in).filter(|_| !is_over));
                 }
                 Err(error) => {
                     tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");

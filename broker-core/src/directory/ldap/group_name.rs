@@ -97,6 +97,7 @@ const ACCOUNT_NAME: &str = "sAMAccountName";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::{DirectoryName, Group};
 
     fn naming(by: &str, base: &str) -> Naming {
         Naming::new(by.to_owned(), Some(Dn::parse(base).unwrap())).unwrap()
@@ -122,6 +123,12 @@ mod tests {
         let liar = name(&naming, "cn=cn\\=admins\\,ou\\=eu\\,ou\\=groups\\,dc\\=corp,ou=groups,dc=corp").unwrap();
         assert_ne!(honest, liar);
         assert_eq!(liar, "cn=cn\\=admins\\,ou\\=eu\\,ou\\=groups\\,dc\\=corp,ou=groups,dc=corp");
+        let directory: DirectoryName = "corp".to_owned().try_into().unwrap();
+        let group = |name: &str| Group::new(directory.clone(), name).ok();
+        for unseen in ["\\0A", "\\C2\\A0", "\\E2\\80\\83"] {
+            let dn = format!("cn={unseen}cn\\=admins\\,ou\\=eu\\,ou\\=groups\\,dc\\=corp,ou=groups,dc=corp");
+            assert_ne!(group(&name(&naming, &dn).unwrap()), group(&honest), "{dn}");
+        }
     }
 
     #[test]

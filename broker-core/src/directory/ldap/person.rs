@@ -65,8 +65,10 @@ fn username(entry: &Entry, users: &Users) -> Result<String, Unusable> {
     let dn = Dn::parse(&entry.dn).ok();
     let in_dn = dn.as_ref().and_then(|dn| dn.named_by(&users.username));
     let preferred = in_dn.and_then(|name| names.iter().find(|other| other.eq_ignore_ascii_case(name)));
-    let name = preferred.or_else(|| names.iter().min()).map(|name| name.trim()).ok_or(NO_NAME)?;
-    if is_shown(name, MAX_NAME) { Ok(name.to_owned()) } else { Err(NO_NAME) }
+    let name = preferred.or_else(|| names.iter().min()).ok_or(NO_NAME)?;
+    // Cut to what is seen of it, it would be somebody else's.
+    let fits = *name == name.trim() && is_shown(name, MAX_NAME);
+    if fits { Ok((*name).to_owned()) } else { Err(NO_NAME) }
 }
 
 /// The first value, if it is fit to be shown.
