@@ -208,7 +208,7 @@ directory {folder}/data
 maxsize 67108864
 dbnosync
 index objectClass,uid,entryUUID eq
-access to attrs=userPassword by anonymous auth by * none
+access to attrs=userPassword by self =xw by anonymous auth by * none
 access to * by dn.exact="{SERVICE}" read by * none
 {database}
 overlay ppolicy
