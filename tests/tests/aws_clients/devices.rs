@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::world::{Answer, World, password_of};
+use tests::world::{Answer, World, password_of, soon};
 
 use crate::program::{Program, Tokens, refused};
 
@@ -160,6 +160,16 @@ async fn a_device_code_is_good_for_its_own_client_and_a_guess_for_nothing() {
         statuses.push(Answer::of(request.header("sec-fetch-site", "same-origin")).await.status);
     }
     assert!(statuses.contains(&404) && statuses.last() == Some(&429), "{statuses:?}");
+    refused(&device.asks().await, "400 InvalidGrantException");
+    soon("each in the trail, with why", async || {
+        let refusals = world.trail().into_iter().filter(|it| it["outcome"] == "refused");
+        let whys: Vec<_> = refusals.map(|it| [it["action"].clone(), it["reason"].clone()]).collect();
+        let guessed = ["the code was given to another client", "there is no such device code, or it is over"]
+            .map(|why| [json!("client_refused"), json!(why)]);
+        let replayed = [json!("client_ended"), json!("the code was shown again")];
+        (guessed.iter().chain([&replayed]).all(|why| whys.contains(why))).then_some(())
+    })
+    .await;
 }
 
 fn program_with(program: &Program, secret: &str) -> Program {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tests::brokerd::program;
 use tests::process::Process;
 use tests::wall_clock::WallClock;
-use tests::world::{World, now};
+use tests::world::{World, now, soon};
 
 use super::Machine;
 
@@ -159,6 +159,8 @@ async fn what_the_broker_gives_no_more_is_handed_out_no_more() {
         let installation = together.world.brokerd.installation();
         installation.edit("connectors.toml", &granted("release"), &granted("nobodys"));
         together.world.run(&["apply", "--yes"], "").succeeded();
+        let ada = together.world.person("ada").await;
+        soon("the daemon has it", async || (ada.get("/v1/connectors/deploy").await.status == 404).then_some(())).await;
         assert_eq!(program.fetch(), first, "{more:?}: the broker is not asked each time");
         // They would be good for another 19 minutes.
         together.minutes_later(41);
