@@ -161,7 +161,7 @@ async fn connectors_are_shown_to_those_who_may_use_them() {
         json!({
             "id": id, "name": "deploy", "description": "Deploys to production", "principal": "assume_role", "account_id": ACCOUNT,
             "role_arn": "arn:aws:iam::111111111111:role/deploy", "partition": "aws", "scope": "user",
-            "max_duration_seconds": 14_400, "default_duration_seconds": 3_600, "console": true, "require_reason": false,
+            "max_duration_seconds": 14_400, "default_duration_seconds": 3_600, "console": true, "require_reason": false, "require_second_factor": false,
         })
     );
 }
