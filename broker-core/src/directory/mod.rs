@@ -10,6 +10,7 @@ pub mod local;
 mod lockout;
 mod measured;
 mod password_mark;
+mod shown;
 mod single_sign_on;
 
 use std::fmt::Debug;

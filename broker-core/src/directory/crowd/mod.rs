@@ -12,8 +12,6 @@ mod settings;
 mod trouble;
 mod user;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -26,6 +24,7 @@ use self::session::Cookie;
 use self::trouble::Trouble;
 use self::user::{Profile, Unusable, User};
 use crate::caller::{Person, Subject};
+use crate::directory::shown::Shown;
 use crate::directory::{
     Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, PasswordMark, Refusal,
     SingleSignOn, Standing, TypedName, Unavailable,
@@ -44,10 +43,6 @@ pub struct CrowdDirectory {
     client: Client,
     cookie: Cookie,
 }
-
-/// Whether a password is on its way to the server, which has not answered to it.
-#[derive(Debug, Default)]
-struct Shown(AtomicBool);
 
 /// What keeps us from an answer, in one of the ways that the trait knows.
 #[derive(Debug, thiserror::Error)]
@@ -166,14 +161,14 @@ impl CrowdDirectory {
     /// Shows Crowd somebody's password, without a session of its own coming of it.
     async fn check(&self, username: &str, password: &Password, shown: &Shown) -> Result<Verdict, AuthenticateError> {
         let body = PasswordBody { value: password.as_secret().expose_secret() };
-        shown.0.store(true, Ordering::Relaxed);
+        shown.sent();
         let said = self.client.post(&["authentication"], &[("username", username)], &body).await;
         let unanswered = |trouble| AuthenticateError::Unanswered(self.unavailable(trouble));
         let verdict = match said.map_err(unanswered)? {
             Said::Yes(user) => Verdict::Right(user),
             Said::No(no) => Verdict::Wrong(wrong(no).map_err(unanswered)?),
         };
-        shown.0.store(false, Ordering::Relaxed);
+        shown.answered();
         Ok(verdict)
     }
 
@@ -263,10 +258,7 @@ impl Directory for CrowdDirectory {
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         let shown = Shown::default();
-        let late = |late: Unavailable| {
-            if shown.0.load(Ordering::Relaxed) { AuthenticateError::Unanswered(late) } else { late.into() }
-        };
-        let person = self.in_time(self.sign_in(username, gate, &shown), late).await?;
+        let person = self.in_time(self.sign_in(username, gate, &shown), |late| shown.late(late)).await?;
         Ok(attested(person))
     }
 

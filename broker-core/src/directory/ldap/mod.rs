@@ -34,7 +34,6 @@ mod verdict;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use tokio::time::timeout;
@@ -51,6 +50,7 @@ use self::trouble::Trouble;
 use self::verdict::Verdict;
 use crate::caller::{Person, Subject};
 use crate::clock::Clock;
+use crate::directory::shown::Shown;
 use crate::directory::{
     Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
     Unavailable,
@@ -75,10 +75,6 @@ pub struct LdapDirectory {
     service: Service,
     clock: Arc<dyn Clock>,
 }
-
-/// Whether a password is on its way to a server that has not answered to it.
-#[derive(Debug, Default)]
-struct Shown(AtomicBool);
 
 /// What keeps us from an answer, in one of the ways that the trait knows.
 #[derive(Debug, thiserror::Error)]
@@ -262,10 +258,10 @@ impl LdapDirectory {
         let outage = |trouble| self.unavailable(Failure::Trouble(trouble));
         let (server, mut connection) = self.service.connect().await.map_err(outage)?;
         let unanswered = |trouble| AuthenticateError::Unanswered(outage(self.service.trouble_of(server, trouble)));
-        shown.0.store(true, Ordering::Relaxed);
+        shown.sent();
         let outcome = connection.bind(dn, password.as_secret()).await.map_err(unanswered)?;
         let verdict = Verdict::of(outcome).map_err(|outcome| unanswered(Trouble::BindRefused(outcome)))?;
-        shown.0.store(false, Ordering::Relaxed);
+        shown.answered();
         connection.close().await;
         Ok(verdict)
     }
@@ -309,11 +305,7 @@ impl Directory for LdapDirectory {
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
         let shown = Shown::default();
-        let late = |late| {
-            let late = self.unavailable(late);
-            if shown.0.load(Ordering::Relaxed) { AuthenticateError::Unanswered(late) } else { late.into() }
-        };
-        self.in_time(self.sign_in(username, gate, &shown), late).await
+        self.in_time(self.sign_in(username, gate, &shown), |late| shown.late(self.unavailable(late))).await
     }
 
     async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
