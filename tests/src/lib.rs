@@ -25,6 +25,7 @@ pub mod gate;
 pub mod host_identity;
 pub mod keyring;
 pub mod moto;
+pub mod phone;
 pub mod postgres;
 pub mod proxy;
 pub mod python;

@@ -9,11 +9,12 @@ use crate::program::{Program, Tokens, refused};
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_signed_in_by_the_old_password_is_told_and_has_to_sign_in_again() {
     let world = World::prepare().await.with("sessions = { recheck_seconds = 1 }").serve();
-    let (program, by_token) = Program::signed_in(&world, "ada").await;
     let (renewing, by_refresh) = Program::signed_in(&world, "ada").await;
     let (login, by_login) = Login::logged_in(&world, "ada", "deploy").await;
     let (cookie, api) = (world.stranger().cookie("ada", &password_of("ada")).await, world.person("ada").await);
     let (of_eve, eve) = Program::signed_in(&world, "eve").await;
+    // The last of hers: once its second is over, so is everybody else's.
+    let (program, by_token) = Program::signed_in(&world, "ada").await;
     assert_eq!(program.credentials(&by_token.access, "deploy").await.status, 200);
 
     // Whoever writes the file gives ada the hash of another password: hers is eve's from now on.

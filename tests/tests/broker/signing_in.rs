@@ -2,12 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use broker_core::second_factor::Seed;
-use secrecy::SecretString;
 use serde_json::json;
 use tests::brokerd::program;
 use tests::installed;
-use tests::world::{World, now, password_of};
+use tests::phone::Phone;
+use tests::world::{World, password_of};
 
 use super::{Machine, refused};
 
@@ -66,12 +65,8 @@ async fn a_password_is_typed_unseen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_factor_is_asked_for_at_a_terminal_and_piped_in_elsewhere() {
     let world = World::open().await;
-    let ada = world.person("ada").await;
-    let begun = ada.post("/v1/account/enrolments", &json!({})).await.good();
-    let seed = Seed::read(SecretString::from(begun["secret"].as_str().unwrap())).unwrap();
-    let body = json!({ "enrolment": begun["enrolment"], "otp": seed.code_at(now()).unwrap(), "label": "phone" });
-    let added = ada.post("/v1/account/second-factors", &body).await.json();
-    let code = |number: usize| added["recovery_codes"][number].as_str().unwrap().to_owned();
+    let phone = Phone::enrol(&world.person("ada").await).await;
+    let code = |number: usize| phone.recovery_codes[number].clone();
 
     let machine = Machine::before(&world);
     let login = ["login", "--username", "ada"];

@@ -4,6 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::crowd::{Crowd, Deed, Shape};
+use tests::phone::Phone;
 use tests::world::{Answer, Asker, now, seconds_until, soon};
 
 use crate::Scene;
@@ -204,6 +205,22 @@ async fn a_planted_session_takes_nobodys_place() {
     bob.cookies.retain(|cookie| !cookie.starts_with("crowd."));
     bob.cookies.push(format!("crowd.token_key={}", scene.crowd.session_of("ada", HERE, long_ago())));
     assert!(bob.opens("/").await.text.contains("<strong>corp/bob</strong>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_second_factor_shows_password_and_code_whatever_crowd_knows() {
+    let scene = Scene::set(ON).await;
+    let phone = Phone::enrol(&scene.person("ada").await).await;
+    let mut ada = Browser::with(&scene, &scene.crowd.session_of("ada", HERE, long_ago()));
+    assert!(!ada.is_let_in().await);
+    let why = "by single sign-on: the person has a second factor, which is asked for after their password";
+    assert_eq!(scene.reasons().pop().unwrap(), why);
+    let password = json!({ "username": "ada", "password": "ada secret" });
+    scene.stranger().sign_in(&password).await.problem("401 otp_required");
+    let both = json!({ "username": "ada", "password": "ada secret", "otp": phone.recovery_codes[0] });
+    assert_eq!(scene.stranger().sign_in(&both).await.status, 201);
+    // Nobody else is kept out by it.
+    assert!(Browser::with(&scene, &scene.crowd.session_of("bob", HERE, long_ago())).is_let_in().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tests::dpop::DpopKey;
 use tests::house::House;
+use tests::phone::Phone;
 use tests::python::Client;
 use tests::world::{Answer, Asker, SECOND, SECOND_SECRET, World, now, password_of};
 
@@ -147,11 +148,7 @@ async fn keeping_an_account(noted: &mut Noted, world: &World, root: &Asker) {
     assert_eq!(fresh["recovery_codes"].as_array().unwrap().len(), 10);
     noted.ask(&fred, "delete", one, &path, None).await;
 
-    let bob = world.person("bob").await;
-    let begun = bob.post("/v1/account/enrolments", &json!({})).await.good();
-    let seed = Seed::read(SecretString::from(begun["secret"].as_str().unwrap())).unwrap();
-    let body = json!({ "enrolment": begun["enrolment"], "otp": seed.code_at(now()).unwrap(), "label": "phone" });
-    assert_eq!(bob.post(all, &body).await.status, 201);
+    Phone::enrol(&world.person("bob").await).await;
     let records = world.trail();
     let id = records.iter().find(|record| record["actor"] == "person:corp/bob").unwrap()["actor_id"].as_str().unwrap();
     let reset = "/v1/admin/second-factors/{directory}/{id}";

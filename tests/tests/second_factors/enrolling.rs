@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 use tests::world::{Answer, World, password_of};
 
-use crate::phone::Timed;
+use crate::timed::Timed;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authenticator_counts_once_it_has_shown_a_right_code_and_only_once() {

@@ -5,6 +5,6 @@
 mod enrolling;
 mod nodes;
 mod pages;
-mod phone;
 mod policy;
 mod signing_in;
+mod timed;

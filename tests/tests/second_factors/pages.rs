@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use tests::world::{Answer, Asker, password_of};
 
-use crate::phone::Timed;
+use crate::timed::Timed;
 
 /// A browser on the sign-in page: its cookie, and the page's form.
 struct Browser {

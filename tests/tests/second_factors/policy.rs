@@ -3,7 +3,7 @@
 use serde_json::json;
 use tests::world::{Prepared, World};
 
-use crate::phone::Timed;
+use crate::timed::Timed;
 
 const GUARDED: &str = "\n[[connector]]\nname = 'twofold'\naccess_key = 'main'\ngroups = ['corp/release']\n\
                        require_second_factor = true\nprincipal = { assume_role = { role_arn = 'arn:aws:iam::111111111111:role/deploy' } }\n";

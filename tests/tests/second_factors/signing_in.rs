@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::world::{World, password_of, soon};
 
-use crate::phone::Timed;
+use crate::timed::Timed;
 
 /// What the trail says of one action: outcome, and what was written down with it.
 fn records(world: &World, action: &str) -> Vec<Value> {
