@@ -146,7 +146,8 @@ async fn a_caller_has_so_many_vends_a_minute_by_whatever_route() {
         let answer = door.ask(method, path, Some(token), None).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
-    let vended = stage.sim.calls().len();
+    let asked = || stage.sim.calls().into_iter().map(|call| call.action).collect::<Vec<_>>();
+    let vended = asked();
     for (method, path) in [(Method::POST, credentials), (Method::POST, console), (Method::GET, identity)] {
         let answer = door.ask(method, path, Some(&ada), None).await;
         assert_eq!((answer.status, answer.text("code").as_str()), (429, "rate_limited"), "{path}");
@@ -155,7 +156,7 @@ async fn a_caller_has_so_many_vends_a_minute_by_whatever_route() {
     let page = door.request(Method::GET, "/console/deploy").header("cookie", cookie);
     let page = page.header("sec-fetch-site", "none").send().await.unwrap();
     assert_eq!(page.status(), 429, "the page that leads on counts as well");
-    assert_eq!(stage.sim.calls().len(), vended, "AWS hears nothing of it");
+    assert_eq!(asked(), vended, "AWS hears nothing of it");
     assert_eq!(door.ask(Method::GET, "/v1/connectors", Some(&ada), None).await.status, 200, "looking is free");
     assert_eq!(door.ask(Method::POST, credentials, Some(&root), None).await.status, 200, "others have theirs");
     let trail = tests::world::trail(&broker.stop());
