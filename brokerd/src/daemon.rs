@@ -258,7 +258,11 @@ fn http_settings(config: &Config, public_url: PublicUrl) -> HttpSettings {
     }
 }
 
-fn directories(configured: Vec<DirectoryConfig>, clock: &Arc<dyn Clock>) -> anyhow::Result<Vec<Arc<dyn Directory>>> {
+/// The directories that the configuration names, in the order of look-up. Asks none of them.
+pub(crate) fn directories(
+    configured: Vec<DirectoryConfig>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Vec<Arc<dyn Directory>>> {
     // As many hashes at once as there are cores: more would only cost memory.
     let hashers = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
     let open = |directory: DirectoryConfig| -> anyhow::Result<Arc<dyn Directory>> {

@@ -1,5 +1,5 @@
-//! What administrators change: access keys, connectors, service tokens, the connectors file and a role's live sessions, each together with
-//! its audit record or not at all.
+//! What administrators change: access keys, connectors, service tokens, the connectors file, a role's live sessions and lost second factors, each
+//! together with its audit record or not at all.
 
 mod access_keys;
 mod apply;
@@ -11,6 +11,7 @@ mod proof;
 mod prove_unproved;
 mod prune;
 mod rekey;
+mod second_factors;
 mod service_tokens;
 mod trail;
 mod sessions;
@@ -30,6 +31,7 @@ pub use denial::POLICY_NAME;
 pub use epochs::{EpochError, NewEpoch, Restored};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};
+pub use second_factors::ResetError;
 pub use service_tokens::{DEFAULT_DAYS, MAX_DAYS, NewServiceToken, Revoked, ServiceTokenError, TokenIdentifier};
 pub use sessions::{Aws, Revocation, RevokeError, RevokedSessions, SessionsOf};
 pub use trail::ProvedRecord;

@@ -1,5 +1,4 @@
-//! What people change about their own second factors, each in the session in which they have just proved who they are; and an administrator's reset
-//! of somebody else's.
+//! What people change about their own second factors, each in the session in which they have just proved who they are.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -7,10 +6,9 @@ use serde_json::{Value, json};
 use super::factors::{RaiseError, Raised};
 use super::{Shown, SignIn, SignInError};
 use crate::assurance::{FRESH_SECONDS, FactorUsed};
-use crate::caller::{PersonCaller, Subject};
+use crate::caller::PersonCaller;
 use crate::clock::{Millis, seconds_between};
 use crate::id::{SecondFactorId, SessionId};
-use crate::permission::Administrator;
 use crate::second_factor::{
     Beginning, Enrolled, FactorLabel, MAX_FACTORS, NotBegun, RECOVERY_CODES, RecoveryCode, SecondFactor, Seed,
     TypedCode,
@@ -61,8 +59,6 @@ pub enum FactorError {
     TooMany,
     #[error("there is no such second factor of yours")]
     NoSuchFactor,
-    #[error("nobody resets their own second factor by this route: it is changed on the page My account")]
-    OwnFactors,
     #[error("somebody else changed this meanwhile: look again, then repeat the request")]
     Stale,
     #[error("the session is over")]
@@ -208,25 +204,6 @@ impl SignIn {
         let before = json!({ "recovery_codes_before": enrolled.recovery_codes });
         self.committed(changes, did(person, Action::RecoveryCodesMade, origin).changes(before)).await?;
         Ok(codes.iter().map(RecoveryCode::shown).collect())
-    }
-
-    /// Takes away all that somebody else has enrolled, who lost it; their sessions end. Says whether there was anything.
-    pub async fn reset_second_factors(&self, subject: &Subject, by: &Administrator) -> Result<bool, FactorError> {
-        if by.is(subject) {
-            return Err(FactorError::OwnFactors);
-        }
-        let enrolled = self.0.store.enrolled(subject).await?;
-        if !enrolled.is_enrolled() && enrolled.recovery_codes == 0 {
-            return Ok(false);
-        }
-        let mut changes = Store::drop_second_factors(subject);
-        changes.push(Store::end_sessions_but(subject, None));
-        let ids: Vec<SecondFactorId> = enrolled.factors.iter().map(|factor| factor.id).collect();
-        let facts = json!({ "second_factor_ids": ids, "damaged": enrolled.damaged });
-        let entry = by.did(Action::SecondFactorsReset).about(Some(subject)).changes(facts);
-        // It takes the protection of an account away, and so is not done where it cannot be written down.
-        self.committed(changes, entry).await?;
-        Ok(true)
     }
 
     /// Whoever has something enrolled has shown it within a quarter of an hour; whoever has not, their password.

@@ -32,6 +32,17 @@ impl Store {
         Ok(Enrolled { factors, damaged, recovery_codes: u32::try_from(codes).unwrap_or(u32::MAX) })
     }
 
+    /// Whose there is anything, in the order of directories and ids; rows that are not ours among it.
+    pub(crate) async fn subjects_enrolled(&self) -> Result<Vec<Subject>, StoreError> {
+        const SQL: &str = "SELECT CAST(subject AS TEXT) FROM second_factors
+                           UNION SELECT CAST(subject AS TEXT) FROM recovery_codes ORDER BY 1";
+        let found: Vec<(String,)> = heard!(&self.pool, pool => {
+            readable(TABLE, sqlx::query(SQL).fetch_all(pool).await?.iter().map(FromRow::from_row))
+        });
+        // What is no directory's name and an id is nobody's.
+        Ok(found.iter().filter_map(|(text,)| subject_of(text)).collect())
+    }
+
     /// Everything that proves to be ours, and by their own ids the rows that do not, with the seal that each has.
     pub(super) async fn all_second_factors(&self) -> Result<(Vec<SecondFactor>, Vec<(String, String)>), StoreError> {
         const SQL: &str = "SELECT id, subject, kind, label, sealed, created_at, last_used_at, last_step, mac
@@ -159,10 +170,9 @@ impl Store {
             return None;
         }
         let parsed = || -> Option<SecondFactor> {
-            let (directory, of) = subject.split_once('/')?;
             Some(SecondFactor {
                 id: id.parse().ok()?,
-                subject: Subject { directory: directory.to_owned().try_into().ok()?, id: of.to_owned() },
+                subject: subject_of(subject)?,
                 kind: [FactorKind::Totp].into_iter().find(|known| known.as_str() == kind)?,
                 label: label.clone().try_into().ok()?,
                 created_at: Millis(*created_at).into(),
@@ -190,6 +200,12 @@ impl Store {
         let parts: [&[u8]; 7] = [TABLE.as_bytes(), id, subject, kind, label, sealed, &created_at.to_be_bytes()];
         self.seals.mac(Purpose::Row, &parts)
     }
+}
+
+/// As they are written by `Display`.
+fn subject_of(text: &str) -> Option<Subject> {
+    let (directory, id) = text.split_once('/')?;
+    Some(Subject { directory: directory.to_owned().try_into().ok()?, id: id.to_owned() })
 }
 
 type Row = (String, String, String, String, String, i64, Option<i64>, i64, Vec<u8>);

@@ -11,6 +11,7 @@ mod key;
 mod restored;
 mod rekey;
 mod revoke;
+mod second_factors;
 mod serve;
 mod token;
 
@@ -71,6 +72,9 @@ enum Command {
     Restored(restored::Restored),
     /// End a role's live sessions at AWS, whoever has them
     Revoke(revoke::Revoke),
+    /// What people have enrolled as second factors: list, reset
+    #[command(subcommand)]
+    SecondFactors(second_factors::SecondFactors),
     /// Hash a password for a local directory
     HashPassword(hash_password::HashPassword),
     /// The audit trail: verify, export, follow, prune
@@ -106,6 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Token(_)
         | Command::Restored(_)
         | Command::Revoke(_)
+        | Command::SecondFactors(_)
         | Command::HashPassword(_)
         | Command::Audit(_)
         | Command::Completion(_) => Environment::of_process(),
@@ -149,6 +154,7 @@ impl Command {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Revoke(revoke) => revoke.run(site).await,
+            Self::SecondFactors(factors) => factors.run(site).await,
             Self::HashPassword(hash) => hash.run(),
             Self::Audit(audit) => Box::pin(audit.run(site)).await,
             Self::Completion(completion) => completion.run(&mut Arguments::command()),

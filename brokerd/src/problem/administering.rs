@@ -1,7 +1,7 @@
 //! Changes by people that cannot be made, as clients meet it.
 
 use broker_core::access_key::CannotServe;
-use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, ServiceTokenError};
+use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, ResetError, ServiceTokenError};
 
 use super::{Code, Problem, RETRY_AFTER};
 
@@ -73,6 +73,17 @@ impl From<ServiceTokenError> for Problem {
             ServiceTokenError::Seal(_) => Self::hidden(Code::Internal, &error),
             ServiceTokenError::Store(error) => error.into(),
             ServiceTokenError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResetError> for Problem {
+    fn from(error: ResetError) -> Self {
+        match error {
+            ResetError::OwnFactors => Self::new(Code::Forbidden, error.to_string()),
+            ResetError::NothingEnrolled => Self::new(Code::NotFound, error.to_string()),
+            ResetError::Store(error) => error.into(),
+            ResetError::Trail(error) => error.into(),
         }
     }
 }

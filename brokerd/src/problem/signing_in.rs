@@ -47,9 +47,7 @@ impl From<StepUpError> for Problem {
 impl From<FactorError> for Problem {
     fn from(error: FactorError) -> Self {
         match error {
-            FactorError::NotAPerson | FactorError::OldSignIn | FactorError::OwnFactors => {
-                Self::new(Code::Forbidden, error.to_string())
-            }
+            FactorError::NotAPerson | FactorError::OldSignIn => Self::new(Code::Forbidden, error.to_string()),
             FactorError::OldProof => Self::new(Code::SecondFactorRequired, error.to_string()),
             FactorError::NotBegun(_) => Self::field("enrolment", error.to_string()),
             FactorError::WrongCode => Self::field("otp", error.to_string()),

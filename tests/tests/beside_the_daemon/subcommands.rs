@@ -55,6 +55,8 @@ impl Desk<'_> {
     fn looks_around(&self) {
         let (said, _) = run(self.broker, &["check"], "");
         assert!(said.contains("connectors.toml: good"), "{said}");
+        let (said, _) = run(self.broker, &["second-factors", "list"], "");
+        assert!(said.starts_with("PERSON  ENROLLED"), "{said}");
         let (said, _) = run(self.broker, &["audit", "tail", "--limit", "5", "--json"], "");
         let records: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert!(records.len() == 5 && records.iter().any(|record| record["action"] == "vend"), "{said}");

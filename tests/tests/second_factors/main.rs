@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod enrolling;
+mod host;
 mod nodes;
 mod pages;
 mod policy;

@@ -2,13 +2,14 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use broker_core::administration::ResetError;
 use broker_core::caller::Subject;
 use broker_core::permission::Administrator;
 
 use crate::api::query::{NoParams, Params};
 use crate::app::App;
 use crate::caller::Permitted;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// `DELETE /v1/admin/second-factors/{directory}/{id}`
 #[utoipa::path(
@@ -32,8 +33,7 @@ pub(crate) async fn reset(
     Permitted { permission, .. }: Permitted<Administrator>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
-    let nothing_there = || Problem::new(Code::NotFound, "nobody of that directory and id has enrolled anything");
-    let directory = directory.try_into().map_err(|_| nothing_there())?;
-    let was_there = app.sign_in.reset_second_factors(&Subject { directory, id }, &permission).await?;
-    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(nothing_there()) }
+    let directory = directory.try_into().map_err(|_| ResetError::NothingEnrolled)?;
+    app.administration.reset_second_factors(&Subject { directory, id }, &permission).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

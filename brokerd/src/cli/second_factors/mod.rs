@@ -1,0 +1,36 @@
+//! `brokerd second-factors`: what people have enrolled, and its reset for whoever lost theirs, a sole administrator among them.
+
+mod list;
+mod reset;
+mod who;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::site::Site;
+use crate::daemon::directories;
+
+/// What people have enrolled as second factors: list, reset
+#[derive(Debug, Subcommand)]
+pub(super) enum SecondFactors {
+    /// Show who has enrolled what; nobody's secret
+    List(list::List),
+    /// Take away all that somebody has enrolled, who lost it: their sessions end, and their password lets them in until they enrol anew
+    Reset(reset::Reset),
+}
+
+impl SecondFactors {
+    pub(super) async fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
+        let mut opened = site.open().await?;
+        let configured = std::mem::take(&mut opened.config.directories);
+        let directories = directories(configured, &opened.house.clock);
+        opened
+            .and_close(async |opened| match self {
+                Self::List(list) => list.run(opened, &directories?).await,
+                Self::Reset(reset) => reset.run(opened, &directories?).await,
+            })
+            .await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
