@@ -101,12 +101,12 @@ async fn prune(house: &House, administration: &Administration, days: u32) -> any
     for broken in &pruned.breaks {
         tracing::error!(%broken, alarm = "trail", "old records of a chain are not removed, because it does not prove: run `brokerd audit verify`");
     }
-    let anchored = anchor(house, &pruned).await;
+    let anchored = anchor_marks(house, &pruned).await;
     tracing::info!(records = pruned.records, %before, "removed old records of the trail");
     anchored
 }
 
-async fn anchor(house: &House, pruned: &Pruned) -> anyhow::Result<()> {
+async fn anchor_marks(house: &House, pruned: &Pruned) -> anyhow::Result<()> {
     for mark in &pruned.marks {
         house.anchoring.anchor_pruned(mark.chain, mark.sequence, mark.hash).await?;
     }
