@@ -11,6 +11,7 @@ use crate::faults::Faults;
 use crate::last_used::LastUsed;
 use crate::s3::Objects;
 use crate::session::Sessions;
+use crate::sts::UsedCodes;
 use crate::world::WorldHandle;
 
 /// The state. Nothing in it is locked for longer than it takes to copy or insert an entry.
@@ -24,6 +25,7 @@ pub(crate) struct Cloud {
     pub(crate) faults: Faults,
     pub(crate) consistency: Consistency,
     pub(crate) last_used: LastUsed,
+    pub(crate) used_codes: UsedCodes,
     /// How long session tokens are at least.
     pub(crate) token_size: AtomicUsize,
     /// How long sessions last at most, whatever is asked.

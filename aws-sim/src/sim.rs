@@ -17,6 +17,7 @@ use crate::last_used::LastUsed;
 use crate::s3::Objects;
 use crate::server;
 use crate::session::Sessions;
+use crate::sts::UsedCodes;
 use crate::world::{World, WorldError, WorldHandle};
 
 /// A simulated AWS, which runs until this is dropped.
@@ -53,6 +54,7 @@ impl Sim {
             faults: Faults::default(),
             consistency: Consistency::default(),
             last_used: LastUsed::default(),
+            used_codes: UsedCodes::default(),
             token_size: AtomicUsize::default(),
             most_seconds: AtomicU32::new(u32::MAX),
             journal: Journal::default(),

@@ -63,6 +63,7 @@ fn request() -> anyhow::Result<RoleRequest> {
         session_name: session_name(&name)?,
         duration_seconds: world::SECONDS,
         external_id: Some(world::EXTERNAL_ID.to_owned().try_into()?),
+        mfa: None,
         policy: Some(world::policy().try_into()?),
         policy_arns: Vec::new(),
         source_identity: Some(session_name(&name)?),

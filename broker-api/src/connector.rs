@@ -35,6 +35,9 @@ pub struct Connector {
     /// Whether whoever asks must have shown a second factor.
     #[serde(default)]
     pub require_second_factor: bool,
+    /// The MFA device whose code whoever asks must give each time (`mfa_code`), where AWS wants one: its ARN, or the number on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_serial: Option<String>,
 }
 
 /// Which of AWS's three calls is behind a connector.

@@ -20,6 +20,10 @@ pub struct CredentialsRequest {
     /// Why, in the caller's words, for the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a connector with an MFA device (`mfa_serial`): the six digits that it shows now. Good once.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::secret::expose_some")]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub mfa_code: Option<SecretString>,
     /// Never earlier credentials.
     #[serde(default)]
     pub fresh: bool,
@@ -94,7 +98,7 @@ pub struct CallerIdentity {
 }
 
 /// `POST /v1/connectors/{name}/console-url`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsoleUrlRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +109,10 @@ pub struct ConsoleUrlRequest {
     /// Why, in the caller's words, for the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a connector with an MFA device (`mfa_serial`): the six digits that it shows now. Good once.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::secret::expose_some")]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub mfa_code: Option<SecretString>,
 }
 
 /// A link that opens AWS's console signed in: a bearer secret.

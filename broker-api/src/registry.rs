@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// `POST /v1/connectors/{name}/ecr-credentials`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EcrRequest {
     /// Where the registry is; else the region of the connector's access key.
@@ -15,6 +15,10 @@ pub struct EcrRequest {
     /// Why, in the caller's words, for the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a connector with an MFA device (`mfa_serial`): the six digits that it shows now. Good once.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::secret::expose_some")]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub mfa_code: Option<SecretString>,
     /// Never with credentials that were vended before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
@@ -40,7 +44,7 @@ pub struct EcrCredentials {
 }
 
 /// `POST /v1/connectors/{name}/codeartifact-credentials`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CodeartifactRequest {
     pub domain: String,
@@ -56,6 +60,10 @@ pub struct CodeartifactRequest {
     /// Why, in the caller's words, for the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a connector with an MFA device (`mfa_serial`): the six digits that it shows now. Good once.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::secret::expose_some")]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub mfa_code: Option<SecretString>,
     /// Never with credentials that were vended before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,

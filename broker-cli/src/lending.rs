@@ -1,9 +1,11 @@
 //! Credentials for a connector: those of before while they have enough life, else from the broker.
 
 use broker_api::CredentialsRequest;
+use secrecy::SecretString;
 use serde_json::value::RawValue;
 
 use crate::api::Broker;
+use crate::ask;
 use crate::cache::Cache;
 use crate::clock;
 use crate::failure::Failure;
@@ -14,6 +16,17 @@ use crate::out;
 use crate::renewal;
 use crate::site::Site;
 
+/// What is done where the connector wants the code of an MFA device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Nobody sits there who could read one off it: a program asked.
+    Never,
+    /// It is asked for once the broker wants it, where somebody sits there.
+    OnceWanted,
+    /// It is asked for, or read from standard input, before the broker is asked.
+    First { json: bool },
+}
+
 /// What somebody wants.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -21,10 +34,31 @@ pub(crate) struct Wanted {
     pub(crate) duration_seconds: Option<u32>,
     pub(crate) policy: Option<Box<RawValue>>,
     pub(crate) reason: Option<String>,
+    pub(crate) code: Code,
     /// Never those of before.
     pub(crate) fresh: bool,
     /// Keep nothing on the disk, and look for nothing there.
     pub(crate) no_cache: bool,
+}
+
+impl Code {
+    /// Of a command that somebody types; a program that wants `json` is not asked.
+    pub(crate) fn of_people(json: bool) -> Self {
+        if json { Self::Never } else { Self::OnceWanted }
+    }
+
+    /// The code, where the broker is to be given it at once.
+    pub(crate) fn first(self) -> Result<Option<SecretString>, Failure> {
+        match self {
+            Self::Never | Self::OnceWanted => Ok(None),
+            Self::First { json } => ask::secret(CODE, json).map(Some),
+        }
+    }
+
+    /// Whether somebody is to be asked for it now.
+    pub(crate) fn is_wanted_by(self, failure: &Failure) -> bool {
+        self == Self::OnceWanted && failure.code() == "mfa_code_required" && ask::can_ask()
+    }
 }
 
 impl Wanted {
@@ -40,7 +74,15 @@ impl Wanted {
 
     /// What the connector gives by itself.
     pub(crate) fn plain(connector: ConnectorName, no_cache: bool) -> Self {
-        Self { connector, duration_seconds: None, policy: None, reason: None, fresh: false, no_cache }
+        Self {
+            connector,
+            duration_seconds: None,
+            policy: None,
+            reason: None,
+            code: Code::Never,
+            fresh: false,
+            no_cache,
+        }
     }
 
     /// What of before is kept on the disk, however little of its life is left.
@@ -96,27 +138,42 @@ impl Wanted {
 
     async fn ask(&self, site: &Site, holder: &Holder, than: Option<&Lent>) -> Result<Kept, Failure> {
         let broker = Broker::of(site)?;
-        let mut lent = broker.lend(holder, &self.connector, &self.request(self.fresh)).await?;
+        let (mut lent, by_a_code) = self.lent(&broker, holder).await?;
         // AWS's clients run their credential process again and again when little life is left. Of the shortest life that AWS lends, nearly
         // all is not little.
         let more_is_possible = self.duration_seconds.is_none_or(|wanted| i64::from(wanted) > ENOUGH);
         let is_little = more_is_possible && lent.seconds_left(clock::now()) <= ENOUGH - NEAR;
         let is_no_longer = than.is_some_and(|these| lent.expiration <= these.expiration);
         if lent.reused && (is_little || is_no_longer) {
-            lent = broker.lend(holder, &self.connector, &self.request(true)).await?;
+            lent = broker.lend(holder, &self.connector, &self.request(true, None)).await?;
         }
         if lent.seconds_left(clock::now()) <= 0 {
             let said = format!("{} lent credentials that are over by this machine's clock", site.server);
             return Err(Failure::mend(said, "set the clock"));
         }
-        Ok(Kept::since(lent, clock::now()))
+        Ok(if by_a_code { Kept::by_a_code(lent) } else { Kept::since(lent, clock::now()) })
     }
 
-    fn request(&self, fresh: bool) -> CredentialsRequest {
+    /// Says as well whether it took the code of an MFA device.
+    async fn lent(&self, broker: &Broker<'_>, holder: &Holder) -> Result<(Lent, bool), Failure> {
+        let code = self.code.first()?;
+        let by_a_code = code.is_some();
+        match broker.lend(holder, &self.connector, &self.request(self.fresh, code)).await {
+            Err(failure) if self.code.is_wanted_by(&failure) => {
+                out::say(failure.said());
+                let code = Some(ask::secret(CODE, false)?);
+                Ok((broker.lend(holder, &self.connector, &self.request(self.fresh, code)).await?, true))
+            }
+            lent => Ok((lent?, by_a_code)),
+        }
+    }
+
+    fn request(&self, fresh: bool, mfa_code: Option<SecretString>) -> CredentialsRequest {
         CredentialsRequest {
             duration_seconds: self.duration_seconds,
             policy: self.policy.clone(),
             reason: self.reason.clone(),
+            mfa_code,
             fresh,
         }
     }
@@ -128,3 +185,6 @@ impl Wanted {
         serde_json::json!(parts).to_string()
     }
 }
+
+/// What somebody is asked.
+pub(crate) const CODE: &str = "MFA code: ";

@@ -42,6 +42,11 @@ impl Kept {
         Self { enough: if is_short { life / 2 } else { ENOUGH }, early: EARLY.min(life * 2 / 3), lent }
     }
 
+    /// Those that came of an MFA device's code, which somebody typed: they are given again while they live, and nobody can fetch the next.
+    pub(crate) fn by_a_code(lent: Lent) -> Self {
+        Self { lent, enough: NEAR, early: 0 }
+    }
+
     pub(crate) fn is_good(&self, now: Timestamp) -> bool {
         self.lent.seconds_left(now) > self.enough
     }
@@ -252,6 +257,16 @@ mod tests {
         }
         let kept = kept(false, 900);
         assert!(kept.lives(after(839)) && !kept.lives(after(840)), "a call takes its time");
+    }
+
+    #[test]
+    fn what_came_of_a_code_is_given_again_while_it_lives_and_no_next_is_fetched() {
+        let now: Timestamp = "2026-01-02T03:00:00Z".parse().unwrap();
+        let after = |seconds: i64| Timestamp::from_second(now.as_second() + seconds).unwrap();
+        let told = broker_api::Credentials { expiration: after(3_600), ..told() };
+        let kept = Kept::by_a_code(Lent::try_from(told).unwrap());
+        assert!(kept.is_good(after(3_539)) && !kept.is_good(after(3_540)));
+        assert!(kept.lives(after(3_539)) && !kept.is_due(after(3_599)), "{kept:?}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) struct Listed {
     pub(crate) default_duration_seconds: u32,
     pub(crate) console: bool,
     pub(crate) require_reason: bool,
+    pub(crate) mfa_serial: Option<Text>,
 }
 
 impl TryFrom<broker_api::Connector> for Listed {
@@ -42,6 +43,7 @@ impl TryFrom<broker_api::Connector> for Listed {
             default_duration_seconds: told.default_duration_seconds,
             console: told.console,
             require_reason: told.require_reason,
+            mfa_serial: told.mfa_serial.as_deref().map(Text::of),
         })
     }
 }
@@ -125,6 +127,7 @@ mod tests {
             console: true,
             require_reason: false,
             require_second_factor: false,
+            mfa_serial: None,
         }
     }
 }

@@ -51,6 +51,16 @@ pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, 
             format!("{server} wants a second factor for this, and your session has none"),
             format!("enrol one at {server}/account; if you have one, sign in again with `broker login`"),
         ),
+        ("mfa_code_required", About::Connector(_, connector)) => Failure::usage(
+            format!("{server} says: {detail}"),
+            format!(
+                "run `broker creds {connector}` on a terminal, which asks for it, or give --mfa-code and pipe it in: what that is lent is given again here while it lives"
+            ),
+        ),
+        ("mfa_code_refused", _) => Failure::usage(
+            format!("{server} says: {detail}"),
+            "wait until the device shows another code, and give that one",
+        ),
         ("duration_out_of_range", About::Connector(..)) => {
             let advice = match (problem.minimum_seconds, problem.maximum_seconds) {
                 (Some(minimum), Some(maximum)) => {

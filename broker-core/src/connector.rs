@@ -10,6 +10,7 @@ use self::fields::{ConnectorFields, MAX_DESCRIPTION, MAX_GROUPS, ReuseFields};
 use crate::arn::AccountId;
 use crate::destination::{Destination, DestinationError};
 use crate::id::ConnectorId;
+use crate::mfa::MfaSerial;
 use crate::name::{AccessKeyName, ConnectorName, Group};
 use crate::partition::Partition;
 use crate::principal::{Principal, PrincipalError};
@@ -84,6 +85,8 @@ pub enum ConnectorError {
     ConsoleOfSystem,
     #[error("a system connector is for jobs, which have no second factor: take `require_second_factor` away")]
     SecondFactorOfSystem,
+    #[error("a system connector is for jobs, which nobody reads a code off a device for: take `mfa_serial` away")]
+    MfaOfSystem,
     #[error("AWS's console takes no session tokens: take `console` away")]
     ConsoleOfSessionToken,
     #[error("a description has at most {MAX_DESCRIPTION} characters and no control characters")]
@@ -136,6 +139,11 @@ impl ConnectorSpec {
     /// for those whose rights do not have it.
     pub fn gives_registry_passwords(&self) -> bool {
         self.registry_passwords
+    }
+
+    /// The MFA device whose code whoever asks must give each time, for AWS. What came of one is never given again.
+    pub fn mfa_serial(&self) -> Option<&MfaSerial> {
+        self.principal.mfa_serial()
     }
 
     pub fn principal(&self) -> &Principal {
@@ -200,6 +208,11 @@ mod tests {
             c["require_second_factor"] = json!(true);
         });
         assert!(with_factor.unwrap_err().contains("take `require_second_factor` away"));
+        let with_device = spec(|c| {
+            let token = json!({ "mfa_serial": "GAHT12345678" });
+            *c = json!({ "access_key": "main", "scope": "system", "principal": { "session_token": token } });
+        });
+        assert!(with_device.unwrap_err().contains("take `mfa_serial` away"));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub mod policy;
 pub mod session_name;
 pub mod destination;
 pub mod lifetime;
+pub mod mfa;
 pub mod arn;
 pub mod partition;
 pub mod name;

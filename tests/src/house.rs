@@ -241,6 +241,9 @@ impl Drop for House {
     }
 }
 
+/// The MFA device of the user `broker`.
+pub const MFA_SERIAL: &str = "arn:aws:iam::111111111111:mfa/broker";
+
 /// Everybody's password.
 pub fn password_of(username: &str) -> String {
     format!("{username}'s pässwörd+&=%")
@@ -252,7 +255,12 @@ fn world() -> World {
         "Effect": "Allow", "Principal": { "AWS": ACCOUNT }, "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
     }] });
     World::new()
-        .user(User::new(ACCOUNT, "broker").inline_policy("all", all).key(SimKey::new(KEY, SECRET)))
+        .user(
+            User::new(ACCOUNT, "broker")
+                .inline_policy("all", all)
+                .key(SimKey::new(KEY, SECRET))
+                .mfa_device(MFA_SERIAL, &["271828", "314159"]),
+        )
         .role(Role::new(ACCOUNT, "deploy", trust).inline_policy("all", all))
 }
 

@@ -13,6 +13,8 @@ mod tags;
 
 use http::StatusCode;
 
+pub(crate) use self::mfa::UsedCodes;
+
 use crate::caller::Caller;
 use crate::cloud::Cloud;
 use crate::front::{Answer, Errand};

@@ -28,7 +28,7 @@ pub(crate) struct UserRecord {
     pub(crate) path: String,
     pub(crate) policies: Vec<Arc<Policy>>,
     pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) mfa: Option<(String, String)>,
+    pub(crate) mfa: Option<(String, Vec<String>)>,
 }
 
 #[derive(Debug)]

@@ -16,7 +16,7 @@ pub struct User {
     pub(crate) managed_policies: Vec<String>,
     pub(crate) keys: Vec<AccessKey>,
     pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) mfa: Option<(String, String)>,
+    pub(crate) mfa: Option<(String, Vec<String>)>,
 }
 
 impl User {
@@ -69,10 +69,10 @@ impl User {
         self
     }
 
-    /// Gives the user an MFA device which always shows the same six digits.
+    /// Gives the user an MFA device and what it shows: codes of six digits, each of them good once, whenever it is used.
     #[must_use]
-    pub fn mfa_device(mut self, serial_number: &str, code: &str) -> Self {
-        self.mfa = Some((serial_number.to_owned(), code.to_owned()));
+    pub fn mfa_device(mut self, serial_number: &str, codes: &[&str]) -> Self {
+        self.mfa = Some((serial_number.to_owned(), codes.iter().map(|code| (*code).to_owned()).collect()));
         self
     }
 

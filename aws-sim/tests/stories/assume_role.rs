@@ -127,6 +127,9 @@ async fn a_role_may_ask_for_a_one_time_code() {
     let device = "arn:aws:iam::111111111111:mfa/broker";
     let ask = || assume(&client).role_arn("arn:aws:iam::111111111111:role/tried");
     ask().serial_number(device).token_code("123456").send().await.unwrap();
+    let used = refusal(ask().serial_number(device).token_code("123456").send().await);
+    let said = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
+    assert_eq!(used, ("AccessDenied".to_owned(), said.to_owned()), "each is good once");
     assert_eq!(code(ask().send().await), "AccessDenied");
     assert_eq!(code(ask().serial_number(device).token_code("654321").send().await), "AccessDenied");
     assert_eq!(code(ask().serial_number(device).send().await), "AccessDenied");

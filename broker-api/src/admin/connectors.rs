@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -105,6 +106,10 @@ pub struct FederatedUser {
     pub session_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, Tag>>,
+    /// AWS takes no such thing here; known so that it is refused with a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub mfa_serial: Option<String>,
 }
 
 /// AssumeRole.
@@ -114,6 +119,9 @@ pub struct AssumeRole {
     pub role_arn: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+    /// The MFA device of the access key's owner whose code whoever asks must give: its ARN, or the number on it. Not with scope `system`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_serial: Option<String>,
     /// A JSON object, or a string that holds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::schema::policy, required = false)]
@@ -140,6 +148,9 @@ pub struct SessionToken {
     pub default_duration_seconds: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration_seconds: Option<u32>,
+    /// The MFA device of the access key's owner whose code whoever asks must give: its ARN, or the number on it. Not with scope `system`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_serial: Option<String>,
 }
 
 /// A session tag: one of `value` and `from`. Only a role's can be `transitive`.
@@ -155,12 +166,16 @@ pub struct Tag {
 }
 
 /// `POST /v1/admin/connectors/{name}/try`; an empty body is fine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TryRequest {
     /// Why, in the administrator's words, for the audit trail; a connector with `require_reason` wants it here as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a connector with an MFA device (`mfa_serial`): the six digits that it shows now. Good once.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::secret::expose_some")]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub mfa_code: Option<SecretString>,
 }
 
 /// Whom a connector's credentials act as, by AWS's own word. The credentials themselves are given to nobody.

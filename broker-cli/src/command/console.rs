@@ -6,9 +6,11 @@ use clap_complete::ArgValueCompleter;
 use serde_json::json;
 
 use crate::api::Broker;
+use crate::ask;
 use crate::browser::Browser;
 use crate::completing::connectors;
 use crate::failure::Failure;
+use crate::lending::{CODE, Code};
 use crate::name::ConnectorName;
 use crate::out;
 use crate::picker::named_or_chosen;
@@ -38,6 +40,9 @@ pub(super) struct Console {
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT", requires = "print")]
     reason: Option<String>,
+    /// With the code that the connector's MFA device shows now: asked for, or piped in. The browser's page asks for it by itself
+    #[arg(long, requires = "print")]
+    mfa_code: bool,
 }
 
 impl Console {
@@ -67,10 +72,22 @@ impl Console {
     }
 
     async fn show(self, connector: ConnectorName, site: &Site, json: bool) -> Result<(), Failure> {
-        let request =
-            ConsoleUrlRequest { destination: self.destination, session_duration_seconds: None, reason: self.reason };
-        let holder = renewal::holder(site).await?;
-        let (url, expires_at) = Broker::of(site)?.console_url(&holder, &connector, &request).await?;
+        let code = if self.mfa_code { Code::First { json } } else { Code::of_people(json) };
+        let mut request = ConsoleUrlRequest {
+            destination: self.destination,
+            session_duration_seconds: None,
+            reason: self.reason,
+            mfa_code: code.first()?,
+        };
+        let (holder, broker) = (renewal::holder(site).await?, Broker::of(site)?);
+        let (url, expires_at) = match broker.console_url(&holder, &connector, &request).await {
+            Err(failure) if code.is_wanted_by(&failure) => {
+                out::say(failure.said());
+                request.mfa_code = Some(ask::secret(CODE, false)?);
+                broker.console_url(&holder, &connector, &request).await?
+            }
+            told => told?,
+        };
         used::count(site, &connector);
         if json { out::json(&json!({ "url": url, "expires_at": expires_at })) } else { out::line(url.expose()) }
     }

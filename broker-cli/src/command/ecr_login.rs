@@ -12,7 +12,7 @@ use crate::api::Broker;
 use crate::completing::connectors;
 use crate::ecr::{self, Password, Place, Registry};
 use crate::failure::{Failure, Next};
-use crate::lending::Wanted;
+use crate::lending::{Code, Wanted};
 use crate::name::ConnectorName;
 use crate::out;
 use crate::picker::named_or_chosen;
@@ -89,7 +89,7 @@ async fn print(
     let place = region.as_deref().and_then(Place::of_region);
     let place = place.ok_or_else(|| Failure::usage("no region is named", "give --region, as in eu-central-1"))?;
     let connector = named_or_chosen(connector, site, json, |_| true).await?;
-    let wanted = Wanted { reason, ..Wanted::plain(connector, false) };
+    let wanted = Wanted { reason, code: Code::of_people(json), ..Wanted::plain(connector, false) };
     let lent = wanted.lend(site).await?;
     used::count(site, &wanted.connector);
     let Password { password, expires_at } = ecr::password(&place, &lent).await?;

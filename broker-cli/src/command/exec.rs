@@ -15,7 +15,7 @@ use crate::aws_config;
 use crate::completing::connectors;
 use crate::failure::{Failure, Next};
 use crate::holder::{TOKEN, TOKEN_FILE};
-use crate::lending::Wanted;
+use crate::lending::{Code, Wanted};
 use crate::name::ConnectorName;
 use crate::out;
 use crate::picker::named_or_chosen;
@@ -48,7 +48,7 @@ pub(super) struct Exec {
 impl Exec {
     pub(super) async fn run(self, site: Site, json: bool) -> Result<ExitCode, Failure> {
         let connector = named_or_chosen(self.connector, &site, json, |_| true).await?;
-        let wanted = self.wanting.of(connector)?;
+        let wanted = self.wanting.of(connector, Code::of_people(json), json)?;
         let [program, arguments @ ..] = self.command.as_slice() else {
             return Err(Failure::usage("no program is named", "name it behind `--`"));
         };
@@ -70,7 +70,8 @@ async fn with_agent(mut command: Command, site: Site, wanted: Wanted) -> Result<
     command.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", listening.token());
     let _config = without_files(&mut command)?;
     // What was lent before is not good enough at the start; from then on it is.
-    let lasting = Wanted { fresh: false, ..wanted.clone() };
+    // Nor is anybody asked for another code: the terminal is the program's then.
+    let lasting = Wanted { fresh: false, code: Code::Never, ..wanted.clone() };
     let lender = Lender::new(site, Offer::One(lasting));
     // Without credentials nothing runs.
     lender.lend(&wanted).await?;

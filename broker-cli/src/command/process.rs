@@ -7,6 +7,7 @@ use super::creds::for_process;
 use super::wanting::Wanting;
 use crate::completing::connectors;
 use crate::failure::Failure;
+use crate::lending::Code;
 use crate::name::ConnectorName;
 use crate::site::Site;
 
@@ -26,7 +27,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) async fn run(self, site: &Site) -> Result<(), Failure> {
-        for_process(&self.wanting.of(self.connector)?.lend(site).await?)
+        for_process(&self.wanting.of(self.connector, Code::Never, false)?.lend(site).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
-use crate::lending::Wanted;
+use crate::lending::{Code, Wanted};
 use crate::name::ConnectorName;
 use crate::text::Text;
 
@@ -22,6 +22,9 @@ pub(super) struct Wanting {
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// With the code that the connector's MFA device shows now: asked for, or piped in
+    #[arg(long)]
+    mfa_code: bool,
     /// Not those of before
     #[arg(long)]
     fresh: bool,
@@ -31,7 +34,8 @@ pub(super) struct Wanting {
 }
 
 impl Wanting {
-    pub(super) fn of(self, connector: ConnectorName) -> Result<Wanted, Failure> {
+    /// `attended` is what is done about the code of an MFA device where nothing is said of it.
+    pub(super) fn of(self, connector: ConnectorName, attended: Code, json: bool) -> Result<Wanted, Failure> {
         let policy = self.policy_file.map(|path| {
             let wrong = |error: &dyn std::error::Error| {
                 let said = format!("{} is no policy: {}", path.display(), Text::of(&error.to_string()));
@@ -45,6 +49,7 @@ impl Wanting {
             duration_seconds: self.duration,
             policy: policy.transpose()?,
             reason: self.reason,
+            code: if self.mfa_code { Code::First { json } } else { attended },
             fresh: self.fresh,
             no_cache: self.no_cache,
         })

@@ -104,9 +104,12 @@ pub(super) async fn ask(sts: &dyn Sts, deadline: Instant, key: &OpenKey) -> Resu
             Err(NotProved::Root { account: account.as_str().to_owned() })
         }
         Ok(CallerIdentity { account, arn, .. }) => Ok(KeyOwner::of(account, arn)),
-        Err(StsError::KeyRefused(refusal) | StsError::PolicyRefused(refusal) | StsError::Refused(refusal)) => {
-            Err(NotProved::Refused(refusal))
-        }
+        Err(
+            StsError::KeyRefused(refusal)
+            | StsError::PolicyRefused(refusal)
+            | StsError::MfaCodeRefused(refusal)
+            | StsError::Refused(refusal),
+        ) => Err(NotProved::Refused(refusal)),
         Err(error @ StsError::Skewed(..)) => Err(NotProved::Skewed(error.to_string())),
         Err(StsError::Unavailable(outage)) => Err(NotProved::Unreachable(outage)),
         Err(StsError::Unusable(problem)) => Err(NotProved::NotSts(problem)),

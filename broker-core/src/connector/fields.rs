@@ -71,6 +71,9 @@ impl TryFrom<ConnectorFields> for ConnectorSpec {
         if fields.require_second_factor && audience == Audience::System {
             return Err(ConnectorError::SecondFactorOfSystem);
         }
+        if fields.principal.mfa_serial().is_some() && audience == Audience::System {
+            return Err(ConnectorError::MfaOfSystem);
+        }
         let console = match (&fields.principal, &audience, fields.console) {
             (_, _, None) => None,
             (Principal::SessionToken(_), _, Some(_)) => return Err(ConnectorError::ConsoleOfSessionToken),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::arn::{PolicyArn, RoleArn};
 use crate::lifetime::{RoleLifetime, TokenLifetime};
+use crate::mfa::MfaSerial;
 use crate::policy::SessionPolicy;
 use crate::session_name::SessionNameTemplate;
 use crate::tag::{Attribute, TagKey, TagSource, TagValue};
@@ -32,6 +34,9 @@ pub(super) struct FederatedUserFields {
     session_name: SessionNameTemplate,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<TagKey, TagFields>,
+    /// Known only to say why there is no such thing here.
+    #[serde(default, skip_serializing)]
+    mfa_serial: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +45,8 @@ pub(super) struct AssumeRoleFields {
     role_arn: RoleArn,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mfa_serial: Option<MfaSerial>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<SessionPolicy>,
     #[serde(default, skip_serializing_if = "PolicyArns::is_empty")]
@@ -63,6 +70,8 @@ pub(super) struct SessionTokenFields {
     default_duration_seconds: Option<TokenLifetime>,
     #[serde(default)]
     max_duration_seconds: Option<TokenLifetime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mfa_serial: Option<MfaSerial>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,6 +98,9 @@ impl TryFrom<FederatedUserFields> for FederatedUser {
     type Error = PrincipalError;
 
     fn try_from(fields: FederatedUserFields) -> Result<Self, PrincipalError> {
+        if fields.mfa_serial.is_some() {
+            return Err(PrincipalError::MfaOfFederatedUser);
+        }
         let has_policies = fields.policy.is_some() || !fields.policy_arns.is_empty();
         let rights = match (fields.resource_policies_grant_access, has_policies) {
             (true, true) => return Err(PrincipalError::RightsTwice),
@@ -122,6 +134,10 @@ impl TryFrom<AssumeRoleFields> for AssumeRole {
         if let Some(arn) = fields.policy_arns.iter().find(foreign) {
             return Err(PrincipalError::ForeignPolicyArn(arn.as_str().to_owned()));
         }
+        if let Some(foreign) = fields.mfa_serial.as_ref().filter(|it| it.partition().is_some_and(|it| it != partition))
+        {
+            return Err(PrincipalError::ForeignMfaDevice(foreign.as_str().to_owned()));
+        }
         match &fields.source_identity {
             Some(template) if !template.names_subject() => return Err(PrincipalError::NamelessSourceIdentity),
             None if !fields.session_name.names_subject() => return Err(PrincipalError::NamelessSession),
@@ -134,6 +150,7 @@ impl TryFrom<AssumeRoleFields> for AssumeRole {
         Ok(Self {
             role_arn: fields.role_arn,
             external_id: fields.external_id,
+            mfa_serial: fields.mfa_serial,
             policy: fields.policy,
             policy_arns: fields.policy_arns,
             durations: Durations::new(fields.default_duration_seconds, fields.max_duration_seconds)?,
@@ -148,7 +165,10 @@ impl TryFrom<SessionTokenFields> for SessionToken {
     type Error = PrincipalError;
 
     fn try_from(fields: SessionTokenFields) -> Result<Self, PrincipalError> {
-        Ok(Self { durations: Durations::new(fields.default_duration_seconds, fields.max_duration_seconds)? })
+        Ok(Self {
+            durations: Durations::new(fields.default_duration_seconds, fields.max_duration_seconds)?,
+            mfa_serial: fields.mfa_serial,
+        })
     }
 }
 
@@ -170,6 +190,7 @@ impl From<FederatedUser> for FederatedUserFields {
             max_duration_seconds: Some(user.durations.maximum),
             session_name: user.session_name,
             tags: tags.collect(),
+            mfa_serial: None,
         }
     }
 }
@@ -183,6 +204,7 @@ impl From<AssumeRole> for AssumeRoleFields {
         Self {
             role_arn: role.role_arn,
             external_id: role.external_id,
+            mfa_serial: role.mfa_serial,
             policy: role.policy,
             policy_arns: role.policy_arns,
             default_duration_seconds: Some(role.durations.default),
@@ -199,6 +221,7 @@ impl From<SessionToken> for SessionTokenFields {
         Self {
             default_duration_seconds: Some(token.durations.default),
             max_duration_seconds: Some(token.durations.maximum),
+            mfa_serial: token.mfa_serial,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arn::{AccountId, PolicyArn, RoleArn};
 use crate::lifetime::{Lifetime, RoleLifetime, TokenLifetime};
+use crate::mfa::MfaSerial;
 use crate::partition::Partition;
 use crate::policy::SessionPolicy;
 use crate::session_name::SessionNameTemplate;
@@ -65,6 +66,8 @@ pub enum FederatedRights {
 pub struct AssumeRole {
     pub role_arn: RoleArn,
     pub external_id: Option<ExternalId>,
+    /// The device of the key's owner whose code whoever asks must give.
+    pub mfa_serial: Option<MfaSerial>,
     pub policy: Option<SessionPolicy>,
     pub policy_arns: PolicyArns,
     pub durations: Durations<RoleLifetime>,
@@ -85,6 +88,8 @@ pub struct RoleTag {
 #[serde(try_from = "SessionTokenFields", into = "SessionTokenFields")]
 pub struct SessionToken {
     pub durations: Durations<TokenLifetime>,
+    /// The device of the key's owner whose code whoever asks must give.
+    pub mfa_serial: Option<MfaSerial>,
 }
 
 /// How long credentials live when nobody says, and at most.
@@ -121,6 +126,14 @@ pub enum PrincipalError {
     PolicyArnTwice(String),
     #[error("policy_arns must be of one partition and, with a role, of the role's account: `{0}` is not")]
     ForeignPolicyArn(String),
+    #[error(
+        "GetFederationToken takes no code of an MFA device: take mfa_serial away, or make this an assume_role or a session_token"
+    )]
+    MfaOfFederatedUser,
+    #[error(
+        "the MFA device `{0}` is of another partition than the role: name one of the user whose access key this is"
+    )]
+    ForeignMfaDevice(String),
     #[error("an external ID has 2 to 1224 of the characters A-Z a-z 0-9 _+=,.@:/-")]
     ExternalId,
     #[error("at most {MAX_TAGS} tags, AWS takes no more")]
@@ -153,7 +166,17 @@ impl Principal {
                 rights: FederatedRights::SessionPolicies { policy_arns, .. }, ..
             }) => policy_arns.partition(),
             Self::AssumeRole(role) => Some(role.role_arn.partition()),
-            Self::FederatedUser(_) | Self::SessionToken(_) => None,
+            Self::SessionToken(token) => token.mfa_serial.as_ref().and_then(MfaSerial::partition),
+            Self::FederatedUser(_) => None,
+        }
+    }
+
+    /// The device whose code AWS is to be given with each request, where the connector names one.
+    pub fn mfa_serial(&self) -> Option<&MfaSerial> {
+        match self {
+            Self::AssumeRole(role) => role.mfa_serial.as_ref(),
+            Self::SessionToken(token) => token.mfa_serial.as_ref(),
+            Self::FederatedUser(_) => None,
         }
     }
 
@@ -168,7 +191,8 @@ impl Principal {
     /// Seconds of life: when nobody says, and at most.
     pub fn durations(&self) -> (u32, u32) {
         match self {
-            Self::FederatedUser(FederatedUser { durations, .. }) | Self::SessionToken(SessionToken { durations }) => {
+            Self::FederatedUser(FederatedUser { durations, .. })
+            | Self::SessionToken(SessionToken { durations, .. }) => {
                 (durations.default.as_seconds(), durations.maximum.as_seconds())
             }
             Self::AssumeRole(role) => (role.durations.default.as_seconds(), role.durations.maximum.as_seconds()),

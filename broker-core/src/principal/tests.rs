@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::partition::Partition;
 
 fn refusal(principal: Value) -> String {
     serde_json::from_value::<Principal>(principal).unwrap_err().to_string()
@@ -104,4 +105,36 @@ fn what_is_written_is_read_again() {
     fields["assume_role"]["source_identity"] = json!("{username}");
     let principal = accepted(fields);
     assert_eq!(accepted(serde_json::to_value(&principal).unwrap()), principal);
+}
+
+#[test]
+fn an_mfa_device_is_of_the_roles_partition_and_never_of_a_federated_user() {
+    let device = "arn:aws:iam::999999999999:mfa/broker";
+    let principal = accepted(role("mfa_serial", json!(device)));
+    assert_eq!(principal.mfa_serial().unwrap().as_str(), device, "of the key's owner, who may be of another account");
+    assert_eq!(accepted(role("mfa_serial", json!("GAHT12345678"))).mfa_serial().unwrap().as_str(), "GAHT12345678");
+    assert_eq!(accepted(json!({ "session_token": {} })).mfa_serial(), None);
+    let token = accepted(json!({ "session_token": { "mfa_serial": "arn:aws-cn:iam::999999999999:mfa/broker" } }));
+    assert_eq!(token.partition(), Some(Partition::AwsCn), "so that the key must be of it");
+    let foreign = refusal(role("mfa_serial", json!("arn:aws-cn:iam::999999999999:mfa/broker")));
+    assert!(foreign.contains("another partition than the role"), "{foreign}");
+    for rubbish in [json!(""), json!("short"), json!(123_456_789), json!("arn:aws:iam::999999999999:user/x")] {
+        assert!(serde_json::from_value::<Principal>(role("mfa_serial", rubbish.clone())).is_err(), "{rubbish}");
+    }
+    for given in [json!(device), json!(7), json!(null), json!("")] {
+        let user = json!({ "federated_user": { "resource_policies_grant_access": true, "mfa_serial": given } });
+        let said = serde_json::from_value::<Principal>(user).map(|_| ()).map_err(|error| error.to_string());
+        if given.is_null() {
+            assert_eq!(said, Ok(()));
+        } else {
+            assert!(said.unwrap_err().contains("GetFederationToken takes no code of an MFA device"));
+        }
+    }
+    // What is not said is not stored, so that the release before reads it.
+    for principal in [role("session_name", json!("{username}")), json!({ "session_token": {} })] {
+        let written = serde_json::to_string(&accepted(principal)).unwrap();
+        assert!(!written.contains("mfa_serial"), "{written}");
+    }
+    let written = serde_json::to_value(&principal).unwrap();
+    assert_eq!(accepted(written), principal);
 }

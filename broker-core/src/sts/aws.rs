@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::haste::TooManyRequests;
 use super::identity::{is_access_key_id, is_arn, is_secret, is_user_id};
 use super::patience::{PerKey, quota_of};
-use super::request::{RoleRequest, UserRequest};
+use super::request::{MfaShown, RoleRequest, TokenRequest, UserRequest};
 use super::witness::Witness;
 use super::{
     Ambient, AwsRefusal, CallerIdentity, Credentials, OpenKey, Outage, Pool, Signs, Sts, StsError, StsRequest,
@@ -88,7 +88,7 @@ impl AwsSts {
             match request {
                 StsRequest::FederatedUser(user) => federation_token(&client, user, heard).await,
                 StsRequest::AssumeRole(role) => assume_role(&client, role, heard).await,
-                StsRequest::SessionToken { duration_seconds } => session_token(&client, *duration_seconds, heard).await,
+                StsRequest::SessionToken(token) => session_token(&client, token, heard).await,
             }
         };
         self.credentials(self.heard(witness, deadline, asked).await?, request.duration_seconds())
@@ -297,6 +297,8 @@ async fn assume_role(client: &Client, role: &RoleRequest, witness: Witness) -> R
         .role_session_name(role.session_name.as_str())
         .duration_seconds(seconds(role.duration_seconds))
         .set_external_id(role.external_id.as_ref().map(|id| id.as_str().to_owned()))
+        .set_serial_number(role.mfa.as_ref().map(serial))
+        .set_token_code(role.mfa.as_ref().map(code))
         .set_source_identity(role.source_identity.as_ref().map(|name| name.as_str().to_owned()))
         .set_policy(role.policy.as_ref().map(|policy| policy.as_str().to_owned()))
         .set_policy_arns(policy_arns(&role.policy_arns))
@@ -313,16 +315,27 @@ async fn assume_role(client: &Client, role: &RoleRequest, witness: Witness) -> R
     Ok(Answer { credentials: answer.credentials, arn, packed })
 }
 
-async fn session_token(client: &Client, duration_seconds: u32, witness: Witness) -> Result<Answer, StsError> {
+async fn session_token(client: &Client, token: &TokenRequest, witness: Witness) -> Result<Answer, StsError> {
     let answer = client
         .get_session_token()
-        .duration_seconds(seconds(duration_seconds))
+        .duration_seconds(seconds(token.duration_seconds))
+        .set_serial_number(token.mfa.as_ref().map(serial))
+        .set_token_code(token.mfa.as_ref().map(code))
         .customize()
         .interceptor(witness)
         .send()
         .await
         .map_err(|error| StsError::of(&error))?;
     Ok(Answer { credentials: answer.credentials, arn: None, packed: None })
+}
+
+fn serial(shown: &MfaShown) -> String {
+    shown.serial.as_str().to_owned()
+}
+
+/// In the body of a POST, over TLS.
+fn code(shown: &MfaShown) -> String {
+    shown.code.secret().expose_secret().to_owned()
 }
 
 fn policy_arns(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {

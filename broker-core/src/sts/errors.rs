@@ -32,6 +32,13 @@ impl AwsRefusal {
         self.code == "InvalidClientTokenId"
     }
 
+    /// Whether an MFA device's code is what it takes exception to, and not the device. Only its words tell.
+    fn is_about_a_code(&self) -> bool {
+        self.code == "AccessDenied"
+            && self.message.starts_with("MultiFactorAuthentication failed")
+            && self.message.contains("invalid MFA one time pass code")
+    }
+
     /// Whether it is the date of a signature that AWS refused, and neither the key nor its secret. By the same code it refuses a wrong
     /// secret; only its words tell.
     pub(super) fn is_about_time(&self) -> bool {
@@ -54,6 +61,9 @@ pub enum StsError {
     /// The session policies are what AWS will not take.
     #[error("AWS refused the session policy: {}", .0.code)]
     PolicyRefused(AwsRefusal),
+    /// The code of the MFA device is not the one of this moment, or was used before.
+    #[error("AWS refused the code of the MFA device: {}", .0.code)]
+    MfaCodeRefused(AwsRefusal),
     #[error("AWS refused: {}", .0.code)]
     Refused(AwsRefusal),
     /// AWS refuses what this machine signs, because of the time that its clock says.
@@ -136,6 +146,7 @@ impl StsError {
             | "InternalFailure"
             | "ServiceUnavailable" => Self::Unavailable(Outage::Told(refusal)),
             _ if passing => Self::Unavailable(Outage::Told(refusal)),
+            _ if refusal.is_about_a_code() => Self::MfaCodeRefused(refusal),
             _ => Self::Refused(refusal),
         }
     }
@@ -145,6 +156,7 @@ impl StsError {
         match self {
             Self::KeyRefused(refusal)
             | Self::PolicyRefused(refusal)
+            | Self::MfaCodeRefused(refusal)
             | Self::Refused(refusal)
             | Self::Skewed(refusal, _) => Some(refusal),
             Self::Unavailable(outage) => outage.refusal(),
@@ -199,6 +211,19 @@ mod tests {
         assert!(matches!(code("AccessDenied", false), StsError::Refused(_)));
         assert!(matches!(code("NeverHeardOf", true), StsError::Unavailable(_)));
         assert!(matches!(code("RegionDisabledException", false), StsError::Refused(_)));
+    }
+
+    #[test]
+    fn a_refused_code_of_a_device_is_told_apart_from_a_device_that_is_not_the_callers() {
+        let said = |message: &str| StsError::of_code(AwsRefusal::told("AccessDenied", message, None), false);
+        let wrong = said("MultiFactorAuthentication failed with invalid MFA one time pass code. ");
+        assert!(matches!(wrong, StsError::MfaCodeRefused(_)), "{wrong:?}");
+        for other in [
+            "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.",
+            "User: arn:aws:iam::123456789012:user/invalid MFA one time pass code is not authorized to perform: sts:AssumeRole",
+        ] {
+            assert!(matches!(said(other), StsError::Refused(_)), "{other}");
+        }
     }
 
     #[test]

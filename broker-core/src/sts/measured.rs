@@ -49,9 +49,13 @@ impl<S: Sts> Sts for MeasuredSts<S> {
 fn outcome<T>(answer: &Result<T, StsError>) -> &'static str {
     match answer {
         Ok(_) => "success",
-        Err(StsError::KeyRefused(_) | StsError::PolicyRefused(_) | StsError::Refused(_) | StsError::Skewed(..)) => {
-            "refused"
-        }
+        Err(
+            StsError::KeyRefused(_)
+            | StsError::PolicyRefused(_)
+            | StsError::MfaCodeRefused(_)
+            | StsError::Refused(_)
+            | StsError::Skewed(..),
+        ) => "refused",
         Err(StsError::Unavailable(_) | StsError::Unusable(_)) => "unavailable",
     }
 }

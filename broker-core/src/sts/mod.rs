@@ -41,7 +41,7 @@ pub(crate) use patience::{PerKey, quota_of};
 pub(crate) use pool::BareClient;
 pub use pool::{Outbound, OutboundError, Pool};
 pub use proxy::{NotPastProxy, PastProxy, Proxy, ProxyFailure, ProxyLogin};
-pub use request::{RoleRequest, StsRequest, UserRequest};
+pub use request::{MfaShown, RoleRequest, StsRequest, TokenRequest, UserRequest};
 pub use witness::Skew;
 
 /// The calls that turn a long-term key into temporary credentials. Each ends by its deadline.

@@ -1,6 +1,7 @@
 //! One STS request with everything filled in: what is sent, and what makes two requests the very same.
 
 use crate::arn::{PolicyArn, RoleArn};
+use crate::mfa::{MfaCode, MfaSerial};
 use crate::policy::SessionPolicy;
 use crate::principal::ExternalId;
 use crate::session_name::SessionName;
@@ -12,7 +13,7 @@ use crate::vault::digest;
 pub enum StsRequest {
     FederatedUser(UserRequest),
     AssumeRole(RoleRequest),
-    SessionToken { duration_seconds: u32 },
+    SessionToken(TokenRequest),
 }
 
 /// GetFederationToken.
@@ -32,11 +33,26 @@ pub struct RoleRequest {
     pub session_name: SessionName,
     pub duration_seconds: u32,
     pub external_id: Option<ExternalId>,
+    pub mfa: Option<MfaShown>,
     pub policy: Option<SessionPolicy>,
     pub policy_arns: Vec<PolicyArn>,
     pub source_identity: Option<SessionName>,
     pub tags: Vec<(TagKey, TagValue)>,
     pub transitive_tag_keys: Vec<TagKey>,
+}
+
+/// GetSessionToken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenRequest {
+    pub duration_seconds: u32,
+    pub mfa: Option<MfaShown>,
+}
+
+/// A device, and what it shows: AWS takes each code once, so that such a request is good for one asking.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MfaShown {
+    pub serial: MfaSerial,
+    pub code: MfaCode,
 }
 
 impl StsRequest {
@@ -45,7 +61,7 @@ impl StsRequest {
         match self {
             Self::FederatedUser(_) => "GetFederationToken",
             Self::AssumeRole(_) => "AssumeRole",
-            Self::SessionToken { .. } => "GetSessionToken",
+            Self::SessionToken(_) => "GetSessionToken",
         }
     }
 
@@ -53,16 +69,25 @@ impl StsRequest {
         match self {
             Self::FederatedUser(user) => user.duration_seconds,
             Self::AssumeRole(role) => role.duration_seconds,
-            Self::SessionToken { duration_seconds } => *duration_seconds,
+            Self::SessionToken(token) => token.duration_seconds,
         }
     }
 
-    /// A hash of all that is sent.
+    /// The device and the code that are shown to AWS, where the connector wants them.
+    pub fn mfa(&self) -> Option<&MfaShown> {
+        match self {
+            Self::FederatedUser(_) => None,
+            Self::AssumeRole(role) => role.mfa.as_ref(),
+            Self::SessionToken(token) => token.mfa.as_ref(),
+        }
+    }
+
+    /// A hash of all that is sent, but for the code of an MFA device.
     pub fn digest(&self) -> [u8; 32] {
         let (kind, duration) = match self {
             Self::FederatedUser(user) => ("GetFederationToken", user.duration_seconds),
             Self::AssumeRole(role) => ("AssumeRole", role.duration_seconds),
-            Self::SessionToken { duration_seconds } => ("GetSessionToken", *duration_seconds),
+            Self::SessionToken(token) => ("GetSessionToken", token.duration_seconds),
         };
         let mut parts: Vec<String> = vec![kind.to_owned(), duration.to_string()];
         match self {
@@ -79,8 +104,9 @@ impl StsRequest {
                 push_tags(&mut parts, &role.tags);
                 push_list(&mut parts, role.transitive_tag_keys.iter().map(TagKey::as_str));
             }
-            Self::SessionToken { .. } => {}
+            Self::SessionToken(_) => {}
         }
+        push_optional(&mut parts, self.mfa().map(|shown| shown.serial.as_str()));
         digest(&parts.iter().map(String::as_bytes).collect::<Vec<_>>())
     }
 }

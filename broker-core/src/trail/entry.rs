@@ -250,6 +250,19 @@ impl Entry {
         }
     }
 
+    /// Says more of what changed, beside what is said already.
+    #[must_use]
+    pub(crate) fn also(self, more: Value) -> Self {
+        let changes = match (self.changes, more) {
+            (Some(Value::Object(mut said)), Value::Object(more)) => {
+                said.extend(more);
+                Value::Object(said)
+            }
+            (_, more) => more,
+        };
+        Self { changes: Some(changes), ..self }
+    }
+
     #[must_use]
     pub fn changes(self, changes: Value) -> Self {
         Self { changes: Some(changes), ..self }

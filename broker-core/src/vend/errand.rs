@@ -10,6 +10,7 @@ use crate::console::{ConsoleLink, LinkRequest};
 use crate::destination::{Destination, DestinationError};
 use crate::entitlement::Entitlement;
 use crate::meter;
+use crate::mfa::MfaCode;
 use crate::name::ConnectorName;
 use crate::partition::Region;
 use crate::reason::Reason;
@@ -29,6 +30,8 @@ pub struct LinkWanted<'a> {
     pub session_duration_seconds: Option<u32>,
     /// In the caller's own words, for the trail.
     pub reason: Option<Reason>,
+    /// What the connector's MFA device shows, where it names one.
+    pub mfa_code: Option<MfaCode>,
 }
 
 /// The registry of packages that somebody wants a password for.
@@ -39,6 +42,8 @@ pub struct RegistryWanted {
     pub kind: RegistryKind,
     /// In the caller's own words, for the trail.
     pub reason: Option<Reason>,
+    /// What the connector's MFA device shows, where it names one.
+    pub mfa_code: Option<MfaCode>,
     /// Never by credentials that were lent before.
     pub fresh: bool,
 }
@@ -92,7 +97,8 @@ impl Broker {
         name: &ConnectorName,
         wanted: &LinkWanted<'_>,
     ) -> Result<Recorded<ConsoleLink>, VendError> {
-        let ask = VendRequest { reason: wanted.reason.clone(), ..VendRequest::default() };
+        let ask =
+            VendRequest { reason: wanted.reason.clone(), mfa_code: wanted.mfa_code.clone(), ..VendRequest::default() };
         let actions = (Action::ConsoleUrl, Action::ConsoleUrlAsAdministrator);
         let linked = async {
             let entitlement = self.prove(asking.caller, name)?;
@@ -140,7 +146,8 @@ impl Broker {
         name: &ConnectorName,
         wanted: &RegistryWanted,
     ) -> Result<Recorded<RegistryGiven>, VendError> {
-        let ask = VendRequest { reason: wanted.reason.clone(), fresh: wanted.fresh, ..VendRequest::default() };
+        let (reason, mfa_code) = (wanted.reason.clone(), wanted.mfa_code.clone());
+        let ask = VendRequest { reason, mfa_code, fresh: wanted.fresh, ..VendRequest::default() };
         let actions = match wanted.kind {
             RegistryKind::Ecr => (Action::EcrCredentials, Action::EcrCredentialsAsAdministrator),
             RegistryKind::CodeArtifact { .. } => {
@@ -191,7 +198,7 @@ impl Broker {
         let caller = self.must_stand(asking, name, ask, loan).await?;
         let entry = loan.entry(asking, ask, granted, as_administrator);
         let entry = match described {
-            Some(described) => entry.changes(described),
+            Some(described) => entry.also(described),
             None => entry,
         };
         let recorded = self.record_if_as_read(&caller, entry, made).await?;

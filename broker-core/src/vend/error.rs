@@ -1,5 +1,7 @@
 //! Why nobody gets anything.
 
+use std::time::Duration;
+
 use crate::access_key::{CannotServe, NotRightful};
 use crate::console::ConsoleError;
 use crate::destination::DestinationError;
@@ -40,6 +42,9 @@ pub enum VendError {
     ConsoleNotSupported,
     #[error(transparent)]
     Aws(#[from] StsError),
+    /// Of an MFA device: AWS refused several of them.
+    #[error("AWS refused several codes that you gave: wait {} seconds", .0.as_secs().saturating_add(1))]
+    TooManyCodes(Duration),
     #[error(transparent)]
     Console(#[from] ConsoleError),
     #[error(transparent)]
@@ -103,6 +108,7 @@ impl VendError {
             | Self::OtherPartition(_)
             | Self::NoDomainOwner
             | Self::NoRegistryPasswords
+            | Self::TooManyCodes(_)
             | Self::TooLong { .. }
             | Self::Unsettled
             | Self::NoAccessKey
@@ -131,6 +137,7 @@ impl VendError {
             | Self::OtherPartition(_)
             | Self::NoDomainOwner
             | Self::NoRegistryPasswords
+            | Self::TooManyCodes(_)
             | Self::TooLong { .. } => Some(Outcome::Refused),
             Self::Caller(
                 AuthenticateError::Directory(_) | AuthenticateError::Issuer(_) | AuthenticateError::Store(_),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::access_key::KeyOwner;
+use crate::connector::Reuse;
 use crate::entitlement::{Entitlement, Grant};
 use crate::sts::{OpenKey, StsRequest};
 use crate::trail::{Action, Actor, Entry, Outcome, VendedFacts};
@@ -19,6 +22,24 @@ pub(super) struct Wish {
     pub(super) request: StsRequest,
     /// Two wishes with the same are the very same.
     pub(super) identity: [u8; 32],
+}
+
+impl Wish {
+    /// Whether what comes of it may be given again: never what was had by the code of an MFA device.
+    pub(super) fn reuse(&self) -> Reuse {
+        match self.request.mfa() {
+            Some(_) => Reuse::Off,
+            None => self.entitlement.connector().spec.reuse(),
+        }
+    }
+
+    /// Whether it is the same request, by the same connector and key as they were.
+    pub(super) fn asks_as(&self, loan: &Loan) -> bool {
+        let revision = |entitlement: &Entitlement| (entitlement.connector().id, entitlement.connector().revision);
+        self.request == loan.request
+            && revision(&self.entitlement) == revision(&loan.entitlement)
+            && (self.key.id, self.key.generation) == (loan.key.id, loan.key.generation)
+    }
 }
 
 /// Credentials, and all that they came from.
@@ -58,11 +79,16 @@ impl Loan {
                 facts.source_identity = role.source_identity.as_ref().map(|name| name.as_str().to_owned());
             }
             StsRequest::FederatedUser(user) => facts.session_name = Some(user.name.as_str().to_owned()),
-            StsRequest::SessionToken { .. } => {}
+            StsRequest::SessionToken(_) => {}
         }
         let entry = Entry::new(Actor::of(asking.caller), action, Outcome::Success, asking.origin.clone())
             .connector(&self.vended.connector.name)
             .vended(facts);
+        // Which device, for whoever compares with CloudTrail; its code stands nowhere.
+        let entry = match self.request.mfa() {
+            Some(shown) => entry.changes(json!({ "mfa_serial": shown.serial })),
+            None => entry,
+        };
         ask.reason.iter().fold(entry, Entry::reason)
     }
 }

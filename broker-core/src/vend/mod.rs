@@ -3,6 +3,7 @@
 mod ahead;
 mod errand;
 mod error;
+mod guesses;
 mod loan;
 mod pace;
 mod render;
@@ -22,7 +23,7 @@ use crate::access_key::{AccessKey, KeyHealth, NotRightful};
 use crate::arn::AccountId;
 use crate::caller::{AdminRole, Caller, Person};
 use crate::clock::Clock;
-use crate::connector::Connector;
+use crate::connector::{Connector, Reuse};
 use crate::console::Federation;
 use crate::entitlement::{self, Entitlement, Grant, Rules};
 use crate::inventory::Inventory;
@@ -56,6 +57,7 @@ pub struct Broker {
     reusable: reuse::Reusable,
     pace: Arc<pace::Pace>,
     ahead: Arc<ahead::Ahead>,
+    guesses: Arc<guesses::Guesses>,
 }
 
 /// What a broker works with.
@@ -96,8 +98,21 @@ impl Broker {
     pub fn new(parts: Parts) -> Self {
         let Parts { inventory, sign_in, vault, sts, federation, registries, trail, clock, rules } = parts;
         let reusable = reuse::Reusable::new(Arc::clone(&clock));
-        let (pace, ahead) = (Arc::default(), Arc::default());
-        Self { inventory, sign_in, vault, sts, federation, registries, trail, clock, rules, reusable, pace, ahead }
+        Self {
+            inventory,
+            sign_in,
+            vault,
+            sts,
+            federation,
+            registries,
+            trail,
+            clock,
+            rules,
+            reusable,
+            pace: Arc::default(),
+            ahead: Arc::default(),
+            guesses: Arc::default(),
+        }
     }
 
     /// The connectors that a caller may use, in the order of names; also those that they must show a second factor for.
@@ -167,19 +182,32 @@ impl Broker {
         ask: &VendRequest,
     ) -> Result<Recorded<Vended>, VendError> {
         let (mut caller, mut by_memory) = (Cow::Borrowed(asking.caller), asking.by_memory);
+        let mut kept = None;
         for _ in 0..ATTEMPTS {
             let asking = Asking { caller: &caller, ..asking.clone() };
-            let refused = match self.lend(&asking, name, ask).await {
+            let lent = match kept.take() {
+                Some(loan) => self.still_wished(&asking, name, ask, loan),
+                None => self.lend(&asking, name, ask).await,
+            };
+            let refused = match lent {
                 Ok(loan) => {
                     let entry = loan.entry(&asking, ask, Action::Vend, Action::VendAsAdministrator);
                     let (sts_action, reused) = (loan.request.action(), loan.vended.reused);
+                    let is_good_once = loan.request.mfa().is_some();
                     // Where nothing was waited for, it is enough that it counted when they asked.
-                    if (!loan.has_waited || caller.counts_at(self.clock.now()))
-                        && let Ok(recorded) = self.record_if_as_read(&caller, entry, loan.vended).await?
-                    {
-                        meter::vended(sts_action, reused);
-                        return Ok(recorded);
-                    }
+                    let vended = if !loan.has_waited || caller.counts_at(self.clock.now()) {
+                        match self.record_if_as_read(&caller, entry, loan.vended).await? {
+                            Ok(recorded) => {
+                                meter::vended(sts_action, reused);
+                                return Ok(recorded);
+                            }
+                            Err(vended) => vended,
+                        }
+                    } else {
+                        loan.vended
+                    };
+                    // AWS takes no code of an MFA device twice.
+                    kept = is_good_once.then_some(Loan { vended, ..loan });
                     None
                 }
                 // Whoever is refused is so by what the store says of them.
@@ -207,6 +235,19 @@ impl Broker {
         Err(VendError::Unsettled)
     }
 
+    /// What was lent, if AWS would be asked for the very same by now. How surely the caller is themselves may have changed, since it is
+    /// given to nobody else.
+    fn still_wished(
+        &self,
+        asking: &Asking<'_>,
+        name: &ConnectorName,
+        ask: &VendRequest,
+        loan: Loan,
+    ) -> Result<Loan, VendError> {
+        let now = self.wish(asking.caller, name, ask)?;
+        if now.asks_as(&loan) { Ok(Loan { entitlement: now.entitlement, ..loan }) } else { Err(VendError::Unsettled) }
+    }
+
     /// Obtains credentials, and proves after a wait that the very same would be asked for again: connector and key unchanged. Whatever
     /// changed meanwhile is looked at once more. The caller is for whoever hands something over to look at.
     async fn lend(&self, asking: &Asking<'_>, name: &ConnectorName, ask: &VendRequest) -> Result<Loan, VendError> {
@@ -214,15 +255,11 @@ impl Broker {
         let mut in_service = Arc::downgrade(&self.inventory.snapshot());
         let (mut wish, mut waited) = self.wish_once_proved(asking, name, ask).await?;
         for _ in 0..ATTEMPTS {
-            let reuse = wish.entitlement.connector().spec.reuse();
+            let reuse = wish.reuse();
             let held = if ask.fresh { None } else { self.reusable.held(wish.identity, reuse).await };
             let was_held = held.is_some();
-            let obtained = if let Some(obtained) = held {
-                obtained
-            } else {
-                let call = self.call(&wish, asking.deadline);
-                self.reusable.obtain(wish.identity, reuse, ask.fresh, asking.deadline, call).await?
-            };
+            let obtained =
+                if let Some(obtained) = held { obtained } else { self.obtain(&wish, reuse, ask.fresh, asking).await? };
             let known = Self::known_arn(&wish, &obtained.credentials);
             if was_held && !waited && known.is_some() {
                 return Ok(Self::loan(wish, obtained, known, false));
@@ -241,9 +278,35 @@ impl Broker {
             if now.identity == wish.identity {
                 return Ok(Self::loan(wish, obtained, arn, true));
             }
+            if wish.request.mfa().is_some() {
+                return Err(VendError::Unsettled);
+            }
             (wish, in_service) = (now, now_in_service);
         }
         Err(VendError::Unsettled)
+    }
+
+    /// Asks AWS, or shares what another asking of the same gets.
+    async fn obtain(
+        &self,
+        wish: &Wish,
+        reuse: Reuse,
+        fresh: bool,
+        asking: &Asking<'_>,
+    ) -> Result<reuse::Obtained, VendError> {
+        let guess = match wish.request.mfa() {
+            Some(shown) => {
+                let admitted = self.guesses.admit(asking.caller, &shown.serial, Instant::now());
+                admitted.map_err(VendError::TooManyCodes)?
+            }
+            None => None,
+        };
+        let call = self.call(wish, asking.deadline);
+        let obtained = self.reusable.obtain(wish.identity, reuse, fresh, asking.deadline, call).await;
+        if let Some(guess) = guess {
+            guess.ended(&obtained);
+        }
+        Ok(obtained?)
     }
 
     /// If nothing in the store says who the caller is, nothing there can have changed either.

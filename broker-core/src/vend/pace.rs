@@ -57,11 +57,13 @@ impl Pace {
                 Some(Known::Good) | None => Turn::WentBad(refusal.clone()),
             },
             // Where AWS said no to something else, it took the key.
-            Ok(_) | Err(StsError::Refused(_) | StsError::PolicyRefused(_)) => match known.insert(place, Known::Good) {
-                Some(Known::Refused(..)) => Turn::Recovered,
-                None if marked => Turn::Recovered,
-                Some(Known::Good) | None => Turn::None,
-            },
+            Ok(_) | Err(StsError::Refused(_) | StsError::PolicyRefused(_) | StsError::MfaCodeRefused(_)) => {
+                match known.insert(place, Known::Good) {
+                    Some(Known::Refused(..)) => Turn::Recovered,
+                    None if marked => Turn::Recovered,
+                    Some(Known::Good) | None => Turn::None,
+                }
+            }
             // Nothing was learnt, so the minute's try is still to come.
             Err(StsError::Skewed(..) | StsError::Unavailable(_) | StsError::Unusable(_)) => {
                 if let Some(Known::Refused(last, _)) = known.get_mut(&place) {

@@ -7,12 +7,13 @@ use crate::caller::Caller;
 use crate::connector::Connector;
 use crate::entitlement::{Entitlement, Grant};
 use crate::lifetime::MIN_SECONDS;
+use crate::mfa::{MfaCode, MfaSerial};
 use crate::name::Group;
 use crate::policy::{PolicyError, SessionPolicy};
 use crate::principal::{AssumeRole, FederatedRights, FederatedUser, Principal};
 use crate::reason::Reason;
 use crate::session_name::{NameLimit, SessionNameError, Subject, SubjectKind};
-use crate::sts::{RoleRequest, StsRequest, UserRequest};
+use crate::sts::{MfaShown, RoleRequest, StsRequest, TokenRequest, UserRequest};
 use crate::tag::{TagError, TagKey, TagSource, TagValue};
 
 /// What a caller may ask for beyond the connector's name.
@@ -23,6 +24,8 @@ pub struct VendRequest {
     pub policy: Option<SessionPolicy>,
     /// In the caller's own words, for the trail; no part of what AWS is sent.
     pub reason: Option<Reason>,
+    /// What the connector's MFA device shows, where it names one.
+    pub mfa_code: Option<MfaCode>,
     /// Never earlier credentials.
     pub fresh: bool,
     /// Credentials of this account or none: somebody named it beside the connector. No part of what AWS is sent.
@@ -35,6 +38,11 @@ pub enum RenderError {
     /// The connector lends nothing to those who do not say why.
     #[error("this connector wants to know why: give a `reason`, such as a ticket's number")]
     ReasonRequired,
+    /// The connector lends nothing without the code of a device that AWS knows of its access key's owner.
+    #[error("this connector wants the code that the MFA device {} shows now", .0.as_str())]
+    MfaCodeRequired(MfaSerial),
+    #[error("this connector has no MFA device: leave `mfa_code` out")]
+    MfaCodeNotTaken,
     #[error("duration_seconds must be from {minimum} to {maximum}")]
     DurationOutOfRange { minimum: u32, maximum: u32 },
     #[error("{0}")]
@@ -54,16 +62,27 @@ pub(super) fn render(entitlement: &Entitlement, ask: &VendRequest) -> Result<Sts
         return Err(RenderError::ReasonRequired);
     }
     let duration_seconds = duration(connector.spec.principal(), ask.duration_seconds)?;
+    let mfa = shown_of(connector.spec.mfa_serial(), ask.mfa_code.as_ref())?;
     let id = id_of(entitlement.caller());
     let subject = Named::of(entitlement, &id);
     match connector.spec.principal() {
         Principal::FederatedUser(user) => subject.federated_user(user, duration_seconds, ask.policy.as_ref()),
-        Principal::AssumeRole(role) => subject.assume_role(role, duration_seconds, ask.policy.as_ref()),
+        Principal::AssumeRole(role) => subject.assume_role(role, (duration_seconds, mfa), ask.policy.as_ref()),
         Principal::SessionToken(_) if ask.policy.is_some() => Err(RenderError::PolicyOfSessionToken),
         Principal::SessionToken(_) => match subject.own_tags {
             Some(tags) if !tags.is_empty() => Err(TagError::NotTaken.into()),
-            Some(_) | None => Ok(StsRequest::SessionToken { duration_seconds }),
+            Some(_) | None => Ok(StsRequest::SessionToken(TokenRequest { duration_seconds, mfa })),
         },
+    }
+}
+
+/// Never one without the other: what a code is given for must want it, or it would be thought to protect something.
+fn shown_of(serial: Option<&MfaSerial>, code: Option<&MfaCode>) -> Result<Option<MfaShown>, RenderError> {
+    match (serial, code) {
+        (None, None) => Ok(None),
+        (Some(serial), Some(code)) => Ok(Some(MfaShown { serial: serial.clone(), code: code.clone() })),
+        (Some(serial), None) => Err(RenderError::MfaCodeRequired(serial.clone())),
+        (None, Some(_)) => Err(RenderError::MfaCodeNotTaken),
     }
 }
 
@@ -178,7 +197,7 @@ impl<'a> Named<'a> {
     fn assume_role(
         &self,
         role: &AssumeRole,
-        duration_seconds: u32,
+        (duration_seconds, mfa): (u32, Option<MfaShown>),
         narrowing: Option<&SessionPolicy>,
     ) -> Result<StsRequest, RenderError> {
         // Session policies are a union: only where there is none at all may the caller's own say Allow.
@@ -195,6 +214,7 @@ impl<'a> Named<'a> {
             session_name: role.session_name.render(&self.subject, NameLimit::Role)?,
             duration_seconds,
             external_id: role.external_id.clone(),
+            mfa,
             policy,
             policy_arns: role.policy_arns.iter().cloned().collect(),
             source_identity: source_identity.transpose()?,
@@ -336,7 +356,7 @@ mod tests {
         request.map(|request| match request {
             StsRequest::AssumeRole(role) => role.policy.map(|policy| policy.as_str().to_owned()),
             StsRequest::FederatedUser(user) => user.policy.map(|policy| policy.as_str().to_owned()),
-            StsRequest::SessionToken { .. } => None,
+            StsRequest::SessionToken(_) => None,
         })
     }
 
@@ -390,6 +410,28 @@ mod tests {
         assert_eq!(render(&entitled(true), &VendRequest::default()), Err(RenderError::ReasonRequired));
         let with = render(&entitled(true), &because).unwrap();
         assert_eq!(with.digest(), render(&entitled(false), &VendRequest::default()).unwrap().digest());
+    }
+
+    #[test]
+    fn a_code_is_wanted_where_there_is_a_device_and_refused_where_there_is_none() {
+        let code = |text: &str| Some(MfaCode::parse(&text.into()).unwrap());
+        let with = |text: &str| VendRequest { mfa_code: code(text), ..VendRequest::default() };
+        for device in [
+            role(json!({ "mfa_serial": "GAHT12345678" })),
+            json!({ "session_token": { "mfa_serial": "GAHT12345678" } }),
+        ] {
+            let entitled = entitled(device);
+            let refused = render(&entitled, &VendRequest::default()).unwrap_err();
+            assert!(matches!(&refused, RenderError::MfaCodeRequired(serial) if serial.as_str() == "GAHT12345678"));
+            let request = render(&entitled, &with("271828")).unwrap();
+            let shown = request.mfa().unwrap();
+            assert_eq!((shown.serial.as_str(), Some(shown.code.clone())), ("GAHT12345678", code("271828")));
+            assert!(!format!("{request:?}").contains("271828"), "{request:?}");
+        }
+        for bare in [role(json!({})), json!({ "session_token": {} }), json!({ "federated_user": { "policy": ALLOW } })]
+        {
+            assert_eq!(render(&entitled(bare), &with("271828")), Err(RenderError::MfaCodeNotTaken));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::loan::{Loan, Wish};
 use super::{Asking, Broker, VendError, VendRequest};
 use crate::connector::Reuse;
 use crate::entitlement::Entitlement;
+use crate::mfa::MfaCode;
 use crate::name::ConnectorName;
 use crate::permission::Administrator;
 use crate::reason::Reason;
@@ -18,9 +19,9 @@ impl Broker {
         by: &Administrator,
         asking: &Asking<'_>,
         name: &ConnectorName,
-        reason: Option<Reason>,
+        (reason, mfa_code): (Option<Reason>, Option<MfaCode>),
     ) -> Result<Recorded<CallerIdentity>, VendError> {
-        let ask = VendRequest { reason, fresh: true, ..VendRequest::default() };
+        let ask = VendRequest { reason, mfa_code, fresh: true, ..VendRequest::default() };
         match self.tried(by, asking, name, &ask).await {
             Ok((loan, identity)) => {
                 let entry = loan.entry(asking, &ask, Action::ConnectorTried, Action::ConnectorTried);
@@ -38,8 +39,7 @@ impl Broker {
         ask: &VendRequest,
     ) -> Result<(Loan, CallerIdentity), VendError> {
         let wish = self.trial(by, asking, name, ask)?;
-        let call = self.call(&wish, asking.deadline);
-        let obtained = self.reusable.obtain(wish.identity, Reuse::Off, true, asking.deadline, call).await?;
+        let obtained = self.obtain(&wish, Reuse::Off, true, asking).await?;
         let identity = self.sts.caller_identity(&wish.key, &obtained.credentials, asking.deadline).await?;
         let arn = match Self::known_arn(&wish, &obtained.credentials) {
             Some(arn) => Some(arn),

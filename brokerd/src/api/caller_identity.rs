@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use broker_api::CallerIdentity;
 use broker_core::sts;
+use broker_core::vend::{RenderError, VendError};
 use serde::Deserialize;
 
 use super::Named;
 use super::query::Params;
 use crate::app::App;
 use crate::caller::Asker;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,8 +44,21 @@ pub(crate) async fn show(
 ) -> Result<Json<CallerIdentity>, Problem> {
     let reason = super::reason(options.reason.as_deref())?;
     let asking = asker.asking(&app)?;
-    let identity = app.broker.caller_identity(&asking, &name, reason).await?.into_value();
+    let identity = app.broker.caller_identity(&asking, &name, reason).await.map_err(without_code)?.into_value();
     Ok(Json(shown(identity)))
+}
+
+/// What is asked by GET has no place for a code: URLs are written down.
+pub(crate) fn without_code(error: VendError) -> Problem {
+    match error {
+        VendError::Request(error @ RenderError::MfaCodeRequired(_)) => Problem::new(
+            Code::MfaCodeRequired,
+            format!(
+                "{error}, and this route takes none: have credentials by `POST …/credentials` with `mfa_code`, and ask AWS whom they act as (GetCallerIdentity)"
+            ),
+        ),
+        error => error.into(),
+    }
 }
 
 pub(crate) fn shown(identity: sts::CallerIdentity) -> CallerIdentity {

@@ -85,5 +85,6 @@ fn shown(app: &App, connector: &connector::Connector) -> Connector {
         console: spec.has_console(),
         require_reason: spec.require_reason(),
         require_second_factor: spec.require_second_factor(),
+        mfa_serial: spec.mfa_serial().map(|serial| serial.as_str().to_owned()),
     }
 }

@@ -36,12 +36,13 @@ pub(crate) async fn make(
     Params(NoParams {}): Params<NoParams>,
     OptionalBody(request): OptionalBody<ConsoleUrlRequest>,
 ) -> Result<Response, Problem> {
-    let ConsoleUrlRequest { destination, session_duration_seconds, reason } = request;
+    let ConsoleUrlRequest { destination, session_duration_seconds, reason, mfa_code } = request;
     console_duration(session_duration_seconds)?;
     let wanted = LinkWanted {
         destination: destination.as_deref(),
         session_duration_seconds,
         reason: super::reason(reason.as_deref())?,
+        mfa_code: super::mfa_code(mfa_code.as_ref())?,
     };
     let asking = asker.asking(&app)?;
     let link = app.broker.console_link(&asking, &name, &wanted).await?;

@@ -85,11 +85,12 @@ pub(crate) async fn vend(
 }
 
 fn asked(request: CredentialsRequest) -> Result<VendRequest, Problem> {
-    let CredentialsRequest { duration_seconds, policy, reason, fresh } = request;
+    let CredentialsRequest { duration_seconds, policy, reason, mfa_code, fresh } = request;
     Ok(VendRequest {
         duration_seconds,
         policy: policy.as_deref().map(parse_policy).transpose()?.flatten(),
         reason: super::reason(reason.as_deref())?,
+        mfa_code: super::mfa_code(mfa_code.as_ref())?,
         fresh,
         account: None,
     })

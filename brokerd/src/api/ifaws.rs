@@ -20,6 +20,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::caller_identity::without_code;
 use super::query::{NoParams, Params};
 use super::secret;
 use crate::app::App;
@@ -168,7 +169,7 @@ async fn caller_identity(
     let reason = super::reason(reason.as_deref())?;
     let asking = asker.asking(&app)?;
     let name = id.wanted(&app, &asking, Action::CallerIdentity).await?;
-    let identity = app.broker.caller_identity(&asking, &name, reason).await?.into_value();
+    let identity = app.broker.caller_identity(&asking, &name, reason).await.map_err(without_code)?.into_value();
     let (account, arn, user_id) = (identity.account.into(), identity.arn, identity.user_id);
     Ok(Json(IfawsCallerIdentity { account, arn, user_id }))
 }

@@ -17,8 +17,10 @@ use axum::extract::FromRequestParts;
 use axum::extract::Path;
 use axum::http::{HeaderValue, header, request::Parts};
 use axum::response::{IntoResponse, Response};
+use broker_core::mfa::MfaCode;
 use broker_core::name::ConnectorName;
 use broker_core::reason::Reason;
+use secrecy::{ExposeSecret, SecretString};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -60,6 +62,12 @@ impl FromRequestParts<App> for Named {
 /// Why, as the caller says it.
 pub(crate) fn reason(given: Option<&str>) -> Result<Option<Reason>, Problem> {
     Ok(Reason::parse(given.unwrap_or_default())?)
+}
+
+/// What an MFA device shows, as somebody typed it. An empty text is none.
+pub(crate) fn mfa_code(given: Option<&SecretString>) -> Result<Option<MfaCode>, Problem> {
+    let given = given.filter(|text| !text.expose_secret().is_empty());
+    Ok(given.map(MfaCode::parse).transpose()?)
 }
 
 /// An answer that carries a secret: no cache may keep it.

@@ -31,10 +31,10 @@ pub(crate) async fn ecr(
     Named(name): Named,
     asker: Asker,
     Params(NoParams {}): Params<NoParams>,
-    OptionalBody(EcrRequest { region, reason, fresh }): OptionalBody<EcrRequest>,
+    OptionalBody(EcrRequest { region, reason, mfa_code, fresh }): OptionalBody<EcrRequest>,
 ) -> Result<Response, Problem> {
-    let reason = super::reason(reason.as_deref())?;
-    let wanted = RegistryWanted { region: parsed("region", region)?, kind: RegistryKind::Ecr, reason, fresh };
+    let (reason, mfa_code) = (super::reason(reason.as_deref())?, super::mfa_code(mfa_code.as_ref())?);
+    let wanted = RegistryWanted { region: parsed("region", region)?, kind: RegistryKind::Ecr, reason, mfa_code, fresh };
     let given = app.broker.registry_password(&asker.asking(&app)?, &name, &wanted).await?;
     let RegistryGiven { region, password, arn, account } = given.value();
     Ok(secret(Json(EcrCredentials {
@@ -69,15 +69,15 @@ pub(crate) async fn codeartifact(
     Params(NoParams {}): Params<NoParams>,
     Body(request): Body<CodeartifactRequest>,
 ) -> Result<Response, Problem> {
-    let CodeartifactRequest { domain, domain_owner, region, duration_seconds, reason, fresh } = request;
+    let CodeartifactRequest { domain, domain_owner, region, duration_seconds, reason, mfa_code, fresh } = request;
     let domain = DomainName::try_from(domain).map_err(|error| Problem::field("domain", error.to_string()))?;
     let kind = RegistryKind::CodeArtifact {
         domain: domain.clone(),
         owner: parsed("domain_owner", domain_owner)?,
         life: duration_seconds.map_or(TokenLife::AsTheCredentials, TokenLife::Seconds),
     };
-    let reason = super::reason(reason.as_deref())?;
-    let wanted = RegistryWanted { region: parsed("region", region)?, kind, reason, fresh };
+    let (reason, mfa_code) = (super::reason(reason.as_deref())?, super::mfa_code(mfa_code.as_ref())?);
+    let wanted = RegistryWanted { region: parsed("region", region)?, kind, reason, mfa_code, fresh };
     let given = app.broker.registry_password(&asker.asking(&app)?, &name, &wanted).await?;
     let RegistryGiven { region, password, arn, account } = given.value();
     Ok(secret(Json(CodeartifactCredentials {

@@ -75,6 +75,9 @@ pub(crate) async fn show(
         VendError::Request(RenderError::ReasonRequired) => AwsError::forbidden(
             "this connector wants to know why it is used, and the AWS CLI cannot say: open its console from the broker's start page, or ask its API with a `reason`",
         ),
+        VendError::Request(error @ RenderError::MfaCodeRequired(_)) => AwsError::forbidden(format!(
+            "{error}, and the AWS CLI cannot ask for it here: open its console from the broker's start page, or run `broker creds {name}` or `broker exec {name}` on a terminal",
+        )),
         error => Problem::from(error).into(),
     })?;
     let credentials = &vended.value().credentials;

@@ -183,6 +183,8 @@ impl From<Problem> for AwsError {
             | Code::PasswordExpired
             | Code::Forbidden
             | Code::SecondFactorRequired
+            | Code::MfaCodeRequired
+            | Code::MfaCodeRefused
             | Code::NotFound
             | Code::AwsRefused => ("ForbiddenException", detail),
             Code::TooManyAttempts | Code::RateLimited => ("TooManyRequestsException", detail),

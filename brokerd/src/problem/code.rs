@@ -17,6 +17,8 @@ pub(crate) enum Code {
     PasswordExpired,
     Forbidden,
     SecondFactorRequired,
+    MfaCodeRequired,
+    MfaCodeRefused,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -40,7 +42,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::InvalidRequest,
         Self::InvalidPolicy,
         Self::DurationOutOfRange,
@@ -53,6 +55,8 @@ impl Code {
         Self::PasswordExpired,
         Self::Forbidden,
         Self::SecondFactorRequired,
+        Self::MfaCodeRequired,
+        Self::MfaCodeRefused,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
@@ -83,9 +87,12 @@ impl Code {
             | Self::DestinationNotAllowed
             | Self::ConsoleNotSupported => StatusCode::BAD_REQUEST,
             Self::Unauthenticated | Self::InvalidCredentials | Self::OtpRequired => StatusCode::UNAUTHORIZED,
-            Self::AccountDisabled | Self::PasswordExpired | Self::Forbidden | Self::SecondFactorRequired => {
-                StatusCode::FORBIDDEN
-            }
+            Self::AccountDisabled
+            | Self::PasswordExpired
+            | Self::Forbidden
+            | Self::SecondFactorRequired
+            | Self::MfaCodeRequired
+            | Self::MfaCodeRefused => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict | Self::ReadOnly => StatusCode::CONFLICT,
@@ -121,6 +128,8 @@ impl Code {
             Self::PasswordExpired => "password_expired",
             Self::Forbidden => "forbidden",
             Self::SecondFactorRequired => "second_factor_required",
+            Self::MfaCodeRequired => "mfa_code_required",
+            Self::MfaCodeRefused => "mfa_code_refused",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Conflict => "conflict",
@@ -158,6 +167,8 @@ impl Code {
             Self::PasswordExpired => "The password has expired or must be changed",
             Self::Forbidden => "Not with these credentials",
             Self::SecondFactorRequired => "This needs a second factor",
+            Self::MfaCodeRequired => "This needs a code of an MFA device of AWS's",
+            Self::MfaCodeRefused => "AWS refused the code of the MFA device",
             Self::NotFound => "There is no such thing, or not for you",
             Self::MethodNotAllowed => "This route does not take that method",
             Self::Conflict => "It does not fit with what is there",
@@ -218,6 +229,12 @@ impl Code {
             }
             Self::SecondFactorRequired => {
                 "If you have no second factor yet, enrol one on the broker's page `/account`. If you have one, show it: sign in again, or send its code to `POST /v1/session/second-factor`. Then ask again."
+            }
+            Self::MfaCodeRequired => {
+                "Send the same request again with `mfa_code`: the six digits that the device shows now, which `mfa_serial` of the connector names. Each is good once. Programs that ask by themselves cannot have one typed: run `broker creds` or `broker exec` on a terminal, or open the console from the broker's start page."
+            }
+            Self::MfaCodeRefused => {
+                "A code is good once, whoever uses it, and for half a minute: wait until the device shows the next one, and send that. `aws` has AWS's own words. A code that is always wrong: see that it is the device that `mfa_serial` names, and that its clock is right."
             }
             Self::NotFound => {
                 "Check the name. A connector that none of your groups is granted answers the same: ask its administrator for the group."

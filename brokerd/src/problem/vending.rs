@@ -3,6 +3,7 @@
 use broker_core::access_key::NotRightful;
 use broker_core::console::ConsoleError;
 use broker_core::lifetime::MIN_SECONDS;
+use broker_core::mfa::NotAnMfaCode;
 use broker_core::policy::PolicyError;
 use broker_core::reason::ReasonError;
 use broker_core::registry::RegistryError;
@@ -25,6 +26,9 @@ impl From<VendError> for Problem {
             VendError::Console(error) => error.into(),
             VendError::Registry(error) => error.into(),
             VendError::NoRegistryPasswords => Self::new(Code::Forbidden, error.to_string()),
+            VendError::TooManyCodes(wait) => {
+                Self::new(Code::TooManyAttempts, error.to_string()).retry(wait.as_secs().saturating_add(1))
+            }
             VendError::TooLong { minimum, maximum } => Self::duration(minimum, maximum),
             VendError::OtherPartition(_) => Self::field("region", error.to_string()),
             VendError::NoDomainOwner => Self::field("domain_owner", error.to_string()),
@@ -45,6 +49,8 @@ impl From<RenderError> for Problem {
     fn from(error: RenderError) -> Self {
         match error {
             RenderError::ReasonRequired => Self::field("reason", error.to_string()),
+            RenderError::MfaCodeRequired(_) => Self::new(Code::MfaCodeRequired, error.to_string()),
+            RenderError::MfaCodeNotTaken => Self::field("mfa_code", error.to_string()),
             RenderError::DurationOutOfRange { minimum, maximum } => Self::duration(minimum, maximum),
             RenderError::Policy(error) => error.into(),
             RenderError::PolicyOfSessionToken => Self::new(Code::InvalidPolicy, error.to_string()),
@@ -59,6 +65,12 @@ impl From<ReasonError> for Problem {
     }
 }
 
+impl From<NotAnMfaCode> for Problem {
+    fn from(error: NotAnMfaCode) -> Self {
+        Self::field("mfa_code", error.to_string())
+    }
+}
+
 impl From<PolicyError> for Problem {
     fn from(error: PolicyError) -> Self {
         Self { place: Some((error.line, error.column)), ..Self::new(Code::InvalidPolicy, error.to_string()) }
@@ -69,6 +81,9 @@ impl From<StsError> for Problem {
     fn from(error: StsError) -> Self {
         match &error {
             StsError::PolicyRefused(refusal) => Self::aws(Code::InvalidPolicy, refusal),
+            StsError::MfaCodeRefused(refusal) => {
+                Self { detail: WRONG_CODE.to_owned(), ..Self::aws(Code::MfaCodeRefused, refusal) }
+            }
             StsError::KeyRefused(refusal) | StsError::Refused(refusal) => Self::aws(Code::AwsRefused, refusal),
             StsError::Skewed(refusal, _) => {
                 Self { detail: error.to_string(), ..Self::aws(Code::AwsUnavailable, refusal).retry(RETRY_AFTER) }
@@ -132,4 +147,6 @@ pub(crate) fn console_duration(seconds: Option<u32>) -> Result<(), Problem> {
     }
 }
 
+const WRONG_CODE: &str =
+    "AWS refused the code: it is not the one that the MFA device shows now, or was used before; wait for the next one";
 const MAX_CONSOLE_SECONDS: u32 = 43_200;

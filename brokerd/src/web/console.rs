@@ -5,9 +5,11 @@ use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
+use broker_core::mfa::MfaCode;
 use broker_core::name::ConnectorName;
 use broker_core::reason::Reason;
 use broker_core::vend::{Asking, LinkWanted};
+use secrecy::SecretString;
 
 use super::form::{Fields, SessionForm};
 use super::home::Shown;
@@ -15,10 +17,10 @@ use super::meant::{is_meant, sign_in_once_asked};
 use super::next::{ASK, Next};
 use super::page::{FormsLead, instead_of, page, see_other, sign_in_first};
 use super::visitor::Visitor;
-use crate::api::Named;
+use crate::api::{Named, mfa_code};
 use crate::app::App;
 use crate::caller::csrf_token;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::request::Meta;
 
 #[derive(Template)]
@@ -71,9 +73,10 @@ pub(crate) async fn open(
         None if meant => sign_in_once_asked(&app, &headers, &Next::Console { name, destination }),
         None => Ok(sign_in_first(&Next::Console { name, destination })),
         Some(visitor) => {
-            let must_say_why = app.broker.seen_by(&visitor.caller(), &name).is_ok_and(|it| it.spec.require_reason());
-            if meant && !must_say_why {
-                go_on(&app, &visitor, &name, destination.as_deref(), None).await
+            let seen = app.broker.seen_by(&visitor.caller(), &name);
+            let must_be_asked = seen.is_ok_and(|it| it.spec.require_reason() || it.spec.mfa_serial().is_some());
+            if meant && !must_be_asked {
+                go_on(&app, &visitor, &name, destination.as_deref(), Said::default()).await
             } else {
                 Sheet { meant, ..Sheet::default() }.shown(&app, &visitor, &name, destination.as_deref())
             }
@@ -103,20 +106,27 @@ pub(crate) async fn confirmed(
     SessionForm { visitor, mut fields }: SessionForm,
 ) -> Result<Response, Problem> {
     let given = fields.take_given("reason").unwrap_or_default();
+    let code = fields.take_secret("mfa_code");
     let destination = destination(fields)?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Console { name, destination })) };
-    let opened = match Reason::parse(&given) {
-        Ok(reason) => go_on(&app, &visitor, &name, destination.as_deref(), reason).await,
-        Err(error) => Err(error.into()),
+    let opened = match Said::parse(&given, code.as_ref()) {
+        Ok(said) => go_on(&app, &visitor, &name, destination.as_deref(), said).await,
+        Err(problem) => Err(problem),
     };
     match opened {
-        Err(problem) if problem.is_about("reason") => {
+        Err(problem) if may_be_said_again(&problem) => {
             let sheet = Sheet { meant: true, trouble: Some(problem.detail()), reason: &given };
             let again = sheet.shown(&app, &visitor, &name, destination.as_deref())?;
             Ok(instead_of(problem, again, meta.origin.request_id))
         }
         opened => opened,
     }
+}
+
+/// Whether the person can put it right on the same page.
+fn may_be_said_again(problem: &Problem) -> bool {
+    let of_code = matches!(problem.code(), Code::MfaCodeRequired | Code::MfaCodeRefused);
+    of_code || problem.is_about("reason") || problem.is_about("mfa_code")
 }
 
 /// The one field that a link may have.
@@ -131,19 +141,32 @@ async fn go_on(
     visitor: &Visitor,
     name: &ConnectorName,
     destination: Option<&str>,
-    reason: Option<Reason>,
+    Said { reason, mfa_code }: Said,
 ) -> Result<Response, Problem> {
     let caller = visitor.caller();
     app.allow_vend(&caller, &visitor.origin)?;
     let asking = Asking { caller: &caller, by_memory: None, origin: &visitor.origin, deadline: visitor.deadline };
-    let wanted = LinkWanted { destination, session_duration_seconds: None, reason };
+    let wanted = LinkWanted { destination, session_duration_seconds: None, reason, mfa_code };
     let link = app.broker.console_link(&asking, name, &wanted).await?;
     let mut response = see_other(link.expose());
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(response)
 }
 
-/// The page that asks: whether the person means it, and why where the connector wants to know.
+/// What was typed into the page.
+#[derive(Debug, Default)]
+struct Said {
+    reason: Option<Reason>,
+    mfa_code: Option<MfaCode>,
+}
+
+impl Said {
+    fn parse(reason: &str, code: Option<&SecretString>) -> Result<Self, Problem> {
+        Ok(Self { reason: Reason::parse(reason)?, mfa_code: mfa_code(code)? })
+    }
+}
+
+/// The page that asks: whether the person means it, why where the connector wants to know, and for the code of its MFA device.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sheet<'a> {
     meant: bool,

@@ -9,6 +9,7 @@ use broker_core::id::SessionId;
 use broker_core::sign_in::Leaving;
 use broker_core::trail::Origin;
 use percent_encoding::percent_decode;
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::visitor::Visitor;
@@ -66,6 +67,11 @@ impl Fields {
     /// A field that may be absent, or empty, which is the same.
     pub(crate) fn take_given(&mut self, name: &str) -> Option<String> {
         self.0.remove(name).filter(|value| !value.is_empty()).map(|value| value.to_string())
+    }
+
+    /// The same of a field that nobody may see.
+    pub(crate) fn take_secret(&mut self, name: &str) -> Option<SecretString> {
+        self.0.remove(name).filter(|value| !value.is_empty()).map(|value| SecretString::from(value.as_str()))
     }
 
     /// Refuses what nobody took.

@@ -35,6 +35,8 @@ pub(crate) struct Shown {
     pub(crate) acts_as: String,
     pub(crate) console: bool,
     pub(crate) require_reason: bool,
+    /// The MFA device whose code it wants, where it wants one.
+    pub(crate) mfa_serial: Option<String>,
 }
 
 #[utoipa::path(
@@ -79,6 +81,7 @@ impl Shown {
             },
             console: connector.spec.has_console(),
             require_reason: connector.spec.require_reason(),
+            mfa_serial: connector.spec.mfa_serial().map(|serial| serial.as_str().to_owned()),
         }
     }
 }

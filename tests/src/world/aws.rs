@@ -21,16 +21,26 @@ pub(super) fn aws() -> World {
     };
     let external = json!({ "StringEquals": { "sts:ExternalId": "corp-7f3a" } });
     World::new()
-        .user(User::new(ACCOUNT, "broker").inline_policy("all", allow("*")).key(AccessKey::new(KEY, SECRET)))
+        .user(
+            User::new(ACCOUNT, "broker")
+                .inline_policy("all", allow("*"))
+                .key(AccessKey::new(KEY, SECRET))
+                .mfa_device(MFA_SERIAL, &MFA_CODES),
+        )
         .user(User::new(ACCOUNT, "second").inline_policy("all", allow("*")).key(AccessKey::new(SECOND, SECOND_SECRET)))
         .role(role("deploy", trust(ACCOUNT, None)))
         .role(role("guarded", trust(ACCOUNT, Some(external))))
         .role(role("closed", trust(&format!("arn:aws:iam::{ACCOUNT}:user/second"), None)))
+        .role(role("tried", trust(ACCOUNT, Some(json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } })))))
         .role(role("brief", trust(ACCOUNT, None)).max_session_duration(3_600))
         .managed_policy("arn:aws:iam::aws:policy/Reading", allow("s3:Get*"))
         .bucket(Bucket::new(ACCOUNT, "reports").object("monthly", "profits").object("salaries", "too much"))
 }
 
+/// The MFA device of the user `broker`.
+pub const MFA_SERIAL: &str = "arn:aws:iam::111111111111:mfa/broker";
+/// What it shows, each good once.
+pub const MFA_CODES: [&str; 6] = ["271828", "314159", "161803", "141421", "577215", "662607"];
 pub const ACCOUNT: &str = "111111111111";
 pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";

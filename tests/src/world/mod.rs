@@ -20,7 +20,7 @@ use crate::wall_clock::WallClock;
 
 pub use crate::patience::{now, seconds_until, soon};
 pub use asker::{Answer, Asker};
-pub use aws::{ACCOUNT, KEY, SECOND, SECOND_SECRET, SECRET};
+pub use aws::{ACCOUNT, KEY, MFA_CODES, MFA_SERIAL, SECOND, SECOND_SECRET, SECRET};
 pub use people::{BRANCH_PASSWORD, HOSTILE, password_of};
 
 use people::{PEOPLE, person};

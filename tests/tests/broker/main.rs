@@ -14,6 +14,7 @@ mod formats;
 mod hostile;
 mod json;
 mod keyring;
+mod mfa;
 mod picker;
 mod running;
 mod setup;

@@ -3,7 +3,7 @@
 use aws_sim::{Calls, Fault};
 use reqwest::Method;
 use serde_json::json;
-use tests::house::House;
+use tests::house::{House, MFA_SERIAL};
 
 use crate::tab::Tab;
 
@@ -214,4 +214,47 @@ async fn a_connector_that_wants_to_know_why_asks_in_its_form() {
     assert_eq!(house.trail().await[0], "console_url success emergency");
     assert!(!ada.go("/console/deploy?ask=yes").await.body.contains("name=\"reason\""));
     assert_eq!(ada.go("/console/emergency?reason=because").await.status, 400, "a link does not say it for somebody");
+}
+
+#[tokio::test]
+async fn a_connector_with_an_mfa_device_asks_for_its_code_in_its_form() {
+    let house = House::build().await;
+    let role = json!({ "role_arn": "arn:aws:iam::111111111111:role/deploy", "mfa_serial": MFA_SERIAL });
+    let spec = |require_reason: bool| {
+        let principal = json!({ "assume_role": role });
+        json!({ "access_key": "main", "groups": ["corp/release"], "require_reason": require_reason, "principal": principal })
+    };
+    house.connector("tried", spec(false)).await;
+    house.connector("tried-and-why", spec(true)).await;
+    let mut ada = Tab::of(&house, "ada").await;
+    let request = ada.request(Method::GET, "/console/tried").header("sec-fetch-site", "same-origin");
+    let page = ada.send(request).await;
+    assert_eq!(page.status, 200, "it does not go on by itself");
+    for shown in ["name=\"mfa_code\"", "one-time-code", "required", MFA_SERIAL] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let csrf = page.field("csrf");
+    for (typed, status, said) in [
+        ("", 403, "wants the code"),
+        ("12345", 400, "the six digits"),
+        ("<b>123456", 400, "the six digits"),
+        ("999999", 403, "AWS refused the code"),
+    ] {
+        let again = ada.post("/console/tried", &[("csrf", &csrf), ("mfa_code", typed)]).await;
+        assert_eq!(again.status, status, "{typed:?}");
+        assert!(again.body.contains(said) && again.body.contains("name=\"mfa_code\""), "{}", again.body);
+        assert!(typed.is_empty() || !again.body.contains(typed), "a code is not repeated");
+    }
+    let opened = ada.post("/console/tried", &[("csrf", &csrf), ("mfa_code", "271 828")]).await;
+    assert!(opened.status == 303 && opened.header("location").contains("SigninToken="), "{}", opened.body);
+    let used = ada.post("/console/tried", &[("csrf", &csrf), ("mfa_code", "271828")]).await;
+    assert!(used.status == 403 && used.body.contains("was used before"), "{}", used.body);
+    assert_eq!(ada.go("/console/tried?mfa_code=314159").await.status, 400, "never in a URL");
+    assert_eq!(ada.post("/console/deploy", &[("csrf", &csrf), ("mfa_code", "314159")]).await.status, 400);
+
+    let half =
+        ada.post("/console/tried-and-why", &[("csrf", &csrf), ("mfa_code", "999999"), ("reason", "ticket 4711")]).await;
+    assert_eq!((half.status, half.field("reason").as_str()), (403, "ticket 4711"), "the reason is kept");
+    let both = [("csrf", csrf.as_str()), ("mfa_code", "314159"), ("reason", "ticket 4711")];
+    assert_eq!(ada.post("/console/tried-and-why", &both).await.status, 303);
 }

@@ -11,6 +11,7 @@ mod flights;
 mod formats;
 mod console;
 mod keys;
+mod mfa;
 mod names;
 mod narrowing;
 mod new_keys;

@@ -47,7 +47,7 @@ pub(crate) fn world() -> World {
     let broker = User::new(HOME, "broker")
         .path("/ci/")
         .inline_policy("all", allow(&["sts:*", "s3:*", "iam:*"], "*"))
-        .mfa_device("arn:aws:iam::111111111111:mfa/broker", "123456")
+        .mfa_device("arn:aws:iam::111111111111:mfa/broker", &["123456", "234567"])
         .key(AccessKey::new(KEY, SECRET));
     let everything = allow(&["*"], "*");
     World::new()

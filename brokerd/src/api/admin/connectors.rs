@@ -196,11 +196,11 @@ pub(crate) async fn try_out(
     Permitted { permission, asker, .. }: Permitted<Administrator>,
     Named(name): Named,
     Params(NoParams {}): Params<NoParams>,
-    OptionalBody(TryRequest { reason }): OptionalBody<TryRequest>,
+    OptionalBody(TryRequest { reason, mfa_code }): OptionalBody<TryRequest>,
 ) -> Result<Json<Tried>, Problem> {
-    let reason = api::reason(reason.as_deref())?;
+    let asked = (api::reason(reason.as_deref())?, api::mfa_code(mfa_code.as_ref())?);
     app.inventory.refresh().await?;
-    let identity = app.broker.try_out(&permission, &asker.asking(&app)?, &name, reason).await?.into_value();
+    let identity = app.broker.try_out(&permission, &asker.asking(&app)?, &name, asked).await?.into_value();
     Ok(Json(Tried { caller_identity: api::caller_identity::shown(identity) }))
 }
 

@@ -198,6 +198,9 @@ async fn lend(
         VendError::Request(RenderError::ReasonRequired) => LoginRefused::invalid(
             "this connector wants to know why it is used: run `aws login` again and say why on the broker's page",
         ),
+        VendError::Request(error @ RenderError::MfaCodeRequired(_)) => LoginRefused::invalid(format!(
+            "{error} each time, and `aws login` renews its credentials by itself: run `broker creds {name}` or `broker exec {name}` on a terminal",
+        )),
         error => Problem::from(error).into(),
     })?;
     if vended.value().connector.id == grant.connector.id { Ok(vended) } else { Err(another()) }

@@ -210,6 +210,15 @@ fn picked(
         let entry = Entry::new(Actor::of(&caller), Action::Vend, Outcome::Refused, origin.clone());
         app.trail.note_refusal(RefusalKind::Vend, entry.connector(&name).reason(error));
     })?;
+    if let Some(serial) = entitlement.connector().spec.mfa_serial() {
+        let device = serial.as_str();
+        return Err(Problem::field(
+            "connector",
+            format!(
+                "{name} wants a code of the MFA device {device} each time, and `aws login` renews credentials by itself: pick another one, or run `broker creds {name}`"
+            ),
+        ));
+    }
     let reason = Reason::parse(&given.reason)?;
     if reason.is_none() && entitlement.connector().spec.require_reason() {
         return Err(Problem::field("reason", format!("{name} wants to know why it is used: say so below")));

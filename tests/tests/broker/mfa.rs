@@ -1,0 +1,110 @@
+//! A connector with an MFA device of AWS's: the code is typed or piped in, never an argument, and what came of it is given again while it lives.
+
+use serde_json::Value;
+use tests::world::{MFA_CODES, MFA_SERIAL, World};
+
+use super::{Machine, refused, vends};
+
+const TRIED: &str = r#"
+[[connector]]
+name = "tried"
+access_key = "main"
+groups = ["corp/release"]
+[connector.principal.assume_role]
+role_arn = "arn:aws:iam::111111111111:role/tried"
+mfa_serial = "arn:aws:iam::111111111111:mfa/broker"
+"#;
+
+async fn world() -> World {
+    World::prepare().await.connectors(TRIED).serve()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_terminal_the_code_is_asked_for_and_programs_go_on_with_what_came_of_it() {
+    let world = world().await;
+    let machine = Machine::of(&world, "ada");
+    let (exit, said) = {
+        let ended = machine.run(&["process", "tried"]);
+        let (exit, said) = refused(&ended);
+        (exit, said.to_owned())
+    };
+    assert!(exit == 2 && said.contains(MFA_SERIAL) && said.contains("`broker creds tried` on a terminal"), "{said}");
+
+    let line = "credentials=$(broker creds tried) && eval \"$credentials\"; echo \"<$? $AWS_SESSION_TOKEN>\"";
+    let mut terminal = machine.sit_down(&["sh", "-c", line]);
+    terminal.wait_for("MFA code:");
+    terminal.typed(&format!("{}\r", MFA_CODES[0]));
+    assert!(terminal.ended().success());
+    let shown = terminal.shown();
+    assert!(shown.contains("<0 I") && shown.contains(MFA_SERIAL), "{shown}");
+    assert!(!shown.contains(MFA_CODES[0]), "it is typed unseen: {shown}");
+
+    // AWS's clients run this, and nobody types there.
+    let process = machine.run(&["process", "tried"]).json();
+    assert!(process["SessionToken"].is_string(), "{process}");
+    assert_eq!(vends(&world, "tried"), 3, "two were refused without a code, and one was vended");
+    // Started from a terminal it asks nobody, either: SDKs leave theirs to what they run.
+    let mut terminal = machine.sit_down(&["broker", "process", "tried", "--fresh"]);
+    assert_eq!(terminal.ended().code(), Some(2), "{}", terminal.shown());
+    let mut terminal = machine.sit_down(&["broker", "creds", "tried", "--fresh", "--json"]);
+    assert_eq!(terminal.ended().code(), Some(2), "{}", terminal.shown());
+    let mut terminal = machine.sit_down(&["broker", "process", "tried", "--fresh", "--mfa-code"]);
+    terminal.wait_for("MFA code:");
+    terminal.typed(&format!("{}\r", MFA_CODES[1]));
+    assert!(terminal.ended().success(), "{}", terminal.shown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_terminal_the_code_is_piped_in_and_a_wrong_one_is_told() {
+    let world = world().await;
+    let machine = Machine::of(&world, "ada");
+    let ended = machine.run(&["creds", "tried"]);
+    let (exit, said) = refused(&ended);
+    assert!(exit == 2 && said.contains("--mfa-code"), "{said}");
+    let ended = machine.run(&["creds", "tried", "--json"]);
+    let told: Value = serde_json::from_str(refused(&ended).1).unwrap();
+    assert_eq!(told["code"], "mfa_code_required");
+
+    for (typed, exit, text) in [
+        ("999999\n", 2, "AWS refused the code"),
+        ("12345\n", 2, "the six digits"),
+        ("\u{1b}[2J\n", 2, "the six digits"),
+        ("271828\n314159\n", 2, "more than one line"),
+        ("", 2, "is empty"),
+    ] {
+        let ended = machine.run_with(&["creds", "tried", "--mfa-code"], typed);
+        let (code, said) = refused(&ended);
+        assert!(code == exit && said.contains(text), "{typed:?}: {said}");
+        assert!(typed.trim().is_empty() || !said.contains(typed.trim()), "what was typed is not repeated: {said}");
+    }
+    let first = machine.run_with(&["creds", "tried", "--mfa-code"], MFA_CODES[0]).succeeded();
+    let again = machine.run_with(&["creds", "tried", "--mfa-code"], "not even read").succeeded();
+    assert_eq!(first, again, "what is kept needs no code");
+    let used = machine.run_with(&["creds", "tried", "--mfa-code", "--fresh"], MFA_CODES[0]);
+    assert!(refused(&used).1.contains("was used before"), "{}", used.stderr);
+    let fresh = machine.run_with(&["creds", "tried", "--mfa-code", "--fresh"], MFA_CODES[1]).succeeded();
+    assert_ne!(first, fresh);
+
+    for arguments in [&["creds", "tried", "--mfa-code", MFA_CODES[2]][..], &["console", "tried", "--mfa-code"]] {
+        let ended = machine.run(arguments);
+        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: never an argument, and of a printed link alone");
+        assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+    }
+    let link = machine.run_with(&["console", "tried", "--print", "--mfa-code"], MFA_CODES[2]).succeeded();
+    assert!(link.contains("SigninToken="), "{link}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exec_asks_once_before_the_program_begins() {
+    let world = world().await;
+    let machine = Machine::of(&world, "ada");
+    let words = ["broker", "exec", "tried", "--", "aws", "sts", "get-caller-identity", "--output", "text"];
+    let mut terminal = machine.sit_down(&words);
+    terminal.wait_for("MFA code:");
+    terminal.typed(&format!("{}\r", MFA_CODES[0]));
+    assert!(terminal.ended().success(), "{}", terminal.shown());
+    assert!(terminal.shown().contains("assumed-role/tried/"), "{}", terminal.shown());
+    let again = machine.run(&["exec", "tried", "--", "aws", "sts", "get-caller-identity"]).succeeded();
+    assert!(again.contains("assumed-role/tried/"), "{again}");
+    assert_eq!(world.calls("AssumeRole").len(), 1);
+}
