@@ -23,12 +23,12 @@ GRANT USAGE ON SCHEMA public TO :"daemon";
 -- Whether there is anything to bring up to date.
 GRANT SELECT ON _sqlx_migrations TO :"daemon";
 
--- Which installation this is, the counter of changes and the epoch; not the sealed secret, which is made once, with the tables, and
+-- Which installation this is, the counters of changes and the epoch; not the sealed secret, which is made once, with the tables, and
 -- is changed by `brokerd rekey` alone: run that with the owner's URL.
-GRANT SELECT, UPDATE (revision, epoch, epoch_mac) ON installation TO :"daemon";
+GRANT SELECT, UPDATE (revision, epoch, epoch_mac, people_revision) ON installation TO :"daemon";
 
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON access_keys, connectors, sessions, authorizations, device_codes, dpop_proofs, second_factors, recovery_codes, service_tokens, throttles, familiar_networks TO :"daemon";
+    ON access_keys, connectors, sessions, authorizations, device_codes, dpop_proofs, second_factors, recovery_codes, service_tokens, local_users, local_groups, throttles, familiar_networks TO :"daemon";
 
 -- What was written stays.
 GRANT SELECT, INSERT ON trail, trail_marks TO :"daemon";

@@ -4,6 +4,7 @@ mod access_keys;
 mod audit;
 mod connectors;
 mod directories;
+mod local_users;
 mod service_tokens;
 mod sessions;
 
@@ -17,5 +18,6 @@ pub use connectors::{
     Tried, TryRequest,
 };
 pub use directories::{DirectoryTest, DirectoryTestRequest, Found, Grant, PasswordOutcome, PasswordTest};
+pub use local_users::{LocalGroup, LocalUser, NewLocalGroup, NewLocalUser, NewPassword};
 pub use service_tokens::{CreatedServiceToken, NewServiceToken, ServiceToken};
 pub use sessions::{EndedSessions, SignedInSession};

@@ -23,5 +23,6 @@ pub use problem::{AwsRefusal, ContainerProblem, Problem};
 pub use readiness::{CheckStatus, Ready, ReadyStatus};
 pub use registry::{CodeartifactCredentials, CodeartifactRequest, EcrCredentials, EcrRequest};
 pub use session::{
-    AdminRole, FactorUsed, Identity, IdentityKind, SecondFactorRequest, Session, ShownFactor, SignInRequest, SignedIn,
+    AdminRole, ChangePasswordRequest, FactorUsed, Identity, IdentityKind, SecondFactorRequest, Session, ShownFactor,
+    SignInRequest, SignedIn,
 };

@@ -23,6 +23,20 @@ pub struct SignInRequest {
     pub directory: Option<String>,
 }
 
+/// `POST /v1/session/password`
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "current_password": "correct horse battery", "new_password": "four other long words" }))]
+#[serde(deny_unknown_fields)]
+pub struct ChangePasswordRequest {
+    #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
+    pub current_password: SecretString,
+    /// 12 characters at least.
+    #[serde(serialize_with = "crate::secret::expose")]
+    #[schema(value_type = String, format = Password)]
+    pub new_password: SecretString,
+}
+
 /// The answer to a sign-in. The token is shown here and nowhere else.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct SignedIn {

@@ -30,6 +30,12 @@ pub mod kind {
     /// A token for a CI job.
     #[derive(Debug)]
     pub enum ServiceToken {}
+    /// A user of a local directory that the store keeps.
+    #[derive(Debug)]
+    pub enum LocalUser {}
+    /// A group of a local directory that the store keeps.
+    #[derive(Debug)]
+    pub enum LocalGroup {}
     /// One line of the audit trail; `vend_id` for those who received credentials.
     #[derive(Debug)]
     pub enum Record {}
@@ -50,6 +56,8 @@ pub type SessionId = Id<kind::Session>;
 pub type AuthorizationId = Id<kind::Authorization>;
 pub type SecondFactorId = Id<kind::SecondFactor>;
 pub type ServiceTokenId = Id<kind::ServiceToken>;
+pub type LocalUserId = Id<kind::LocalUser>;
+pub type LocalGroupId = Id<kind::LocalGroup>;
 pub type RecordId = Id<kind::Record>;
 pub type ChainId = Id<kind::Chain>;
 pub type RequestId = Id<kind::Request>;

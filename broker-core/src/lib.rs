@@ -26,6 +26,7 @@ pub mod connector;
 pub mod authorization;
 pub mod second_factor;
 pub mod session;
+pub mod local_user;
 pub mod caller;
 pub mod as_read;
 pub mod assurance;

@@ -11,7 +11,7 @@ use crate::trail::{Action, Actor, Entry, Origin, Outcome};
 #[derive(Clone, Debug)]
 pub struct Auditor(By);
 
-/// May end sessions, and make and revoke service tokens.
+/// May end sessions, make and revoke service tokens, and manage local users who have no role themselves.
 #[derive(Clone, Debug)]
 pub struct Operator(By);
 
@@ -24,6 +24,8 @@ pub struct Administrator(By);
 pub struct By {
     pub actor: Actor,
     pub origin: Origin,
+    /// The highest role that they have, whatever this permission is for.
+    pub rank: AdminRole,
 }
 
 /// Holding one is the permission: of people who signed in, only [`prove`](Self::prove) makes one.
@@ -46,7 +48,8 @@ pub trait Permission: sealed::Made {
         if caller.assurance.falls_short_of(false) {
             return Err(NotPermitted::SecondFactor);
         }
-        Ok(Self::of(By { actor: Actor::person(&caller.person), origin: origin.clone() }))
+        let rank = caller.role.unwrap_or(Self::ROLE);
+        Ok(Self::of(By { actor: Actor::person(&caller.person), origin: origin.clone(), rank }))
     }
 
     /// For whoever runs a subcommand on the host, by the operating system's name: they can read the master key, and so write
@@ -100,7 +103,8 @@ impl Administrator {
 
 impl By {
     fn unasked(actor: Actor) -> Self {
-        Self { actor, origin: Origin { request_id: RequestId::random(), client_address: None } }
+        let origin = Origin { request_id: RequestId::random(), client_address: None };
+        Self { actor, origin, rank: AdminRole::Administrator }
     }
 
     /// Whether it is this very person's doing.

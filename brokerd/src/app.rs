@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use broker_core::administration::Administration;
+use broker_core::administration::{Administration, LocalUsers};
 use broker_core::caller::{Caller, Subject};
 use broker_core::clock::Clock;
 use broker_core::inventory::Inventory;
@@ -54,6 +54,7 @@ pub struct Inner {
     pub trail: Trail,
     pub store: Store,
     pub administration: Administration,
+    pub users: LocalUsers,
     pub inventory: Inventory,
     pub sts: Arc<dyn Sts>,
     pub clock: Arc<dyn Clock>,

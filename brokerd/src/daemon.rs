@@ -7,12 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use broker_core::administration::{Administration, ApplyError};
 use broker_core::catalog;
-use broker_core::clock::{Clock, SystemClock};
+use broker_core::clock::SystemClock;
 use broker_core::console::Federation;
-use broker_core::directory::crowd::CrowdDirectory;
-use broker_core::directory::ldap::LdapDirectory;
-use broker_core::directory::local::LocalDirectory;
-use broker_core::directory::{Directory, MeasuredDirectory};
 use broker_core::inventory::Inventory;
 use broker_core::oauth::Clients;
 use broker_core::permission::Administrator;
@@ -23,15 +19,16 @@ use broker_core::sts::{AwsSts, MeasuredSts, Sts};
 use broker_core::vend::{Broker, Parts};
 use broker_core::workload::Workloads;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::app::{App, HttpSettings, Inner, Operations, PublicUrl};
-use crate::config::{Backend, Config, DirectoryConfig};
+use crate::config::Config;
 use crate::house::{House, report_unanchored};
 use crate::metrics::Metrics;
 use crate::operations;
 use crate::past;
 use crate::patience;
+use crate::people::{People, Weights};
 use crate::readiness::Readiness;
 use crate::routes::routes;
 use crate::serve::{Listener, serve};
@@ -77,7 +74,9 @@ impl Daemon {
         usable(&house, &config).await?;
         house.store.warm().await;
         let inventory = Inventory::open(house.store.clone()).await?;
-        let sign_in = sign_in(&house, &mut config)?;
+        let people = People::open(std::mem::take(&mut config.directories), Weights::of(&config), &house)?;
+        people.read().await?;
+        let sign_in = sign_in(&house, &mut config, &people)?;
         let (pool, aws) = (config.aws.outbound.pool()?, &config.aws);
         let sts = AwsSts::new(pool.clone(), aws.sts.clone(), Arc::clone(&house.clock));
         let sts: Arc<dyn Sts> = Arc::new(MeasuredSts(sts));
@@ -109,6 +108,7 @@ impl Daemon {
             background.spawn(past::retain(house.clone(), administration.clone(), days));
         }
         background.spawn(inventory.clone().follow());
+        background.spawn(people.stored.roster.clone().follow());
         background.spawn(administration.clone().prove_unproved(inventory.clone(), Arc::clone(&sts)));
         let clients = Clients::new(
             house.store.clone(),
@@ -138,6 +138,7 @@ impl Daemon {
             trail: house.trail.clone(),
             store: house.store.clone(),
             administration: administration.clone(),
+            users: people.users,
             inventory: inventory.clone(),
             sts,
             clock: Arc::clone(&house.clock),
@@ -258,33 +259,14 @@ fn http_settings(config: &Config, public_url: PublicUrl) -> HttpSettings {
     }
 }
 
-/// The directories that the configuration names, in the order of look-up. Asks none of them.
-pub(crate) fn directories(
-    configured: Vec<DirectoryConfig>,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Vec<Arc<dyn Directory>>> {
-    // As many hashes at once as there are cores: more would only cost memory.
-    let hashers = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
-    let open = |directory: DirectoryConfig| -> anyhow::Result<Arc<dyn Directory>> {
-        let opened: Arc<dyn Directory> = match directory.backend {
-            Backend::Local(people) => Arc::new(LocalDirectory::new(directory.name, people, Arc::clone(&hashers))?),
-            Backend::Ldap(settings) => Arc::new(LdapDirectory::new(directory.name, *settings, Arc::clone(clock))),
-            Backend::Crowd(settings) => Arc::new(CrowdDirectory::new(directory.name, *settings)?),
-        };
-        Ok(Arc::new(MeasuredDirectory(opened)))
-    };
-    configured.into_iter().map(open).collect()
-}
-
 /// Those whom the configuration's directories know.
-fn sign_in(house: &House, config: &mut Config) -> anyhow::Result<SignIn> {
-    let directories = directories(std::mem::take(&mut config.directories), &house.clock)?;
+fn sign_in(house: &House, config: &mut Config, people: &People) -> anyhow::Result<SignIn> {
     let issuers = std::mem::take(&mut config.workload_issuers);
     let issuer = config.public_url.host_str().unwrap_or("brokerd");
     let second_factors = SecondFactors::new(Arc::clone(&house.vault), config.second_factor_groups.clone(), issuer);
     Ok(SignIn::with(
         house.store.clone(),
-        directories,
+        people.directories.clone(),
         house.trail.clone(),
         Arc::clone(&house.clock),
         Settings {

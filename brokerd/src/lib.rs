@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod daemon;
 mod past;
+mod people;
 pub mod house;
 pub mod serve;
 mod refusal;

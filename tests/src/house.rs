@@ -13,12 +13,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sim::{AccessKey as SimKey, Role, Sim, User, World};
 use broker_core::access_key::{AccessKey, KeyDetails, KeyHealth};
-use broker_core::administration::Administration;
+use broker_core::administration::{Administration, LocalUsers, LocalUsersParts};
 use broker_core::caller::AdminGroups;
 use broker_core::clock::{Clock, SystemClock};
 use broker_core::connector::{Connector, ManagedBy};
 use broker_core::console::Federation;
-use broker_core::directory::local::{LocalDirectory, hash_password};
+use broker_core::directory::local::{LocalDirectory, StoredPeople, hash_password};
 use broker_core::directory::{
     Attested, AuthenticateError, Directory, Found, Gate, Lockout, Password, Standing, TypedName, Unavailable,
 };
@@ -162,6 +162,17 @@ impl House {
             interactive_deadline: Duration::from_secs(20),
         };
         let administration = Administration::new(store.clone(), Arc::clone(&vault), trail.clone(), Arc::clone(&clock));
+        // Nobody is kept in the store: the directories are a configuration's.
+        let users = LocalUsers::new(LocalUsersParts {
+            directories: Vec::new(),
+            people: StoredPeople::new(store.clone(), Arc::clone(&vault)),
+            trail: trail.clone(),
+            clock: Arc::clone(&clock),
+            hashers: Arc::new(Semaphore::new(1)),
+            admin_groups: AdminGroups::default(),
+            guarded_groups: BTreeSet::new(),
+            in_front: BTreeSet::new(),
+        });
         let operations = Operations {
             readiness: Readiness::new(store.clone(), trail.clone(), Arc::clone(&vault), sign_in.clone()),
             metrics: Metrics::begin().unwrap(),
@@ -177,6 +188,7 @@ impl House {
             store: store.clone(),
             operations,
             administration,
+            users,
             inventory: inventory.clone(),
             sts,
             clock,

@@ -42,9 +42,15 @@ impl Administration {
             Table::AccessKeys => Action::AccessKeyRemoved,
             Table::Connectors => Action::ConnectorRemoved,
             Table::ServiceTokens => Action::ServiceTokenRevoked,
+            Table::LocalUsers => Action::LocalUserRemoved,
+            Table::LocalGroups => Action::LocalGroupRemoved,
         };
         let entry = about_damaged(by.did(removed), row);
-        match self.trail.commit(vec![Store::remove_damaged(row)], Vec1::new(entry)).await {
+        let mut changes = vec![Store::remove_damaged(row)];
+        if matches!(row.table, Table::LocalUsers | Table::LocalGroups) {
+            changes.insert(0, Store::announce_people());
+        }
+        match self.trail.commit(changes, Vec1::new(entry)).await {
             Ok(()) => Ok(()),
             Err(TrailError::Change(StoreError::InUse)) => Err(DamagedRowError::InUse),
             Err(TrailError::Change(StoreError::Stale)) => Err(DamagedRowError::Stale),

@@ -7,6 +7,7 @@ mod connectors;
 mod damaged;
 mod denial;
 mod epochs;
+mod local_users;
 mod proof;
 mod prove_unproved;
 mod prune;
@@ -29,6 +30,10 @@ pub use connectors::{ConnectorChangeError, SeenConnector};
 pub use damaged::DamagedRowError;
 pub use denial::POLICY_NAME;
 pub use epochs::{EpochError, NewEpoch, Restored};
+pub use local_users::{
+    ListedGroup, ListedUser, LocalUserError, LocalUsers, LocalUsersParts, NewLocalUser, OwnPassword, OwnPasswordError,
+    SeenGroup, SeenUser, UserForm,
+};
 pub use proof::{NotProved, Proof};
 pub use rekey::{Left, Progress, RekeyError, Rekeyed, Survey, WhyLeft};
 pub use second_factors::ResetError;

@@ -1,10 +1,13 @@
-//! People whom the configuration lists, with argon2id hashes of their passwords: for a first day, and for the day when the
-//! company's directory is down.
+//! People whom the configuration lists and people whom the store keeps, with argon2id hashes of their passwords: for small teams, for a first
+//! day, and for the day when the company's directory is down. Where both have a name, the configuration's is meant.
 
+mod new_password;
 mod password_hash;
 mod person;
+mod roster;
+mod stored;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,14 +18,21 @@ use tokio::time::timeout;
 
 use self::password_hash::NotChecked;
 use self::person::Known;
+use self::stored::NotRead;
+use crate::caller::Person;
 use crate::directory::{
-    Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
-    Unavailable,
+    Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, PasswordMark, Refusal,
+    Standing, TypedName, Unavailable,
 };
+use crate::local_user::{LocalUser, UserName, fold};
 use crate::name::DirectoryName;
 
-pub use self::password_hash::{HashError, NotHashed, PasswordHash, hash_password};
+pub use self::new_password::{NewPassword, WeakPassword};
+pub use self::password_hash::{HashError, NotHashed, PasswordHash, hash_in_turn, hash_password};
 pub use self::person::{LocalPerson, PersonProblem};
+pub use self::roster::Roster;
+pub use self::stored::StoredPeople;
+pub(crate) use self::stored::mark_of;
 
 /// Why people cannot be loaded; `person` is the user name as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,12 +42,15 @@ pub struct LocalError {
     pub problem: PersonProblem,
 }
 
-/// The people of the configuration.
+/// The people of the configuration, and those of the store where it is given one.
 #[derive(Debug)]
 pub struct LocalDirectory {
     name: DirectoryName,
     /// By user name in lower case.
     people: BTreeMap<String, Known>,
+    /// The names by the ids that stay.
+    by_id: HashMap<String, String>,
+    stored: Option<StoredPeople>,
     /// The dearest of all hashes, checked for those who are not there.
     decoy: Option<PasswordHash>,
     hashers: Arc<Semaphore>,
@@ -49,12 +62,12 @@ impl LocalDirectory {
     /// local directories use together.
     pub fn new(name: DirectoryName, people: Vec<LocalPerson>, hashers: Arc<Semaphore>) -> Result<Self, LocalError> {
         let mut known = BTreeMap::new();
-        let mut ids = BTreeSet::new();
+        let mut by_id = HashMap::new();
         for listed in people {
             let username = listed.username.clone();
             let at = |problem| LocalError { person: username.clone(), problem };
             let entry = listed.check(&name).map_err(at)?;
-            if !ids.insert(entry.person.subject.id.clone()) {
+            if by_id.insert(entry.person.subject.id.clone(), fold(&username)).is_some() {
                 return Err(at(PersonProblem::DuplicateId));
             }
             if known.insert(fold(&username), entry).is_some() {
@@ -62,7 +75,77 @@ impl LocalDirectory {
             }
         }
         let decoy = known.values().map(|known| &known.hash).max_by_key(|hash| hash.cost()).cloned();
-        Ok(Self { name, people: known, decoy, hashers, patience: PATIENCE })
+        Ok(Self { name, people: known, by_id, stored: None, decoy, hashers, patience: PATIENCE })
+    }
+
+    /// The same, and beside them those of its people whom the store keeps.
+    #[must_use]
+    pub fn with_store(self, stored: StoredPeople) -> Self {
+        // Somebody may be added at any moment: then those who are not there must cost as much already.
+        let decoy = self.decoy.into_iter().chain(PasswordHash::decoy()).max_by_key(PasswordHash::cost);
+        Self { decoy, stored: Some(stored), ..self }
+    }
+
+    /// The people of the configuration, whether each is disabled, and whether each is for emergencies.
+    pub fn file_people(&self) -> impl Iterator<Item = (&Person, bool, bool)> {
+        self.people.values().map(|known| (&known.person, known.disabled, known.break_glass))
+    }
+
+    /// Whether the configuration has somebody of this name, as it is compared.
+    pub fn file_has(&self, folded: &str) -> bool {
+        self.people.contains_key(folded)
+    }
+
+    /// Users of the store who are out of service, because the configuration has come to have somebody of their name. As of the roster's
+    /// last reading.
+    pub fn shadowed(&self) -> Vec<UserName> {
+        let is_shadowed = |user: &LocalUser| self.file_has(&user.name.folded());
+        let shadowed = self.stored.iter().flat_map(|stored| stored.roster.users_of(&self.name, is_shadowed));
+        shadowed.map(|user| user.name).collect()
+    }
+
+    async fn find(&self, username: &TypedName) -> Result<Option<Known>, Unavailable> {
+        let folded = fold(username.as_str());
+        match (self.people.get(&folded), &self.stored) {
+            (Some(known), _) => Ok(Some(known.clone())),
+            (None, Some(stored)) => stored.named(&self.name, &folded).await.map_err(|cause| self.unavailable(cause)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The user of the store with this id, unless the configuration has somebody of their name.
+    async fn find_stored(&self, id: &str) -> Result<Option<LocalUser>, Unavailable> {
+        let Some(stored) = &self.stored else { return Ok(None) };
+        let user = stored.by_id(&self.name, id).await.map_err(|cause| self.unavailable(NotRead::from(cause)))?;
+        Ok(user.filter(|user| !self.file_has(&user.name.folded())))
+    }
+
+    /// Somebody whose password was right a moment ago, as they are now: a check takes its time.
+    async fn still(&self, seen: &LocalUser) -> Result<Attested, AuthenticateError> {
+        let (Some(stored), Some(user)) = (&self.stored, self.find_stored(&seen.id.to_string()).await?) else {
+            return Err(AuthenticateError::Refused(Refusal::Disabled));
+        };
+        if user.password_changed_at != seen.password_changed_at {
+            return Err(AuthenticateError::Refused(Refusal::WrongPassword));
+        }
+        if user.details.disabled {
+            return Err(AuthenticateError::Refused(Refusal::Disabled));
+        }
+        Ok(stored.attested(&user).await.map_err(|cause| self.unavailable(NotRead::from(cause)))?)
+    }
+
+    /// Hashes a right password as hashes are made now. Where that cannot be done at this moment, the next sign-in does it.
+    async fn rehash(&self, seen: &LocalUser, password: &Password) {
+        let Some(stored) = &self.stored else { return };
+        let rehashed = async {
+            let hash = hash_in_turn(&self.hashers, password).await.ok()?;
+            let sealed_password = LocalUser::seal(&stored.vault, seen.id, &seen.directory, &hash).ok()?;
+            let user = LocalUser { sealed_password, ..seen.clone() };
+            stored.store.rehash_local_user(&user, seen).await.ok()
+        };
+        if timeout(self.patience, rehashed).await.ok().flatten().is_none() {
+            tracing::warn!(person.id = %seen.id, "a password's hash could not be made anew with the parameters of this release");
+        }
     }
 
     /// Checks a password where it delays nobody else. The permit goes along: whoever hangs up does not make room for another.
@@ -84,7 +167,7 @@ impl LocalDirectory {
         checked.map(drop).map_err(|cause| self.unavailable(cause))
     }
 
-    fn unavailable(&self, cause: NotChecked) -> Unavailable {
+    fn unavailable(&self, cause: impl std::error::Error + Send + Sync + 'static) -> Unavailable {
         Unavailable { directory: self.name.clone(), source: Box::new(cause) }
     }
 }
@@ -100,7 +183,7 @@ impl Directory for LocalDirectory {
     }
 
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
-        let Some(known) = self.people.get(&fold(username.as_str())) else {
+        let Some(known) = self.find(username).await? else {
             self.pretend(self.decoy.as_ref()).await?;
             return Err(AuthenticateError::NoSuchUser);
         };
@@ -114,12 +197,21 @@ impl Directory for LocalDirectory {
         match self.check(known.hash.clone(), password).await.map_err(|cause| self.unavailable(cause))? {
             false => Err(AuthenticateError::Refused(Refusal::WrongPassword)),
             true if known.disabled => Err(AuthenticateError::Refused(Refusal::Disabled)),
-            true => Ok(known.attested()),
+            true => match &known.stored {
+                None => Ok(known.attested()),
+                Some(user) => {
+                    let attested = self.still(user).await?;
+                    if !known.hash.is_of_now() {
+                        self.rehash(user, password).await;
+                    }
+                    Ok(attested)
+                }
+            },
         }
     }
 
     async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
-        let Some(known) = self.people.get(&fold(username.as_str())) else { return Ok(Found::Nobody) };
+        let Some(known) = self.find(username).await? else { return Ok(Found::Nobody) };
         let person = &known.person;
         let fields = [
             ("username", Some(&person.username)),
@@ -136,21 +228,33 @@ impl Directory for LocalDirectory {
     }
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
-        Ok(match self.people.values().find(|known| known.person.subject.id == id) {
-            None => Standing::Gone,
-            Some(known) if known.disabled => Standing::Disabled,
-            Some(known) => Standing::Good(known.attested()),
-        })
+        if let Some(known) = self.by_id.get(id).and_then(|name| self.people.get(name)) {
+            return Ok(if known.disabled { Standing::Disabled } else { Standing::Good(known.attested()) });
+        }
+        let (Some(stored), Some(user)) = (&self.stored, self.find_stored(id).await?) else {
+            return Ok(Standing::Gone);
+        };
+        if user.details.disabled {
+            return Ok(Standing::Disabled);
+        }
+        Ok(Standing::Good(stored.attested(&user).await.map_err(|cause| self.unavailable(NotRead::from(cause)))?))
+    }
+
+    async fn is_break_glass(&self, username: &TypedName) -> Result<bool, Unavailable> {
+        Ok(self.find(username).await?.is_some_and(|known| known.break_glass))
+    }
+
+    fn is_as_known(&self, person: &Person, is_theirs: &(dyn Fn(&PasswordMark) -> bool + Sync)) -> bool {
+        // The configuration's people change with the process.
+        let Some(stored) = self.stored.as_ref().filter(|_| !self.by_id.contains_key(&person.subject.id)) else {
+            return true;
+        };
+        !self.file_has(&fold(&person.username)) && stored.roster.says_the_same_of(person, is_theirs)
     }
 
     async fn probe(&self) -> Result<(), Unavailable> {
         Ok(())
     }
-}
-
-/// Upper and lower case do not count in names.
-fn fold(username: &str) -> String {
-    username.to_lowercase()
 }
 
 /// How long somebody waits for the passwords of others to be checked.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Attested, AuthenticateError, Directory, Found, Gate, Lockout, SingleSignOn, SsoToken, Standing, TypedName,
-    Unavailable, Vouched,
+    Attested, AuthenticateError, Directory, Found, Gate, Lockout, PasswordMark, SingleSignOn, SsoToken, Standing,
+    TypedName, Unavailable, Vouched,
 };
+use crate::caller::Person;
 use crate::meter::Asked;
 use crate::name::DirectoryName;
 
@@ -49,6 +50,14 @@ impl Directory for MeasuredDirectory {
         let answer = self.0.look_up(id).await;
         asked.directory(self.name().as_str(), "look_up", if answer.is_ok() { ANSWERED } else { UNAVAILABLE });
         answer
+    }
+
+    async fn is_break_glass(&self, username: &TypedName) -> Result<bool, Unavailable> {
+        self.0.is_break_glass(username).await
+    }
+
+    fn is_as_known(&self, person: &Person, is_theirs: &(dyn Fn(&PasswordMark) -> bool + Sync)) -> bool {
+        self.0.is_as_known(person, is_theirs)
     }
 
     async fn probe(&self) -> Result<(), Unavailable> {

@@ -51,6 +51,16 @@ pub trait Directory: Debug + Send + Sync {
     /// Reads somebody again by the immutable id of their [`Subject`](crate::caller::Subject): account state and groups, now.
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable>;
 
+    /// Whether what it has at hand says the same of somebody as is known of them already, and their password is the one that is known. Asks nobody, and where nothing is at hand says yes.
+    fn is_as_known(&self, _: &Person, _: &(dyn Fn(&PasswordMark) -> bool + Sync)) -> bool {
+        true
+    }
+
+    /// Whether a name is that of an account for emergencies. Then this directory alone is asked about it, whatever stands before it.
+    async fn is_break_glass(&self, _: &TypedName) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
+
     /// Proves that the directory can be reached and that our own credential for it works.
     async fn probe(&self) -> Result<(), Unavailable>;
 

@@ -11,7 +11,7 @@ use crate::as_read::AsRead;
 use crate::authorization::{AccessToken, Authorized, Stage};
 use crate::caller::{Caller, Person, PersonCaller, ServiceCaller};
 use crate::clock::seconds_between;
-use crate::directory::{Attested, Standing, Unavailable};
+use crate::directory::{Attested, PasswordMark, Standing, Unavailable};
 use crate::id::{AuthorizationId, SessionId};
 use crate::session::{ServiceToken, Session};
 use crate::store::{Store, StoreError};
@@ -139,7 +139,7 @@ impl SignIn {
                     return Err(AuthenticateError::Unauthenticated);
                 }
                 let mut asked_at = session.checked_at;
-                if self.is_stale(&session, now) {
+                if self.is_stale(&session, now) || !self.is_session_as_known(&session) {
                     let asked =
                         tokio::time::timeout_at(deadline + LAST_PROOF, self.look_up(&session, origin, errand)).await;
                     session.person = asked.unwrap_or_else(|_| Err(too_late(&session.person)))?;
@@ -188,7 +188,8 @@ impl SignIn {
         let Some(authorized) = live.filter(|live| matches!(live.authorization.stage, Stage::Tokens { .. })) else {
             return Err(self.unknown_token(origin, "the sign-in that the access token came of is over"));
         };
-        let waits = self.is_stale(&authorized.session, self.0.clock.now());
+        let session = &authorized.session;
+        let waits = self.is_stale(session, self.0.clock.now()) || !self.is_session_as_known(session);
         let person = self.client_of(authorized, origin).await?;
         if waits {
             // A directory was waited for: whoever ended the client meanwhile has been told that it is over.
@@ -209,10 +210,12 @@ impl SignIn {
             self.0.store.forget_session(session.id).await?;
             return Err(self.unknown_token(origin, "the session is over"));
         }
-        let is_stale = self.is_stale(&session, now);
+        let is_stale = self.is_stale(&session, now) || !self.is_session_as_known(&session);
         if is_stale {
             let person = self.look_up(&session, origin, Errand::Asked).await?;
-            let refreshed = Session { person, checked_at: now, ..session.clone() };
+            // Never of the same moment: whoever writes down other groups writes down another time.
+            let checked_at = if now == session.checked_at { just_after(now) } else { now };
+            let refreshed = Session { person, checked_at, ..session.clone() };
             self.0.store.refresh_session(&refreshed, hash, &session).await?;
             session = refreshed;
         }
@@ -290,6 +293,11 @@ impl SignIn {
             |outcome| Entry::new(Actor::person(&session.person), Action::TokenRefused, outcome, origin.clone());
         match standing {
             Ok(Standing::Good(attested)) if self.is_by_another_password(session, &attested) => {
+                // Whoever changed their own password meanwhile goes on by the new one in that very session.
+                let now = self.0.store.session(session.id).await?;
+                if now.is_some_and(|now| !self.is_by_another_password(&now, &attested)) {
+                    return Ok(attested.person);
+                }
                 self.end_of_password(session, origin, errand).await?;
                 Err(AuthenticateError::PasswordChanged)
             }
@@ -310,8 +318,12 @@ impl SignIn {
 
     /// Whether the person has another password than the one by which the session began, as far as anybody knows.
     fn is_by_another_password(&self, session: &Session, attested: &Attested) -> bool {
-        let mark = attested.password.keyed(self.0.store.seals(), &session.person.subject);
-        session.password_mark.is_some_and(|began_by| began_by != mark)
+        session.password_mark.is_some_and(|began_by| began_by != self.mark_of(attested))
+    }
+
+    /// By which password somebody is known, as sessions keep it.
+    pub(super) fn mark_of(&self, attested: &Attested) -> Mac {
+        attested.password.keyed(self.0.store.seals(), &attested.person.subject)
     }
 
     /// Nobody asked for it, so that it is the daemon's own doing; whoever asks at the same moment finds nothing to end, and writes nothing.
@@ -326,6 +338,27 @@ impl SignIn {
         let entry = Entry::new(Actor::Daemon, Action::SessionEnded, Outcome::Success, origin.clone());
         let entry = entry.about(Some(subject)).reason(&reason).changes(changes);
         self.0.trail.take_away(vec![Store::end_session(session.id)], Vec1::new(entry)).await.map(drop)
+    }
+
+    fn is_session_as_known(&self, session: &Session) -> bool {
+        let subject = &session.person.subject;
+        let began_by = |mark: &PasswordMark| {
+            session.password_mark.is_none_or(|began_by| began_by == mark.keyed(self.0.store.seals(), subject))
+        };
+        self.is_person_as_known(&session.person, &began_by)
+    }
+
+    /// Whether their directory has nothing else at hand of whoever asks. Asks nobody.
+    pub(crate) fn is_as_known(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::Person(caller) => self.is_person_as_known(&caller.person, &|_| true),
+            Caller::Service(_) | Caller::Workload(_) => true,
+        }
+    }
+
+    fn is_person_as_known(&self, person: &Person, is_theirs: &(dyn Fn(&PasswordMark) -> bool + Sync)) -> bool {
+        let directory = self.0.directories.iter().find(|directory| *directory.name() == person.subject.directory);
+        directory.is_none_or(|directory| directory.is_as_known(person, is_theirs))
     }
 
     pub(super) fn is_over(&self, session: &Session, now: Timestamp) -> bool {
@@ -351,6 +384,10 @@ fn of_client(person: PersonCaller, client: AuthorizationId, ends: Timestamp) -> 
     let expires_at = person.expires_at.min(ends);
     let as_read = person.as_read.by_authorization(client, expires_at);
     PersonCaller { client: Some(client), role: None, expires_at, as_read, ..person }
+}
+
+fn just_after(time: Timestamp) -> Timestamp {
+    time.saturating_add(jiff::SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX)
 }
 
 pub(super) fn too_late(person: &Person) -> AuthenticateError {

@@ -159,6 +159,7 @@ impl SignIn {
         by: Instant,
     ) -> Result<PasswordTest, DirectoryTestError> {
         let Err(unproved) = self.try_password(&credentials, by).await else { return Ok(PasswordTest::Accepted) };
+        unproved.break_glass.tell(credentials.origin);
         match (unproved.told, unproved.reason) {
             (SignInError::PasswordExpired, _) => Ok(PasswordTest::Expired),
             (SignInError::InvalidCredentials, Some(reason)) => Ok(PasswordTest::Refused(reason)),

@@ -207,7 +207,7 @@ impl SignIn {
     }
 
     /// Whoever has something enrolled has shown it within a quarter of an hour; whoever has not, their password.
-    fn may_change(&self, person: &PersonCaller, enrolled: &Enrolled) -> Result<(), FactorError> {
+    pub(super) fn may_change(&self, person: &PersonCaller, enrolled: &Enrolled) -> Result<(), FactorError> {
         let now = self.0.clock.now();
         if person.client.is_some() {
             return Err(FactorError::NotAPerson);

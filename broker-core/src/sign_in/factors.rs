@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::prove::{Proved, Unproved};
+use super::prove::{BreakGlass, Proved, Unproved};
 use super::throttle::{Attempt, ThrottleError};
 use super::{SessionKind, Shown, SignIn, SignInError, SignedIn};
 use crate::assurance::{FactorUsed, ProvedFactor};
-use crate::caller::{Caller, PersonCaller, Subject};
+use crate::caller::{Caller, Person, PersonCaller, Subject};
 use crate::clock::{Millis, seconds_between};
-use crate::directory::{Attested, Standing, Unavailable};
+use crate::directory::{Attested, Standing, TypedName, Unavailable};
 use crate::id::SecondFactorId;
 use crate::name::Group;
 use crate::second_factor::{Enrolled, TypedCode};
 use crate::session::Session;
 use crate::store::{Change, Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
+use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
 use crate::vault::{Mac, Purpose, SealBroken, Vault, new_token};
 
 /// What second factors are proved by, and of whom one is wanted.
@@ -46,6 +46,8 @@ pub struct HalfWay {
     pub(super) mark: String,
     /// By which password, keyed: another one meanwhile, and they begin again.
     pub(super) password: Mac,
+    /// The account is for emergencies: guesses at its codes count as guesses at its password do.
+    pub(super) break_glass: bool,
 }
 
 /// The same as it is carried by a page, with the time.
@@ -133,18 +135,19 @@ impl Accepted {
 impl WrongCode {
     /// As whoever tries is told. Where nothing was compared, nothing is said of the code.
     pub(super) fn told(self, mark: String, subject: Option<Subject>, attempt: &Attempt) -> Unproved {
-        let overdue = attempt.overdue();
+        let (overdue, break_glass) = (attempt.overdue(), BreakGlass::of(attempt));
         match self {
             Self::Store(error) => Unproved::by_the_store(mark, error),
             Self::Seal(error) => {
-                Unproved { mark, subject, reason: Some(error.to_string()), told: error.into(), padded: false }
+                let reason = Some(error.to_string());
+                Unproved { mark, subject, reason, told: error.into(), padded: false, break_glass }
             }
             Self::Wrong | Self::Taken | Self::OutOfService => {
                 let told = match overdue {
                     Some(seconds) => SignInError::TooManyAttempts { retry_after_seconds: seconds },
                     None => SignInError::InvalidCredentials,
                 };
-                Unproved { mark, subject, reason: Some(self.to_string()), told, padded: true }
+                Unproved { mark, subject, reason: Some(self.to_string()), told, padded: true, break_glass }
             }
         }
     }
@@ -196,9 +199,8 @@ impl SignIn {
         }
     }
 
-    pub(super) fn half_way(&self, attested: &Attested, mark: String) -> HalfWay {
-        let subject = attested.person.subject.clone();
-        HalfWay { password: attested.password.keyed(self.0.store.seals(), &subject), subject, mark }
+    pub(super) fn half_way(&self, attested: &Attested, mark: String, break_glass: bool) -> HalfWay {
+        HalfWay { password: self.mark_of(attested), subject: attested.person.subject.clone(), mark, break_glass }
     }
 
     /// Carries somebody who is half way in to the page that asks for the rest. `browser`: what the page's browser alone has.
@@ -238,17 +240,18 @@ impl SignIn {
 
     async fn try_code(
         &self,
-        HalfWay { subject, mark, password }: HalfWay,
+        HalfWay { subject, mark, password, break_glass }: HalfWay,
         otp: &SecretString,
         address: IpAddr,
         by: Instant,
     ) -> Result<Proved, Unproved> {
         let throttle = &self.0.throttle;
-        let (attempt, factor) = self.counted_code(&subject, mark.clone(), otp, address).await?;
+        let (attempt, factor) = self.counted_code((&subject, break_glass), mark.clone(), otp, address).await?;
         let failed = |error: StoreError| Unproved::by_the_store(mark.clone(), error);
         let unproved = |reason: &str, told| {
             let (mark, subject) = (mark.clone(), Some(subject.clone()));
-            Unproved { mark, subject, reason: Some(reason.to_owned()), told, padded: true }
+            let break_glass = BreakGlass::of(&attempt);
+            Unproved { mark, subject, reason: Some(reason.to_owned()), told, padded: true, break_glass }
         };
         let directory = self.0.directories.iter().find(|directory| *directory.name() == subject.directory);
         let standing = match directory {
@@ -258,7 +261,7 @@ impl SignIn {
             None => Ok(Standing::Gone),
         };
         match standing {
-            Ok(Standing::Good(attested)) if self.half_way(&attested, String::new()).password == password => {
+            Ok(Standing::Good(attested)) if self.mark_of(&attested) == password => {
                 Ok(Proved { attested, attempt, mark, factor: Some(factor) })
             }
             Ok(Standing::Good(_)) => {
@@ -280,7 +283,7 @@ impl SignIn {
     /// Counts a code as an attempt on its owner, by whom and from where it is tried, before it is compared.
     async fn counted_code(
         &self,
-        subject: &Subject,
+        (subject, break_glass): (&Subject, bool),
         mark: String,
         otp: &SecretString,
         address: IpAddr,
@@ -288,14 +291,21 @@ impl SignIn {
         let throttle = &self.0.throttle;
         let too_many = |mark, seconds| {
             let told = SignInError::TooManyAttempts { retry_after_seconds: seconds };
-            Unproved { mark, subject: Some(subject.clone()), reason: Some(TOO_MANY.to_owned()), told, padded: false }
+            let break_glass = if break_glass { BreakGlass::HeldBack } else { BreakGlass::No };
+            let (subject, reason) = (Some(subject.clone()), Some(TOO_MANY.to_owned()));
+            Unproved { mark, subject, reason, told, padded: false, break_glass }
         };
         let attempt = match throttle.admit(&mark, address).await {
             Ok(attempt) => attempt,
             Err(ThrottleError::TooMany { seconds }) => return Err(too_many(mark, seconds)),
             Err(ThrottleError::Store(error)) => return Err(Unproved::by_the_store(mark, error)),
         };
-        if throttle.admit_subject(&attempt, subject).await.is_err() {
+        let admitted = if break_glass {
+            throttle.admit_break_glass(&attempt, subject).await
+        } else {
+            throttle.admit_subject(&attempt, subject).await
+        };
+        if admitted.is_err() {
             let overdue = attempt.overdue().unwrap_or(HELD_BACK_SECONDS);
             return Err(too_many(mark, overdue));
         }
@@ -327,7 +337,8 @@ impl SignIn {
             return Err(StepUpError::NothingEnrolled);
         }
         let mark = self.0.throttle.mark(&person.person.username);
-        let (attempt, accepted) = match self.counted_code(subject, mark.clone(), otp, address).await {
+        let break_glass = self.is_break_glass(&person.person).await;
+        let (attempt, accepted) = match self.counted_code((subject, break_glass), mark.clone(), otp, address).await {
             Ok(counted) => counted,
             Err(unproved) => return Err(self.step_up_refused(unproved, person, origin, started).await.into()),
         };
@@ -372,7 +383,7 @@ impl SignIn {
             let Some(seen) = seen.filter(|seen| seen.id == person.session) else { return Err(RaiseError::SessionOver) };
             let proved = ProvedFactor { by, at: self.0.clock.now() };
             let raised = Session { second_factor: Some(proved), ..seen.clone() };
-            let raise = self.0.store.raise_session(&seen, &before, &raised, &after).map_err(SignInError::from)?;
+            let raise = self.0.store.rewrite_session(&seen, &before, &raised, &after).map_err(SignInError::from)?;
             let changes = changes.iter().cloned().chain([raise]).collect();
             match self.0.trail.commit(changes, Vec1::new(entry.clone())).await {
                 Ok(()) => {
@@ -404,16 +415,17 @@ impl SignIn {
         origin: &Origin,
         started: Instant,
     ) -> SignInError {
-        let Unproved { reason, told, padded, .. } = unproved;
-        if let Some(reason) = reason {
-            let actor = Actor::person(&person.person);
-            let entry = Entry::new(actor, Action::SecondFactorProved, Outcome::Refused, origin.clone());
-            self.0.trail.note_refusal(RefusalKind::SignIn, entry.reason(&reason));
+        let (actor, unproved) = (Actor::person(&person.person), Unproved { subject: None, ..unproved });
+        self.refused_as(actor, Action::SecondFactorProved, unproved, origin, started).await
+    }
+
+    /// Whether somebody's account is for emergencies; where nobody can say, they are counted as if it were.
+    async fn is_break_glass(&self, person: &Person) -> bool {
+        let directory = self.0.directories.iter().find(|directory| *directory.name() == person.subject.directory);
+        match (directory, TypedName::parse(&person.username)) {
+            (Some(directory), Ok(username)) => directory.is_break_glass(&username).await.unwrap_or(true),
+            _ => false,
         }
-        if padded {
-            self.0.pad.fill(started).await;
-        }
-        told
     }
 }
 

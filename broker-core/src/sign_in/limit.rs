@@ -7,13 +7,13 @@ use crate::directory::Lockout;
 use crate::store::Failures;
 
 /// How many failures cost nothing, and how they are forgotten.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit {
     free: i64,
     forgets: Forgets,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forgets {
     /// One each time that so many seconds have gone by.
     One { seconds: i64 },
@@ -65,6 +65,8 @@ fn delay(failures: i64, free: i64) -> i64 {
 
 /// People mistype; a dozen guesses an hour is what is left for whoever does not stop.
 pub(super) const ACCOUNT: Limit = Limit { free: 5, forgets: Forgets::One { seconds: 12 * 60 } };
+/// An account for emergencies is used by few, seldom, and is worth more: after five failures, half an hour of quiet.
+pub(super) const BREAK_GLASS: Limit = Limit { free: 2, forgets: Forgets::All { most: 5, seconds: 30 * 60 } };
 /// An office shares one address.
 pub(super) const ADDRESS: Limit = Limit { free: 50, forgets: Forgets::One { seconds: 60 } };
 /// Everybody in the office mistypes on a Monday morning. So many in vain and nobody there waits longer than 16 seconds, by what is
@@ -112,6 +114,14 @@ mod tests {
         let patient = Limit::below(Lockout::new(1_000, 14_400).unwrap(), 499);
         assert_eq!(patient.standing(seen(7, 0), at(1)), (7, 3), "waits grow as everywhere");
         assert!(patient.standing(seen(499, 0), at(14_400)).1 > 0);
+    }
+
+    #[test]
+    fn an_account_for_emergencies_has_five_guesses_and_then_half_an_hour() {
+        assert_eq!(BREAK_GLASS.standing(seen(3, 0), at(0)), (3, 2));
+        assert_eq!(BREAK_GLASS.standing(seen(5, 0), at(0)), (5, 1_800));
+        assert_eq!(BREAK_GLASS.standing(seen(5, 0), at(1_799)), (5, 1), "nothing is forgotten one by one");
+        assert_eq!(BREAK_GLASS.standing(seen(5, 0), at(1_800)), (0, 0));
     }
 
     #[test]

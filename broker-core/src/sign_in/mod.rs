@@ -5,6 +5,7 @@ mod directory_test;
 mod enrolling;
 mod factors;
 mod limit;
+mod own_password;
 mod pad;
 mod prove;
 mod remembered;
@@ -120,7 +121,7 @@ pub struct SignedIn {
 #[derive(Clone, Copy, Debug)]
 enum Begun {
     /// Which has just been proved to be right.
-    ByPassword,
+    ByPassword { break_glass: bool },
     /// By a session of the directory's own, which was begun there at this time.
     Vouched { since: Option<Timestamp> },
 }
@@ -152,11 +153,15 @@ pub enum SignInError {
 }
 
 impl Begun {
+    fn action(self) -> Action {
+        Action::of_sign_in(matches!(self, Self::ByPassword { break_glass: true }))
+    }
+
     /// When the person proved who they are. To us they have not where a directory vouches for them, whatever it says of itself: what wants
     /// a password of just now must want one.
     fn proved_at(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::ByPassword => now,
+            Self::ByPassword { .. } => now,
             Self::Vouched { since } => {
                 let stale = now.saturating_sub(SignedDuration::from_secs(FRESH_SECONDS)).unwrap_or(Timestamp::MIN);
                 since.map_or(stale, |since| since.min(stale))
@@ -289,12 +294,12 @@ impl SignIn {
         kind: SessionKind,
         begun: Begun,
         factor: Option<Accepted>,
-        origin: Origin,
+        origin: &Origin,
     ) -> Result<SignedIn, SignInError> {
         let now = self.0.clock.now();
         let token = new_token(kind.prefix())?;
         let hash = self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]);
-        let password_mark = Some(attested.password.keyed(self.0.store.seals(), &attested.person.subject));
+        let password_mark = Some(self.mark_of(&attested));
         let session = Session {
             id: SessionId::random(),
             person: attested.person,
@@ -306,7 +311,7 @@ impl SignIn {
             second_factor: factor.as_ref().map(|accepted| ProvedFactor { by: accepted.by, at: now }),
             password_mark,
         };
-        let mut entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin);
+        let mut entry = Entry::new(Actor::person(&session.person), begun.action(), Outcome::Success, origin.clone());
         if let Begun::Vouched { .. } = begun {
             entry = entry.reason(&BY_SINGLE_SIGN_ON);
         }
@@ -329,6 +334,9 @@ impl SignIn {
             entry = entry.changes(facts.into());
         }
         self.0.trail.commit(changes, Vec1::new(entry)).await?;
+        if let Begun::ByPassword { break_glass: true } = begun {
+            prove::tell_break_glass(&session.person, origin);
+        }
         let asked_at = session.checked_at;
         Ok(SignedIn { token, caller: self.caller(session, asked_at) })
     }

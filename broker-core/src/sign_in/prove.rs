@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use super::factors::{Accepted, WrongCode};
 use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 use super::{Begun, Credentials, SessionKind, SignIn, SignInError, SignedIn};
-use crate::caller::Subject;
+use crate::caller::{Person, Subject};
 use crate::directory::{Attested, AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
@@ -17,6 +17,7 @@ struct Counting<'a> {
     throttle: &'a Throttle,
     attempt: &'a Attempt,
     password: Password,
+    break_glass: bool,
 }
 
 /// Why somebody was not proved, for those who write it down and for those who are told.
@@ -30,12 +31,36 @@ pub(super) struct Unproved {
     pub(super) told: SignInError,
     /// How long the answer took must not tell the reason.
     pub(super) padded: bool,
+    pub(super) break_glass: BreakGlass,
+}
+
+/// Whether an attempt was on an account that is for emergencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BreakGlass {
+    No,
+    /// Its password was shown to nobody.
+    HeldBack,
+    Tried,
+}
+
+impl BreakGlass {
+    pub(super) fn of(attempt: &Attempt) -> Self {
+        if attempt.is_break_glass() { Self::Tried } else { Self::No }
+    }
+
+    /// Says in the log that a secret of such an account was tried in vain.
+    pub(super) fn tell(self, origin: &Origin) {
+        if self == Self::Tried {
+            let (id, address) = (origin.request_id, origin.client_address.as_deref());
+            tracing::warn!(request.id = %id, client.address = address, alarm = "break_glass", "somebody was not let in by a break-glass account");
+        }
+    }
 }
 
 impl Unproved {
     /// Nothing can be written down.
     pub(super) fn by_the_store(mark: String, error: StoreError) -> Self {
-        Self { mark, subject: None, reason: None, told: error.into(), padded: false }
+        Self { mark, subject: None, reason: None, told: error.into(), padded: false, break_glass: BreakGlass::No }
     }
 }
 
@@ -64,6 +89,13 @@ enum Failure {
     Unanswered(Unavailable),
 }
 
+/// Says in the log that somebody got in by an account for emergencies.
+pub(super) fn tell_break_glass(person: &Person, origin: &Origin) {
+    let (directory, name, id) = (&person.subject.directory, &person.username, origin.request_id);
+    let address = origin.client_address.as_deref();
+    tracing::warn!(directory.name = %directory, person.name = name, request.id = %id, client.address = address, alarm = "break_glass", "somebody has signed in by a break-glass account");
+}
+
 impl SignIn {
     /// Who somebody is, if the password is right, and the code where they have one. Counts the attempt, and records it if it is refused.
     pub(super) async fn prove(
@@ -80,14 +112,27 @@ impl SignIn {
 
     /// Writes down why nobody was let in, and holds the answer back for as long as all of them take.
     pub(super) async fn refused(&self, unproved: Unproved, origin: &Origin, started: Instant) -> SignInError {
-        let Unproved { mark, subject, reason, told, padded } = unproved;
+        let actor = Actor::Anonymous { mark: Some(unproved.mark.chars().take(MARK).collect()) };
+        let action = Action::of_sign_in(unproved.break_glass != BreakGlass::No);
+        self.refused_as(actor, action, unproved, origin, started).await
+    }
+
+    /// The same of somebody who is signed in, and proves a password or a code once more.
+    pub(super) async fn refused_as(
+        &self,
+        actor: Actor,
+        action: Action,
+        Unproved { subject, reason, told, padded, break_glass, .. }: Unproved,
+        origin: &Origin,
+        started: Instant,
+    ) -> SignInError {
+        break_glass.tell(origin);
         if let Some(reason) = reason {
-            let actor = Actor::Anonymous { mark: Some(mark.chars().take(MARK).collect()) };
             let outcome = match told {
                 SignInError::Directory(_) => Outcome::Failed,
                 _ => Outcome::Refused,
             };
-            let entry = Entry::new(actor, Action::SignIn, outcome, origin.clone());
+            let entry = Entry::new(actor, action, outcome, origin.clone());
             self.0.trail.note_refusal(RefusalKind::SignIn, entry.about(subject.as_ref()).reason(&reason));
         }
         if padded {
@@ -116,7 +161,7 @@ impl SignIn {
         let failed = |error: StoreError| Unproved::by_the_store(mark.clone(), error);
         let subject = &attested.person.subject;
         let enrolled = self.0.store.enrolled(subject).await.map_err(failed)?;
-        let told = match (enrolled.is_enrolled(), otp) {
+        let (reason, told) = match (enrolled.is_enrolled(), otp) {
             (false, None) => return Ok(Proved { attested, attempt, mark, factor: None }),
             (true, Some(code)) => {
                 return match self.accepted(&enrolled, subject, code).await {
@@ -125,16 +170,20 @@ impl SignIn {
                 };
             }
             (false, Some(_)) => {
-                throttle.succeeded(&attempt).await.map_err(failed)?;
-                SignInError::NothingEnrolled
+                throttle.undecided(&attempt).await.map_err(failed)?;
+                (Some(NEEDLESS.to_owned()), SignInError::NothingEnrolled)
             }
             // Nothing has failed, and nothing is done: what was counted before counts on.
             (true, None) => {
                 throttle.undecided(&attempt).await.map_err(failed)?;
-                SignInError::OtpRequired(self.half_way(&attested, mark.clone()))
+                let half_way = self.half_way(&attested, mark.clone(), attempt.is_break_glass());
+                // Whoever has a second factor signs in so each day; an account for emergencies is heard whatever comes of it.
+                let reason = attempt.is_break_glass().then(|| HALF_WAY.to_owned());
+                (reason, SignInError::OtpRequired(half_way))
             }
         };
-        Err(Unproved { mark, subject: None, reason: None, told, padded: false })
+        let break_glass = BreakGlass::of(&attempt);
+        Err(Unproved { mark, subject: Some(subject.clone()), reason, told, padded: false, break_glass })
     }
 
     /// Lets in whoever was proved. A code that somebody else took meanwhile was no good.
@@ -146,15 +195,18 @@ impl SignIn {
     ) -> Result<SignedIn, SignInError> {
         let Proved { attested, attempt, mark, factor } = proved;
         let (subject, with_a_code) = (attested.person.subject.clone(), factor.is_some());
-        let half_way = self.half_way(&attested, mark.clone());
-        let signed_in = match self.begin_session(attested, kind, Begun::ByPassword, factor, origin.clone()).await {
-            Err(SignInError::Trail(TrailError::Change(StoreError::Stale))) if with_a_code => {
-                let unproved = WrongCode::Taken.told(mark, Some(subject), &attempt);
-                return Err(self.refused(unproved, origin, started).await);
-            }
-            begun => begun?,
-        };
+        let break_glass = attempt.is_break_glass();
+        let half_way = self.half_way(&attested, mark.clone(), break_glass);
+        let signed_in =
+            match self.begin_session(attested, kind, Begun::ByPassword { break_glass }, factor, origin).await {
+                Err(SignInError::Trail(TrailError::Change(StoreError::Stale))) if with_a_code => {
+                    let unproved = WrongCode::Taken.told(mark, Some(subject), &attempt);
+                    return Err(self.refused(unproved, origin, started).await);
+                }
+                begun => begun?,
+            };
         if !with_a_code && self.is_ended_by_enrolling(&signed_in, origin).await? {
+            self.0.throttle.undecided(&attempt).await?;
             return Err(SignInError::OtpRequired(half_way));
         }
         self.0.throttle.succeeded(&attempt).await?;
@@ -179,7 +231,7 @@ impl SignIn {
     }
 
     /// Who somebody is, if the password is right. The attempt has not been told how it ended.
-    async fn password(
+    pub(super) async fn password(
         &self,
         credentials: &Credentials<'_>,
         by: Instant,
@@ -192,6 +244,7 @@ impl SignIn {
             reason,
             told,
             padded: false,
+            break_glass: BreakGlass::No,
         };
         let failed = |error: StoreError| unproved(None, None, error.into());
         let attempt = match throttle.admit(&mark, credentials.address).await {
@@ -206,12 +259,14 @@ impl SignIn {
             Ok(attested) => return Ok((attested, attempt, mark)),
             Err(failure) => failure,
         };
-        let (overdue, subject) = (attempt.overdue(), attempt.subject().cloned());
-        let unproved = |reason: String, told| unproved(subject.as_ref(), Some(reason), told);
+        let (overdue, subject, break_glass) = (attempt.overdue(), attempt.subject().cloned(), BreakGlass::of(&attempt));
+        let unproved =
+            |reason: String, told| Unproved { break_glass, ..unproved(subject.as_ref(), Some(reason), told) };
         let outage = |error: Unavailable| {
             tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
             unproved("a directory is unavailable".to_owned(), error.into())
         };
+        let is_held_back = matches!(failure, Failure::NotAdmitted);
         let reason = match failure {
             // Nobody is let in by it, so it takes no count back: codes may have been guessed at meanwhile.
             Failure::PasswordExpired => {
@@ -238,15 +293,30 @@ impl SignIn {
             Some(seconds) => SignInError::TooManyAttempts { retry_after_seconds: seconds },
             None => SignInError::InvalidCredentials,
         };
-        Err(Unproved { padded: true, ..unproved(reason, told) })
+        let refused = unproved(reason, told);
+        let break_glass = match refused.break_glass {
+            BreakGlass::Tried if is_held_back => BreakGlass::HeldBack,
+            as_it_is => as_it_is,
+        };
+        Err(Unproved { padded: true, break_glass, ..refused })
     }
 
     async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt, by: Instant) -> Result<Attested, Failure> {
         let username = TypedName::parse(credentials.username)?;
         let password = Password::parse(credentials.password.clone())?;
-        let gate = Counting { throttle: &self.0.throttle, attempt, password };
         let named = |name: &str| credentials.directory.is_none_or(|asked| asked == name);
-        for directory in self.0.directories.iter().filter(|directory| named(directory.name().as_str())) {
+        let all = self.0.directories.iter().filter(|directory| named(directory.name().as_str()));
+        let mut asked: Vec<_> = all.collect();
+        // An account for emergencies must not wait for a directory that is down: who bears its name elsewhere is not asked for.
+        let mut break_glass = false;
+        for directory in asked.clone() {
+            if directory.is_break_glass(&username).await.map_err(Failure::Unavailable)? {
+                (asked, break_glass) = (vec![directory], true);
+                break;
+            }
+        }
+        let gate = Counting { throttle: &self.0.throttle, attempt, password, break_glass };
+        for directory in asked {
             let Ok(answer) = timeout_at(by, directory.authenticate(&username, &gate)).await else {
                 // It may have been shown the password, or a decoy: neither may be guessed at for nothing.
                 let source = Box::new(TogetherTooSlow(self.0.settings.sign_in_within.as_secs()));
@@ -270,7 +340,12 @@ impl SignIn {
 #[async_trait]
 impl Gate for Counting<'_> {
     async fn admit(&self, subject: &Subject) -> Result<&Password, NotAdmitted> {
-        self.throttle.admit_subject(self.attempt, subject).await.map(|()| &self.password)
+        let admitted = if self.break_glass {
+            self.throttle.admit_break_glass(self.attempt, subject).await
+        } else {
+            self.throttle.admit_subject(self.attempt, subject).await
+        };
+        admitted.map(|()| &self.password)
     }
 }
 
@@ -280,6 +355,8 @@ impl From<Untypable> for Failure {
     }
 }
 
+const HALF_WAY: &str = "the password was right, and a second factor is asked for";
+const NEEDLESS: &str = "the password was right, and a code was shown where nothing is enrolled";
 const EXPIRED: &str = "the password has expired or must be changed";
 const TOO_MANY: &str = "too many attempts";
 const MARK: usize = 16;

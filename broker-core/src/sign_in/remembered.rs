@@ -79,7 +79,8 @@ impl SignIn {
     fn recall(&self, known: &Known, from: IpAddr) -> Option<Caller> {
         let Seen { caller, from: last } = self.0.remembered.0.get(known)?;
         let is_of_now = caller.as_read().is_some_and(|as_read| as_read.epoch() >= self.0.store.known_epoch());
-        (last == from && is_of_now && caller.counts_at(self.0.clock.now())).then_some(caller)
+        (last == from && is_of_now && self.is_as_known(&caller) && caller.counts_at(self.0.clock.now()))
+            .then_some(caller)
     }
 
     /// Reads whoever may not be as remembered, as if nobody had known them: a token that is good for nothing is written down as ever. A

@@ -60,7 +60,7 @@ impl SignIn {
                         return Ok(None);
                     }
                     let (kind, begun) = (SessionKind::Browser, Begun::Vouched { since });
-                    let signed_in = self.begin_session(*attested, kind, begun, None, origin.clone()).await?;
+                    let signed_in = self.begin_session(*attested, kind, begun, None, origin).await?;
                     let is_over = self.is_ended_by_enrolling(&signed_in, origin).await?;
                     return Ok(Some(signed_in).filter(|_| !is_over));
                 }

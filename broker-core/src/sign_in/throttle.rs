@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::limit::{ACCOUNT, ADDRESS, ADDRESS_AT_HOME, Limit};
+use super::limit::{ACCOUNT, ADDRESS, ADDRESS_AT_HOME, BREAK_GLASS, Limit};
 use crate::caller::Subject;
 use crate::clock::Clock;
 use crate::directory::{Lockout, NotAdmitted};
@@ -47,6 +47,7 @@ struct Known {
     subject: Subject,
     account: String,
     at_home: bool,
+    break_glass: bool,
     counted: Result<Counted, HeldBack>,
 }
 
@@ -125,14 +126,24 @@ impl Throttle {
 
     /// Counts an attempt by whose it is, once that is known and before the secret is tried: somebody with several names is one.
     pub async fn admit_subject(&self, attempt: &Attempt, subject: &Subject) -> Result<(), NotAdmitted> {
+        self.admit_by(ACCOUNT, attempt, subject).await
+    }
+
+    /// The same for an account that is for emergencies: fewer guesses, and a longer wait.
+    pub async fn admit_break_glass(&self, attempt: &Attempt, subject: &Subject) -> Result<(), NotAdmitted> {
+        self.admit_by(BREAK_GLASS, attempt, subject).await
+    }
+
+    async fn admit_by(&self, limit: Limit, attempt: &Attempt, subject: &Subject) -> Result<(), NotAdmitted> {
         let parts = [subject.directory.as_str().as_bytes(), subject.id.as_bytes()];
         let account = format!("subject:{}", hex::encode(self.store.seals().mac(Purpose::Subject, &parts)));
-        let (at_home, counted) = match self.count_subject(attempt, subject, &account).await {
+        let (at_home, counted) = match self.count_subject(limit, attempt, subject, &account).await {
             Ok((at_home, counted)) => (at_home, Ok(counted)),
             Err((at_home, held_back)) => (at_home, Err(held_back)),
         };
         let admitted = counted.is_ok();
-        let known = Known { subject: subject.clone(), account, at_home, counted };
+        let break_glass = limit == BREAK_GLASS;
+        let known = Known { subject: subject.clone(), account, at_home, break_glass, counted };
         // An attempt is about one person: a second one is none.
         if attempt.known.set(known).is_ok() && admitted { Ok(()) } else { Err(NotAdmitted) }
     }
@@ -173,6 +184,7 @@ impl Throttle {
 
     async fn count_subject(
         &self,
+        limit: Limit,
         attempt: &Attempt,
         subject: &Subject,
         account: &str,
@@ -184,8 +196,8 @@ impl Throttle {
         }
         let counted = match self.lockouts.get(&subject.directory) {
             Some(lockout) => self.count_below(*lockout, account, at_home, now).await,
-            None if at_home => self.count(pair(account, &attempt.network), ACCOUNT, now).await,
-            None => self.count(account.to_owned(), ACCOUNT, now).await,
+            None if at_home => self.count(pair(account, &attempt.network), limit, now).await,
+            None => self.count(account.to_owned(), limit, now).await,
         };
         match counted {
             Ok(counted) => Ok((at_home, counted)),
@@ -280,6 +292,11 @@ impl Attempt {
     /// Whose name was typed, if the directory knew.
     pub fn subject(&self) -> Option<&Subject> {
         self.known.get().map(|known| &known.subject)
+    }
+
+    /// Whether it was for an account that is for emergencies.
+    pub fn is_break_glass(&self) -> bool {
+        self.known.get().is_some_and(|known| known.break_glass)
     }
 
     /// Why the password was not tried, if the directory knew whose it would be.

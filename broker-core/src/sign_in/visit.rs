@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
-use super::prove::Proved;
+use super::prove::{Proved, tell_break_glass};
 use super::{Credentials, Leaving, SignIn, SignInError};
 use crate::caller::{Person, PersonCaller, Subject};
 use crate::clock::after;
@@ -22,7 +22,11 @@ pub(super) struct Visits(Places<Subject>);
 
 /// Somebody who has just proved who they are, and has no session.
 #[derive(Debug)]
-pub struct Visitor(Attested);
+pub struct Visitor {
+    attested: Attested,
+    /// By an account that is for emergencies.
+    break_glass: bool,
+}
 
 /// A session that ends when this is dropped. Its token is shown to nobody.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl Default for Visits {
 
 impl Visitor {
     pub fn person(&self) -> &Person {
-        &self.0.person
+        &self.attested.person
     }
 }
 
@@ -62,7 +66,7 @@ impl SignIn {
     pub async fn prove_visitor(&self, credentials: Credentials<'_>) -> Result<Visitor, SignInError> {
         let Proved { attested, attempt, .. } = self.prove(&credentials, None, Instant::now()).await?;
         self.0.throttle.succeeded(&attempt).await?;
-        Ok(Visitor(attested))
+        Ok(Visitor { attested, break_glass: attempt.is_break_glass() })
     }
 
     /// Lets somebody in for `longest` at most, whatever becomes of this process. No other session of theirs makes room for it, and none
@@ -71,21 +75,22 @@ impl SignIn {
         let place = self.0.visits.0.free(visitor.person().subject.clone()).ok_or(VisitError::TooManyAtOnce)?;
         let (sign_in, origin) = (self.clone(), origin.clone());
         // A task of its own: a visit that nobody waits for any more is dropped by it.
-        let beginning = tokio::spawn(async move { sign_in.begin_visit(visitor.0, longest, origin, place).await });
+        let beginning = tokio::spawn(async move { sign_in.begin_visit(visitor, longest, origin, place).await });
         beginning.await.map_err(|_| VisitError::Lost)?.map_err(VisitError::from)
     }
 
     async fn begin_visit(
         &self,
-        attested: Attested,
+        Visitor { attested, break_glass }: Visitor,
         longest: Duration,
         origin: Origin,
         place: Place,
     ) -> Result<Visit, SignInError> {
+        let action = Action::of_sign_in(break_glass);
         let now = self.0.clock.now();
         let token = new_token(PREFIX)?;
         let hash = self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]);
-        let password_mark = Some(attested.password.keyed(self.0.store.seals(), &attested.person.subject));
+        let password_mark = Some(self.mark_of(&attested));
         let session = Session {
             id: SessionId::random(),
             person: attested.person,
@@ -97,8 +102,11 @@ impl SignIn {
             second_factor: None,
             password_mark,
         };
-        let entry = Entry::new(Actor::person(&session.person), Action::SignIn, Outcome::Success, origin.clone());
+        let entry = Entry::new(Actor::person(&session.person), action, Outcome::Success, origin.clone());
         self.0.trail.commit(vec![self.0.store.add_visit(&session, &hash)?], Vec1::new(entry)).await?;
+        if break_glass {
+            tell_break_glass(&session.person, &origin);
+        }
         let (leaving, caller) = (Leaving(session.clone()), self.caller(session, now));
         Ok(Visit { caller, sign_in: self.clone(), leaving, origin, place: Some(place) })
     }

@@ -84,6 +84,12 @@ impl Store {
         Change { sql: SQL, values: vec![id.to_string().into()], rows: Rows::One, announces: false }
     }
 
+    /// Ends whatever clients of AWS's a session let in.
+    pub(crate) fn end_authorizations_of(session: SessionId) -> Change {
+        const SQL: &str = "DELETE FROM authorizations WHERE session = $1";
+        Change { sql: SQL, values: vec![session.to_string().into()], rows: Rows::Any, announces: false }
+    }
+
     /// Forgets codes that nobody came for. Families end with their sessions.
     pub async fn sweep_codes(&self, made_before: Millis) -> Result<u64, StoreError> {
         const SQL: &str = "DELETE FROM authorizations WHERE generation = 0 AND created_at < $1";

@@ -10,6 +10,8 @@ pub enum Table {
     AccessKeys,
     Connectors,
     ServiceTokens,
+    LocalUsers,
+    LocalGroups,
 }
 
 /// What keeps a row out of service.
@@ -45,6 +47,8 @@ impl Table {
             Self::AccessKeys => "access_keys",
             Self::Connectors => "connectors",
             Self::ServiceTokens => "service_tokens",
+            Self::LocalUsers => "local_users",
+            Self::LocalGroups => "local_groups",
         }
     }
 }
@@ -88,7 +92,7 @@ impl DamagedRow {
     }
 
     /// The id as found, to be written into a statement's condition.
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 }
@@ -99,6 +103,8 @@ impl Store {
         let mut damaged = self.all_access_keys().await?.damaged;
         damaged.extend(self.all_connectors().await?.damaged);
         damaged.extend(self.all_service_tokens().await?.damaged);
+        damaged.extend(self.all_local_users().await?.damaged);
+        damaged.extend(self.all_local_groups().await?.damaged);
         Ok(damaged)
     }
 
@@ -108,10 +114,14 @@ impl Store {
         const ACCESS_KEY: &str = "DELETE FROM access_keys WHERE CAST(id AS TEXT) = $1";
         const CONNECTOR: &str = "DELETE FROM connectors WHERE CAST(id AS TEXT) = $1";
         const SERVICE_TOKEN: &str = "DELETE FROM service_tokens WHERE CAST(id AS TEXT) = $1";
+        const LOCAL_USER: &str = "DELETE FROM local_users WHERE CAST(id AS TEXT) = $1";
+        const LOCAL_GROUP: &str = "DELETE FROM local_groups WHERE CAST(id AS TEXT) = $1";
         let sql = match row.table {
             Table::AccessKeys => ACCESS_KEY,
             Table::Connectors => CONNECTOR,
             Table::ServiceTokens => SERVICE_TOKEN,
+            Table::LocalUsers => LOCAL_USER,
+            Table::LocalGroups => LOCAL_GROUP,
         };
         Change { sql, values: vec![row.id().into()], rows: Rows::One, announces: true }
     }

@@ -15,6 +15,8 @@ mod gathered;
 mod heard;
 mod installation;
 mod link;
+mod local_groups;
+mod local_users;
 mod location;
 mod lock;
 mod log;

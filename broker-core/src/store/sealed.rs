@@ -9,6 +9,7 @@ use super::heard::heard;
 use super::{Change, Store, StoreError, installation, readable};
 use crate::access_key::AccessKey;
 use crate::id::InstallationId;
+use crate::local_user::LocalUser;
 use crate::second_factor::SecondFactor;
 use crate::vault::{Place, SealBroken, Sealed, Vault};
 
@@ -20,6 +21,7 @@ pub struct SealedRow(Owner);
 enum Owner {
     AccessKey(Box<AccessKey>),
     SecondFactor(Box<SecondFactor>),
+    LocalUser(Box<LocalUser>),
     Installation(InstallationId, Sealed),
 }
 
@@ -68,6 +70,14 @@ impl Store {
                     proved.into_iter().map(|factor| SealedRow(Owner::SecondFactor(Box::new(factor)))).collect();
                 Ok(SealedRows { proved, unproved })
             }
+            Place::LocalUser => {
+                let all = self.local_user_seals().await?;
+                let proved = self.all_local_users().await?.good;
+                let known: HashSet<String> = proved.iter().map(|user| user.id.to_string()).collect();
+                let unproved = all.into_iter().filter(|row| !known.contains(&row.id)).collect();
+                let proved = proved.into_iter().map(|user| SealedRow(Owner::LocalUser(Box::new(user)))).collect();
+                Ok(SealedRows { proved, unproved })
+            }
             Place::Installation => {
                 let row = installation::read(&self.pool).await?;
                 let proved = row.map(|(id, sealed)| SealedRow(Owner::Installation(id, sealed)));
@@ -87,6 +97,10 @@ impl Store {
                 Ok(self.reseal_access_key(&resealed, key.generation)?)
             }
             Owner::SecondFactor(factor) => Ok(self.reseal_second_factor(factor, &factor.reseal(vault)?)),
+            Owner::LocalUser(user) => {
+                let resealed = LocalUser { sealed_password: user.reseal(vault)?, ..user.as_ref().clone() };
+                Ok(self.replace_local_user(&resealed, user)?)
+            }
             Owner::Installation(id, sealed) => {
                 const SQL: &str =
                     "UPDATE installation SET sealed_secret = $1 WHERE singleton = 1 AND sealed_secret = $2";
@@ -100,8 +114,17 @@ impl Store {
     async fn access_key_seals(&self) -> Result<Vec<UnprovedRow>, StoreError> {
         // SQLite takes any type in any column.
         const SQL: &str = "SELECT CAST(id AS TEXT), CAST(sealed AS TEXT) FROM access_keys ORDER BY name";
+        self.seals_of("access_keys", SQL).await
+    }
+
+    async fn local_user_seals(&self) -> Result<Vec<UnprovedRow>, StoreError> {
+        const SQL: &str = "SELECT CAST(id AS TEXT), CAST(sealed_password AS TEXT) FROM local_users ORDER BY folded";
+        self.seals_of("local_users", SQL).await
+    }
+
+    async fn seals_of(&self, table: &'static str, sql: &'static str) -> Result<Vec<UnprovedRow>, StoreError> {
         let rows: Vec<(String, String)> = heard!(&self.pool, pool => {
-            readable("access_keys", sqlx::query(SQL).fetch_all(pool).await?.iter().map(FromRow::from_row))
+            readable(table, sqlx::query(sql).fetch_all(pool).await?.iter().map(FromRow::from_row))
         });
         Ok(rows.into_iter().map(UnprovedRow::of).collect())
     }
@@ -118,6 +141,7 @@ impl SealedRow {
         match &self.0 {
             Owner::AccessKey(_) => Place::AccessKey,
             Owner::SecondFactor(_) => Place::SecondFactor,
+            Owner::LocalUser(_) => Place::LocalUser,
             Owner::Installation(..) => Place::Installation,
         }
     }
@@ -127,6 +151,7 @@ impl SealedRow {
         match &self.0 {
             Owner::AccessKey(key) => key.name.to_string(),
             Owner::SecondFactor(factor) => factor.id.to_string(),
+            Owner::LocalUser(user) => format!("{}/{}", user.directory, user.name),
             Owner::Installation(id, _) => id.to_string(),
         }
     }
@@ -136,6 +161,7 @@ impl SealedRow {
         match &self.0 {
             Owner::AccessKey(key) => key.sealed.master_key(),
             Owner::SecondFactor(factor) => factor.sealed.master_key(),
+            Owner::LocalUser(user) => user.sealed_password.master_key(),
             Owner::Installation(_, sealed) => sealed.master_key(),
         }
     }
@@ -145,6 +171,7 @@ impl SealedRow {
         match &self.0 {
             Owner::AccessKey(key) => key.open(vault).is_ok(),
             Owner::SecondFactor(factor) => factor.seed(vault).is_ok(),
+            Owner::LocalUser(user) => user.open(vault).is_ok(),
             Owner::Installation(id, sealed) => vault.open(installation::binding(id), sealed).is_ok(),
         }
     }

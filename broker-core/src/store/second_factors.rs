@@ -7,7 +7,7 @@ use super::heard::heard;
 use super::{Change, Rows, Store, StoreError, proves, readable};
 use crate::caller::Subject;
 use crate::clock::Millis;
-use crate::id::{SecondFactorId, SessionId};
+use crate::id::SecondFactorId;
 use crate::second_factor::{Enrolled, FactorKind, FactorLabel, RecoveryCode, SecondFactor};
 use crate::vault::{Mac, Purpose, Sealed};
 
@@ -18,17 +18,15 @@ impl Store {
         // SQLite takes any type in any column.
         const SQL: &str = "SELECT id, subject, kind, label, sealed, created_at, last_used_at, last_step, mac
                            FROM second_factors WHERE subject = $1 ORDER BY id";
-        const ROWS: &str = "SELECT count(*) FROM second_factors WHERE subject = $1";
         const CODES: &str = "SELECT count(*) FROM recovery_codes WHERE subject = $1";
         let of = subject.to_string();
-        let (found, rows, codes): (Vec<Row>, i64, i64) = heard!(&self.pool, pool => {
+        let (found, rows, codes): (Vec<Row>, usize, i64) = heard!(&self.pool, pool => {
             let found = sqlx::query(SQL).bind(&of).fetch_all(pool).await?;
-            let rows: i64 = sqlx::query_scalar(ROWS).bind(&of).fetch_one(pool).await?;
             let codes: i64 = sqlx::query_scalar(CODES).bind(&of).fetch_one(pool).await?;
-            (readable(TABLE, found.iter().map(FromRow::from_row)), rows, codes)
+            (readable(TABLE, found.iter().map(FromRow::from_row)), found.len(), codes)
         });
         let factors: Vec<SecondFactor> = found.iter().filter_map(|row| self.read_second_factor(row)).collect();
-        let damaged = usize::try_from(rows).unwrap_or(usize::MAX).saturating_sub(factors.len());
+        let damaged = rows.saturating_sub(factors.len());
         Ok(Enrolled { factors, damaged, recovery_codes: u32::try_from(codes).unwrap_or(u32::MAX) })
     }
 
@@ -154,13 +152,6 @@ impl Store {
     pub(crate) fn drop_recovery_codes(subject: &Subject) -> Change {
         const SQL: &str = "DELETE FROM recovery_codes WHERE subject = $1";
         Change { sql: SQL, values: vec![subject.to_string().into()], rows: Rows::Any, announces: false }
-    }
-
-    /// Ends somebody's sessions, all but one.
-    pub(crate) fn end_sessions_but(subject: &Subject, kept: Option<SessionId>) -> Change {
-        const SQL: &str = "DELETE FROM sessions WHERE subject = $1 AND id <> $2";
-        let kept = kept.map(|id| id.to_string()).unwrap_or_default();
-        Change { sql: SQL, values: vec![subject.to_string().into(), kept.into()], rows: Rows::Any, announces: false }
     }
 
     fn read_second_factor(&self, row: &Row) -> Option<SecondFactor> {

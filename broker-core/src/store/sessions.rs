@@ -140,26 +140,35 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down that a second factor was shown, and under which token the session goes on, unless something else of it changed meanwhile: then
-    /// it is `Stale`. What came of the session stays with it.
-    pub(crate) fn raise_session(
+    /// Writes down by which second factor and which password a session goes on, and under which token, unless something else of it changed
+    /// meanwhile: then it is `Stale`. What came of the session stays with it.
+    pub(crate) fn rewrite_session(
         &self,
         seen: &Session,
         before: &Mac,
-        raised: &Session,
+        next: &Session,
         after: &Mac,
     ) -> Result<Change, StoreError> {
-        const SQL: &str = "UPDATE sessions SET token = $2, second_factor = $3, mac = $4 WHERE id = $1 AND mac = $5";
-        let Written { id, second_factor, mac, .. } = self.written(raised, after)?;
+        const SQL: &str = "UPDATE sessions SET token = $2, second_factor = $3, password_mark = $4, mac = $5
+                           WHERE id = $1 AND mac = $6";
+        let Written { id, second_factor, mac, .. } = self.written(next, after)?;
         let seen = self.written(seen, before)?.mac;
         let values = vec![
             id.into(),
             after.as_slice().into(),
             second_factor.into(),
+            next.password_mark.map(|mark| mark.to_vec()).into(),
             mac.as_slice().into(),
             seen.as_slice().into(),
         ];
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
+    }
+
+    /// Ends somebody's sessions, all but one.
+    pub(crate) fn end_sessions_but(subject: &Subject, kept: Option<SessionId>) -> Change {
+        const SQL: &str = "DELETE FROM sessions WHERE subject = $1 AND id <> $2";
+        let kept = kept.map(|id| id.to_string()).unwrap_or_default();
+        Change { sql: SQL, values: vec![subject.to_string().into(), kept.into()], rows: Rows::Any, announces: false }
     }
 
     /// Notes that a session was used; the idle end counts from here.

@@ -77,6 +77,8 @@ pub struct Origin {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     SignIn,
+    /// By an account for emergencies, let in or not.
+    BreakGlassSignIn,
     SignOut,
     /// By somebody else than its owner.
     SessionEnded,
@@ -120,6 +122,15 @@ pub enum Action {
     ServiceTokenCreated,
     ServiceTokenRevoked,
     ServiceTokenConfirmed,
+    /// A user or a group of a local directory that the store keeps.
+    LocalUserAdded,
+    LocalUserChanged,
+    LocalUserRemoved,
+    /// By themselves, or by somebody who may; the actor says which.
+    LocalUserPasswordChanged,
+    LocalGroupAdded,
+    LocalGroupChanged,
+    LocalGroupRemoved,
     /// A backup was restored: sessions ended, service tokens wait.
     EpochBegun,
     /// An operator said that records are missing because a backup was restored.
@@ -313,10 +324,16 @@ impl Actor {
 }
 
 impl Action {
+    /// Of a sign-in, whatever came of it.
+    pub fn of_sign_in(break_glass: bool) -> Self {
+        if break_glass { Self::BreakGlassSignIn } else { Self::SignIn }
+    }
+
     /// The word in the trail and in filters.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in",
+            Self::BreakGlassSignIn => "break_glass_sign_in",
             Self::SignOut => "sign_out",
             Self::SessionEnded => "session_ended",
             Self::TokenRefused => "token_refused",
@@ -347,6 +364,13 @@ impl Action {
             Self::ServiceTokenCreated => "service_token_created",
             Self::ServiceTokenRevoked => "service_token_revoked",
             Self::ServiceTokenConfirmed => "service_token_confirmed",
+            Self::LocalUserAdded => "local_user_added",
+            Self::LocalUserChanged => "local_user_changed",
+            Self::LocalUserRemoved => "local_user_removed",
+            Self::LocalUserPasswordChanged => "local_user_password_changed",
+            Self::LocalGroupAdded => "local_group_added",
+            Self::LocalGroupChanged => "local_group_changed",
+            Self::LocalGroupRemoved => "local_group_removed",
             Self::EpochBegun => "epoch_begun",
             Self::TrailLossAccepted => "trail_loss_accepted",
             Self::TrailPruned => "trail_pruned",

@@ -7,18 +7,21 @@ pub enum Place {
     AccessKey,
     /// The secrets that people's authenticators share with us.
     SecondFactor,
+    /// The hashes of local users' passwords: whoever has the store alone has nothing to guess against.
+    LocalUser,
     /// The secret that all keyed hashes derive from.
     Installation,
 }
 
 impl Place {
     /// All of them. The installation's own comes last: once it has moved to another master key, everything has.
-    pub const ALL: [Self; 3] = [Self::AccessKey, Self::SecondFactor, Self::Installation];
+    pub const ALL: [Self; 4] = [Self::AccessKey, Self::SecondFactor, Self::LocalUser, Self::Installation];
 
     pub fn table(self) -> &'static str {
         match self {
             Self::AccessKey => "access_keys",
             Self::SecondFactor => "second_factors",
+            Self::LocalUser => "local_users",
             Self::Installation => "installation",
         }
     }
@@ -27,6 +30,7 @@ impl Place {
     pub fn column(self) -> &'static str {
         match self {
             Self::AccessKey | Self::SecondFactor => "sealed",
+            Self::LocalUser => "sealed_password",
             Self::Installation => "sealed_secret",
         }
     }
@@ -35,6 +39,7 @@ impl Place {
         match self {
             Self::AccessKey => "secret access key",
             Self::SecondFactor => "second factor",
+            Self::LocalUser => "local user's password",
             Self::Installation => "installation secret",
         }
     }

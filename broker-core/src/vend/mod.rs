@@ -195,7 +195,8 @@ impl Broker {
                     let (sts_action, reused) = (loan.request.action(), loan.vended.reused);
                     let is_good_once = loan.request.mfa().is_some();
                     // Where nothing was waited for, it is enough that it counted when they asked.
-                    let vended = if !loan.has_waited || caller.counts_at(self.clock.now()) {
+                    let counts = caller.counts_at(self.clock.now()) && self.sign_in.is_as_known(&caller);
+                    let vended = if !loan.has_waited || counts {
                         match self.record_if_as_read(&caller, entry, loan.vended).await? {
                             Ok(recorded) => {
                                 meter::vended(sts_action, reused);

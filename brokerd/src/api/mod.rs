@@ -34,6 +34,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(session::show, session::sign_out))
         .routes(routes!(session::step_up))
         .merge(account::described())
+        .routes(routes!(session::change_password))
         .routes(routes!(connectors::list))
         .routes(routes!(connectors::show))
         .routes(routes!(credentials::vend))

@@ -5,8 +5,10 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use broker_api::{
-    FactorUsed, Identity, IdentityKind, SecondFactorRequest, Session, ShownFactor, SignInRequest, SignedIn,
+    ChangePasswordRequest, FactorUsed, Identity, IdentityKind, SecondFactorRequest, Session, ShownFactor,
+    SignInRequest, SignedIn,
 };
+use broker_core::administration::OwnPassword;
 use broker_core::assurance;
 use broker_core::caller::{AdminRole, Caller, Person, PersonCaller};
 use broker_core::sign_in::{Credentials, SessionKind};
@@ -14,7 +16,7 @@ use broker_core::sign_in::{Credentials, SessionKind};
 use super::query::{NoParams, Params};
 use super::secret;
 use crate::app::App;
-use crate::body::Body;
+use crate::body::{Body, SecretBody};
 use crate::caller::{Asker, InPerson, Leaver};
 use crate::cookie;
 use crate::problem::Problem;
@@ -134,6 +136,31 @@ pub(crate) async fn sign_out(
         cookie::attach(response.headers_mut(), cookie::end_session(&app.settings.public_url));
     }
     response
+}
+
+/// `POST /v1/session/password`
+#[utoipa::path(
+    post,
+    path = "/v1/session/password",
+    tag = "Signing in",
+    operation_id = "change_own_password",
+    summary = "Change one's own password",
+    description = "For users whom the broker itself keeps. The present password is counted as at a sign-in. All other sessions of the user end.",
+    request_body(content = ChangePasswordRequest),
+    responses(
+        (status = 204, description = "The password before is good for nothing"),
+    ),
+)]
+pub(crate) async fn change_password(
+    State(app): State<App>,
+    InPerson { person, shown, address, origin }: InPerson,
+    Params(NoParams {}): Params<NoParams>,
+    SecretBody(ChangePasswordRequest { current_password, new_password }): SecretBody<ChangePasswordRequest>,
+) -> Result<StatusCode, Problem> {
+    let (current, new) = (current_password, new_password);
+    let asked = OwnPassword { current, new, address, origin: &origin };
+    app.users.change_own_password(&app.sign_in, (&person, &shown), asked).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn person(caller: &PersonCaller) -> Identity {

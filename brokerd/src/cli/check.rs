@@ -12,7 +12,7 @@ use clap::Args;
 use super::output;
 use super::site::Site;
 use crate::certificate::CertificateFiles;
-use crate::config::{Config, SpoiltConfig};
+use crate::config::{Backend, Config, SpoiltConfig};
 
 /// Say everything that is wrong with the configuration and the connectors file; asks no server
 #[derive(Debug, Args)]
@@ -26,6 +26,7 @@ impl Check {
         match Config::load(&path) {
             Ok(config) => {
                 found.warn(&config.warnings)?;
+                break_glass(&config)?;
                 if let Some(files) = &config.listen.tls {
                     found.certificate(&path, files)?;
                 }
@@ -54,6 +55,21 @@ impl Check {
         }
         found.sum_up()
     }
+}
+
+/// Says which accounts of the configuration are for emergencies; it does not look into the store.
+fn break_glass(config: &Config) -> std::io::Result<()> {
+    let mut names = Vec::new();
+    for directory in &config.directories {
+        if let Backend::Local(people) = &directory.backend {
+            let those = people.iter().filter(|person| person.break_glass);
+            names.extend(those.map(|person| format!("{}/{}", directory.name, output::fit(&person.username))));
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    output::line(&format!("break-glass accounts of the configuration: {}", names.join(", ")))
 }
 
 /// How much has been told.

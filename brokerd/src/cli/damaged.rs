@@ -1,6 +1,7 @@
 //! Rows that are out of service, as the lists show them, and how they are taken away.
 
 use broker_core::connector::Connector;
+use broker_core::local_user::{LocalGroup, LocalUser};
 use broker_core::session::ServiceToken;
 use broker_core::store::{Damage, DamagedRow, Table};
 use serde::Serialize;
@@ -46,6 +47,14 @@ pub(super) async fn find(opened: &Opened, table: Table, text: &str) -> anyhow::R
         Table::ServiceTokens => {
             let is_meant = |token: &ServiceToken| token.name.as_str() == text || token.id.to_string() == text;
             store.service_tokens().await?.iter().any(is_meant)
+        }
+        Table::LocalUsers => {
+            let is_meant = |user: &LocalUser| user.name.as_str() == text || user.id.to_string() == text;
+            store.all_local_users().await?.good.iter().any(is_meant)
+        }
+        Table::LocalGroups => {
+            let is_meant = |group: &LocalGroup| group.name.as_str() == text || group.id.to_string() == text;
+            store.all_local_groups().await?.good.iter().any(is_meant)
         }
         Table::Connectors => store.connectors().await?.iter().any(|connector| means_connector(text, connector)),
     };

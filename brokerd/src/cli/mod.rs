@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod completion;
 mod connector;
+mod group;
 mod hash_password;
 mod init;
 mod key;
@@ -14,6 +15,7 @@ mod revoke;
 mod second_factors;
 mod serve;
 mod token;
+mod user;
 
 mod damaged;
 mod failure;
@@ -68,6 +70,12 @@ enum Command {
     /// Service tokens for CI jobs: create, list, revoke, confirm
     #[command(subcommand)]
     Token(token::Token),
+    /// Users of local directories: add, list, show, passwd, disable, enable, delete
+    #[command(subcommand)]
+    User(user::User),
+    /// Groups of local directories: add, list, members, delete
+    #[command(subcommand)]
+    Group(group::Group),
     /// Say that a backup of the store was restored: sessions end, service tokens wait for `token confirm`
     Restored(restored::Restored),
     /// End a role's live sessions at AWS, whoever has them
@@ -108,6 +116,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Connector(_)
         | Command::Rekey(_)
         | Command::Token(_)
+        | Command::User(_)
+        | Command::Group(_)
         | Command::Restored(_)
         | Command::Revoke(_)
         | Command::SecondFactors(_)
@@ -149,6 +159,8 @@ impl Command {
             Self::Connector(connectors) => connectors.run(site).await,
             Self::Rekey(rekey) => rekey.run(site).await,
             Self::Token(token) => token.run(site).await,
+            Self::User(user) => Box::pin(user.run(site)).await,
+            Self::Group(group) => Box::pin(group.run(site)).await,
             Self::Restored(restored) => {
                 site.open().await?.and_close(async |opened| restored.run(opened).await).await?;
                 Ok(ExitCode::SUCCESS)

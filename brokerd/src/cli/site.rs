@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use broker_core::administration::Administration;
+use broker_core::administration::{Administration, LocalUsers};
 use broker_core::file::Environment;
 use broker_core::iam::AwsIam;
 use broker_core::store::Unusable;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::failure::Mistakes;
 use crate::config::{Config, Level, Log, LogFormat};
 use crate::house::House;
+use crate::people::{People, Weights};
 use crate::telemetry;
 
 /// Where the configuration is.
@@ -85,6 +86,11 @@ impl Opened {
         let aws = &self.config.aws;
         let sts = AwsSts::new(aws.outbound.pool()?, aws.sts.clone(), Arc::clone(&self.house.clock));
         Ok((sts, Instant::now() + aws.interactive_deadline))
+    }
+
+    /// Whoever manages local users; of the directories none but local ones is opened.
+    pub(super) fn users(&self) -> anyhow::Result<LocalUsers> {
+        People::open_local(&self.config.directories, Weights::of(&self.config), &self.house)
     }
 
     /// AWS's IAM, as the configuration says that it is reached.

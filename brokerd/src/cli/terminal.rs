@@ -42,6 +42,11 @@ pub(super) fn new_secret(prompt: &str) -> anyhow::Result<SecretString> {
     Ok(first)
 }
 
+/// A password that is to be: typed twice, or one line of standard input, where that was asked for or nobody is there to be asked.
+pub(super) fn new_password(prompt: &str, from_stdin: bool) -> anyhow::Result<SecretString> {
+    if from_stdin { piped() } else { new_secret(prompt) }
+}
+
 fn typed(prompt: &str) -> anyhow::Result<SecretString> {
     Ok(rpassword::prompt_password(prompt).context("cannot read from the terminal")?.into())
 }

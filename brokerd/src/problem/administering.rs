@@ -1,7 +1,9 @@
 //! Changes by people that cannot be made, as clients meet it.
 
 use broker_core::access_key::CannotServe;
-use broker_core::administration::{AccessKeyError, ConnectorChangeError, NotProved, ResetError, ServiceTokenError};
+use broker_core::administration::{
+    AccessKeyError, ConnectorChangeError, LocalUserError, NotProved, OwnPasswordError, ResetError, ServiceTokenError,
+};
 
 use super::{Code, Problem, RETRY_AFTER};
 
@@ -84,6 +86,43 @@ impl From<ResetError> for Problem {
             ResetError::NothingEnrolled => Self::new(Code::NotFound, error.to_string()),
             ResetError::Store(error) => error.into(),
             ResetError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<LocalUserError> for Problem {
+    fn from(error: LocalUserError) -> Self {
+        match error {
+            LocalUserError::UnknownUser | LocalUserError::UnknownGroup => Self::new(Code::NotFound, error.to_string()),
+            LocalUserError::NoDirectory
+            | LocalUserError::Several
+            | LocalUserError::Taken(_)
+            | LocalUserError::TakenByFile(_)
+            | LocalUserError::TooMany(_) => Self::new(Code::Conflict, error.to_string()),
+            LocalUserError::WhichDirectory(_) | LocalUserError::UnknownDirectory(_) => {
+                Self::field("directory", error.to_string())
+            }
+            LocalUserError::ReadOnly(_) => Self::new(Code::ReadOnly, error.to_string()),
+            LocalUserError::NoSuchGroup(_) => Self::field("groups", error.to_string()),
+            LocalUserError::NoSuchMember(_) => Self::field("members", error.to_string()),
+            LocalUserError::Password(_) => Self::field("password", error.to_string()),
+            LocalUserError::NeedsAdministrator(_) => Self::new(Code::Forbidden, error.to_string()),
+            LocalUserError::Stale => Self::new(Code::PreconditionFailed, error.to_string()),
+            LocalUserError::NotHashed(_) | LocalUserError::Seal(_) => Self::hidden(Code::Internal, &error),
+            LocalUserError::Store(error) => error.into(),
+            LocalUserError::Trail(error) => error.into(),
+        }
+    }
+}
+
+impl From<OwnPasswordError> for Problem {
+    fn from(error: OwnPasswordError) -> Self {
+        match error {
+            OwnPasswordError::KeptElsewhere(_) => Self::new(Code::ReadOnly, error.to_string()),
+            OwnPasswordError::NotProved(error) => error.into(),
+            OwnPasswordError::SessionOver => Self::unauthenticated(),
+            OwnPasswordError::Change(LocalUserError::Password(error)) => Self::field("new_password", error.to_string()),
+            OwnPasswordError::Change(error) => error.into(),
         }
     }
 }

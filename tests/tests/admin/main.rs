@@ -22,9 +22,11 @@ macro_rules! on_both_engines {
 
 mod access_keys;
 mod audit;
+mod break_glass;
 mod connectors;
 mod directories;
 mod lists;
+mod local_users;
 mod old_sign_ins;
 mod roles;
 mod service_tokens;

@@ -27,6 +27,7 @@ async fn changes(asker: &Asker) -> Vec<(&'static str, Answer)> {
         "name": "fresh", "access_key": "spare", "groups": ["release"], "principal": { "assume_role": { "role_arn": role } },
     });
     let none = "0190a5c8-7f4e-7b3a-9d2c-1e5f6a7b8c9d";
+    let user = json!({ "groups": [], "disabled": false, "break_glass": false });
     vec![
         ("POST /v1/admin/access-keys", asker.post("/v1/admin/access-keys?skip_validation=true", &with("spare")).await),
         ("PUT /v1/admin/access-keys/{name}", asker.put("/v1/admin/access-keys/spare?skip_validation=true", &key).await),
@@ -54,8 +55,20 @@ async fn changes(asker: &Asker) -> Vec<(&'static str, Answer)> {
             "DELETE /v1/admin/second-factors/{directory}/{id}",
             asker.delete("/v1/admin/second-factors/corp/nobody").await,
         ),
+        ("POST /v1/admin/users", asker.post("/v1/admin/users", &json!({ "name": "lena", "password": PASSWORD })).await),
+        ("PUT /v1/admin/users/{name}", asker.put("/v1/admin/users/lena", &user).await),
+        (
+            "PUT /v1/admin/users/{name}/password",
+            asker.put("/v1/admin/users/lena/password", &json!({ "password": PASSWORD })).await,
+        ),
+        ("POST /v1/admin/groups", asker.post("/v1/admin/groups", &json!({ "name": "team" })).await),
+        ("PUT /v1/admin/groups/{name}", asker.put("/v1/admin/groups/team", &json!({ "members": ["lena"] })).await),
+        ("DELETE /v1/admin/groups/{name}", asker.delete("/v1/admin/groups/team").await),
+        ("DELETE /v1/admin/users/{name}", asker.delete("/v1/admin/users/lena").await),
     ]
 }
+
+const PASSWORD: &str = "four quite ordinary words";
 
 /// What the document of the API says wants such a sign-in: whatever does more than look, and it says so.
 async fn promised(asker: &Asker) -> BTreeSet<String> {
@@ -79,7 +92,7 @@ async fn promised(asker: &Asker) -> BTreeSet<String> {
 }
 
 fn changed(world: &World) -> Vec<Value> {
-    let actions = ["access_key_", "connector_", "service_token_", "session_ended"];
+    let actions = ["access_key_", "connector_", "service_token_", "session_ended", "local_"];
     let by_root = |it: &Value| it["actor"] == "person:corp/root" && it["outcome"] == "success";
     let is_change = |it: &Value| actions.iter().any(|action| it["action"].as_str().unwrap().starts_with(action));
     world.trail().into_iter().filter(|it| by_root(it) && is_change(it)).collect()
@@ -118,7 +131,7 @@ async fn an_old_sign_in_changes_nothing_until_it_is_made_anew() {
         let expected = if named_nobody { [404, 404, 404] } else { [200, 201, 204] };
         assert!(expected.contains(&answer.status), "{change}: {}", answer.text);
     }
-    assert_eq!(changed(&world).len(), 8);
+    assert_eq!(changed(&world).len(), 15);
     let refused = tests::world::soon("the refusals in the trail", async || {
         let mut records = world.trail();
         records.retain(|it| it["action"] == "administration_refused");

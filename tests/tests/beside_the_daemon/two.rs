@@ -44,6 +44,25 @@ async fn what_happens_on_one_node_counts_on_the_other_within_a_second() {
     revoked.succeeded();
     within_a_second(ended, "its revocation", async || other.vend(token.trim(), "ci").await.status == 401).await;
 
+    let password = "four quite ordinary words";
+    here.run(&["user", "add", "lena"], password).succeeded();
+    let lena = other.sign_in("lena", password).await;
+    assert!(!door.shows(&lena, "deploy").await);
+    let grouped = here.run(&["group", "add", "release", "--member", "lena"], "");
+    let ended = Instant::now();
+    grouped.succeeded();
+    for (name, node) in [("a group here", &door), ("a group there", &other)] {
+        within_a_second(ended, name, async || node.vend(&lena, "deploy").await.status == 200).await;
+    }
+    let grouped = here.run(&["group", "members", "release", "--remove", "lena"], "");
+    let ended = Instant::now();
+    grouped.succeeded();
+    within_a_second(ended, "a group that goes", async || other.vend(&lena, "deploy").await.status == 404).await;
+    here.run(&["user", "disable", "lena"], "").succeeded();
+    assert_eq!(other.vend(&lena, "deploy").await.status, 401, "at once");
+    let body = serde_json::json!({ "username": "lena", "password": password });
+    assert_eq!(other.ask(Method::POST, "/v1/sessions", None, Some(&body)).await.status, 401);
+
     let mut received = std::collections::BTreeSet::new();
     for storm in storms {
         storm.goes_on(5).await;

@@ -14,6 +14,7 @@ mod rekeying;
 mod tokens;
 mod trail;
 mod usage;
+mod users;
 
 use std::path::Path;
 

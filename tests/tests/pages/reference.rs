@@ -329,6 +329,30 @@ async fn administering(noted: &mut Noted, world: &World, root: &Asker) {
     let token = "/v1/admin/service-tokens/{id}";
     noted.ask(root, "delete", token, &token.replace("{id}", &id), None).await;
 
+    let (users, user) = ("/v1/admin/users", "/v1/admin/users/{name}");
+    let new = json!({ "name": "lena", "password": "four quite ordinary words", "email": "lena@corp.example" });
+    noted.ask(root, "post", users, users, Some(new)).await;
+    noted.ask(root, "get", users, users, None).await;
+    for path in ["/v1/admin/users/lena", "/v1/admin/users/ada", "/v1/admin/users/none"] {
+        noted.ask(root, "get", user, path, None).await;
+    }
+    let lena = root.get("/v1/admin/users/lena").await.good();
+    noted.ask(root, "put", user, "/v1/admin/users/lena", Some(lena)).await;
+    let asker = world.stranger().signed_in_with("lena", "four quite ordinary words").await;
+    let own = json!({ "current_password": "four quite ordinary words", "new_password": "five other ordinary words" });
+    noted.ask(&asker, "post", "/v1/session/password", "/v1/session/password", Some(own)).await;
+    let (groups, group) = ("/v1/admin/groups", "/v1/admin/groups/{name}");
+    let new = json!({ "name": "team", "members": ["lena"] });
+    noted.ask(root, "post", groups, groups, Some(new)).await;
+    noted.ask(root, "get", groups, groups, None).await;
+    let team = noted.ask(root, "get", group, "/v1/admin/groups/team", None).await.good();
+    noted.ask(root, "put", group, "/v1/admin/groups/team", Some(team)).await;
+    noted.ask(root, "delete", group, "/v1/admin/groups/team", None).await;
+    let password = "/v1/admin/users/{name}/password";
+    let new = json!({ "password": "six more quite ordinary words" });
+    noted.ask(root, "put", password, "/v1/admin/users/lena/password", Some(new)).await;
+    noted.ask(root, "delete", user, "/v1/admin/users/lena", None).await;
+
     let (sessions, session) = ("/v1/admin/sessions", "/v1/admin/sessions/{id}");
     world.person("bob").await;
     noted.ask(root, "delete", sessions, &format!("{sessions}?directory=corp&person=bob"), None).await;

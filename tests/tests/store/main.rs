@@ -8,6 +8,7 @@ mod encrypted;
 mod epochs;
 mod forgeries;
 mod installations;
+mod local_users;
 mod inventory;
 mod postgresql;
 mod rubbish;

@@ -67,6 +67,26 @@ impl Counter {
 }
 
 on_every_engine! {
+    async fn an_account_for_emergencies_has_five_guesses_and_then_half_an_hour_of_quiet(house: Storehouse) {
+        let desk = Counter::open(&house).await;
+        let admitted = async |number: u8| {
+            let attempt = desk.typed(&format!("alias{number}"), network(number)).await;
+            let admitted = desk.throttle.admit_break_glass(&attempt, &desk.ada).await;
+            assert!(attempt.is_break_glass());
+            admitted.is_ok()
+        };
+        for number in 0..5 {
+            assert!(admitted(number).await, "{number}");
+            house.clock.advance(10);
+        }
+        assert!(!admitted(5).await);
+        // By then an ordinary account has forgotten two of its failures, and waits for nothing.
+        house.clock.advance(1_740);
+        assert!(!admitted(6).await);
+        house.clock.advance(60);
+        assert!(admitted(7).await);
+    }
+
     async fn several_names_of_one_person_share_one_count(house: Storehouse) {
         let desk = Counter::open(&house).await;
         desk.use_up("alias").await;

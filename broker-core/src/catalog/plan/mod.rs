@@ -90,7 +90,7 @@ impl Plan {
             let left = match row.table {
                 Table::AccessKeys => self.keys.repair(row, |key| key.name.as_str(), &mut errors),
                 Table::Connectors => self.connectors.repair(row, |connector| connector.name.as_str(), &mut errors),
-                Table::ServiceTokens => Some(row),
+                Table::ServiceTokens | Table::LocalUsers | Table::LocalGroups => Some(row),
             };
             self.left_damaged.extend(left);
         }

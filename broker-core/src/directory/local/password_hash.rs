@@ -1,12 +1,15 @@
 //! Hashes of passwords: argon2id, within bounds on both sides.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use argon2::password_hash::phc::Output;
 use argon2::password_hash::phc::PasswordHash as Phc;
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use crate::directory::{Password, PasswordMark};
 
@@ -50,10 +53,22 @@ impl PasswordHash {
     }
 
     /// Of the whole hash, parameters and salt too: only whoever writes the file changes any of it, and brokerd cannot know whether another hash
-    /// is of the same password. Should brokerd itself ever hash anew at a sign-in, for dearer parameters, it must give all sessions of that
-    /// person the new mark in the same commit, or it would end them.
+    /// is of the same password. Where brokerd itself makes hashes anew, in the store, the mark is of when the password was changed.
     pub(super) fn mark(&self) -> PasswordMark {
         PasswordMark::of(&[self.phc.to_string().as_bytes()])
+    }
+
+    /// Whether it is made as hashes are made now.
+    pub(super) fn is_of_now(&self) -> bool {
+        Params::try_from(&self.phc)
+            .is_ok_and(|params| (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES))
+    }
+
+    /// Nobody's hash, as dear as those that are made now.
+    pub(super) fn decoy() -> Option<Self> {
+        format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$c29tZXNhbHQxMjM0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI")
+            .try_into()
+            .ok()
     }
 
     pub(super) fn is_of(&self, password: &SecretString) -> Result<bool, NotChecked> {
@@ -121,6 +136,17 @@ pub fn hash_password(password: &Password) -> Result<String, NotHashed> {
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let hash = hasher.hash_password(password.as_secret().expose_secret().as_bytes()).map_err(|_| NotHashed)?;
     Ok(hash.to_string())
+}
+
+/// The same where it delays nobody, and as many at a time as there are permits.
+pub async fn hash_in_turn(hashers: &Arc<Semaphore>, password: &Password) -> Result<SecretString, NotHashed> {
+    let permit = Arc::clone(hashers).acquire_owned().await.map_err(|_| NotHashed)?;
+    let password = password.clone();
+    let hashing = spawn_blocking(move || {
+        let _permit = permit;
+        hash_password(&password).map(SecretString::from)
+    });
+    hashing.await.map_err(|_| NotHashed)?
 }
 
 // The password storage cheat sheet of OWASP asks for 19 MiB and two passes, or for more passes with less memory, down to 7 MiB

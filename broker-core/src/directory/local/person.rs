@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::PasswordHash;
 use crate::caller::{Person, Subject};
-use crate::character::is_hidden;
 use crate::directory::{Attested, TypedName};
+use crate::local_user::{Email, LocalUser};
 use crate::name::{DirectoryName, Group};
 
 /// An entry of `people`, or a `[[person]]` of a `people_file`.
@@ -27,6 +27,9 @@ pub struct LocalPerson {
     pub password_hash: PasswordHash,
     #[serde(default)]
     pub disabled: bool,
+    /// For the day when other directories are down: asked for before those, and told to everybody who watches.
+    #[serde(default)]
+    pub break_glass: bool,
 }
 
 /// What is wrong with one person.
@@ -53,6 +56,9 @@ pub(super) struct Known {
     pub(super) person: Person,
     pub(super) hash: PasswordHash,
     pub(super) disabled: bool,
+    pub(super) break_glass: bool,
+    /// As the store has them, if it does; else the configuration.
+    pub(super) stored: Option<Box<LocalUser>>,
 }
 
 impl Known {
@@ -75,7 +81,7 @@ impl LocalPerson {
         if self.display_name.as_ref().is_some_and(|name| TypedName::parse(name).is_err()) {
             return Err(PersonProblem::DisplayName);
         }
-        if self.email.as_ref().is_some_and(|email| !is_email(email)) {
+        if self.email.as_ref().is_some_and(|email| Email::try_from(email.clone()).is_err()) {
             return Err(PersonProblem::Email);
         }
         let groups: Result<BTreeSet<_>, _> =
@@ -89,14 +95,14 @@ impl LocalPerson {
             email: self.email,
             groups: groups.map_err(|_| PersonProblem::Group)?,
         };
-        Ok(Known { person, hash: self.password_hash, disabled: self.disabled })
+        Ok(Known {
+            person,
+            hash: self.password_hash,
+            disabled: self.disabled,
+            break_glass: self.break_glass,
+            stored: None,
+        })
     }
-}
-
-fn is_email(text: &str) -> bool {
-    let at = text.split_once('@');
-    let halves = at.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    halves && text.len() <= 320 && !text.chars().any(|char| is_hidden(char) || char.is_whitespace())
 }
 
 const MAX_ID: usize = 128;

@@ -5,11 +5,13 @@ mod audit;
 mod connectors;
 mod directories;
 mod etag;
+mod groups;
 pub(super) mod page;
 mod path;
 mod second_factors;
 mod service_tokens;
 mod sessions;
+mod users;
 
 pub(super) use path::ById;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,6 +29,11 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(connectors::show, connectors::replace, connectors::remove))
         .routes(routes!(connectors::try_out))
         .routes(routes!(directories::test))
+        .routes(routes!(groups::list, groups::add))
+        .routes(routes!(groups::show, groups::replace, groups::remove))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::show, users::replace, users::remove))
+        .routes(routes!(users::set_password))
         .routes(routes!(service_tokens::list, service_tokens::create))
         .routes(routes!(service_tokens::revoke))
         .routes(routes!(service_tokens::confirm))

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::site::Site;
-use crate::daemon::directories;
+use crate::people::{People, Weights};
 
 /// What people have enrolled as second factors: list, reset
 #[derive(Debug, Subcommand)]
@@ -24,11 +24,11 @@ impl SecondFactors {
     pub(super) async fn run(self, site: &Site) -> anyhow::Result<ExitCode> {
         let mut opened = site.open().await?;
         let configured = std::mem::take(&mut opened.config.directories);
-        let directories = directories(configured, &opened.house.clock);
+        let people = People::open(configured, Weights::of(&opened.config), &opened.house);
         opened
             .and_close(async |opened| match self {
-                Self::List(list) => list.run(opened, &directories?).await,
-                Self::Reset(reset) => reset.run(opened, &directories?).await,
+                Self::List(list) => list.run(opened, &people?.directories).await,
+                Self::Reset(reset) => reset.run(opened, &people?.directories).await,
             })
             .await?;
         Ok(ExitCode::SUCCESS)

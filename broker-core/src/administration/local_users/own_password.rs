@@ -1,0 +1,79 @@
+//! Somebody changes their own password, by the present one.
+
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+
+use super::users::chosen;
+use super::{LocalUserError, LocalUsers};
+use crate::caller::PersonCaller;
+use crate::directory::local::mark_of;
+use crate::sign_in::{Credentials, FactorError, Shown, SignIn};
+use crate::store::Store;
+use crate::trail::{Action, Actor, Entry, Origin, Outcome};
+
+/// What somebody typed to change their password, and from where.
+#[derive(Debug)]
+pub struct OwnPassword<'a> {
+    pub current: SecretString,
+    pub new: SecretString,
+    pub address: IpAddr,
+    pub origin: &'a Origin,
+}
+
+/// Why somebody's password stays what it is. Cut by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnPasswordError {
+    #[error(
+        "your password is not kept here: change it in the directory `{0}`, or have it changed in the configuration"
+    )]
+    KeptElsewhere(String),
+    /// The present one was not proved, or no second factor a moment ago. Counted as at a sign-in.
+    #[error(transparent)]
+    NotProved(#[from] FactorError),
+    /// It was ended meanwhile.
+    #[error("the session is over")]
+    SessionOver,
+    #[error(transparent)]
+    Change(#[from] LocalUserError),
+}
+
+impl LocalUsers {
+    /// Puts another password in the place of the present one. The session that asks goes on, and no other of theirs, nor any client's.
+    pub async fn change_own_password(
+        &self,
+        sign_in: &SignIn,
+        (caller, shown): (&PersonCaller, &Shown),
+        asked: OwnPassword<'_>,
+    ) -> Result<(), OwnPasswordError> {
+        let OwnPassword { current, new, address, origin } = asked;
+        let subject = &caller.person.subject;
+        let elsewhere = || OwnPasswordError::KeptElsewhere(subject.directory.to_string());
+        let all = self.all().await.map_err(LocalUserError::from)?;
+        let is_theirs = |id| all.seen_user(id, None).is_ok_and(|user| user.directory == subject.directory);
+        let id = subject.id.parse().ok().filter(|id| is_theirs(*id)).ok_or_else(elsewhere)?;
+        let stored = all.seen_user(id, None)?;
+        // Before anything is proved: whoever is told so has guessed nothing.
+        let new = chosen(&stored.name, &stored.details, new)?;
+        let credentials = Credentials {
+            username: stored.name.as_str(),
+            password: current,
+            directory: Some(subject.directory.as_str()),
+            address,
+            origin,
+        };
+        sign_in.prove_again(&credentials, caller, Action::LocalUserPasswordChanged).await?;
+        // As they are now: the hash may have been made anew by that very proof.
+        let all = self.all().await.map_err(LocalUserError::from)?;
+        let stored = all.seen_user(id, None)?;
+        let user = self.with_password(stored, &new).await?;
+        let mut changes = self.password_changes(&user, stored, Some(caller.session))?;
+        let goes_on = sign_in.goes_on_by(&mark_of(&user), caller, shown).await.map_err(LocalUserError::from)?;
+        changes.push(goes_on.ok_or(OwnPasswordError::SessionOver)?);
+        changes.push(Store::end_authorizations_of(caller.session));
+        let actor = Actor::person(&caller.person);
+        let entry = Entry::new(actor, Action::LocalUserPasswordChanged, Outcome::Success, origin.clone());
+        let entry = super::users::told_of(entry, &user, serde_json::Map::new());
+        Ok(self.commit(changes, entry, user.name.as_str()).await?)
+    }
+}

@@ -1,0 +1,27 @@
+//! Which user somebody means: by name or by id.
+
+use anyhow::Context;
+use broker_core::administration::{ListedUser, LocalUserError};
+use broker_core::local_user::LocalUser;
+use broker_core::permission::Administrator;
+
+use crate::cli::operator;
+use crate::cli::site::Opened;
+
+/// Somebody of either: the store's or the configuration's.
+pub(super) async fn listed(opened: &Opened, text: &str) -> anyhow::Result<ListedUser> {
+    let found = opened.users()?.user(text, &operator::may::<Administrator>()).await;
+    found.with_context(|| {
+        let shown: String = text.chars().take(80).collect();
+        format!(
+            "no local user has the name or the id `{}`: `brokerd user list` shows which there are",
+            shown.escape_debug()
+        )
+    })
+}
+
+/// One of the store's.
+pub(super) async fn stored(opened: &Opened, text: &str) -> anyhow::Result<LocalUser> {
+    let listed = listed(opened, text).await?;
+    Ok(listed.stored.ok_or(LocalUserError::ReadOnly(listed.person.username))?)
+}
