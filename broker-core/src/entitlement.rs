@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::caller::{AdminRole, Caller, Person, ServiceCaller, WorkloadCaller};
-use crate::connector::{Audience, Connector};
+use crate::connector::{Audience, Connector, ConnectorSpec};
 use crate::name::Group;
 use crate::permission::Administrator;
 
@@ -105,8 +105,8 @@ pub fn granted(caller: &Caller, connector: &Connector, rules: Rules) -> Result<G
 }
 
 /// On what a permission of this person would rest, if they were signed in; for those who look, and good for nothing else.
-pub fn grant_of(person: &Person, role: Option<AdminRole>, connector: &Connector, rules: Rules) -> Option<Grant> {
-    match connector.spec.audience() {
+pub fn grant_of(person: &Person, role: Option<AdminRole>, connector: &ConnectorSpec, rules: Rules) -> Option<Grant> {
+    match connector.audience() {
         Audience::People(groups) => of_person(person, role, groups, rules).ok(),
         Audience::System => None,
     }

@@ -12,6 +12,7 @@ mod measured;
 mod password_mark;
 mod shown;
 mod single_sign_on;
+mod watch;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use self::lockout::{Lockout, NotALockout};
 pub use self::measured::MeasuredDirectory;
 pub use self::password_mark::PasswordMark;
 pub use self::single_sign_on::{SingleSignOn, SsoToken, Vouched};
+pub use self::watch::{About, Failed, Secured, Seen, Step, Told, Watch};
 
 /// A place that knows people. Every method answers within a time limit of its own, [`LONGEST_ANSWER`] at most.
 #[async_trait]

@@ -124,7 +124,7 @@ impl Broker {
     pub fn grants_of(&self, person: &Person, role: Option<AdminRole>) -> Vec<(ConnectorName, Grant)> {
         let snapshot = self.inventory.snapshot();
         let granted = |connector: &Arc<Connector>| {
-            Some((connector.name.clone(), entitlement::grant_of(person, role, connector, self.rules)?))
+            Some((connector.name.clone(), entitlement::grant_of(person, role, &connector.spec, self.rules)?))
         };
         snapshot.connectors().filter_map(granted).collect()
     }

@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod completion;
 mod connector;
+mod directory;
 mod group;
 mod hash_password;
 mod init;
@@ -65,6 +66,9 @@ enum Command {
     /// Connectors: list, remove
     #[command(subcommand)]
     Connector(connector::Connectors),
+    /// Directories of people: test
+    #[command(subcommand)]
+    Directory(directory::Directories),
     /// Move everything sealed to the master key that seals now
     Rekey(rekey::Rekey),
     /// Service tokens for CI jobs: create, list, revoke, confirm
@@ -114,6 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Apply(_)
         | Command::Key(_)
         | Command::Connector(_)
+        | Command::Directory(_)
         | Command::Rekey(_)
         | Command::Token(_)
         | Command::User(_)
@@ -157,6 +162,7 @@ impl Command {
             Self::Apply(apply) => apply.run(site).await,
             Self::Key(key) => Box::pin(key.run(site)).await,
             Self::Connector(connectors) => connectors.run(site).await,
+            Self::Directory(directories) => directories.run(site).await,
             Self::Rekey(rekey) => rekey.run(site).await,
             Self::Token(token) => token.run(site).await,
             Self::User(user) => Box::pin(user.run(site)).await,

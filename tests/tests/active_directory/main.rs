@@ -5,6 +5,7 @@
 mod accounts;
 mod groups;
 mod people;
+mod tested;
 
 use std::sync::Arc;
 

@@ -66,6 +66,8 @@ impl Desk<'_> {
         assert!(said.lines().count() > 10);
         let (said, _) = run(self.broker, &["hash-password"], "a new one for bob");
         assert!(said.starts_with("$argon2id$"), "{said}");
+        let (said, _) = run(self.broker, &["directory", "test", "corp", "--user", "ada"], "");
+        assert!(said.contains("all steps are good"), "{said}");
     }
 
     async fn keys_and_connectors(&self) {

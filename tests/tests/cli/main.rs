@@ -6,6 +6,7 @@ mod applying;
 mod connectors;
 mod damaged;
 mod damaged_keys;
+mod directories;
 mod files;
 mod keys;
 mod passwords;

@@ -7,6 +7,7 @@ mod faults;
 mod hostile;
 mod names;
 mod single_sign_on;
+mod tested;
 mod tls;
 
 use aws_sim::Sim;

@@ -198,7 +198,7 @@ fn groups_of(uid: &str, count: usize) -> String {
 }
 
 /// Bob is in the first group, which is in the second, and so on.
-fn chain(length: usize) -> String {
+pub(crate) fn chain(length: usize) -> String {
     (0..length).fold(String::new(), |mut text, number| {
         let below = number.checked_sub(1).map(|below| format!("cn=level-{below},{GROUPS}"));
         text.push_str(&group(&format!("level-{number}"), &below.unwrap_or_else(|| format!("uid=bob,{USERS}"))));

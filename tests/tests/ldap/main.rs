@@ -12,6 +12,7 @@ mod pool;
 mod servers;
 mod sign_in;
 mod silence;
+mod tested;
 mod tls;
 
 use std::error::Error;

@@ -129,7 +129,7 @@ fn plain_slapd() -> Slapd {
     Slapd::start_with(&Options { tls: false, global: String::new(), ..Options::default() })
 }
 
-fn closed_port() -> String {
+pub(crate) fn closed_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("ldaps://{}", listener.local_addr().unwrap())
 }

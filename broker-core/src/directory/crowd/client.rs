@@ -1,7 +1,8 @@
 //! Questions to Crowd, each with our own credential and a limit on its time.
 
 use reqwest::header::{ACCEPT, HeaderValue};
-use reqwest::{Client as Http, Method, redirect};
+use reqwest::tls::TlsInfo;
+use reqwest::{Client as Http, Method, Response, redirect};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,12 +13,14 @@ use super::base::Base;
 use super::said::Said;
 use super::settings::CrowdSettings;
 use super::trouble::Trouble;
+use crate::directory::{Step, Told, Watch};
 
 /// The connections to one Crowd server, kept for whoever asks next. No cookie is kept and none is sent: every question proves itself.
 #[derive(Debug)]
 pub(super) struct Client {
     http: Http,
     settings: CrowdSettings,
+    watch: Watch,
 }
 
 /// No client can be made from the settings and what the system trusts.
@@ -26,7 +29,7 @@ pub(super) struct Client {
 pub struct NoClient;
 
 impl Client {
-    pub(super) fn new(settings: CrowdSettings) -> Result<Self, NoClient> {
+    pub(super) fn new(settings: CrowdSettings, watch: &Watch) -> Result<Self, NoClient> {
         let mut builder = Http::builder()
             .redirect(redirect::Policy::none())
             // The company's own server, as other directories are: no proxy is on the way to it, and none sees its passwords.
@@ -34,11 +37,12 @@ impl Client {
             .https_only(settings.base.uses_tls())
             .user_agent(concat!("brokerd/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(settings.connect_timeout)
+            .tls_info(watch.is_on())
             .pool_idle_timeout(MAX_IDLE);
         if !settings.certificates.is_empty() {
             builder = builder.tls_certs_only(settings.certificates.iter().cloned());
         }
-        Ok(Self { http: builder.build().map_err(|_| NoClient)?, settings })
+        Ok(Self { http: builder.build().map_err(|_| NoClient)?, watch: watch.of(&settings.base), settings })
     }
 
     pub(super) fn settings(&self) -> &CrowdSettings {
@@ -76,14 +80,31 @@ impl Client {
         body: Option<&impl Serialize>,
     ) -> Result<Said<T>, Trouble> {
         let CrowdSettings { base, application, password, operation_timeout, .. } = &self.settings;
-        let mut request = self.http.request(method, base.resource(path)).header(ACCEPT, JSON);
+        let url = base.resource(path);
+        let step = || Step::Ask { method: method.to_string(), path: url.path().to_owned() };
+        let mut request = self.http.request(method.clone(), url.clone()).header(ACCEPT, JSON);
         request = request.query(query).basic_auth(application, Some(password.expose_secret()));
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = async { Answer::read(request.send().await.map_err(|error| of(&error))?).await };
-        let answer = timeout(*operation_timeout, answer).await.map_err(|_| Trouble::Timeout)??;
-        Said::read(&answer)
+        let asked = async {
+            let response = request.send().await.map_err(|error| of(&error))?;
+            let told = self.watch.is_on().then(|| told(&response));
+            let answer = Answer::read(response).await?;
+            Ok((Said::read(&answer)?, told))
+        };
+        let asked = async { timeout(*operation_timeout, asked).await.map_err(|_| Trouble::Timeout)? };
+        let (said, _) = self.watch.doing(step, asked, |(_, told)| told.clone().unwrap_or(Told::Done)).await?;
+        Ok(said)
+    }
+}
+
+fn told(response: &Response) -> Told {
+    let certificate = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+    Told::Answer {
+        status: response.status().as_u16(),
+        from: response.remote_addr(),
+        certificate: certificate.map(<[u8]>::to_vec),
     }
 }
 

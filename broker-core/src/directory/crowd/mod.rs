@@ -27,7 +27,7 @@ use crate::caller::{Person, Subject};
 use crate::directory::shown::Shown;
 use crate::directory::{
     Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, PasswordMark, Refusal,
-    SingleSignOn, Standing, TypedName, Unavailable,
+    SingleSignOn, Standing, TypedName, Unavailable, Watch,
 };
 use crate::name::DirectoryName;
 
@@ -73,7 +73,12 @@ struct PasswordBody<'a> {
 impl CrowdDirectory {
     /// Asks nobody.
     pub fn new(name: DirectoryName, settings: CrowdSettings) -> Result<Self, NoClient> {
-        Ok(Self { name, client: Client::new(settings)?, cookie: Cookie::default() })
+        Self::watched(name, settings, &Watch::default())
+    }
+
+    /// The same, each of its questions told to whoever watches.
+    pub fn watched(name: DirectoryName, settings: CrowdSettings, watch: &Watch) -> Result<Self, NoClient> {
+        Ok(Self { name, client: Client::new(settings, watch)?, cookie: Cookie::default() })
     }
 
     async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Person, AuthenticateError> {

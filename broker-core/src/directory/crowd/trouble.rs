@@ -3,6 +3,8 @@
 use reqwest::StatusCode;
 
 use super::said::Reason;
+use crate::directory::Failed;
+use crate::file::with_causes;
 
 /// Why a question has no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,4 +48,30 @@ pub(super) enum Trouble {
     AnotherPerson,
     #[error("no answer within {0} seconds, all questions together")]
     Deadline(u64),
+}
+
+impl From<&Trouble> for Failed {
+    fn from(trouble: &Trouble) -> Self {
+        let advice = match trouble {
+            Trouble::Connect(_) => {
+                "see whether Crowd runs and listens there, whether a firewall lets this machine reach it, and whether `ca_file` has the certificate of the authority that signed its own"
+            }
+            Trouble::Timeout | Trouble::Deadline(_) => {
+                "see whether Crowd, or a directory behind it, is overloaded or hangs; the limits are `operation_timeout_seconds` and `deadline_seconds`"
+            }
+            Trouble::Broken => "look into Crowd's own log, and into that of a proxy before it",
+            Trouble::TooMuch | Trouble::Malformed | Trouble::Paging | Trouble::AnotherPerson => {
+                "see whether it is Crowd that answers at `url`, and no other program"
+            }
+            Trouble::Refused(..) => "see in Crowd's own log why it refuses that to this application",
+            // Their own words say it.
+            Trouble::OwnCredential
+            | Trouble::AddressNotListed
+            | Trouble::Redirect(_)
+            | Trouble::NotThere(_)
+            | Trouble::Fails(_)
+            | Trouble::NotJson(_) => "",
+        };
+        Self { said: with_causes(trouble), advice }
+    }
 }

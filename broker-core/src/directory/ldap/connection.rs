@@ -1,22 +1,26 @@
 //! One connection to one server, with one operation at a time. Whoever fails on it drops it.
 
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::answer::{Answer, Entry, Outcome};
 use super::ber::Malformed;
 use super::filter::Filter;
+use super::password_policy;
 use super::receive::{Budget, LARGE, SMALL, receive};
-use super::request::{self, Amount, NO_ATTRIBUTES, Scope, Search};
+use super::request::{self, Amount, NO_ATTRIBUTES, PAGED_RESULTS, Scope, Search};
 use super::server::{Security, Server};
 use super::tls::Tls;
 use super::trouble::{ADMIN_LIMIT, REFERRAL, SIZE_LIMIT, SUCCESS, TIME_LIMIT, Trouble};
+use crate::directory::{About, Step, Told, Watch};
 
 /// A connection of its own: it cannot be cloned, so what is bound on it is bound for its holder only.
 pub(super) struct Connection {
@@ -27,6 +31,7 @@ pub(super) struct Connection {
     /// A question was asked whose answer has not been read to its end.
     is_asked: bool,
     operation_timeout: Duration,
+    watch: Watch,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send {}
@@ -40,24 +45,30 @@ impl Connection {
         tls: &Tls,
         connect_timeout: Duration,
         operation_timeout: Duration,
+        watch: Watch,
     ) -> Result<Self, Trouble> {
-        timeout(connect_timeout, Self::connect(server, tls, operation_timeout))
+        // Large, and seldom.
+        timeout(connect_timeout, Box::pin(Self::connect(server, tls, operation_timeout, watch)))
             .await
             .map_err(|_| Trouble::ConnectTimeout)?
     }
 
-    async fn connect(server: &Server, tls: &Tls, operation_timeout: Duration) -> Result<Self, Trouble> {
-        let tcp = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(Trouble::Connect)?;
-        tcp.set_nodelay(true).map_err(Trouble::Connect)?;
+    async fn connect(server: &Server, tls: &Tls, operation_timeout: Duration, watch: Watch) -> Result<Self, Trouble> {
+        let tcp = tcp(server, &watch).await?;
         let stream: Pin<Box<dyn Stream>> = match &server.security {
             Security::Plain => Box::pin(tcp),
-            Security::Tls(name) => Box::pin(tls.0.connect(name.clone(), tcp).await.map_err(Trouble::Tls)?),
+            Security::Tls(name) => Box::pin(tls.connect(name, tcp, &watch).await?),
             Security::StartTls(name) => {
-                let tcp = start_tls(tcp).await?;
-                Box::pin(tls.0.connect(name.clone(), tcp).await.map_err(Trouble::Tls)?)
+                let tcp = watch.doing(|| Step::StartTls, start_tls(tcp), |_| Told::Done).await?;
+                Box::pin(tls.connect(name, tcp, &watch).await?)
             }
         };
-        Ok(Self { stream, received: BytesMut::new(), last_id: 0, is_asked: false, operation_timeout })
+        Ok(Self { stream, received: BytesMut::new(), last_id: 0, is_asked: false, operation_timeout, watch })
+    }
+
+    /// Who watches what is done on it.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Whether whatever was asked has been answered: who gives a question up in the middle leaves its answer to whoever comes next.
@@ -67,7 +78,7 @@ impl Connection {
 
     /// Proves that the server still answers, whatever it says.
     pub(super) async fn prove_alive(&mut self) -> Result<(), Trouble> {
-        match self.search(&root(NO_ATTRIBUTES)).await {
+        match self.search(&root(&[NO_ATTRIBUTES])).await {
             Ok(_) | Err(Trouble::SearchRefused(_)) => Ok(()),
             Err(trouble) => Err(trouble),
         }
@@ -91,17 +102,26 @@ impl Connection {
     /// Searches, page by page. Never fewer entries than there are, except that two stand for any number above one where one is
     /// expected.
     pub(super) async fn search(&mut self, search: &Search) -> Result<Vec<Entry>, Trouble> {
+        let watch = self.watch.clone();
+        let doing = watch.begins(|| step(search));
+        let found = self.paged(search).await;
+        doing.ended(&found, told);
+        found.map(|(entries, _)| entries)
+    }
+
+    /// The entries, and in how many pages they came.
+    async fn paged(&mut self, search: &Search) -> Result<(Vec<Entry>, usize), Trouble> {
         let mut budget = LARGE.clone();
         let mut entries = Vec::new();
         let mut cookie = Vec::new();
-        for _ in 0..MAX_PAGES {
+        for page_number in 1..=MAX_PAGES {
             let limit = self.operation_timeout;
             let page = self.page(search, &cookie, &mut entries, &mut budget);
             let outcome = timeout(limit, page).await.map_err(|_| Trouble::Timeout)??;
             match (outcome.code, search.amount, outcome.cookie) {
                 (SUCCESS, Amount::All { .. }, Some(next)) if !next.is_empty() => cookie = next,
-                (SUCCESS, ..) => return Ok(entries),
-                (SIZE_LIMIT, Amount::One, _) if entries.len() > 1 => return Ok(entries),
+                (SUCCESS, ..) => return Ok((entries, page_number)),
+                (SIZE_LIMIT, Amount::One, _) if entries.len() > 1 => return Ok((entries, page_number)),
                 (TIME_LIMIT | SIZE_LIMIT | ADMIN_LIMIT | REFERRAL, _, cookie) => {
                     return Err(Trouble::Incomplete(Outcome { cookie, ..outcome }));
                 }
@@ -113,9 +133,18 @@ impl Connection {
 
     /// Whether the server says of itself that it is Active Directory, or its like (RFC 4512, 5.1).
     pub(super) async fn is_active_directory(&mut self) -> Result<bool, Trouble> {
-        let found = self.search(&root(SUPPORTED_CAPABILITIES)).await?;
-        let mut told = found.iter().flat_map(|root| root.bytes(SUPPORTED_CAPABILITIES));
-        Ok(told.any(|told| told == ACTIVE_DIRECTORY.as_bytes()))
+        let found = self.search(&root(&[SUPPORTED_CAPABILITIES])).await?;
+        Ok(found.iter().any(|root| has(root, SUPPORTED_CAPABILITIES, ACTIVE_DIRECTORY)))
+    }
+
+    /// What the server says of itself; nothing at all where it lets nobody read that.
+    pub(super) async fn about(&mut self) -> Result<About, Trouble> {
+        let watch = self.watch.clone();
+        let doing = watch.begins(|| Step::Root);
+        let found = self.paged(&root(ABOUT)).await;
+        let about = found.map(|(found, _)| found.first().map_or_else(About::default, about));
+        doing.ended(&about, |about| Told::About(about.clone()));
+        about
     }
 
     /// Says farewell, if the server still listens.
@@ -180,13 +209,59 @@ impl std::fmt::Debug for Connection {
     }
 }
 
+/// A connection to the first of the name's addresses that takes one.
+async fn tcp(server: &Server, watch: &Watch) -> Result<TcpStream, Trouble> {
+    let looked_up = async {
+        let found = lookup_host((server.host.as_str(), server.port)).await.map_err(Trouble::Name)?;
+        let found: Vec<SocketAddr> = found.collect();
+        if found.is_empty() { Err(Trouble::Name(io::ErrorKind::NotFound.into())) } else { Ok(found) }
+    };
+    let resolve = || Step::Resolve { host: server.host.clone() };
+    let addresses = |found: &Vec<SocketAddr>| Told::Addresses(found.iter().map(SocketAddr::ip).collect());
+    let found = watch.doing(resolve, looked_up, addresses).await?;
+    let connected = async {
+        let tcp = TcpStream::connect(found.as_slice()).await.map_err(Trouble::Connect)?;
+        tcp.set_nodelay(true).map_err(Trouble::Connect)?;
+        Ok::<_, Trouble>((tcp.peer_addr().map_err(Trouble::Connect)?, tcp))
+    };
+    let (_, tcp) = watch.doing(|| Step::Connect, connected, |(address, _)| Told::Connected(*address)).await?;
+    Ok(tcp)
+}
+
+fn step(search: &Search) -> Step {
+    Step::Search { base: search.base.clone(), scope: search.scope.as_str(), filter: search.filter.as_text().to_owned() }
+}
+
+fn told((entries, pages): &(Vec<Entry>, usize)) -> Told {
+    let first = entries.iter().take(FEW).map(|entry| entry.dn.clone()).collect();
+    Told::Entries { count: entries.len(), pages: *pages, first }
+}
+
+fn about(root: &Entry) -> About {
+    let text = |attribute| root.texts(attribute).ok().and_then(|found| Some((*found.first()?).to_owned()));
+    // OpenLDAP does not say its name unless it is told to.
+    let is_openldap = has(root, "objectClass", "OpenLDAProotDSE");
+    About {
+        vendor: text("vendorName").or_else(|| is_openldap.then(|| "OpenLDAP".to_owned())),
+        version: text("vendorVersion"),
+        host: text("dnsHostName"),
+        pages: has(root, SUPPORTED_CONTROL, PAGED_RESULTS),
+        password_policy: has(root, SUPPORTED_CONTROL, password_policy::OID),
+        active_directory: has(root, SUPPORTED_CAPABILITIES, ACTIVE_DIRECTORY),
+    }
+}
+
+fn has(root: &Entry, attribute: &str, value: &str) -> bool {
+    root.bytes(attribute).iter().any(|told| told.eq_ignore_ascii_case(value.as_bytes()))
+}
+
 /// Asks the server about itself (RFC 4512, 5.1).
-fn root(attribute: &str) -> Search {
+fn root(attributes: &[&str]) -> Search {
     Search {
         base: String::new(),
         scope: Scope::Base,
         filter: Filter::anything(),
-        attributes: vec![attribute.to_owned()],
+        attributes: attributes.iter().map(|&attribute| attribute.to_owned()).collect(),
         amount: Amount::One,
     }
 }
@@ -203,6 +278,12 @@ async fn start_tls(mut tcp: TcpStream) -> Result<TcpStream, Trouble> {
 }
 
 const SUPPORTED_CAPABILITIES: &str = "supportedCapabilities";
+const SUPPORTED_CONTROL: &str = "supportedControl";
+const ABOUT: &[&str] =
+    &["objectClass", "vendorName", "vendorVersion", "dnsHostName", SUPPORTED_CONTROL, SUPPORTED_CAPABILITIES];
+
+/// How many names of entries are told.
+const FEW: usize = 5;
 
 /// Who says so knows the rule for chains and `tokenGroups` ([MS-ADTS], 3.1.1.3.4.3). Others answer as if nobody were in any group.
 const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";

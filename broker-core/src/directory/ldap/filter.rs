@@ -10,7 +10,10 @@ pub(super) struct Template(Vec<Part>);
 
 /// A filter as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Filter(Vec<u8>);
+pub(super) struct Filter {
+    text: String,
+    bytes: Vec<u8>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -121,7 +124,7 @@ impl Filter {
         let tag = parse_filter(text).ok()?;
         let mut bytes = BytesMut::new();
         encode_into(&mut bytes, tag.into_structure()).ok()?;
-        Some(Self(bytes.to_vec()))
+        Some(Self { text: text.to_owned(), bytes: bytes.to_vec() })
     }
 
     /// Matches every entry.
@@ -129,11 +132,16 @@ impl Filter {
         // `present` with the attribute `objectClass` (RFC 4511, 4.5.1): [7] and the name.
         let mut bytes = Vec::new();
         super::ber::write(&mut bytes, 0x87, b"objectClass");
-        Self(bytes)
+        Self { text: "(objectClass=*)".to_owned(), bytes }
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// As RFC 4515 writes it.
+    pub(super) fn as_text(&self) -> &str {
+        &self.text
     }
 }
 

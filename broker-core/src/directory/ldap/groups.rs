@@ -36,6 +36,17 @@ pub(super) fn attributes(groups: &Groups) -> Vec<&str> {
     attribute.into_iter().chain(primary.iter().copied()).collect()
 }
 
+/// In which way they are found, as the configuration calls it.
+pub(super) fn way(groups: &Groups) -> &'static str {
+    match groups {
+        Groups::MemberOf { .. } => "member_of",
+        Groups::Search { nested: true, .. } => "search, nested",
+        Groups::Search { nested: false, .. } => "search",
+        Groups::InChain { .. } => "in_chain",
+        Groups::Token { .. } => "token_groups",
+    }
+}
+
 /// The names of all groups of the person with this entry.
 pub(super) async fn of(service: &Service, entry: &Entry, username: &str) -> Result<BTreeSet<String>, GroupsError> {
     match &service.settings().groups {

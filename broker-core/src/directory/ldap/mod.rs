@@ -6,6 +6,7 @@
 
 mod account;
 mod active_directory;
+mod advice;
 mod answer;
 mod ber;
 mod config;
@@ -52,8 +53,8 @@ use crate::caller::{Person, Subject};
 use crate::clock::Clock;
 use crate::directory::shown::Shown;
 use crate::directory::{
-    Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, TypedName,
-    Unavailable,
+    Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, Step, Told,
+    TypedName, Unavailable, Watch,
 };
 use crate::name::{DirectoryName, Group};
 
@@ -73,6 +74,7 @@ pub use self::tls::{ClientCertificate, TlsVersion};
 pub struct LdapDirectory {
     name: DirectoryName,
     service: Service,
+    watch: Watch,
     clock: Arc<dyn Clock>,
 }
 
@@ -100,7 +102,18 @@ enum Failure {
 impl LdapDirectory {
     /// The clock says when an account is over.
     pub fn new(name: DirectoryName, settings: LdapSettings, clock: Arc<dyn Clock>) -> Self {
-        Self { name, service: Service::new(settings), clock }
+        Self::watched(name, settings, clock, Watch::default())
+    }
+
+    /// The same, each of its steps told to whoever watches.
+    pub fn watched(name: DirectoryName, settings: LdapSettings, clock: Arc<dyn Clock>, watch: Watch) -> Self {
+        Self { name, service: Service::new(settings, watch.clone()), watch, clock }
+    }
+
+    /// Gets into each of the servers by itself, as questions do, and asks it about itself; whoever watches is told. Says how many have trouble,
+    /// which then rest. Each takes no longer than one question may.
+    pub async fn examine(&self) -> usize {
+        self.service.examine().await.len()
     }
 
     async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Attested, AuthenticateError> {
@@ -234,12 +247,15 @@ impl LdapDirectory {
 
     async fn person(&self, entry: &Entry, profile: Profile) -> Result<Person, Failure> {
         let settings = self.service.settings();
+        let doing = self.watch.begins(|| Step::Groups { by: groups::way(&settings.groups) });
         let names = groups::of(&self.service, entry, &profile.username).await.map_err(|error| match error {
             GroupsError::Unusable(unusable) => Failure::Unusable(unusable),
             GroupsError::Trouble(trouble) => Failure::Trouble(trouble),
             GroupsError::Unreadable => Failure::UnreadableGroups,
             GroupsError::NoTokenGroups => Failure::NoTokenGroups,
-        })?;
+        });
+        doing.ended(&names, |names| Told::Groups(names.len()));
+        let names = names?;
         let groups: Result<BTreeSet<_>, _> = names.iter().map(|name| Group::new(self.name.clone(), name)).collect();
         Ok(Person {
             subject: self.subject(&profile),
@@ -258,9 +274,19 @@ impl LdapDirectory {
         let outage = |trouble| self.unavailable(Failure::Trouble(trouble));
         let (server, mut connection) = self.service.connect().await.map_err(outage)?;
         let unanswered = |trouble| AuthenticateError::Unanswered(outage(self.service.trouble_of(server, trouble)));
+        let watch = connection.watch().clone();
+        let doing = watch.begins(|| Step::Password { of: dn.to_owned() });
         shown.sent();
-        let outcome = connection.bind(dn, password.as_secret()).await.map_err(unanswered)?;
-        let verdict = Verdict::of(outcome).map_err(|outcome| unanswered(Trouble::BindRefused(outcome)))?;
+        let outcome = connection.bind(dn, password.as_secret()).await;
+        let verdict = outcome.and_then(|outcome| {
+            let said = watch.is_on().then(|| outcome.to_string());
+            Ok((Verdict::of(outcome).map_err(Trouble::BindRefused)?, said))
+        });
+        doing.ended(&verdict, |(verdict, said)| Told::Verdict {
+            verdict: verdict.to_string(),
+            said: said.clone().unwrap_or_default(),
+        });
+        let (verdict, _) = verdict.map_err(unanswered)?;
         shown.answered();
         connection.close().await;
         Ok(verdict)

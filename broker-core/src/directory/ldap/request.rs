@@ -75,6 +75,15 @@ pub(super) fn unbind(id: u32) -> Zeroizing<Vec<u8>> {
 }
 
 impl Scope {
+    /// As RFC 4516 writes it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::OneLevel => "one",
+            Self::Subtree => "sub",
+        }
+    }
+
     fn number(self) -> u32 {
         match self {
             Self::Base => 0,

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::rand;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::config::Order;
 use super::connection::Connection;
@@ -13,6 +13,7 @@ use super::server::Server;
 use super::settings::ServiceAccount;
 use super::tls::Tls;
 use super::trouble::{SUCCESS, Trouble};
+use crate::directory::{Step, Told, Watch};
 use crate::file::with_causes;
 
 /// The servers, and how one gets in.
@@ -33,6 +34,7 @@ pub(super) struct Access {
 #[derive(Debug)]
 pub(super) struct Servers {
     access: Access,
+    watch: Watch,
     /// For each server, when it failed.
     failed: Mutex<Vec<Option<Instant>>>,
 }
@@ -76,9 +78,9 @@ impl ServerTrouble {
 }
 
 impl Servers {
-    pub(super) fn new(access: Access) -> Self {
+    pub(super) fn new(access: Access, watch: Watch) -> Self {
         let failed = Mutex::new(vec![None; access.servers.len()]);
-        Self { access, failed }
+        Self { access, watch, failed }
     }
 
     /// How many there are.
@@ -103,9 +105,29 @@ impl Servers {
             && let Some(failed) = lock(&self.failed).get_mut(index)
         {
             *failed = Some(Instant::now());
+            if let Some(server) = self.access.servers.get(index).filter(|_| self.count() > 1) {
+                self.watch.of(server).notes(|| Step::Rest { seconds: self.access.rest.as_secs() });
+            }
         }
         let server = self.access.servers.get(index).map_or_else(String::new, Server::to_string);
         ServerTrouble { server, before: String::new(), trouble }
+    }
+
+    /// Gets into each server by itself, and asks it about itself; whoever watches is told. Says which of them have which trouble.
+    pub(super) async fn examine(&self, within: Duration) -> Vec<ServerTrouble> {
+        let mut troubles = Vec::new();
+        for (index, server) in self.access.servers.iter().enumerate() {
+            let entered = async {
+                let mut connection = self.bound(server).await?;
+                connection.about().await?;
+                connection.close().await;
+                Ok(())
+            };
+            if let Err(trouble) = timeout(within, entered).await.unwrap_or(Err(Trouble::Timeout)) {
+                troubles.push(self.trouble_of(index, trouble));
+            }
+        }
+        troubles
     }
 
     /// A connection to the first server that gives one; an answer, however unwelcome, is final.
@@ -133,13 +155,18 @@ impl Servers {
 
     async fn bound(&self, server: &Server) -> Result<Connection, Trouble> {
         let mut connection = self.connection(server).await?;
-        if let Some(account) = &self.access.service {
+        let account = self.access.service.as_ref();
+        let (watch, dn) = (connection.watch().clone(), || account.map(|account| account.dn.clone()));
+        let bound = async {
+            let Some(account) = account else { return Ok(()) };
             let outcome = connection.bind(&account.dn, &account.password).await?;
             // "Must change" after a success: the server would refuse everything else, each time with another excuse.
             if outcome.code != SUCCESS || outcome.policy.is_some_and(|policy| policy.error.is_some()) {
                 return Err(Trouble::ServiceBindRefused(outcome));
             }
-        }
+            Ok(())
+        };
+        watch.doing(|| Step::ServiceBind { dn: dn() }, bound, |()| Told::Done).await?;
         if self.access.wants_active_directory && !connection.is_active_directory().await? {
             return Err(Trouble::NotActiveDirectory);
         }
@@ -148,7 +175,7 @@ impl Servers {
 
     async fn connection(&self, server: &Server) -> Result<Connection, Trouble> {
         let Access { tls, connect_timeout, operation_timeout, .. } = &self.access;
-        Connection::open(server, tls, *connect_timeout, *operation_timeout).await
+        Connection::open(server, tls, *connect_timeout, *operation_timeout, self.watch.of(server)).await
     }
 
     /// The servers as configured, those that failed lately last.

@@ -9,6 +9,7 @@ use super::request::Search;
 use super::servers::{ServerTrouble, Servers};
 use super::settings::LdapSettings;
 use super::trouble::Trouble;
+use crate::directory::Watch;
 
 /// Searches with our own credential. No person's password ever passes through one of its connections.
 #[derive(Debug)]
@@ -19,8 +20,8 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(settings: LdapSettings) -> Self {
-        let servers = Arc::new(Servers::new(settings.access.clone()));
+    pub(super) fn new(settings: LdapSettings, watch: Watch) -> Self {
+        let servers = Arc::new(Servers::new(settings.access.clone(), watch));
         let pool = Pool::new(Arc::clone(&servers), settings.keeping);
         Self { settings, servers, pool }
     }
@@ -76,6 +77,11 @@ impl Service {
             kept.connection.search(search).await.map_err(|trouble| self.servers.trouble_of(kept.server, trouble))?;
         kept.connection.close().await;
         Ok(found)
+    }
+
+    /// Gets into each server by itself; says which of them have which trouble.
+    pub(super) async fn examine(&self) -> Vec<ServerTrouble> {
+        self.servers.examine(self.settings.deadline).await
     }
 
     /// A connection on which nobody is bound, for one person's password.

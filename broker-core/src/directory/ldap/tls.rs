@@ -6,16 +6,20 @@ use rustls::crypto::aws_lc_rs;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::settings::SettingsProblem;
+use super::trouble::Trouble;
+use crate::directory::{Secured, Step, Told, Watch};
 
 /// Verifies servers by some certificates and no others.
 #[derive(Clone)]
-pub(super) struct Tls(pub(super) TlsConnector);
+pub(super) struct Tls(TlsConnector);
 
 /// The oldest version of TLS that is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -62,6 +66,26 @@ impl Tls {
         };
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
+
+    /// Puts a connection under TLS with the server of that name.
+    pub(super) async fn connect(
+        &self,
+        name: &ServerName<'static>,
+        tcp: TcpStream,
+        watch: &Watch,
+    ) -> Result<TlsStream<TcpStream>, Trouble> {
+        let handshake = async { self.0.connect(name.clone(), tcp).await.map_err(Trouble::Tls) };
+        watch.doing(|| Step::Tls { name: name.to_str().into_owned() }, handshake, secured).await
+    }
+}
+
+fn secured(stream: &TlsStream<TcpStream>) -> Told {
+    let (_, connection) = stream.get_ref();
+    Told::Secured(Secured {
+        version: connection.protocol_version().and_then(|version| version.as_str()).map(str::to_owned),
+        cipher: connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).map(str::to_owned),
+        certificate: connection.peer_certificates().and_then(<[_]>::first).map(|first| first.to_vec()),
+    })
 }
 
 impl std::fmt::Debug for Tls {

@@ -8,6 +8,8 @@ use super::ber::Malformed;
 /// Why an operation has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
+    #[error("its name leads to no address")]
+    Name(#[source] io::Error),
     #[error("no connection")]
     Connect(#[source] io::Error),
     #[error("no connection in time")]
@@ -48,7 +50,8 @@ impl Trouble {
     /// Whether another server may do better. An answer, however unwelcome, would be the same there.
     pub(super) fn is_the_servers(&self) -> bool {
         match self {
-            Self::Connect(_)
+            Self::Name(_)
+            | Self::Connect(_)
             | Self::ConnectTimeout
             | Self::Tls(_)
             | Self::StartTlsRefused(_)
@@ -85,10 +88,10 @@ fn advice(outcome: &Outcome) -> &'static str {
 pub(super) const SUCCESS: u32 = 0;
 pub(super) const TIME_LIMIT: u32 = 3;
 pub(super) const SIZE_LIMIT: u32 = 4;
-const STRONGER_AUTH_REQUIRED: u32 = 8;
+pub(super) const STRONGER_AUTH_REQUIRED: u32 = 8;
 pub(super) const REFERRAL: u32 = 10;
 pub(super) const ADMIN_LIMIT: u32 = 11;
-const CONFIDENTIALITY_REQUIRED: u32 = 13;
+pub(super) const CONFIDENTIALITY_REQUIRED: u32 = 13;
 pub(super) const NO_SUCH_OBJECT: u32 = 32;
 pub(super) const BUSY: u32 = 51;
 pub(super) const UNAVAILABLE: u32 = 52;

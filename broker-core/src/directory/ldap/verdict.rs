@@ -13,6 +13,16 @@ pub(super) enum Verdict {
     Wrong(Refusal),
 }
 
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Right => f.write_str("right"),
+            Self::MustChange => f.write_str("right, and must be changed first"),
+            Self::Wrong(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
 impl Verdict {
     /// What the outcome of a bind says of the password; what says nothing of it comes back.
     ///

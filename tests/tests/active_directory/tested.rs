@@ -1,0 +1,83 @@
+//! `brokerd directory test` against a domain controller.
+
+use tests::brokerd::Installation;
+use tests::ended::Ended;
+use tests::relay::{Operation, Relay};
+use tests::samba::{GROUPS, SERVICE, SERVICE_PASSWORD, Samba};
+
+use crate::Config;
+
+/// What the file of an installation has of a directory `corp`; `more` stands in its own table.
+pub(crate) fn installation(config: &Config, more: &str) -> Installation {
+    let Config { urls, users, groups } = config;
+    let ca_file = if urls.contains("ldaps") { "ca_file = \"ca.pem\"" } else { "" };
+    let here = Installation::new(
+        &format!(
+            "admin_groups = [\"corp/admins\"]\n[[directory]]\nname = \"corp\"\nmay_grant_admin = true\n[directory.backend.ldap]\n\
+             preset = \"active_directory\"\n{urls}\n{ca_file}\nbind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ad.pw\" }}\n{more}\n\
+             deadline_seconds = 30\noperation_timeout_seconds = 30\nconnect_timeout_seconds = 30\nusers = {{ {users} }}\ngroups = {{ {groups} }}\n"
+        ),
+        "",
+    );
+    here.write("ad.pw", SERVICE_PASSWORD);
+    here.write("ca.pem", Samba::shared().ca_pem());
+    here
+}
+
+fn test(config: &Config, arguments: &[&str], input: &str) -> Ended {
+    let here = installation(config, "");
+    let ended = here.run(&[&["directory", "test", "corp"], arguments].concat(), input);
+    for secret in [SERVICE_PASSWORD, "ada Secret 1"] {
+        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "{ended:?}");
+    }
+    ended
+}
+
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+#[test]
+fn a_domain_controller_says_what_it_is_and_each_way_to_the_groups_how_many_searches_it_took() {
+    for (groups, way, searches) in [
+        (format!("token_groups = {{ base = '{GROUPS}' }}"), "token_groups", 2),
+        (format!("in_chain = {{ base = '{GROUPS}' }}"), "in_chain", 2),
+        (format!("search = {{ base = '{GROUPS}', nested = true, name = 'sAMAccountName' }}"), "search, nested", 5),
+    ] {
+        let text = test(&Config::new().groups(&groups), &["--user", "ada"], "").succeeded();
+        has(
+            &text,
+            &[
+                "is Active Directory (`token_groups`, `in_chain`): yes",
+                "gives entries in pages: yes",
+                &format!("groups by `{way}`: 7, by {searches} searches"),
+                "7: corp/level-1, corp/level-2",
+                "no administrative role",
+                "all steps are good",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_wrong_password_and_a_disabled_account_are_told_in_the_servers_words_and_in_ours() {
+    let text = test(&Config::new(), &["--user", "ada", "--sign-in"], "ada Secret 1\n").succeeded();
+    has(&text, &["it says code 0", "right: this lets the person in"]);
+    let ended = test(&Config::new(), &["--user", "ada", "--sign-in"], "not hers\n");
+    assert_eq!(ended.status.code(), Some(1));
+    has(&ended.stdout, &["data 52e", "which means: wrong password"]);
+    let ended = test(&Config::new(), &["--user", "off"], "");
+    assert_eq!(ended.status.code(), Some(1));
+    has(&ended.stdout, &["FAILED", "the account is disabled or has expired"]);
+}
+
+#[test]
+fn it_asks_what_the_daemon_asks_and_nothing_else() {
+    let relay = Relay::before(Samba::shared().address());
+    test(&Config::new().by(&relay.url()), &["--user", "ada"], "").succeeded();
+    // Each server by itself: our bind, whether it is Active Directory, what else it is. Then the daemon's way to ada.
+    let (bind, search) = (Operation::Bind, Operation::Search);
+    assert_eq!(relay.take(), [bind, search, search, bind, search, search, search, search]);
+}
