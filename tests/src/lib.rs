@@ -16,6 +16,7 @@ pub mod brokerd;
 pub mod browser;
 pub mod barrier;
 pub mod house;
+pub mod injected;
 pub mod world;
 pub mod stage;
 

@@ -59,14 +59,19 @@ impl Asker {
         self.post("/v1/sessions", body).await
     }
 
-    /// Signs somebody in by the form, as a browser does; its cookie, `NAME=VALUE`.
-    pub async fn cookie(&self, username: &str, password: &str) -> String {
+    /// Tries a name and a password by the form, as a browser does.
+    pub async fn by_form(&self, username: &str, password: &str) -> Answer {
         let form = Answer::of(self.request(Method::GET, "/sign-in")).await;
         let before = form.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
         let csrf = form.field("csrf");
         let fields = [("csrf", csrf.as_str()), ("next", "/"), ("username", username), ("password", password)];
         let posted = self.request(Method::POST, "/sign-in").header("origin", &self.url).header("cookie", before);
-        let welcome = Answer::of(posted.form(&fields)).await;
+        Answer::of(posted.form(&fields)).await
+    }
+
+    /// Signs somebody in by the form; the browser's cookie, `NAME=VALUE`.
+    pub async fn cookie(&self, username: &str, password: &str) -> String {
+        let welcome = self.by_form(username, password).await;
         assert_eq!(welcome.status, 303, "{username}: {}", welcome.text);
         let mut cookies = welcome.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
         let kept = cookies.rfind(|cookie| !cookie.contains("Max-Age=0")).unwrap();

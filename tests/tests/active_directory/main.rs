@@ -4,6 +4,7 @@
 
 mod accounts;
 mod groups;
+mod injected;
 mod people;
 mod tested;
 

@@ -5,6 +5,7 @@
 mod accounts;
 mod faults;
 mod hostile;
+mod injected;
 mod names;
 mod single_sign_on;
 mod tested;

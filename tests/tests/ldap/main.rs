@@ -6,6 +6,7 @@ mod accounts;
 mod described;
 mod groups;
 mod hostile;
+mod injected;
 mod names;
 mod played;
 mod pool;
