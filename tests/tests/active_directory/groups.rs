@@ -128,6 +128,28 @@ async fn three_hundred_groups_in_groups_take_two_searches() {
 }
 
 #[tokio::test]
+async fn a_sign_in_on_a_warm_pool_costs_at_most_three_searches_where_no_level_waits_for_another() {
+    let relay = Relay::before(Samba::shared().address());
+    for (groups, searches) in [
+        (format!("member_of = {{ base = '{GROUPS}' }}"), 2),
+        (format!("search = {{ base = '{GROUPS}', name = 'sAMAccountName' }}"), 3),
+        (format!("token_groups = {{ base = '{GROUPS}' }}"), 3),
+        (format!("in_chain = {{ base = '{GROUPS}' }}"), 3),
+        // The person, the primary group, each of three levels, and that there is no fourth.
+        (format!("search = {{ base = '{GROUPS}', nested = true, name = 'sAMAccountName' }}"), 6),
+    ] {
+        let directory = Config::new().groups(&groups).by(&relay.url()).open();
+        welcome(&directory, "ada").await;
+        relay.take();
+        welcome(&directory, "ada").await;
+        let asked = relay.take();
+        eprintln!("{groups}: {asked:?}");
+        let searched = asked.iter().filter(|asked| **asked == Operation::Search).count();
+        assert_eq!((searched, asked.len()), (searches, searches + 1), "{groups}: beside one bind: {asked:?}");
+    }
+}
+
+#[tokio::test]
 async fn more_groups_than_fit_a_page_are_read_to_the_end() {
     for way in ["token_groups", "in_chain"] {
         let groups = format!("{way} = {{ base = '{GROUPS}', page_size = 7 }}");
