@@ -123,7 +123,9 @@ impl Opened {
             Self::Crowd(_) => {
                 "see in Crowd's administration whether the application has the directory that the person is in"
             }
-            Self::Local(_) => "add the person to the configuration, and restart the daemon",
+            Self::Local(_) => {
+                "this looks at the people of the configuration, where you may add one and restart the daemon: whom the store has, `brokerd user show` says"
+            }
         }
     }
 }
