@@ -127,6 +127,7 @@ where_others_reach_in! {
             "DROP TABLE authorizations", "DROP TABLE device_codes", "DROP TABLE dpop_proofs",
             "DROP TABLE second_factors", "DROP TABLE recovery_codes", "ALTER TABLE sessions DROP COLUMN second_factor",
             "ALTER TABLE sessions DROP COLUMN password_mark",
+            "DROP TABLE local_users", "DROP TABLE local_groups", "ALTER TABLE installation DROP COLUMN people_revision",
             "ALTER TABLE installation DROP COLUMN epoch", "ALTER TABLE installation DROP COLUMN epoch_mac",
             "ALTER TABLE sessions DROP COLUMN epoch", "ALTER TABLE service_tokens DROP COLUMN epoch",
             "DROP TABLE trail_marks", "DROP INDEX trail_by_actor", "DROP INDEX trail_by_connector", "DROP INDEX trail_by_action",
