@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tests::brokerd::free_port;
 use tests::phone::Phone;
 use tests::stores::Hands;
-use tests::world::{Answer, Asker, HOSTILE, World, soon};
+use tests::wall_clock::WallClock;
+use tests::world::{Answer, Asker, HOSTILE, World, password_of, soon};
 
 const PASSWORD: &str = "four quite ordinary words";
 const OTHER: &str = "five other quite ordinary words";
@@ -230,23 +233,58 @@ async fn an_operator_takes_no_protection_away_from_whoever_is_more() {
 
 #[tokio::test]
 async fn whoever_has_a_second_factor_has_shown_it_before_they_change_their_password() {
-    let world = World::open().await;
-    let root = world.person("root").await;
-    added(&root, &new("lena")).await;
+    let clock = WallClock::new();
+    let world = World::prepare().await.serve_by(&clock);
+    added(&world.person("root").await, &new("lena")).await;
     let lena = world.stranger().signed_in_with("lena", PASSWORD).await;
     let phone = Phone::enrol(&lena).await;
-    let wrong = json!({ "current_password": PASSWORD, "new_password": "short" });
-    lena.post("/v1/session/password", &wrong).await.problem("400 invalid_request");
+    clock.set(SignedDuration::from_secs(16 * 60));
     let change = json!({ "current_password": PASSWORD, "new_password": OTHER });
-    assert_eq!(lena.post("/v1/session/password", &change).await.status, 204, "it was enrolled a moment ago");
-    assert!(!phone.recovery_codes.is_empty());
-    let needless = json!({ "username": "ada", "password": tests::world::password_of("ada"), "otp": "123456" });
+    lena.post("/v1/session/password", &change).await.problem("403 second_factor_required");
+    let code = json!({ "otp": phone.recovery_codes[0] });
+    lena.post("/v1/session/second-factor", &code).await.good();
+    let weak = json!({ "current_password": PASSWORD, "new_password": "short" });
+    lena.post("/v1/session/password", &weak).await.problem("400 invalid_request");
+    assert_eq!(lena.post("/v1/session/password", &change).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_right_password_with_a_needless_code_is_written_down() {
+    let world = World::open().await;
+    let needless = json!({ "username": "ada", "password": password_of("ada"), "otp": "123456" });
     world.stranger().sign_in(&needless).await.problem("400 invalid_request");
     let reason = "the password was right, and a code was shown where nothing is enrolled";
     soon("the record", async || {
         world.trail().into_iter().find(|record| record["action"] == "sign_in" && record["reason"] == reason)
     })
     .await;
+}
+
+#[tokio::test]
+async fn only_administrators_add_people_who_would_stand_before_those_of_another_directory() {
+    let prepared = World::prepare().await.with_branch();
+    prepared.installation.write("ldap.pw", "whatever");
+    let text = prepared.installation.read("brokerd.toml");
+    let behind = format!(
+        "{text}\n[[directory]]\nname = 'behind'\n[directory.backend.ldap]\nurls = ['ldaps://127.0.0.1:{}']\n\
+         bind_dn = 'cn=brokerd,dc=corp'\nbind_password = {{ file = 'ldap.pw' }}\nusers = {{ base = 'ou=people,dc=corp' }}\n\
+         groups = {{ member_of = {{ base = 'dc=corp' }} }}\n",
+        free_port()
+    );
+    prepared.installation.write("brokerd.toml", &behind);
+    let world = prepared.serve();
+    let by_corp = async |name: &str| {
+        let body = json!({ "username": name, "password": password_of(name), "directory": "corp" });
+        world.stranger().with_token(world.stranger().sign_in(&body).await.json()["token"].as_str().unwrap())
+    };
+    let (root, otto) = (by_corp("root").await, by_corp("otto").await);
+    let mut lena = new("lena");
+    lena["directory"] = json!("corp");
+    let told = otto.post("/v1/admin/users", &lena).await.problem("403 forbidden");
+    assert!(told["detail"].as_str().unwrap().contains("other directories are asked after this one"), "{told}");
+    added(&root, &lena).await;
+    let form = json!({ "groups": [], "disabled": true, "break_glass": false });
+    assert_eq!(otto.put("/v1/admin/users/lena", &form).await.status, 200, "she is there by an administrator's will");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! A password that was changed ends what AWS's own clients got by the old one, each told so once and the trail each time.
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use tests::world::{World, password_of, soon};
+use tests::world::{Answer, World, password_of, soon};
 
 use crate::login::{self, Login};
 use crate::program::{Program, Tokens, refused};
@@ -60,4 +61,23 @@ async fn whoever_signed_in_by_the_old_password_is_told_and_has_to_sign_in_again(
     }
     let again = world.stranger().signed_in_with("ada", &password_of("eve")).await;
     assert_eq!(again.vend("deploy", &json!({})).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_changes_their_own_password_stays_signed_in_and_no_client_of_theirs_does() {
+    let world = World::open().await;
+    let (old, new) = ("four quite ordinary words", "five other quite ordinary words");
+    let lena = json!({ "name": "lena", "password": old });
+    assert_eq!(world.person("root").await.post("/v1/admin/users", &lena).await.status, 201);
+    let cookie = world.stranger().cookie("lena", old).await;
+    let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
+    assert_eq!(program.portal(&tokens.access, "/assignment/accounts").await.status, 200);
+    let csrf = program.page(&cookie, &program.query()).await.field("csrf");
+    let change = program.http.request(Method::POST, "/v1/session/password");
+    let change = change.header("cookie", &cookie).header("origin", &program.url).header("x-csrf-token", csrf);
+    let changed = Answer::of(change.json(&json!({ "current_password": old, "new_password": new }))).await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    assert_eq!(program.page(&cookie, &program.query()).await.status, 200, "still signed in");
+    refused(&program.portal(&tokens.access, "/assignment/accounts").await, "401 UnauthorizedException");
+    refused(&program.refresh(&tokens.refresh).await, "400 InvalidGrantException");
 }

@@ -1,8 +1,8 @@
 //! The page that asks for a code after the password, without scripts; and the cookie, which is another one once somebody has shown more.
 
 use reqwest::Method;
-use serde_json::json;
-use tests::world::{Answer, Asker, password_of};
+use serde_json::{Value, json};
+use tests::world::{Answer, Asker, World, password_of, soon};
 
 use crate::timed::Timed;
 
@@ -114,4 +114,30 @@ async fn a_browser_that_shows_more_goes_on_under_another_cookie() {
     let with = |cookie: String| browser.asker.request(Method::GET, "/v1/session").header("cookie", cookie);
     Answer::of(with(before)).await.problem("401 unauthenticated");
     Answer::of(with(after)).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_code_of_a_break_glass_account_is_heard_at_the_second_step_and_at_a_step_up_too() {
+    let emergency = "username = \"ada\"\nbreak_glass = true";
+    let timed = Timed::serve(World::prepare().await.configured("username = \"ada\"", emergency));
+    let ada = timed.world.person("ada").await;
+    let phone = timed.enrol(&ada).await;
+    let alarms = || timed.world.brokerd.log().matches("somebody was not let in by a break-glass account").count();
+    assert_eq!(alarms(), 0);
+    let (browser, page) = Browser::half_way(&timed).await;
+    assert_eq!(alarms(), 1, "whoever knows the password is heard");
+    let page = browser.code(&page, "000000").await;
+    assert_eq!((page.status, alarms()), (401, 2));
+    ada.post("/v1/session/second-factor", &json!({ "otp": "000000" })).await.problem("401 invalid_credentials");
+    assert_eq!(alarms(), 3);
+    assert_eq!(browser.code(&page, &timed.code(&phone)).await.status, 303);
+    soon("their records", async || {
+        let records = timed.world.trail();
+        let wrong = "the password was right, and the code was wrong";
+        let is =
+            |record: &Value, outcome: &str| record["action"] == "break_glass_sign_in" && record["outcome"] == outcome;
+        let refused = records.iter().any(|record| is(record, "refused") && record["reason"] == wrong);
+        (refused && records.iter().filter(|record| is(record, "success")).count() == 2).then_some(())
+    })
+    .await;
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_sim::{Calls, Fault};
 use serde_json::{Value, json};
-use tests::phone::Phone;
 use tests::world::{Answer, KEY, MFA_CODES, MFA_SERIAL, SECRET, World};
 
 const TRIED: &str = r#"
@@ -201,11 +200,10 @@ async fn the_console_a_registry_and_a_trial_take_a_code_as_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_shown_to_aws_once_though_the_caller_must_be_read_again() {
-    let world = world().await;
+    let world = World::prepare().await.connectors(TRIED).with("sessions = { recheck_seconds = 1 }").serve();
     let ada = world.person("ada").await;
-    // She is remembered from now on; and then her session changes.
-    ada.vended("deploy", &json!({})).await;
-    Phone::enrol(&ada).await;
+    // By the time that AWS answers, what was read of her is too old to count.
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
     let vended = ada.vended("tried", &code(0)).await;
     assert_eq!(vended["reused"], false);
     let tried = world.calls("AssumeRole").into_iter().filter(|call| call.parameters["RoleArn"].ends_with("role/tried"));
