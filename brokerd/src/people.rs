@@ -88,12 +88,9 @@ impl People {
     }
 }
 
-/// Local directories that are asked before others of another kind.
+/// All that are asked before another.
 fn in_front(configured: &[DirectoryConfig]) -> BTreeSet<DirectoryName> {
-    let is_local = |directory: &DirectoryConfig| matches!(directory.backend, Backend::Local(_));
-    let last_other = configured.iter().rposition(|directory| !is_local(directory)).unwrap_or(0);
-    let before = configured.iter().take(last_other).filter(|directory| is_local(directory));
-    before.map(|directory| directory.name.clone()).collect()
+    configured.iter().rev().skip(1).map(|directory| directory.name.clone()).collect()
 }
 
 /// What all local directories share.

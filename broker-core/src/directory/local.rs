@@ -241,7 +241,16 @@ impl Directory for LocalDirectory {
     }
 
     async fn is_break_glass(&self, username: &TypedName) -> Result<bool, Unavailable> {
-        Ok(self.find(username).await?.is_some_and(|known| known.break_glass))
+        let folded = fold(username.as_str());
+        match (self.people.get(&folded), &self.stored) {
+            (Some(known), _) => Ok(known.break_glass),
+            (None, Some(stored)) => {
+                let user = stored.store.local_user_named(&self.name, &folded).await;
+                let user = user.map_err(|cause| self.unavailable(NotRead::from(cause)))?;
+                Ok(user.is_some_and(|user| user.details.break_glass))
+            }
+            (None, None) => Ok(false),
+        }
     }
 
     fn is_as_known(&self, person: &Person, is_theirs: &(dyn Fn(&PasswordMark) -> bool + Sync)) -> bool {

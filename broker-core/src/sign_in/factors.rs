@@ -300,12 +300,7 @@ impl SignIn {
             Err(ThrottleError::TooMany { seconds }) => return Err(too_many(mark, seconds)),
             Err(ThrottleError::Store(error)) => return Err(Unproved::by_the_store(mark, error)),
         };
-        let admitted = if break_glass {
-            throttle.admit_break_glass(&attempt, subject).await
-        } else {
-            throttle.admit_subject(&attempt, subject).await
-        };
-        if admitted.is_err() {
+        if throttle.admit_whose(&attempt, subject, break_glass).await.is_err() {
             let overdue = attempt.overdue().unwrap_or(HELD_BACK_SECONDS);
             return Err(too_many(mark, overdue));
         }

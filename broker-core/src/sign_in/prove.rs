@@ -45,7 +45,11 @@ pub(super) enum BreakGlass {
 
 impl BreakGlass {
     pub(super) fn of(attempt: &Attempt) -> Self {
-        if attempt.is_break_glass() { Self::Tried } else { Self::No }
+        match (attempt.is_break_glass(), attempt.is_held_back()) {
+            (false, _) => Self::No,
+            (true, true) => Self::HeldBack,
+            (true, false) => Self::Tried,
+        }
     }
 
     /// Says in the log that a secret of such an account was tried in vain.
@@ -266,7 +270,6 @@ impl SignIn {
             tracing::error!(directory.name = %error.directory, source = ?error.source, "a directory is unavailable");
             unproved("a directory is unavailable".to_owned(), error.into())
         };
-        let is_held_back = matches!(failure, Failure::NotAdmitted);
         let reason = match failure {
             // Nobody is let in by it, so it takes no count back: codes may have been guessed at meanwhile.
             Failure::PasswordExpired => {
@@ -293,12 +296,7 @@ impl SignIn {
             Some(seconds) => SignInError::TooManyAttempts { retry_after_seconds: seconds },
             None => SignInError::InvalidCredentials,
         };
-        let refused = unproved(reason, told);
-        let break_glass = match refused.break_glass {
-            BreakGlass::Tried if is_held_back => BreakGlass::HeldBack,
-            as_it_is => as_it_is,
-        };
-        Err(Unproved { padded: true, break_glass, ..refused })
+        Err(Unproved { padded: true, ..unproved(reason, told) })
     }
 
     async fn ask(&self, credentials: &Credentials<'_>, attempt: &Attempt, by: Instant) -> Result<Attested, Failure> {
@@ -340,12 +338,7 @@ impl SignIn {
 #[async_trait]
 impl Gate for Counting<'_> {
     async fn admit(&self, subject: &Subject) -> Result<&Password, NotAdmitted> {
-        let admitted = if self.break_glass {
-            self.throttle.admit_break_glass(self.attempt, subject).await
-        } else {
-            self.throttle.admit_subject(self.attempt, subject).await
-        };
-        admitted.map(|()| &self.password)
+        self.throttle.admit_whose(self.attempt, subject, self.break_glass).await.map(|()| &self.password)
     }
 }
 

@@ -134,6 +134,16 @@ impl Throttle {
         self.admit_by(BREAK_GLASS, attempt, subject).await
     }
 
+    /// By whichever of both limits the account has.
+    pub(super) async fn admit_whose(
+        &self,
+        attempt: &Attempt,
+        subject: &Subject,
+        break_glass: bool,
+    ) -> Result<(), NotAdmitted> {
+        self.admit_by(if break_glass { BREAK_GLASS } else { ACCOUNT }, attempt, subject).await
+    }
+
     async fn admit_by(&self, limit: Limit, attempt: &Attempt, subject: &Subject) -> Result<(), NotAdmitted> {
         let parts = [subject.directory.as_str().as_bytes(), subject.id.as_bytes()];
         let account = format!("subject:{}", hex::encode(self.store.seals().mac(Purpose::Subject, &parts)));
@@ -297,6 +307,11 @@ impl Attempt {
     /// Whether it was for an account that is for emergencies.
     pub fn is_break_glass(&self) -> bool {
         self.known.get().is_some_and(|known| known.break_glass)
+    }
+
+    /// Whether its secret was shown to nobody, though the directory knew whose it would be.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.known.get().is_some_and(|known| known.counted.is_err())
     }
 
     /// Why the password was not tried, if the directory knew whose it would be.

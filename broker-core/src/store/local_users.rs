@@ -24,6 +24,13 @@ impl Store {
         Change { sql: SQL, values: Vec::new(), rows: Rows::One, announces: false }
     }
 
+    /// The same for whoever decided by the rows of others too: `Stale` where any user or group has changed since `revision`.
+    pub fn announce_people_since(revision: i64) -> Change {
+        const SQL: &str = "UPDATE installation SET people_revision = people_revision + 1
+                           WHERE singleton = 1 AND people_revision = $1";
+        Change { sql: SQL, values: vec![revision.into()], rows: Rows::One, announces: false }
+    }
+
     /// Every user, in the order of names, and the rows that are out of service.
     pub async fn all_local_users(&self) -> Result<Found<LocalUser>, StoreError> {
         const SQL: &str =

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
-use super::listed::ListedGroup;
+use super::listed::{ListedGroup, version};
 use super::{
     All, LocalUserError, LocalUsers, MOST_GROUPS, MOST_GROUPS_OF_ONE, MOST_MEMBERS_AT_ONCE, MOST_USERS as MOST_MEMBERS,
     told,
@@ -48,7 +48,8 @@ impl LocalUsers {
         let mut changes = vec![self.store().add_local_group(&group)];
         changes.extend(self.changes_of(&moves)?);
         let entry = about(by, Action::LocalGroupAdded, &group, moved(&moves, &group));
-        self.commit(changes, entry, group.name.as_str()).await?;
+        let as_read = Store::announce_people_since(all.revision);
+        self.commit_announced(as_read, changes, entry, group.name.as_str()).await?;
         self.group(&id.to_string(), by).await
     }
 
@@ -61,8 +62,8 @@ impl LocalUsers {
         seen: Option<SeenGroup>,
         by: &Operator,
     ) -> Result<(ListedGroup, bool), LocalUserError> {
-        let stored = self.seen_group(id, seen, by).await?;
         let all = self.all().await?;
+        let stored = all.seen_group(id, seen)?.clone();
         let moves = self.moves(&stored, members, &all)?;
         self.may_manage_group(&stored, &those_of(&moves), &all, by)?;
         let next = LocalGroup { revision: stored.revision.saturating_add(1), ..stored.clone() };
@@ -72,10 +73,11 @@ impl LocalUsers {
         // What somebody loses with a group may be what protects them.
         let only_takes_away = !comes && !self.is_of_weight(&stored);
         let entry = about(by, Action::LocalGroupChanged, &next, moved(&moves, &next));
+        let as_read = Store::announce_people_since(all.revision);
         let recorded = if only_takes_away {
-            self.take_away(changes, entry).await?
+            self.take_away(as_read, changes, entry).await?
         } else {
-            self.commit(changes, entry, next.name.as_str()).await?;
+            self.commit_announced(as_read, changes, entry, next.name.as_str()).await?;
             true
         };
         Ok((self.group(&id.to_string(), by).await?, recorded))
@@ -89,33 +91,19 @@ impl LocalUsers {
         seen: Option<SeenGroup>,
         by: &Operator,
     ) -> Result<bool, LocalUserError> {
-        let stored = self.seen_group(id, seen, by).await?;
         let all = self.all().await?;
-        let members: Vec<_> = all.users.iter().filter(|user| user.details.groups.contains(&id)).collect();
-        self.may_manage_group(&stored, &members, &all, by)?;
+        let stored = all.seen_group(id, seen)?;
+        let members = all.members_of(stored);
+        self.may_manage_group(stored, &members, &all, by)?;
         let names: BTreeSet<_> = members.iter().map(|user| user.name.as_str()).take(MOST_MEMBERS_AT_ONCE).collect();
         let fields = Map::from_iter([("members".to_owned(), json!({ "removed": names, "count": members.len() }))]);
-        let (entry, changes) =
-            (about(by, Action::LocalGroupRemoved, &stored, fields), vec![Store::remove_local_group(&stored)]);
-        if self.is_of_weight(&stored) {
-            self.commit(changes, entry, stored.name.as_str()).await?;
+        let entry = about(by, Action::LocalGroupRemoved, stored, fields);
+        let (as_read, changes) = (Store::announce_people_since(all.revision), vec![Store::remove_local_group(stored)]);
+        if self.is_of_weight(stored) {
+            self.commit_announced(as_read, changes, entry, stored.name.as_str()).await?;
             return Ok(true);
         }
-        self.take_away(changes, entry).await
-    }
-
-    async fn seen_group(
-        &self,
-        id: LocalGroupId,
-        seen: Option<SeenGroup>,
-        by: &Operator,
-    ) -> Result<LocalGroup, LocalUserError> {
-        let listed = self.group(&id.to_string(), by).await?;
-        let stored = listed.stored.ok_or(LocalUserError::UnknownGroup)?;
-        match seen {
-            Some(seen) if seen != (SeenGroup { id, version: listed.version }) => Err(LocalUserError::Stale),
-            Some(_) | None => Ok(stored),
-        }
+        self.take_away(as_read, changes, entry).await
     }
 
     /// A group that gives a role, or wants a second factor, is for administrators, and so is everybody who has a role.
@@ -169,7 +157,8 @@ impl LocalUsers {
             let mut groups = user.details.groups.clone();
             let changes = if wanted.contains(&user.id) { groups.insert(group.id) } else { groups.remove(&group.id) };
             if changes {
-                if groups.len() > MOST_GROUPS_OF_ONE {
+                // What is gone stays in the row of who was in it, and counts for nothing.
+                if groups.iter().filter(|id| all.has_group(**id)).count() > MOST_GROUPS_OF_ONE {
                     return Err(LocalUserError::TooMany("nobody is in more than 200 groups"));
                 }
                 let details = UserDetails { groups, ..user.details.clone() };
@@ -187,6 +176,26 @@ impl LocalUsers {
             .iter()
             .map(|(before, after)| self.store().replace_local_user(after, before))
             .collect::<Result<_, _>>()?)
+    }
+}
+
+impl All {
+    pub(super) fn members_of(&self, group: &LocalGroup) -> Vec<&LocalUser> {
+        self.users.iter().filter(|user| user.details.groups.contains(&group.id)).collect()
+    }
+
+    fn has_group(&self, id: LocalGroupId) -> bool {
+        self.damaged.contains(&id) || self.groups.iter().any(|group| group.id == id)
+    }
+
+    fn seen_group(&self, id: LocalGroupId, seen: Option<SeenGroup>) -> Result<&LocalGroup, LocalUserError> {
+        let stored = self.groups.iter().find(|group| group.id == id).ok_or(LocalUserError::UnknownGroup)?;
+        match seen {
+            Some(seen) if seen != (SeenGroup { id, version: version(stored, &self.members_of(stored)) }) => {
+                Err(LocalUserError::Stale)
+            }
+            Some(_) | None => Ok(stored),
+        }
     }
 }
 

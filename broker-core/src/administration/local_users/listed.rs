@@ -72,11 +72,16 @@ impl LocalUsers {
         Ok(listed)
     }
 
-    /// One user, by id or by name.
+    /// One user, by id or by name, or by that with the directory's before it.
     pub async fn user(&self, text: &str, by: &impl Permission) -> Result<ListedUser, LocalUserError> {
         one(self.users(by).await?, |user| {
             let id = user.person.subject.id.as_str();
-            [id == text, user.person.username.to_lowercase() == text.to_lowercase() && !user.shadowed]
+            let whole =
+                text.strip_prefix(user.person.subject.directory.as_str()).and_then(|rest| rest.strip_prefix('/'));
+            let is_called = |text: &str| user.person.username.to_lowercase() == text.to_lowercase() && !user.shadowed;
+            // The configuration's ids are names, or what it makes of them: two directories may have one.
+            let is_own = id == text && user.stored.is_some() || whole.is_some_and(is_called);
+            [is_own, id == text || is_called(text)]
         })
         .ok_or(LocalUserError::UnknownUser)?
     }
@@ -96,8 +101,7 @@ impl LocalUsers {
         for stored in &all.groups {
             let group = Group { directory: stored.directory.clone(), name: stored.name.to_string() };
             let file_members = of_file.remove(&group).unwrap_or_default();
-            let of_it = |user: &&LocalUser| user.details.groups.contains(&stored.id);
-            let members: Vec<&LocalUser> = all.users.iter().filter(of_it).collect();
+            let members = all.members_of(stored);
             listed.push(ListedGroup {
                 role: self.role_of(&BTreeSet::from([group.clone()])),
                 group,
@@ -161,7 +165,7 @@ fn one<T>(all: Vec<T>, is_meant: impl Fn(&T) -> [bool; 2]) -> Option<Result<T, L
 }
 
 /// Of a group and of who is in it.
-fn version(group: &LocalGroup, members: &[&LocalUser]) -> i64 {
+pub(super) fn version(group: &LocalGroup, members: &[&LocalUser]) -> i64 {
     let mut ids: Vec<[u8; 16]> = members.iter().map(|user| *user.id.as_bytes()).collect();
     ids.sort_unstable();
     let revision = group.revision.to_be_bytes();

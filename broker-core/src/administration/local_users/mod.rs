@@ -53,8 +53,10 @@ pub struct LocalUsersParts {
     pub in_front: BTreeSet<DirectoryName>,
 }
 
-/// All users and groups of the store that prove to be ours, as they were at one moment.
+/// All users and groups of the store that prove to be ours.
 struct All {
+    /// Counted before they were read: who changes something as of this one changes what was read.
+    revision: i64,
     users: Vec<LocalUser>,
     groups: Vec<LocalGroup>,
     /// Groups that do not prove to be ours: nobody knows what they give to whom.
@@ -80,11 +82,12 @@ impl LocalUsers {
     }
 
     async fn all(&self) -> Result<All, StoreError> {
+        let revision = self.store().people_revision().await?;
         // Whoever comes to be in a group that is made after the first reading has another row by then, and a change of theirs is `Stale`.
         let users = self.store().all_local_users().await?.good;
         let Found { good: groups, damaged } = self.store().all_local_groups().await?;
         let damaged = damaged.iter().filter_map(|row| row.id().parse().ok()).collect();
-        Ok(All { users, groups, damaged })
+        Ok(All { revision, users, groups, damaged })
     }
 
     /// The directory that is meant; the only one where none is named.
@@ -131,7 +134,17 @@ impl LocalUsers {
 
     /// Makes changes together with their record, and knows of them here at once.
     async fn commit(&self, changes: Vec<Change>, entry: Entry, name: &str) -> Result<(), LocalUserError> {
-        let changes = [Store::announce_people()].into_iter().chain(changes).collect();
+        self.commit_announced(Store::announce_people(), changes, entry, name).await
+    }
+
+    async fn commit_announced(
+        &self,
+        announced: Change,
+        changes: Vec<Change>,
+        entry: Entry,
+        name: &str,
+    ) -> Result<(), LocalUserError> {
+        let changes = [announced].into_iter().chain(changes).collect();
         let committed = self.parts.trail.commit(changes, Vec1::new(entry)).await;
         committed.map_err(|error| LocalUserError::of_commit(error, name))?;
         self.know().await;
@@ -139,8 +152,8 @@ impl LocalUsers {
     }
 
     /// The same for what only takes rights away. Whether it is recorded by now.
-    async fn take_away(&self, changes: Vec<Change>, entry: Entry) -> Result<bool, LocalUserError> {
-        let changes = [Store::announce_people()].into_iter().chain(changes).collect();
+    async fn take_away(&self, announced: Change, changes: Vec<Change>, entry: Entry) -> Result<bool, LocalUserError> {
+        let changes = [announced].into_iter().chain(changes).collect();
         let recorded = match self.parts.trail.take_away(changes, Vec1::new(entry)).await {
             Ok(TakenAway::Recorded) => true,
             Ok(TakenAway::Unrecorded) => false,

@@ -6,8 +6,9 @@ use secrecy::SecretString;
 
 use super::users::chosen;
 use super::{LocalUserError, LocalUsers};
-use crate::caller::PersonCaller;
+use crate::caller::{PersonCaller, Subject};
 use crate::directory::local::mark_of;
+use crate::local_user::LocalUser;
 use crate::sign_in::{Credentials, FactorError, Shown, SignIn};
 use crate::store::Store;
 use crate::trail::{Action, Actor, Entry, Origin, Outcome};
@@ -49,10 +50,7 @@ impl LocalUsers {
         let OwnPassword { current, new, address, origin } = asked;
         let subject = &caller.person.subject;
         let elsewhere = || OwnPasswordError::KeptElsewhere(subject.directory.to_string());
-        let all = self.all().await.map_err(LocalUserError::from)?;
-        let is_theirs = |id| all.seen_user(id, None).is_ok_and(|user| user.directory == subject.directory);
-        let id = subject.id.parse().ok().filter(|id| is_theirs(*id)).ok_or_else(elsewhere)?;
-        let stored = all.seen_user(id, None)?;
+        let stored = self.stored_of(subject).await?.ok_or_else(elsewhere)?;
         // Before anything is proved: whoever is told so has guessed nothing.
         let new = chosen(&stored.name, &stored.details, new)?;
         let credentials = Credentials {
@@ -64,10 +62,9 @@ impl LocalUsers {
         };
         sign_in.prove_again(&credentials, caller, Action::LocalUserPasswordChanged).await?;
         // As they are now: the hash may have been made anew by that very proof.
-        let all = self.all().await.map_err(LocalUserError::from)?;
-        let stored = all.seen_user(id, None)?;
-        let user = self.with_password(stored, &new).await?;
-        let mut changes = self.password_changes(&user, stored, Some(caller.session))?;
+        let stored = self.stored_of(subject).await?.ok_or_else(elsewhere)?;
+        let user = self.with_password(&stored, &new).await?;
+        let mut changes = self.password_changes(&user, &stored, Some(caller.session))?;
         let goes_on = sign_in.goes_on_by(&mark_of(&user), caller, shown).await.map_err(LocalUserError::from)?;
         changes.push(goes_on.ok_or(OwnPasswordError::SessionOver)?);
         changes.push(Store::end_authorizations_of(caller.session));
@@ -75,5 +72,10 @@ impl LocalUsers {
         let entry = Entry::new(actor, Action::LocalUserPasswordChanged, Outcome::Success, origin.clone());
         let entry = super::users::told_of(entry, &user, serde_json::Map::new());
         Ok(self.commit(changes, entry, user.name.as_str()).await?)
+    }
+
+    async fn stored_of(&self, subject: &Subject) -> Result<Option<LocalUser>, LocalUserError> {
+        let Ok(id) = subject.id.parse() else { return Ok(None) };
+        Ok(self.store().local_user(id).await?.filter(|user| user.directory == subject.directory))
     }
 }

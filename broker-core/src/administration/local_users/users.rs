@@ -64,6 +64,12 @@ impl LocalUsers {
         let (id, now) = (LocalUserId::random(), self.parts.clock.now());
         let details = details(form, directory.name(), &all, now)?;
         let chosen = chosen(&name, &details, password)?;
+        if self.parts.in_front.contains(directory.name()) {
+            self.only_administrators(
+                "other directories are asked after this one, and the user would stand before whoever bears the name there",
+                by,
+            )?;
+        }
         let sealed_password = self.sealed(id, directory.name(), &chosen).await?;
         let user = LocalUser {
             id,
@@ -74,16 +80,7 @@ impl LocalUsers {
             password_changed_at: now,
             sealed_password,
         };
-        self.may_manage(&[&user], &all, by)?;
-        if user.details.email.is_some() {
-            self.only_administrators(MAIL, by)?;
-        }
-        if self.parts.in_front.contains(&user.directory) {
-            self.only_administrators(
-                "other directories are asked after this one, and the user would stand before whoever bears the name there",
-                by,
-            )?;
-        }
+        self.may_manage((None, Some(&user)), &all, by)?;
         let fields = difference(&Value::Null, &written(&user, &all)).to_json();
         let entry = about(by, Action::LocalUserAdded, &user, fields);
         self.commit(vec![self.store().add_local_user(&user)?], entry, user.name.as_str()).await?;
@@ -103,7 +100,7 @@ impl LocalUsers {
         let stored = all.seen_user(id, seen)?;
         let details = details(form, &stored.directory, &all, stored.details.created_at)?;
         let user = LocalUser { revision: stored.revision.saturating_add(1), details, ..stored.clone() };
-        self.may_manage(&[stored, &user], &all, by)?;
+        self.may_manage((Some(stored), Some(&user)), &all, by)?;
         let fields = difference(&written(stored, &all), &written(&user, &all)).to_json();
         let is_guarded = |group: &LocalGroup| self.is_of_weight(group) && stored.details.groups.contains(&group.id);
         // What somebody loses with a group may be what protects them.
@@ -114,7 +111,7 @@ impl LocalUsers {
             changes.push(Store::end_sessions_but(&user.subject(), None));
         }
         let recorded = if only_takes_away {
-            self.take_away(changes, entry).await?
+            self.take_away(Store::announce_people(), changes, entry).await?
         } else {
             self.commit(changes, entry, user.name.as_str()).await?;
             true
@@ -139,7 +136,7 @@ impl LocalUsers {
     ) -> Result<ListedUser, LocalUserError> {
         let all = self.all().await?;
         let stored = all.seen_user(id, None)?;
-        self.may_manage(&[stored], &all, by)?;
+        self.may_manage((Some(stored), None), &all, by)?;
         let user = self.with_password(stored, &chosen(&stored.name, &stored.details, password)?).await?;
         let entry = about(by, Action::LocalUserPasswordChanged, &user, serde_json::Map::new());
         self.commit(self.password_changes(&user, stored, None)?, entry, user.name.as_str()).await?;
@@ -155,34 +152,40 @@ impl LocalUsers {
     ) -> Result<bool, LocalUserError> {
         let all = self.all().await?;
         let stored = all.seen_user(id, seen)?;
-        self.may_manage(&[stored], &all, by)?;
+        self.may_manage((Some(stored), None), &all, by)?;
         let fields = difference(&written(stored, &all), &Value::Null).to_json();
         let entry = about(by, Action::LocalUserRemoved, stored, fields);
         let subject = stored.subject();
         let mut changes = vec![self.store().remove_local_user(stored)?, Store::end_sessions_but(&subject, None)];
         changes.extend(Store::drop_second_factors(&subject));
-        self.take_away(changes, entry).await
+        self.take_away(Store::announce_people(), changes, entry).await
     }
 
-    /// An operator manages nobody who has a role, nor an account for emergencies: by either they could become administrators.
-    fn may_manage(&self, forms: &[&LocalUser], all: &All, by: &Operator) -> Result<(), LocalUserError> {
-        if forms.iter().any(|user| self.may_have_role(user, all)) {
+    /// An operator manages nobody who has a role, nor an account for emergencies: by either they could become administrators. Where there is to be
+    /// another form of somebody, neither its groups of weight nor its mail address are of an operator's making.
+    fn may_manage(
+        &self,
+        (before, after): (Option<&LocalUser>, Option<&LocalUser>),
+        all: &All,
+        by: &Operator,
+    ) -> Result<(), LocalUserError> {
+        let is_any = |holds: &dyn Fn(&LocalUser) -> bool| [before, after].into_iter().flatten().any(holds);
+        if is_any(&|user| self.may_have_role(user, all)) {
             self.only_administrators("the user has a role in the administration, or would have", by)?;
         }
-        if forms.iter().any(|user| user.details.break_glass) {
+        if is_any(&|user| user.details.break_glass) {
             self.only_administrators("this is a break-glass account", by)?;
         }
+        let Some(after) = after else { return Ok(()) };
         let of_weight = |user: &LocalUser| -> BTreeSet<LocalGroupId> {
             let groups = all.groups.iter().filter(|group| user.details.groups.contains(&group.id));
             groups.filter(|group| self.is_of_weight(group)).map(|group| group.id).collect()
         };
-        if let [before, after] = forms {
-            if of_weight(before) != of_weight(after) {
-                self.only_administrators("of this group's members a second factor is wanted", by)?;
-            }
-            if before.details.email != after.details.email {
-                self.only_administrators(MAIL, by)?;
-            }
+        if before.map(of_weight).unwrap_or_default() != of_weight(after) {
+            self.only_administrators("of this group's members a second factor is wanted", by)?;
+        }
+        if before.and_then(|user| user.details.email.as_ref()) != after.details.email.as_ref() {
+            self.only_administrators("connectors may tell AWS the mail address as one that can be trusted", by)?;
         }
         Ok(())
     }
@@ -297,6 +300,3 @@ pub(super) fn told_of(entry: Entry, user: &LocalUser, fields: serde_json::Map<St
     let name = format!("{}/{}", user.directory, user.name);
     entry.about(Some(&user.subject())).changes(told("user", &name, &user.id.to_string(), fields))
 }
-
-/// Connectors may hand it to AWS, which goes by it.
-const MAIL: &str = "connectors may tell AWS the mail address as one that can be trusted";

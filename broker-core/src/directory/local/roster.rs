@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
 use super::stored::mark_of;
 use crate::caller::{Person, Subject};
 use crate::directory::PasswordMark;
@@ -17,6 +20,8 @@ use crate::store::{Store, StoreError};
 pub struct Roster {
     store: Store,
     current: Arc<RwLock<Arc<Copy>>>,
+    /// Whose turn it is to read: what was read first must not be put in the place of what was read later.
+    reading: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -31,15 +36,23 @@ struct Copy {
 impl Roster {
     /// Has nothing in it until it is read.
     pub fn of(store: Store) -> Self {
-        Self { store, current: Arc::default() }
+        Self { store, current: Arc::default(), reading: Arc::default() }
     }
 
     /// Reads again if anything changed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
+        let _turn = self.reading.lock().await;
         let revision = self.store.people_revision().await?;
-        if self.current().revision == Some(revision) {
-            return Ok(());
-        }
+        if self.current().revision == Some(revision) { Ok(()) } else { self.read(revision).await }
+    }
+
+    /// Reads again whatever the counter says: whoever writes to the database may hold it back.
+    async fn reread(&self) -> Result<(), StoreError> {
+        let _turn = self.reading.lock().await;
+        self.read(self.store.people_revision().await?).await
+    }
+
+    async fn read(&self, revision: i64) -> Result<(), StoreError> {
         // What changes after this is read twice rather than never.
         let (users, groups) = (self.store.all_local_users().await?.good, self.store.all_local_groups().await?.good);
         let good =
@@ -52,9 +65,15 @@ impl Roster {
 
     /// Follows the changes of other nodes and of the command line for good.
     pub async fn follow(self) {
-        let mut failing = false;
+        let (mut failing, mut read_at) = (false, Instant::now());
         loop {
-            match self.refresh().await {
+            let read = if read_at.elapsed() < REREAD_EVERY {
+                self.refresh().await
+            } else {
+                read_at = Instant::now();
+                self.reread().await
+            };
+            match read {
                 Ok(()) => failing = false,
                 // Logged once a failure. Whoever signs in, or is looked up again, is read from the store itself.
                 Err(error) if !failing => {
@@ -86,3 +105,4 @@ impl Roster {
 }
 
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+const REREAD_EVERY: Duration = Duration::from_secs(30);
