@@ -7,34 +7,43 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) prompt: &'a str,
+    /// In errors.
+    pub(crate) called: &'a str,
+}
+
 /// A secret: typed without being shown, or all of standard input without the line break at its end. Whoever wants `json` is a program, and is
 /// not asked.
-pub(crate) fn secret(prompt: &str, json: bool) -> Result<SecretString, Failure> {
+pub(crate) fn secret(asked: &Asked<'_>, json: bool) -> Result<SecretString, Failure> {
     if can_ask() {
         if json {
-            return Err(Failure::usage("nobody is asked for a password with --json", "pipe the password in"));
+            let said = format!("nobody is asked for the {} with --json", asked.called);
+            return Err(Failure::usage(said, format!("pipe the {} in", asked.called)));
         }
-        let typed = rpassword::prompt_password(prompt).map_err(|error| {
-            Failure::mend(format!("cannot read from the terminal: {error}"), "pipe the password in")
+        let typed = rpassword::prompt_password(asked.prompt).map_err(|error| {
+            Failure::mend(format!("cannot read from the terminal: {error}"), format!("pipe the {} in", asked.called))
         })?;
         return Ok(typed.into());
     }
-    one_line(&piped()?)
+    one_line(&piped(asked)?, asked)
 }
 
 /// Two secrets: each asked for, or the two lines of standard input.
 pub(crate) fn two_secrets(
-    first: &str,
-    second: &str,
+    first: &Asked<'_>,
+    second: &Asked<'_>,
     json: bool,
 ) -> Result<(SecretString, Option<SecretString>), Failure> {
     if can_ask() {
         return Ok((secret(first, json)?, Some(secret(second, json)?)));
     }
-    let bytes = piped()?;
-    let cut = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| wrong("has one line, and --otp wants two"))?;
-    let (first, second) = bytes.split_at(cut + 1);
-    Ok((one_line(first)?, Some(one_line(second)?)))
+    let bytes = piped(first)?;
+    let cut = bytes.iter().position(|byte| *byte == b'\n');
+    let (password, code) = bytes.split_at(cut.ok_or_else(|| wrong("has one line, and --otp wants two", first))? + 1);
+    Ok((one_line(password, first)?, Some(one_line(code, second)?)))
 }
 
 /// Whether somebody sits there.
@@ -42,36 +51,36 @@ pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal()
 }
 
-fn piped() -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn piped(asked: &Asked<'_>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX));
     io::stdin()
         .lock()
         .take(MAX as u64)
         .read_to_end(&mut bytes)
-        .map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+        .map_err(|error| wrong(&format!("cannot be read: {error}"), asked))?;
     if bytes.len() >= MAX {
-        return Err(wrong("holds more than a password"));
+        return Err(wrong(&format!("holds more than a {}", asked.called), asked));
     }
     Ok(bytes)
 }
 
 /// One line and nothing else.
-fn one_line(bytes: &[u8]) -> Result<SecretString, Failure> {
-    let text = std::str::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text"))?;
+fn one_line(bytes: &[u8], asked: &Asked<'_>) -> Result<SecretString, Failure> {
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text", asked))?;
     let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     if text.is_empty() {
-        return Err(wrong("is empty"));
+        return Err(wrong("is empty", asked));
     }
     if text.contains(['\n', '\r']) {
-        return Err(wrong("has more than one line"));
+        return Err(wrong("has more than one line", asked));
     }
     Ok(SecretString::from(text))
 }
 
-fn wrong(what: &str) -> Failure {
+fn wrong(what: &str, asked: &Asked<'_>) -> Failure {
     Failure::usage(
         format!("standard input {what}"),
-        "pipe the password in and nothing else, or run this on a terminal to be asked",
+        format!("pipe the {} in and nothing else, or run this on a terminal to be asked", asked.called),
     )
 }
 
@@ -82,13 +91,15 @@ mod tests {
     use super::*;
     use secrecy::ExposeSecret;
 
+    const PASSWORD: Asked<'_> = Asked { prompt: "Password: ", called: "password" };
+
     #[test]
     fn one_line_is_a_password_and_anything_else_is_not() {
         for good in ["a b", "a b\n", "a b\r\n"] {
-            assert_eq!(one_line(good.as_bytes()).unwrap().expose_secret(), "a b");
+            assert_eq!(one_line(good.as_bytes(), &PASSWORD).unwrap().expose_secret(), "a b");
         }
         for bad in [&b""[..], b"\n", b"a\nb\n", b"\xff"] {
-            assert!(one_line(bad).is_err(), "{bad:?}");
+            assert!(one_line(bad, &PASSWORD).is_err(), "{bad:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde_json::value::RawValue;
 
 use crate::api::Broker;
-use crate::ask;
+use crate::ask::{self, Asked};
 use crate::cache::Cache;
 use crate::clock;
 use crate::failure::Failure;
@@ -25,6 +25,8 @@ pub(crate) enum Code {
     OnceWanted,
     /// It is asked for, or read from standard input, before the broker is asked.
     First { json: bool },
+    /// The same at a terminal alone: standard input is that of the program that is run, or of the one that runs us.
+    Typed,
 }
 
 /// What somebody wants.
@@ -51,7 +53,12 @@ impl Code {
     pub(crate) fn first(self) -> Result<Option<SecretString>, Failure> {
         match self {
             Self::Never | Self::OnceWanted => Ok(None),
-            Self::First { json } => ask::secret(CODE, json).map(Some),
+            Self::First { json } => ask::secret(&CODE, json).map(Some),
+            Self::Typed if ask::can_ask() => ask::secret(&CODE, false).map(Some),
+            Self::Typed => Err(Failure::usage(
+                "--mfa-code asks at a terminal here: standard input is another program's",
+                "pipe the code to `broker creds CONNECTOR --mfa-code` before; what that is lent is given again here while it lives",
+            )),
         }
     }
 
@@ -161,7 +168,7 @@ impl Wanted {
         match broker.lend(holder, &self.connector, &self.request(self.fresh, code)).await {
             Err(failure) if self.code.is_wanted_by(&failure) => {
                 out::say(failure.said());
-                let code = Some(ask::secret(CODE, false)?);
+                let code = Some(ask::secret(&CODE, false)?);
                 Ok((broker.lend(holder, &self.connector, &self.request(self.fresh, code)).await?, true))
             }
             lent => Ok((lent?, by_a_code)),
@@ -187,4 +194,4 @@ impl Wanted {
 }
 
 /// What somebody is asked.
-pub(crate) const CODE: &str = "MFA code: ";
+pub(crate) const CODE: Asked<'_> = Asked { prompt: "MFA code: ", called: "MFA code" };

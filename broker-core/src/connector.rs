@@ -122,7 +122,8 @@ impl ConnectorSpec {
     }
 
     pub fn reuse(&self) -> Reuse {
-        self.reuse
+        // AWS takes a code of an MFA device once, and what came of it is for one asking alone.
+        if self.mfa_serial().is_some() { Reuse::Off } else { self.reuse }
     }
 
     /// Whether whoever asks must say why.

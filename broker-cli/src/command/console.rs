@@ -83,7 +83,7 @@ impl Console {
         let (url, expires_at) = match broker.console_url(&holder, &connector, &request).await {
             Err(failure) if code.is_wanted_by(&failure) => {
                 out::say(failure.said());
-                request.mfa_code = Some(ask::secret(CODE, false)?);
+                request.mfa_code = Some(ask::secret(&CODE, false)?);
                 broker.console_url(&holder, &connector, &request).await?
             }
             told => told?,

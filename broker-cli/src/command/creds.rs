@@ -50,7 +50,7 @@ enum Format {
 impl Creds {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<(), Failure> {
         let connector = named_or_chosen(self.connector, site, json, |_| true).await?;
-        let wanted = self.wanting.of(connector, Code::of_people(json), json)?;
+        let wanted = self.wanting.of(connector, [Code::of_people(json), Code::First { json }])?;
         let lent = wanted.lend(site).await?;
         used::count(site, &wanted.connector);
         let format = if json { Format::Json } else { self.format };

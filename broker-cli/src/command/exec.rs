@@ -48,7 +48,7 @@ pub(super) struct Exec {
 impl Exec {
     pub(super) async fn run(self, site: Site, json: bool) -> Result<ExitCode, Failure> {
         let connector = named_or_chosen(self.connector, &site, json, |_| true).await?;
-        let wanted = self.wanting.of(connector, Code::of_people(json), json)?;
+        let wanted = self.wanting.of(connector, [Code::of_people(json), Code::Typed])?;
         let [program, arguments @ ..] = self.command.as_slice() else {
             return Err(Failure::usage("no program is named", "name it behind `--`"));
         };

@@ -4,7 +4,7 @@ use broker_api::SignInRequest;
 use clap::Args;
 
 use crate::api::{Broker, Welcome};
-use crate::ask;
+use crate::ask::{self, Asked};
 use crate::cache::Cache;
 use crate::failure::Failure;
 use crate::holder::{ENDING, TOKEN, TOKEN_FILE, is_by_service_token};
@@ -76,12 +76,13 @@ impl Login {
             return if elsewhere { by_device(site, broker).await } else { by_browser(broker).await };
         };
         let prompt = format!("Password of {} at {}: ", Text::of(&username), site.server);
+        let asked = Asked { prompt: &prompt, called: "password" };
         let (password, otp) =
-            if self.otp { ask::two_secrets(&prompt, CODE, json)? } else { (ask::secret(&prompt, json)?, None) };
+            if self.otp { ask::two_secrets(&asked, &CODE, json)? } else { (ask::secret(&asked, json)?, None) };
         let mut request = SignInRequest { username, password, otp, directory: self.directory };
         match broker.sign_in(&request).await {
             Err(failure) if failure.code() == "otp_required" && !json && ask::can_ask() => {
-                request.otp = Some(ask::secret(CODE, json)?);
+                request.otp = Some(ask::secret(&CODE, json)?);
                 broker.sign_in(&request).await
             }
             welcome => welcome,
@@ -102,7 +103,7 @@ async fn give_back(broker: &Broker<'_>, signed: Signed, failure: Failure) -> Fai
     }
 }
 
-const CODE: &str = "Code of your authenticator, or a recovery code: ";
+const CODE: Asked<'_> = Asked { prompt: "Code of your authenticator, or a recovery code: ", called: "code" };
 const EXAMPLES: &str = r"Examples:
   broker login                        in the browser of this machine
   broker login --device               by a code, in a browser elsewhere

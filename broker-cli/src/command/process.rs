@@ -14,7 +14,7 @@ use crate::site::Site;
 /// Credentials as an AWS `credential_process` prints them
 ///
 /// In ~/.aws/config: `credential_process = broker process CONNECTOR`. What was lent is kept, sealed, and given again while more than 15
-/// minutes of its life are left, since AWS's clients keep nothing.
+/// minutes of its life are left, since AWS's clients keep nothing. What came of an MFA code is given until a minute before its end.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Process {
@@ -27,7 +27,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) async fn run(self, site: &Site) -> Result<(), Failure> {
-        for_process(&self.wanting.of(self.connector, Code::Never, false)?.lend(site).await?)
+        for_process(&self.wanting.of(self.connector, [Code::Never, Code::Typed])?.lend(site).await?)
     }
 }
 

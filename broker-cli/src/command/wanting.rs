@@ -22,7 +22,7 @@ pub(super) struct Wanting {
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// With the code that the connector's MFA device shows now: asked for, or piped in
+    /// With the code that the connector's MFA device shows now: asked for; to `creds` it can be piped
     #[arg(long)]
     mfa_code: bool,
     /// Not those of before
@@ -34,8 +34,8 @@ pub(super) struct Wanting {
 }
 
 impl Wanting {
-    /// `attended` is what is done about the code of an MFA device where nothing is said of it.
-    pub(super) fn of(self, connector: ConnectorName, attended: Code, json: bool) -> Result<Wanted, Failure> {
+    /// What is done about the code of an MFA device, where nothing is said of it and with `--mfa-code`.
+    pub(super) fn of(self, connector: ConnectorName, [attended, said]: [Code; 2]) -> Result<Wanted, Failure> {
         let policy = self.policy_file.map(|path| {
             let wrong = |error: &dyn std::error::Error| {
                 let said = format!("{} is no policy: {}", path.display(), Text::of(&error.to_string()));
@@ -49,7 +49,7 @@ impl Wanting {
             duration_seconds: self.duration,
             policy: policy.transpose()?,
             reason: self.reason,
-            code: if self.mfa_code { Code::First { json } } else { attended },
+            code: if self.mfa_code { said } else { attended },
             fresh: self.fresh,
             no_cache: self.no_cache,
         })

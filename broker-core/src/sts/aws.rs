@@ -305,6 +305,7 @@ async fn assume_role(client: &Client, role: &RoleRequest, witness: Witness) -> R
         .set_tags(tags(&role.tags)?)
         .set_transitive_tag_keys((!keys.is_empty()).then_some(keys))
         .customize()
+        .config_override(tries(role.mfa.as_ref()))
         .interceptor(witness)
         .send()
         .await
@@ -322,11 +323,18 @@ async fn session_token(client: &Client, token: &TokenRequest, witness: Witness) 
         .set_serial_number(token.mfa.as_ref().map(serial))
         .set_token_code(token.mfa.as_ref().map(code))
         .customize()
+        .config_override(tries(token.mfa.as_ref()))
         .interceptor(witness)
         .send()
         .await
         .map_err(|error| StsError::of(&error))?;
     Ok(Answer { credentials: answer.credentials, arn: None, packed: None })
+}
+
+/// A code is shown to AWS once: of an answer that was lost nobody knows whether AWS took it, and a second attempt would be told that it was wrong.
+fn tries(mfa: Option<&MfaShown>) -> aws_sdk_sts::config::Builder {
+    let own = aws_sdk_sts::config::Builder::new();
+    if mfa.is_some() { own.retry_config(aws_sdk_sts::config::retry::RetryConfig::disabled()) } else { own }
 }
 
 fn serial(shown: &MfaShown) -> String {

@@ -127,7 +127,7 @@ impl Broker {
     ) -> Result<Recorded<Vended>, VendError> {
         let vended = self.vend(asking, name, ask).await?;
         let value = vended.value();
-        if value.connector.spec.reuse() != Reuse::Off && ask.mfa_code.is_none() {
+        if value.connector.spec.reuse() != Reuse::Off {
             let (issued_at, expires_at) = (value.credentials.issued_at, value.credentials.expires_at);
             self.ahead.expect(Expected {
                 caller: asking.caller.clone(),
@@ -184,7 +184,7 @@ impl Broker {
         let Some(_place) = self.place(lane).await else { return Ok(()) };
         let deadline = Instant::now() + DEADLINE;
         let asking = Asking { caller: &caller, by_memory: None, origin, deadline };
-        let reuse = wish.reuse();
+        let reuse = wish.entitlement.connector().spec.reuse();
         let held = self.reusable.held(wish.identity, reuse).await;
         if held.as_ref().is_some_and(|held| held.credentials.issued_at > expected.issued_at) {
             return Ok(());

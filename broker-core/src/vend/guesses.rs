@@ -30,6 +30,8 @@ struct Count {
 pub(super) struct Guess<'g> {
     of: &'g Guesses,
     whose: Whose,
+    /// When it was begun, and when the one before it was.
+    last: [Instant; 2],
 }
 
 impl Guesses {
@@ -55,8 +57,9 @@ impl Guesses {
         if !wait.is_zero() {
             return Err(wait);
         }
+        let before = count.last;
         *count = Count { wrong: count.wrong.saturating_add(1), last: now };
-        Ok(Some(Guess { of: self, whose }))
+        Ok(Some(Guess { of: self, whose, last: [before, now] }))
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<Whose, Count>> {
@@ -65,17 +68,20 @@ impl Guesses {
 }
 
 impl Guess<'_> {
-    /// What AWS made of the code. Where it said nothing of it, none was guessed.
+    /// What AWS made of the code. Where it did not come to look at it, none was guessed, and nobody waits for that. AWS's words for a wrong code
+    /// may change: any other refusal of the request is a guess as well.
     pub(super) fn ended<T>(self, outcome: &Result<T, StsError>) {
         let mut counts = self.of.counts();
         match outcome {
             Ok(_) => {
                 counts.remove(&self.whose);
             }
-            Err(StsError::MfaCodeRefused(_)) => {}
-            Err(_) => {
+            Err(StsError::MfaCodeRefused(_) | StsError::Refused(_) | StsError::PolicyRefused(_)) => {}
+            Err(StsError::KeyRefused(_) | StsError::Skewed(..) | StsError::Unavailable(_) | StsError::Unusable(_)) => {
+                let [before, begun] = self.last;
                 if let Some(count) = counts.get_mut(&self.whose) {
                     count.wrong = count.wrong.saturating_sub(1);
+                    count.last = if count.last == begun { before } else { count.last };
                 }
             }
         }
@@ -169,5 +175,22 @@ mod tests {
         let hung_up = guesses.admit(&caller("ada"), &device(1), now).unwrap();
         drop(hung_up);
         assert_eq!(guesses.counts().values().next().unwrap().wrong, 1);
+    }
+
+    #[test]
+    fn after_a_wait_an_outage_costs_no_other_and_an_unknown_refusal_is_a_guess() {
+        let (guesses, begin) = (Guesses::default(), Instant::now());
+        let admit = |now| guesses.admit(&caller("ada"), &device(1), now).map(Option::unwrap);
+        let other: Result<(), StsError> =
+            Err(StsError::Refused(AwsRefusal::told("AccessDenied", "in other words", None)));
+        for _ in 0..5 {
+            admit(begin).unwrap().ended(&other);
+        }
+        assert_eq!(admit(begin).unwrap_err(), Duration::from_secs(30));
+        let after = begin + Duration::from_secs(30);
+        let silent: Result<(), StsError> = Err(StsError::Unavailable(Outage::Silent));
+        admit(after).unwrap().ended(&silent);
+        admit(after).unwrap().ended(&other);
+        assert_eq!(admit(after).unwrap_err(), Duration::from_mins(1));
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::access_key::KeyOwner;
-use crate::connector::Reuse;
 use crate::entitlement::{Entitlement, Grant};
 use crate::sts::{OpenKey, StsRequest};
 use crate::trail::{Action, Actor, Entry, Outcome, VendedFacts};
@@ -25,14 +24,6 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// Whether what comes of it may be given again: never what was had by the code of an MFA device.
-    pub(super) fn reuse(&self) -> Reuse {
-        match self.request.mfa() {
-            Some(_) => Reuse::Off,
-            None => self.entitlement.connector().spec.reuse(),
-        }
-    }
-
     /// Whether it is the same request, by the same connector and key as they were.
     pub(super) fn asks_as(&self, loan: &Loan) -> bool {
         let revision = |entitlement: &Entitlement| (entitlement.connector().id, entitlement.connector().revision);

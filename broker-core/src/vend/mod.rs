@@ -256,7 +256,7 @@ impl Broker {
         let mut in_service = Arc::downgrade(&self.inventory.snapshot());
         let (mut wish, mut waited) = self.wish_once_proved(asking, name, ask).await?;
         for _ in 0..ATTEMPTS {
-            let reuse = wish.reuse();
+            let reuse = wish.entitlement.connector().spec.reuse();
             let held = if ask.fresh { None } else { self.reusable.held(wish.identity, reuse).await };
             let was_held = held.is_some();
             let obtained =

@@ -145,7 +145,7 @@ pub(crate) async fn sign_out(
     tag = "Signing in",
     operation_id = "change_own_password",
     summary = "Change one's own password",
-    description = "For users whom the broker itself keeps. The present password is counted as at a sign-in. All other sessions of the user end.",
+    description = "For users whom the broker itself keeps. The present password is counted as at a sign-in; whoever has a second factor has shown it less than 15 minutes ago. All other sessions of the user end, and whatever clients got by any of them.",
     request_body(content = ChangePasswordRequest),
     responses(
         (status = 204, description = "The password before is good for nothing"),

@@ -125,7 +125,7 @@ pub(crate) async fn confirmed(
 
 /// Whether the person can put it right on the same page.
 fn may_be_said_again(problem: &Problem) -> bool {
-    let of_code = matches!(problem.code(), Code::MfaCodeRequired | Code::MfaCodeRefused);
+    let of_code = matches!(problem.code(), Code::MfaCodeRequired | Code::MfaCodeRefused | Code::TooManyAttempts);
     of_code || problem.is_about("reason") || problem.is_about("mfa_code")
 }
 

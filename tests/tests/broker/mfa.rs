@@ -75,6 +75,7 @@ async fn without_a_terminal_the_code_is_piped_in_and_a_wrong_one_is_told() {
         let ended = machine.run_with(&["creds", "tried", "--mfa-code"], typed);
         let (code, said) = refused(&ended);
         assert!(code == exit && said.contains(text), "{typed:?}: {said}");
+        assert!(!said.contains("password"), "it is a code that is wanted: {said}");
         assert!(typed.trim().is_empty() || !said.contains(typed.trim()), "what was typed is not repeated: {said}");
     }
     let first = machine.run_with(&["creds", "tried", "--mfa-code"], MFA_CODES[0]).succeeded();
@@ -107,4 +108,19 @@ async fn exec_asks_once_before_the_program_begins() {
     let again = machine.run(&["exec", "tried", "--", "aws", "sts", "get-caller-identity"]).succeeded();
     assert!(again.contains("assumed-role/tried/"), "{again}");
     assert_eq!(world.calls("AssumeRole").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_piped_to_another_program_is_never_taken_for_a_code() {
+    let world = world().await;
+    let machine = Machine::of(&world, "ada");
+    for arguments in [&["process", "tried", "--mfa-code"][..], &["exec", "tried", "--mfa-code", "--", "cat"]] {
+        let ended = machine.run_with(arguments, MFA_CODES[0]);
+        let (exit, said) = refused(&ended);
+        assert!(exit == 2 && said.contains("standard input is another program's"), "{said}");
+    }
+    assert_eq!(vends(&world, "tried"), 0, "the broker was not even asked");
+    machine.run_with(&["creds", "tried", "--mfa-code"], MFA_CODES[0]).succeeded();
+    let through = machine.run_with(&["exec", "tried", "--mfa-code", "--", "cat"], "all of it").succeeded();
+    assert_eq!(through, "all of it");
 }

@@ -211,6 +211,21 @@ async fn a_code_is_shown_to_aws_once_though_the_caller_must_be_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_whose_answer_was_lost_is_not_shown_again_and_not_called_wrong() {
+    let world = world().await;
+    let ada = world.person("ada").await;
+    for (number, fault) in [Fault::DroppedConnection, Fault::CutConnection].into_iter().enumerate() {
+        let asked = world.calls("AssumeRole").len();
+        world.sim.faults().once(Calls::of("AssumeRole"), fault.clone());
+        ada.vend("tried", &code(number)).await.problem("503 aws_unavailable");
+        assert_eq!(world.calls("AssumeRole").len(), asked + 1, "{fault:?}");
+    }
+    // Others are asked for as often as ever.
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::DroppedConnection);
+    ada.vended("deploy", &json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_any_more_by_the_time_that_aws_answers_gets_nothing_of_a_code() {
     let world = world().await;
     let (ada, root) = (world.person("ada").await, world.person("root").await);

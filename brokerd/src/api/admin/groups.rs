@@ -54,7 +54,7 @@ pub(crate) async fn list(
     tag = "Administration",
     operation_id = "add_local_group",
     summary = "Add a group to a local directory",
-    description = "Role operator; administrator where the group gives a role in the administration, or a member has one; a sign-in less than 15 minutes old.",
+    description = "Role operator; administrator where the group gives a role in the administration or wants a second factor of its members, or a member has a role or is for emergencies; a sign-in less than 15 minutes old.",
     request_body(content = NewLocalGroup),
     responses(
         (status = 201, description = "Added", body = LocalGroup, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
@@ -103,7 +103,7 @@ pub(crate) async fn show(
     tag = "Administration",
     operation_id = "replace_local_group",
     summary = "Say who is in a group",
-    description = "Role operator; administrator where the group gives a role in the administration, or somebody who comes or goes has one; a sign-in less than 15 minutes old. Counts within a second, on every node.",
+    description = "Role operator; administrator where the group gives a role in the administration or wants a second factor of its members, or somebody who comes or goes has a role or is for emergencies; a sign-in less than 15 minutes old. Counts within a second, on every node.",
     params(
         ("name" = String, Path, description = "Of the group, or the id"),
         IfMatch,
@@ -137,7 +137,7 @@ pub(crate) async fn replace(
     tag = "Administration",
     operation_id = "remove_local_group",
     summary = "Remove a group",
-    description = "Role operator; administrator where the group gives a role in the administration; a sign-in less than 15 minutes old. Nobody is in it any more, and nobody comes to be in another one of its name.",
+    description = "Role operator; administrator where the group gives a role in the administration or wants a second factor of its members, or a member has a role or is for emergencies; a sign-in less than 15 minutes old. Nobody is in it any more, and nobody comes to be in another one of its name.",
     params(
         ("name" = String, Path, description = "Of the group, or the id"),
         IfMatch,

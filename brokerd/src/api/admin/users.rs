@@ -52,7 +52,7 @@ pub(crate) async fn list(
     tag = "Administration",
     operation_id = "add_local_user",
     summary = "Add a user to a local directory",
-    description = "Role operator; administrator where the user would have a role in the administration, or be for emergencies; a sign-in less than 15 minutes old.",
+    description = "Role operator; administrator where the user would have a role in the administration, be for emergencies, have a mail address, be in a group of which a second factor is wanted, or stand in a directory that is asked before another; a sign-in less than 15 minutes old.",
     request_body(content = NewLocalUser),
     responses(
         (status = 201, description = "Added", body = LocalUser, headers(("ETag" = String, description = "Which version this is, for `If-Match`"))),
@@ -105,7 +105,7 @@ pub(crate) async fn show(
     tag = "Administration",
     operation_id = "replace_local_user",
     summary = "Change what is known of a user, disable them or let them in again",
-    description = "Role operator; administrator where the user has a role in the administration or would have one, or is for emergencies; a sign-in less than 15 minutes old. Who is disabled is signed out at once, on every node.",
+    description = "Role operator; administrator where the user has a role in the administration or would have one, is for emergencies, or gets another mail address or comes or goes in a group of which a second factor is wanted; a sign-in less than 15 minutes old. Who is disabled is signed out at once, on every node.",
     params(
         ("name" = String, Path, description = "Of the user, or the id"),
         IfMatch,
