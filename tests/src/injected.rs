@@ -45,7 +45,7 @@ pub fn untypable() -> Vec<String> {
     texts.into_iter().map(str::to_owned).chain(["x".repeat(257)]).chain(long).collect()
 }
 
-/// What looks like `ada` to people and is written otherwise; the last by capitals of another width, which some servers take for the same.
+/// What looks like `ada` to people and is written otherwise; the last two by letters of another form (mathematical, of full width), which some servers take for the same.
 pub const LOOK_ALIKES: [&str; 4] = ["аda", "adа", "ad\u{1d51e}", "\u{ff41}\u{ff44}\u{ff41}"];
 
 /// Tries a name and a password by the API, by the page and with a request (Basic), each from an address of its own; what each answered.

@@ -183,4 +183,4 @@ impl Command {
 /// For what still runs when all is said.
 const LEFT_BEHIND: Duration = Duration::from_secs(2);
 const CONFIG_HELP: &str = "The configuration [default: $BROKERD_CONFIG, then brokerd.toml in the current directory, then /etc/brokerd/brokerd.toml]";
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or `check` or `audit` found something; 2 wrong arguments, or nobody was there to be asked";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or `check`, `audit` or `directory test` found something; 2 wrong arguments, or nobody was there to be asked";

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sim::{Calls, Fault};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -221,6 +222,7 @@ async fn an_operator_takes_no_protection_away_from_whoever_is_more() {
     otto.put("/v1/admin/groups/guarded", &json!({ "members": [] })).await.problem("403 forbidden");
     let out = json!({ "groups": [], "disabled": false, "break_glass": false });
     otto.put("/v1/admin/users/lena", &out).await.problem("403 forbidden");
+    otto.post("/v1/admin/users", &with("mia", json!(["guarded"]), false)).await.problem("403 forbidden");
     assert_eq!(root.put("/v1/admin/groups/team", &json!({ "members": [] })).await.status, 200);
     assert_eq!(otto.delete("/v1/admin/groups/team").await.status, 204, "nobody of weight is in it any more");
 
@@ -258,6 +260,21 @@ async fn a_right_password_with_a_needless_code_is_written_down() {
         world.trail().into_iter().find(|record| record["action"] == "sign_in" && record["reason"] == reason)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_a_group_while_aws_is_asked_gets_nothing_by_it() {
+    let world = World::open().await;
+    let otto = world.person("otto").await;
+    added(&otto, &new("lena")).await;
+    let group = json!({ "name": "release", "members": ["lena"] });
+    assert_eq!(otto.post("/v1/admin/groups", &group).await.status, 201);
+    let lena = world.stranger().signed_in_with("lena", PASSWORD).await;
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    let asking = tokio::spawn(async move { lena.vend("deploy", &json!({})).await });
+    soon("the call", async || (world.sim.faults().pending() == 0).then_some(())).await;
+    assert_eq!(otto.put("/v1/admin/groups/release", &json!({ "members": [] })).await.status, 200);
+    asking.await.unwrap().problem("404 not_found");
 }
 
 #[tokio::test]

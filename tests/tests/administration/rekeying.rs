@@ -2,10 +2,13 @@
 
 use broker_core::access_key::{AccessKey, KeyHealth};
 use broker_core::administration::{Left, Rekeyed, WhyLeft};
+use broker_core::id::LocalUserId;
+use broker_core::local_user::LocalUser;
+use broker_core::name::DirectoryName;
 use broker_core::store::OpenError;
 use broker_core::trail::{Action, verify};
 use broker_core::vault::Place;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tests::stores::{Hands, Storehouse, access_key};
 use tests::where_others_reach_in;
@@ -109,6 +112,32 @@ where_others_reach_in! {
         let again = office.administration.rekey(&by(), |_| ()).await.unwrap();
         assert_eq!((again.moved, again.left.len()), (0, 0));
         assert_eq!((again.idle_keys, again.unused_keys), (Vec::new(), vec!["k1".to_owned()]), "it cannot tell it from a new one");
+    }
+
+    async fn a_local_users_password_moves_and_lets_them_in_by_the_new_key_alone(house: Storehouse) {
+        let office = furnished(&house).await;
+        let (id, directory) = (LocalUserId::random(), DirectoryName::try_from("local".to_owned()).unwrap());
+        let now = broker_core::clock::Clock::now(&*house.clock);
+        let hash = SecretString::from("a hash, as far as this goes");
+        let user = LocalUser {
+            id,
+            sealed_password: LocalUser::seal(&office.opened.vault, id, &directory, &hash).unwrap(),
+            directory,
+            name: "ada".to_owned().try_into().unwrap(),
+            revision: 1,
+            details: serde_json::from_value(json!({ "groups": [], "disabled": false, "break_glass": true, "created_at": now })).unwrap(),
+            password_changed_at: now,
+        };
+        office.commit(office.store.add_local_user(&user).unwrap()).await;
+        let office = Office::over(&house, house.open_keyed(&BOTH, "k2").await.unwrap()).await;
+        let rekeyed = office.administration.rekey(&by(), |_| ()).await.unwrap();
+        assert_eq!((rekeyed.moved, rekeyed.left.len()), (5, 0));
+        let survey = office.administration.survey_seals().await.unwrap();
+        assert_eq!(counts(&survey), [("access_keys", "k2", 3), ("local_users", "k2", 1), ("installation", "k2", 1)]);
+        let only = house.open_keyed(&[("k2", 2)], "k2").await.unwrap();
+        let moved = only.store.local_user(id).await.unwrap().unwrap();
+        assert_eq!(moved.open(&only.vault).unwrap().expose_secret(), hash.expose_secret());
+        assert_eq!(moved.password_changed_at, user.password_changed_at, "it is the same password");
     }
 
     async fn what_cannot_be_opened_is_told_and_left(house: Storehouse) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::brokerd::Installation;
+use tests::stores::Hands;
 
 use super::{code, installation, typed};
 
@@ -133,4 +134,25 @@ fn check_names_the_configurations_accounts_for_emergencies() {
     let told = here.run(&["check"], "");
     assert!(told.stdout.contains("break-glass accounts of the configuration: local/red"), "{told:?}");
     assert_eq!(listed(&here, "user")[0]["break_glass"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_user_or_group_is_listed_taken_away_and_told_to_the_nodes() {
+    let here = installation();
+    here.run(&["group", "add", "staff"], "").succeeded();
+    here.run(&["user", "add", "ada", "--group", "staff"], PASSWORD).succeeded();
+    let mut hands = Hands::of_sqlite(&here.path("brokerd.db")).await;
+    assert_eq!(hands.run("UPDATE local_users SET revision = revision + 1").await, 1);
+    assert_eq!(hands.run("UPDATE local_groups SET revision = revision + 1").await, 1);
+    let counted = "SELECT people_revision FROM installation";
+    for what in ["user", "group"] {
+        let (rows, before) = (listed(&here, what), hands.number(counted).await);
+        assert_eq!((rows.as_array().unwrap().len(), &rows[0]["damaged"]), (1, &json!("not_ours")), "{rows}");
+        let name = rows[0]["name"].as_str().unwrap().to_owned();
+        let removed = here.run(&[what, "delete", &name], "");
+        assert!(code(&removed) == 0 && removed.stderr.contains(&format!("the damaged row `{name}`")), "{removed:?}");
+        assert_eq!(listed(&here, what), json!([]));
+        assert!(hands.number(counted).await > before, "those who hold copies of people read again");
+    }
+    assert_eq!(actions(&here)[2..], ["local_user_removed", "local_group_removed"]);
 }

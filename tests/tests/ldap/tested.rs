@@ -258,3 +258,19 @@ fn arguments_that_make_no_sense_are_refused_before_anybody_is_asked() {
     let text: Value = here.run(&["directory", "test", "corp", "--json"], "").json();
     assert_eq!(text["person"], Value::Null);
 }
+
+#[test]
+fn what_keeps_the_daemon_from_being_ready_fails_with_nobody_named() {
+    let server = Slapd::start();
+    let by_token = format!("token_groups = {{ base = '{GROUPS}' }}");
+    let text = failed(&Config::of(&server).groups(&by_token), &[], "");
+    has(&text, &["FAILED", "it does not say that it is Active Directory"]);
+    let here = installation(&Config::of(&server));
+    here.edit("brokerd.toml", &format!("base = '{USERS}'"), "base = 'ou=peeple,dc=corp,dc=example'");
+    let ended = here.run(&["directory", "test", "corp"], "");
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    has(
+        &ended.stdout,
+        &["What the daemon asks before it calls itself ready", "FAILED", "write the base as the directory has it"],
+    );
+}

@@ -78,7 +78,8 @@ impl Connection {
 
     /// Proves that the server still answers, whatever it says.
     pub(super) async fn prove_alive(&mut self) -> Result<(), Trouble> {
-        match self.search(&root(&[NO_ATTRIBUTES])).await {
+        // Told to nobody: a connection that has gone stale is given up in silence, and another one taken.
+        match self.paged(&root(&[NO_ATTRIBUTES])).await {
             Ok(_) | Err(Trouble::SearchRefused(_)) => Ok(()),
             Err(trouble) => Err(trouble),
         }

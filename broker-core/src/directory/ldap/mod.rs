@@ -56,6 +56,7 @@ use crate::directory::{
     Attested, AuthenticateError, Description, Directory, Found, Gate, Lockout, Password, Refusal, Standing, Step, Told,
     TypedName, Unavailable, Watch,
 };
+use crate::file::with_causes;
 use crate::name::{DirectoryName, Group};
 
 pub use self::account::AccountRule;
@@ -110,10 +111,10 @@ impl LdapDirectory {
         Self { name, service: Service::new(settings, watch.clone()), watch, clock }
     }
 
-    /// Gets into each of the servers by itself, as questions do, and asks it about itself; whoever watches is told. Says how many have trouble,
-    /// which then rest. Each takes no longer than one question may.
-    pub async fn examine(&self) -> usize {
-        self.service.examine().await.len()
+    /// Gets into each of the servers by itself, as questions do, and asks it about itself; whoever watches is told. Says which have trouble,
+    /// which then rest. Each takes no longer than one question may. What is the matter with each, in sentences.
+    pub async fn examine(&self) -> Vec<String> {
+        self.service.examine().await.iter().map(|trouble| with_causes(trouble)).collect()
     }
 
     async fn sign_in(&self, typed: &TypedName, gate: &dyn Gate, shown: &Shown) -> Result<Attested, AuthenticateError> {

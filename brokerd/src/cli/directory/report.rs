@@ -185,6 +185,11 @@ impl Report {
         Ok(())
     }
 
+    /// Whether no step has failed so far.
+    pub(super) fn is_good(&self) -> bool {
+        self.good
+    }
+
     /// Whether something was said about what to do.
     pub(super) fn has_advised(&self) -> bool {
         self.steps.iter().any(|line| !line.advice.is_empty())

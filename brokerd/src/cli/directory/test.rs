@@ -74,6 +74,10 @@ impl Test {
         let report = Report::new(self.json, opened.directory().name(), opened.kind());
         let mut teller = Teller { seen, report };
         teller.servers(&opened).await?;
+        // The search for somebody asks the same and more.
+        if username.is_none() {
+            teller.readiness(&opened).await?;
+        }
         if let Some(username) = username {
             let person = teller.person(&opened, &username).await?;
             if let Some(person) = &person {
@@ -152,21 +156,43 @@ impl Teller {
         match opened {
             Opened::Ldap(ldap) => {
                 self.report.part("Each server by itself")?;
-                self.while_told(ldap.examine()).await?;
-                Ok(())
+                let troubles = self.while_told(ldap.examine()).await?;
+                // What is found between two steps belongs to none of them.
+                match troubles.first() {
+                    Some(trouble) if self.report.is_good() => {
+                        self.report.line(Line::bad("server", trouble, UNAVAILABLE))
+                    }
+                    Some(_) | None => Ok(()),
+                }
             }
             Opened::Crowd(crowd) => {
                 self.report.part("The server, and the broker's own name and password")?;
-                let began = Instant::now();
-                match self.while_told(crowd.probe()).await? {
-                    Ok(()) => Ok(()),
-                    Err(unavailable) => self.unavailable("probe", began, &unavailable),
-                }
+                self.probed(crowd).await
             }
             Opened::Local(_) => {
                 self.report.part("The people of the configuration")?;
                 self.report.line(Line::good("configuration", "read, and every hash in it is one; no server is asked"))
             }
+        }
+    }
+
+    /// What the daemon asks before it calls itself ready, where the servers by themselves are good.
+    async fn readiness(&mut self, opened: &Opened) -> anyhow::Result<()> {
+        match opened {
+            Opened::Ldap(ldap) if self.report.is_good() => {
+                self.report.part("What the daemon asks before it calls itself ready")?;
+                self.probed(ldap.as_ref()).await
+            }
+            // Of Crowd it is what was asked above; of a list nothing is.
+            Opened::Ldap(_) | Opened::Crowd(_) | Opened::Local(_) => Ok(()),
+        }
+    }
+
+    async fn probed(&mut self, directory: &dyn Directory) -> anyhow::Result<()> {
+        let began = Instant::now();
+        match self.while_told(directory.probe()).await? {
+            Ok(()) => Ok(()),
+            Err(unavailable) => self.unavailable("probe", began, &unavailable),
         }
     }
 
