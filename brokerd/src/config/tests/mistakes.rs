@@ -114,7 +114,7 @@ fn what_operators_are_told_stays_on_the_machine_or_goes_by_tls() {
 fn the_store_has_its_password_elsewhere() {
     let desk = Desk::new();
     for (store, why) in [
-        ("url = \"postgres://u:pw7@h/d\"", "holds a password"),
+        ("url = \"postgres://u:pass-of-the-file@h/d\"", "holds a password"),
         ("url = \"sqlite:\"", "followed by the path of a file"),
         ("url = \"sqlite:../x.db\"", "stays in this file's folder"),
         ("url = \"sqlite:x.db\", password = { file = \"password\" }", "SQLite has no password"),
@@ -123,11 +123,14 @@ fn the_store_has_its_password_elsewhere() {
         ("url = \"postgres://h/d?sslrootcert=password\"", "sslrootcert: `password` holds no certificates"),
         ("url = \"postgres://h/d?sslrootcert=/etc/ssl/certs/ca-certificates.crt\"", "leads out of"),
         ("url = \"postgres://h/d?sslkey=none.key\"", "sslkey: `none.key` cannot be used"),
-        ("url = \"postgres://h/d\", password = \"pw7\"", "the secret itself never stands here"),
+        ("url = \"postgres://h/d\", password = \"pass-of-the-file\"", "the secret itself never stands here"),
         ("url = \"postgres://h/d\", password = { env = \"BROKERD_SECRET_NONE\" }", "not set"),
     ] {
         let told = desk.mistake(&format!("store = {{ {store} }}"));
-        assert!(told.starts_with("brokerd.toml:1:") && told.contains(why) && !told.contains("pw7"), "{told}");
+        assert!(
+            told.starts_with("brokerd.toml:1:") && told.contains(why) && !told.contains("pass-of-the-file"),
+            "{told}"
+        );
     }
     assert!(desk.load(format!("store.url = \"sqlite:/var/lib/brokerd/x.db\"\n{GOOD}")).is_ok());
 }
@@ -190,9 +193,11 @@ fn directories_have_names_of_their_own_and_settings_that_work() {
         told.starts_with("brokerd.toml:21:1: directory \"b\": backend.ldap.bind_dn: not a distinguished name"),
         "{told}"
     );
-    let told = with(&ldap("bind_dn = \"cn=b\"\nbind_password = \"pw7\""));
+    let told = with(&ldap("bind_dn = \"cn=b\"\nbind_password = \"pass-of-the-file\""));
     assert!(
-        told.starts_with("brokerd.toml:22:17: ") && told.contains("never stands here") && !told.contains("pw7"),
+        told.starts_with("brokerd.toml:22:17: ")
+            && told.contains("never stands here")
+            && !told.contains("pass-of-the-file"),
         "{told}"
     );
     let told = with(&ldap("anonymous = true").replace("{ base = \"dc=corp\" } }", "{} }"));
@@ -229,7 +234,7 @@ fn the_way_to_aws_makes_sense() {
     let desk = Desk::new();
     for (aws, why) in [
         ("no_proxy = [\"x\"]", "this goes with aws.proxy"),
-        ("proxy = { url = \"http://u:pw7@proxy\" }", "out of the URL"),
+        ("proxy = { url = \"http://u:pass-of-the-file@proxy\" }", "out of the URL"),
         ("proxy = { url = \"socks5://proxy\" }", "write the proxy's URL"),
         (
             "proxy = { url = \"http://proxy\" }, no_proxy = [\"*.corp.example\"]",
@@ -246,7 +251,10 @@ fn the_way_to_aws_makes_sense() {
         ("ca_file = \"/etc/ssl/certs/ca-certificates.crt\"", "leads out of"),
     ] {
         let told = desk.mistake(&format!("aws = {{ {aws} }}"));
-        assert!(told.starts_with("brokerd.toml:1:") && told.contains(why) && !told.contains("pw7"), "{told}");
+        assert!(
+            told.starts_with("brokerd.toml:1:") && told.contains(why) && !told.contains("pass-of-the-file"),
+            "{told}"
+        );
     }
 }
 
