@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use broker_core::directory::{Directory, Refusal};
 
-use crate::played::{Played, ada, element, entry, message, more_to_come, result};
+use crate::played::{Played, ada, deep, element, entry, message, more_to_come, result};
 use crate::{Config, outage, refusal, told};
 
 /// Signs in at a played server; answers the outage that must come of it, in time.
@@ -106,15 +106,7 @@ async fn one_that_promises_four_gigabytes() {
 
 #[tokio::test]
 async fn one_that_nests_a_hundred_thousand_levels() {
-    let deep = |id: u32| {
-        let mut levels = [0x30, 0x84, 0, 0, 0, 0].repeat(100_000);
-        let total = levels.len();
-        for (level, header) in levels.chunks_mut(6).enumerate() {
-            header[2..].copy_from_slice(&u32::try_from(total - (level + 1) * 6).unwrap().to_be_bytes());
-        }
-        message(id, &element(0x64, &levels))
-    };
-    assert!(outage_at(&searches_give(deep)).await.contains("does not speak LDAP"));
+    assert!(outage_at(&searches_give(|id| message(id, &deep()))).await.contains("does not speak LDAP"));
 }
 
 #[tokio::test]

@@ -3,7 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test: a panic is how it says that something is wrong")]
 
 mod accounts;
+mod after_a_bind;
+mod aliases;
+mod before_tls;
+mod daemon;
 mod described;
+mod failover;
+mod front_door;
 mod groups;
 mod hostile;
 mod injected;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use tests::slapd::SERVICE;
+
 /// What a played server does with a request, given its number, its operation's tag, all of it, and the connection to answer on.
-type Play = dyn Fn(u32, u8, &[u8], &mut TcpStream) -> std::io::Result<()> + Send + Sync;
+pub(crate) type Play = dyn Fn(u32, u8, &[u8], &mut TcpStream) -> std::io::Result<()> + Send + Sync;
 
 #[derive(Debug)]
 pub(crate) struct Played {
@@ -36,15 +38,24 @@ impl Played {
     }
 
     pub(crate) fn that_finds_ada_and_is_silent_at_her_password() -> Self {
-        Self::by(|id, operation, request, stream| match operation {
-            BIND if contains(request, b"uid=ada") => Ok(()),
+        Self::that_answers_a_password(|_, _| Ok(()))
+    }
+
+    /// Lets the service in and finds Ada whoever is looked for; answers each other bind as said.
+    pub(crate) fn that_answers_a_password(
+        answer: impl Fn(u32, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::by(move |id, operation, request, stream| match operation {
+            BIND if !contains(request, SERVICE.as_bytes()) => answer(id, stream),
             BIND => stream.write_all(&message(id, &result(0x61, 0))),
-            SEARCH => {
-                stream.write_all(&message(id, &ada()))?;
-                stream.write_all(&message(id, &result(0x65, 0)))
-            }
+            SEARCH => stream.write_all(&found(id)),
             _ => Ok(()),
         })
+    }
+
+    /// Lets everybody in, and finds Ada whoever is looked for.
+    pub(crate) fn that_lets_in() -> Self {
+        Self::that_answers_a_password(|id, stream| stream.write_all(&message(id, &result(0x61, 0))))
     }
 
     /// Answers each request as said.
@@ -124,11 +135,37 @@ pub(crate) fn result(tag: u8, code: u8) -> Vec<u8> {
     element(tag, &[10, 1, code, 4, 0, 4, 0])
 }
 
+/// A result that says to ask elsewhere.
+pub(crate) fn referral(tag: u8, code: u8, urls: &[String]) -> Vec<u8> {
+    let urls = urls.iter().map(|url| element(4, url.as_bytes())).collect::<Vec<_>>().concat();
+    element(tag, &[&[10, 1, code, 4, 0, 4, 0][..], &element(0xa3, &urls)].concat())
+}
+
+/// Something in a search's place, that is to be looked for elsewhere.
+pub(crate) fn reference(urls: &[String]) -> Vec<u8> {
+    element(0x73, &urls.iter().map(|url| element(4, url.as_bytes())).collect::<Vec<_>>().concat())
+}
+
+/// An entry of a hundred thousand levels.
+pub(crate) fn deep() -> Vec<u8> {
+    let mut levels = [0x30, 0x84, 0, 0, 0, 0].repeat(100_000);
+    let total = levels.len();
+    for (level, header) in levels.chunks_mut(6).enumerate() {
+        header[2..].copy_from_slice(&u32::try_from(total - (level + 1) * 6).unwrap().to_be_bytes());
+    }
+    element(0x64, &levels)
+}
+
 /// A search's end on a page that is not the last one.
 pub(crate) fn more_to_come(id: u32) -> Vec<u8> {
     let value = element(0x30, &[2, 1, 0, 4, 1, b'x']);
     let control = element(0x30, &[element(4, b"1.2.840.113556.1.4.319"), element(4, &value)].concat());
     message(id, &[result(0x65, 0), element(0xa0, &control)].concat())
+}
+
+/// All that a search for Ada gives.
+pub(crate) fn found(id: u32) -> Vec<u8> {
+    [message(id, &ada()), message(id, &result(0x65, 0))].concat()
 }
 
 pub(crate) fn ada() -> Vec<u8> {

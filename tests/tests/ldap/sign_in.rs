@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use tests::ended;
 use tests::slapd::{Options, SERVICE, Slapd, USERS};
 
-use crate::{Config, outage, refusal, sign_in, told, welcome};
+use crate::{Config, group_names, outage, refusal, sign_in, still, told, welcome};
 
 #[tokio::test]
 async fn a_person_is_who_the_directory_says() {
@@ -153,4 +153,34 @@ async fn nothing_that_can_be_printed_holds_a_password() {
     let wrong = sign_in(&directory, "ada", "hunter2-hunter2").await.unwrap_err();
     let printed = format!("{directory:?} {wrong:?} {}", told(&wrong));
     assert!(!printed.contains("hunter2") && !printed.contains("service's own"), "{printed}");
+}
+
+#[tokio::test]
+async fn by_the_preset_custom_nothing_goes_without_saying() {
+    let server = Slapd::start();
+    server.modify(&format!(
+        "dn: uid=ada,{USERS}\nchangetype: modify\nadd: objectClass\nobjectClass: shadowAccount\n-\nadd: shadowExpire\nshadowExpire: 1\n"
+    ));
+    let users = "filter = '(mail={username})', username_attribute = 'employeeNumber', id_attribute = 'entryUUID'";
+    let custom = |more: &str| {
+        let mut config = Config::of(&server).users(&format!("{users}{more}"));
+        "preset = 'custom'".clone_into(&mut config.more);
+        config.open()
+    };
+    let bare = custom("");
+    let ada = sign_in(&bare, "ada@corp.example", "ada secret").await.unwrap();
+    let shown = (ada.username.as_str(), ada.display_name.as_deref(), ada.email.as_deref());
+    assert_eq!(shown, ("1", Some("Ada Lovelace"), None), "by `cn`, which everybody has");
+    assert_eq!(group_names(&ada), ["Release, Team", "staff"]);
+    assert_eq!(still(&bare, &ada).await.as_ref(), Some(&ada), "no rule of any kind of directory says that it is over");
+    assert_eq!(refusal(&bare, "ada@corp.example", "wrong").await, Refusal::WrongPassword);
+    let by_uid = sign_in(&bare, "ada", "ada secret").await;
+    assert!(matches!(by_uid, Err(AuthenticateError::NoSuchUser)), "{by_uid:?}");
+
+    let named = custom(", display_name_attribute = 'displayName', email_attribute = 'mail'");
+    let named = sign_in(&named, "ada@corp.example", "ada secret").await.unwrap();
+    assert_eq!((named.subject, named.display_name.as_deref()), (ada.subject, Some("Ada, Countess of Lovelace")));
+    assert_eq!(named.email.as_deref(), Some("ada@corp.example"));
+    let ruled = custom(", account_rules = ['shadow']");
+    assert_eq!(refusal(&ruled, "ada@corp.example", "ada secret").await, Refusal::Disabled);
 }

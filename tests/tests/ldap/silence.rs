@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ use tests::stores::Storehouse;
 
 use crate::Config;
 use crate::played::{BIND, Played, SEARCH, ada, contains, message, result};
+
+type Answer = fn(u32, &mut TcpStream) -> std::io::Result<()>;
 
 struct Desk {
     sign_in: SignIn,
@@ -61,19 +63,25 @@ impl Desk {
 
 #[tokio::test]
 async fn who_was_not_answered_has_guessed_and_an_unknown_name_sounds_alike() {
-    let desk = Desk::before(&Played::by(|id, operation, request, stream| match operation {
-        BIND if contains(request, SERVICE.as_bytes()) => stream.write_all(&message(id, &result(0x61, 0))),
-        SEARCH => {
-            if contains(request, b"ada") {
-                stream.write_all(&message(id, &ada()))?;
+    let silence: Answer = |_, _| Ok(());
+    let its_end: Answer = |_, stream| stream.shutdown(Shutdown::Both);
+    let no_verdict: Answer = |id, stream| stream.write_all(&message(id, &result(0x61, 52)));
+    for (what, answer) in [("silence", silence), ("its end", its_end), ("no verdict", no_verdict)] {
+        let server = Played::by(move |id, operation, request, stream| match operation {
+            BIND if contains(request, SERVICE.as_bytes()) => stream.write_all(&message(id, &result(0x61, 0))),
+            BIND => answer(id, stream),
+            SEARCH => {
+                if contains(request, b"ada") {
+                    stream.write_all(&message(id, &ada()))?;
+                }
+                stream.write_all(&message(id, &result(0x65, 0)))
             }
-            stream.write_all(&message(id, &result(0x65, 0)))
-        }
-        _ => Ok(()),
-    }))
-    .await;
-    assert_eq!(desk.wait_after_outages("ada").await, Some(1), "the directory may have counted all of them");
-    assert_eq!(desk.wait_after_outages("nobody").await, Some(1));
+            _ => Ok(()),
+        });
+        let desk = Desk::before(&server).await;
+        let waits = (desk.wait_after_outages("ada").await, desk.wait_after_outages("nobody").await);
+        assert_eq!(waits, (Some(1), Some(1)), "{what}: the directory may have counted all of them");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,176 @@
+//! Servers that fail whoever has just shown them a password: ours goes on to another server, a person's to none.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use broker_core::directory::{AuthenticateError, Directory};
+use tests::elsewhere::Elsewhere;
+use tests::slapd::{SERVICE, USERS};
+
+use crate::played::{BIND, Played, SEARCH, contains, element, found, message, reference, referral, result};
+use crate::{Config, outage, sign_in, told, welcome};
+
+type Answer = fn(u32, &mut TcpStream) -> std::io::Result<()>;
+
+#[tokio::test]
+async fn one_that_hangs_up_once_it_has_let_us_in_is_passed_over() {
+    let hangs_up = || {
+        Played::by(|id, operation, _, stream| {
+            if operation == BIND {
+                stream.write_all(&message(id, &result(0x61, 0)))?;
+            }
+            stream.shutdown(Shutdown::Both)
+        })
+    };
+    let (first, other) = (hangs_up(), Played::that_lets_in());
+    let directory = Config::plain(&[&first.url(), &other.url()]).quick().open();
+    assert_eq!(welcome(&directory, "ada").await.username, "ada");
+    assert_eq!(
+        (first.connections(), other.connections()),
+        (1, 2),
+        "the first rests already when the password is shown"
+    );
+
+    let alone = Config::plain(&[&hangs_up().url()]).quick().open();
+    for told in [outage(&alone, "ada", "ada secret").await, told(&alone.probe().await.unwrap_err())] {
+        assert!(told.contains("closed") || told.contains("broke"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn one_that_hangs_up_once_it_has_let_somebody_in_has_let_them_in() {
+    let server = Played::that_answers_a_password(|id, stream| {
+        stream.write_all(&message(id, &result(0x61, 0)))?;
+        stream.shutdown(Shutdown::Both)
+    });
+    assert_eq!(welcome(&Config::plain(&[&server.url()]).quick().open(), "ada").await.username, "ada");
+}
+
+/// Whatever comes in the place of a verdict: the password may have been counted, and is shown to nobody else.
+#[tokio::test]
+async fn a_password_that_was_not_answered_for_is_shown_to_no_other_server() {
+    let answers: [(&str, Answer, &str); 10] = [
+        ("its end", |_, stream| stream.shutdown(Shutdown::Both), "closed"),
+        (
+            "half of it, and its end",
+            |id, stream| {
+                stream.write_all(&message(id, &result(0x61, 0))[..9])?;
+                stream.shutdown(Shutdown::Both)
+            },
+            "closed",
+        ),
+        ("a farewell", |_, stream| stream.write_all(&message(0, &result(0x78, 52))), "closed"),
+        ("yes to another question", |id, stream| stream.write_all(&message(id + 1, &result(0x61, 0))), "not asked"),
+        ("yes to the question before", |_, stream| stream.write_all(&message(7, &result(0x61, 0))), "not asked"),
+        ("the end of a search", |id, stream| stream.write_all(&message(id, &result(0x65, 0))), "something else"),
+        ("yes of another kind", |id, stream| stream.write_all(&message(id, &result(0x78, 0))), "something else"),
+        ("busy", |id, stream| stream.write_all(&message(id, &result(0x61, 51))), "code 51"),
+        ("unavailable", |id, stream| stream.write_all(&message(id, &result(0x61, 52))), "code 52"),
+        (
+            "something else that is no verdict",
+            |id, stream| stream.write_all(&message(id, &result(0x61, 80))),
+            "code 80",
+        ),
+    ];
+    for (what, answer, why) in answers {
+        let (server, other) = (Played::that_answers_a_password(answer), Played::that_lets_in());
+        let directory = Config::plain(&[&server.url(), &other.url()]).quick().open();
+        match sign_in(&directory, "ada", "ada secret").await {
+            Err(AuthenticateError::Unanswered(unavailable)) => {
+                let told = told(&unavailable);
+                assert!(told.contains(why) && !told.contains("ada secret"), "{what}: {told}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+        assert_eq!((server.connections(), other.connections()), (2, 0), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn yes_to_a_question_that_was_not_asked_does_not_let_us_in() {
+    for number in [2, 7, 0x7fff_ffff] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let server = Played::by(move |_, _, _, stream| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(&message(number, &result(0x61, 0)))
+        });
+        let directory = Config::plain(&[&server.url()]).quick().open();
+        let outage = outage(&directory, "ada", "ada secret").await;
+        assert!(outage.contains("not asked"), "{number}: {outage}");
+        assert_eq!(
+            (server.connections(), asked.load(Ordering::SeqCst)),
+            (1, 1),
+            "{number}: our bind, and nothing after"
+        );
+    }
+}
+
+/// Where in a conversation a server says to ask elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    OurBind,
+    TheirBind,
+    TheEnd(u8),
+    Entries,
+}
+
+#[tokio::test]
+async fn nobody_goes_where_a_server_says_to_ask_whatever_it_was_asked() {
+    for (at, why, connections) in [
+        (At::OurBind, "refuses our own credential with code 10", 1),
+        (At::TheirBind, "does not check the password: code 10", 2),
+        (At::TheEnd(10), "code 10", 1),
+        (At::TheEnd(54), "code 54", 1),
+        (At::Entries, "", 2),
+    ] {
+        let elsewhere = Elsewhere::open();
+        let itself = Arc::new(OnceLock::new());
+        let urls = {
+            let (itself, address) = (Arc::clone(&itself), elsewhere.address());
+            move || [format!("ldap://{address}/{USERS}"), format!("{}/{USERS}??sub", itself.wait())]
+        };
+        let server = Played::by(move |id, operation, request, stream| {
+            let answer = match (operation, at) {
+                (BIND, At::OurBind) if contains(request, SERVICE.as_bytes()) => {
+                    message(id, &referral(0x61, 10, &urls()))
+                }
+                (BIND, At::TheirBind) if !contains(request, SERVICE.as_bytes()) => {
+                    message(id, &referral(0x61, 10, &urls()))
+                }
+                (BIND, _) => message(id, &result(0x61, 0)),
+                (SEARCH, At::TheEnd(code)) => message(id, &referral(0x65, code, &urls())),
+                (SEARCH, At::Entries) => [message(id, &reference(&urls())), found(id)].concat(),
+                (SEARCH, _) => found(id),
+                _ => return Ok(()),
+            };
+            stream.write_all(&answer)
+        });
+        itself.set(server.url()).unwrap();
+        let other = Played::that_lets_in();
+        let directory = Config::plain(&[&server.url(), &other.url()]).quick().open();
+        if at == At::Entries {
+            welcome(&directory, "ada").await;
+        } else {
+            let outage = outage(&directory, "ada", "ada secret").await;
+            assert!(outage.contains(why), "{at:?}: {outage}");
+        }
+        assert_eq!((server.connections(), other.connections()), (connections, 0), "{at:?}");
+        elsewhere.assert_nobody_came();
+    }
+}
+
+/// A verdict with something beside it that cannot be read is no verdict.
+#[tokio::test]
+async fn a_verdict_with_rubbish_beside_it_is_none() {
+    let policy = element(4, b"1.3.6.1.4.1.42.2.27.8.5.1");
+    for rubbish in [&[0xff, 0xff][..], &[0x30, 0x05, 0xa1], &[0x30, 0x03, 0x81, 0x01]] {
+        let control = element(0x30, &[policy.clone(), element(4, rubbish)].concat());
+        let answer = [result(0x61, 0), element(0xa0, &control)].concat();
+        let server = Played::that_answers_a_password(move |id, stream| stream.write_all(&message(id, &answer)));
+        let answered = sign_in(&Config::plain(&[&server.url()]).quick().open(), "ada", "ada secret").await;
+        assert!(matches!(answered, Err(AuthenticateError::Unanswered(_))), "{rubbish:x?}: {answered:?}");
+    }
+}
