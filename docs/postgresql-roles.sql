@@ -28,7 +28,7 @@ GRANT SELECT ON _sqlx_migrations TO :"daemon";
 GRANT SELECT, UPDATE (revision, epoch, epoch_mac, people_revision) ON installation TO :"daemon";
 
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON access_keys, connectors, sessions, authorizations, device_codes, dpop_proofs, second_factors, recovery_codes, service_tokens, local_users, local_groups, throttles, familiar_networks TO :"daemon";
+    ON access_keys, connectors, sessions, authorizations, device_codes, dpop_proofs, second_factors, recovery_codes, passkey_questions, service_tokens, local_users, local_groups, throttles, familiar_networks TO :"daemon";
 
 -- What was written stays.
 GRANT SELECT, INSERT ON trail, trail_marks TO :"daemon";

@@ -33,6 +33,8 @@ pub struct SecondFactor {
 pub enum FactorKind {
     /// An authenticator that shows a code of the moment (RFC 6238).
     Totp,
+    /// A passkey (Web Authentication), which a browser alone shows.
+    Passkey,
 }
 
 /// `POST /v1/account/enrolments`: an authenticator that is to be enrolled. It counts once a code of it has come back, within a quarter of an hour.

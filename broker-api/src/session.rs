@@ -70,6 +70,7 @@ pub struct ShownFactor {
 pub enum FactorUsed {
     /// A code of an authenticator.
     Totp,
+    Passkey,
     RecoveryCode,
 }
 

@@ -46,6 +46,11 @@ pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, 
             format!("{server} wants a second factor beside the password"),
             "give --otp, and pipe the code in as a second line; or sign in on a terminal, or in a browser by `broker login`",
         ),
+        ("passkey_required", _) => Failure::new(
+            Next::SignIn,
+            format!("{server} wants your passkey beside the password, and only a browser shows it"),
+            "sign in by a browser: `broker login` (`--device`, where the browser is on another machine); or give --otp, and a recovery code as a second line",
+        ),
         ("second_factor_required", _) => Failure::new(
             Next::SignIn,
             format!("{server} wants a second factor for this, and your session has none"),

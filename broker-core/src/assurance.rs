@@ -11,6 +11,8 @@ use crate::clock::seconds_between;
 pub enum FactorUsed {
     /// A code of the moment (RFC 6238).
     Totp,
+    /// A passkey (Web Authentication), which has proved its owner by itself as well.
+    Passkey,
     /// One of the codes that were written down for when all else is lost.
     RecoveryCode,
 }
@@ -37,6 +39,7 @@ impl FactorUsed {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
             Self::RecoveryCode => "recovery_code",
         }
     }

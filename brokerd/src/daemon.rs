@@ -13,6 +13,7 @@ use broker_core::inventory::Inventory;
 use broker_core::oauth::Clients;
 use broker_core::permission::Administrator;
 use broker_core::registry::Registries;
+use broker_core::second_factor::RelyingParty;
 use broker_core::sign_in::{Beside, LONGEST_SIGN_IN, SecondFactors, Settings, SignIn};
 use broker_core::store::OpenError;
 use broker_core::sts::{AwsSts, MeasuredSts, Sts};
@@ -264,6 +265,13 @@ fn sign_in(house: &House, config: &mut Config, people: &People) -> anyhow::Resul
     let issuers = std::mem::take(&mut config.workload_issuers);
     let issuer = config.public_url.host_str().unwrap_or("brokerd");
     let second_factors = SecondFactors::new(Arc::clone(&house.vault), config.second_factor_groups.clone(), issuer);
+    let second_factors = match RelyingParty::of(&config.public_url, issuer) {
+        Ok(site) => second_factors.with_passkeys(site),
+        Err(error) => {
+            tracing::info!(%error, "passkeys are off: they need a public URL whose host is a name");
+            second_factors
+        }
+    };
     Ok(SignIn::with(
         house.store.clone(),
         people.directories.clone(),

@@ -19,8 +19,11 @@ pub fn begin(log: Log) {
         Level::Trace => "trace",
     };
     // Libraries speak of what they do on the wire; only their troubles are of interest here. Among those of
-    // aws_config are some that would quote the answers of an instance's metadata; we say ourselves what went wrong there.
-    let filter = EnvFilter::new(format!("warn,aws_config=off,brokerd={level},broker_core={level},demo={level}"));
+    // aws_config are some that would quote the answers of an instance's metadata; we say ourselves what went wrong there. What
+    // people's passkeys say that is wrong stands in the trail, and is nobody else's trouble.
+    let filter = EnvFilter::new(format!(
+        "warn,aws_config=off,webauthn_rs=off,webauthn_rs_core=off,brokerd={level},broker_core={level},demo={level}"
+    ));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match log.format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

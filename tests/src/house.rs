@@ -28,6 +28,7 @@ use broker_core::inventory::Inventory;
 use broker_core::name::DirectoryName;
 use broker_core::oauth::Clients;
 use broker_core::registry::{Registries, RegistrySettings};
+use broker_core::second_factor::RelyingParty;
 use broker_core::sign_in::{Beside, LONGEST_SIGN_IN, SecondFactors, Settings, SignIn};
 use broker_core::signed;
 use broker_core::store::{Change, Location, Opened, Store, TrailFilter};
@@ -68,6 +69,11 @@ impl House {
     /// Known by the very address that it listens on.
     pub async fn build() -> Self {
         Self::start(None).await
+    }
+
+    /// Known by a name of this machine, as passkeys want it.
+    pub async fn at_localhost() -> Self {
+        Self::start(Some("http://localhost:PORT")).await
     }
 
     /// Known by another name, as behind a reverse proxy.
@@ -125,17 +131,20 @@ impl House {
         let sim = Sim::start(world(), ([127, 0, 0, 1], 0).into()).await.unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let public_url = public_url.map_or_else(|| format!("http://{address}"), str::to_owned);
+        let public_url = public_url.unwrap_or("http://127.0.0.1:PORT").replace("PORT", &address.port().to_string());
+        let site = RelyingParty::of(&public_url.parse().unwrap(), "broker.corp.example");
         let public_url = PublicUrl::parse(&public_url).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let key = MasterKey::parse("test", &MasterKey::generate().unwrap()).unwrap();
         let Opened { store, vault } = Store::open(&Location::Memory, vec![key], "test", &SystemClock).await.unwrap();
         let trail = Trail::start(store.clone(), Arc::clone(&clock), "house");
         let inventory = Inventory::open(store.clone()).await.unwrap();
-        let beside = Beside {
-            workloads: Workloads::none(Arc::clone(&clock)),
-            second_factors: SecondFactors::new(Arc::clone(&vault), BTreeSet::new(), "broker.corp.example"),
+        let second_factors = SecondFactors::new(Arc::clone(&vault), BTreeSet::new(), "broker.corp.example");
+        let second_factors = match site {
+            Ok(site) => second_factors.with_passkeys(site),
+            Err(_) => second_factors,
         };
+        let beside = Beside { workloads: Workloads::none(Arc::clone(&clock)), second_factors };
         let sign_in = SignIn::with(store.clone(), directories(), trail.clone(), Arc::clone(&clock), settings(), beside);
         let pool = outbound().pool().unwrap();
         let issuer = public_url.origin().parse().unwrap();

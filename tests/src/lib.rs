@@ -40,6 +40,7 @@ pub mod terminal;
 pub mod wall_clock;
 pub mod wire;
 
+pub mod authenticator;
 pub mod certificates;
 pub mod dpop;
 pub mod elsewhere;

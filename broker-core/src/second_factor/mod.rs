@@ -1,7 +1,9 @@
-//! What people enrol to show beside their password: an authenticator's codes of the moment, and codes for when that is lost.
+//! What people enrol to show beside their password: an authenticator's codes of the moment, passkeys, and codes for when those are lost.
 
 mod code;
 mod enrolment;
+mod passkey;
+mod question;
 mod totp;
 
 use jiff::Timestamp;
@@ -14,6 +16,10 @@ use crate::vault::{Binding, Place, SealBroken, Sealed, Vault};
 
 pub use code::{NotACode, RECOVERY_CODES, RecoveryCode, TypedCode};
 pub use enrolment::{Beginning, NotBegun};
+pub use passkey::{Answer, Asked, NoName, Passkey, PasskeyRefused, RelyingParty};
+pub(crate) use passkey::{NewPasskey, SHOWN_SECONDS};
+pub(crate) use question::Asking;
+pub use question::Within;
 pub use totp::{Seed, UnfitSeed};
 
 /// Something that a person has enrolled. Its secret is sealed to it.
@@ -27,7 +33,7 @@ pub struct SecondFactor {
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
     pub(crate) sealed: Sealed,
-    /// The last step of time of which a code was taken: that one, and those before it, count no more.
+    /// The last step of time of which a code was taken: that one, and those before it, count no more. Of a passkey its counter, where it has one.
     pub(crate) last_step: i64,
 }
 
@@ -37,6 +43,8 @@ pub struct SecondFactor {
 pub enum FactorKind {
     /// An authenticator that shows a code of the moment (RFC 6238).
     Totp,
+    /// A key that signs what a browser asks it to (Web Authentication).
+    Passkey,
 }
 
 /// What its owner calls it.
@@ -73,10 +81,40 @@ impl SecondFactor {
         Ok(Self { id, subject, kind, label, created_at, last_used_at: None, sealed, last_step })
     }
 
+    /// A new passkey. Its own counter is sealed with it, and the one that counts begins below all.
+    pub(crate) fn of_passkey(
+        NewPasskey { id, passkey }: NewPasskey,
+        subject: Subject,
+        label: FactorLabel,
+        created_at: Timestamp,
+        vault: &Vault,
+    ) -> Result<Self, SealBroken> {
+        let (kind, text) = (FactorKind::Passkey, passkey.text()?);
+        let sealed = bound(id, &subject, kind, |binding| vault.seal(binding, &text))?;
+        Ok(Self { id, subject, kind, label, created_at, last_used_at: None, sealed, last_step: 0 })
+    }
+
+    /// The key that it verifies by, where it is one.
+    pub(crate) fn passkey(&self, vault: &Vault) -> Result<Option<Passkey>, SealBroken> {
+        if self.kind != FactorKind::Passkey {
+            return Ok(None);
+        }
+        let text = bound(self.id, &self.subject, self.kind, |binding| vault.open(binding, &self.sealed))?;
+        Passkey::read(&text).map(Some)
+    }
+
     /// The secret that it shares with us.
     pub(crate) fn seed(&self, vault: &Vault) -> Result<Seed, SealBroken> {
         let text = bound(self.id, &self.subject, self.kind, |binding| vault.open(binding, &self.sealed))?;
         Seed::read(text).map_err(|UnfitSeed| SealBroken::Damaged)
+    }
+
+    /// Whether it can be verified with the keys that are known.
+    pub(crate) fn opens(&self, vault: &Vault) -> bool {
+        match self.kind {
+            FactorKind::Totp => self.seed(vault).is_ok(),
+            FactorKind::Passkey => self.passkey(vault).is_ok(),
+        }
     }
 
     /// The same secret under the key that seals now.
@@ -91,13 +129,26 @@ impl Enrolled {
     pub fn is_enrolled(&self) -> bool {
         !self.factors.is_empty() || self.damaged > 0
     }
+
+    /// Whether there is one of a kind.
+    pub fn has(&self, kind: FactorKind) -> bool {
+        self.factors.iter().any(|factor| factor.kind == kind)
+    }
+
+    /// The keys of all passkeys.
+    pub(crate) fn passkeys(&self, vault: &Vault) -> Result<Vec<Passkey>, SealBroken> {
+        self.factors.iter().filter_map(|factor| factor.passkey(vault).transpose()).collect()
+    }
 }
 
 impl FactorKind {
+    pub const ALL: [Self; 2] = [Self::Totp, Self::Passkey];
+
     /// The word in the store, the trail and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
         }
     }
 }

@@ -3,15 +3,15 @@
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::factors::{RaiseError, Raised};
+use super::step_up::{RaiseError, Raised};
 use super::{Shown, SignIn, SignInError};
 use crate::assurance::{FRESH_SECONDS, FactorUsed};
 use crate::caller::PersonCaller;
 use crate::clock::{Millis, seconds_between};
 use crate::id::{SecondFactorId, SessionId};
 use crate::second_factor::{
-    Beginning, Enrolled, FactorLabel, MAX_FACTORS, NotBegun, RECOVERY_CODES, RecoveryCode, SecondFactor, Seed,
-    TypedCode,
+    Beginning, Enrolled, FactorLabel, MAX_FACTORS, NotBegun, PasskeyRefused, RECOVERY_CODES, RecoveryCode,
+    SecondFactor, Seed, TypedCode,
 };
 use crate::store::{Change, Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
@@ -53,6 +53,14 @@ pub enum FactorError {
         "the code is not the one that this authenticator shows now: see that its clock is right, and try the next code"
     )]
     WrongCode,
+    #[error("the passkey was not taken: {0}; begin again")]
+    Passkey(#[from] PasskeyRefused),
+    #[error("there are no passkeys here: the broker is known by an address, and browsers make them for names")]
+    NoPasskeys,
+    #[error(
+        "one of your groups may use nothing here without a second factor: enrol another before you remove the last"
+    )]
+    LastOne,
     #[error("this enrolment has been ended before: begin again")]
     EndedBefore,
     #[error("you have {MAX_FACTORS} second factors, and may have no more: remove one first")]
@@ -111,10 +119,7 @@ impl SignIn {
         origin: &Origin,
     ) -> Result<Added, FactorError> {
         let enrolled = self.second_factors_of(person).await?;
-        self.may_change(person, &enrolled)?;
-        if enrolled.factors.len() + enrolled.damaged >= MAX_FACTORS {
-            return Err(FactorError::TooMany);
-        }
+        self.may_add(person, &enrolled)?;
         let begun = self.read_beginning(person, enrolment)?;
         let now = self.0.clock.now();
         // The secret stands on the page: nobody learns anything by guessing at it.
@@ -126,6 +131,19 @@ impl SignIn {
         let subject = &person.person.subject;
         let vault = self.0.second_factors.vault()?;
         let factor = SecondFactor::of_seed(begun.id, subject.clone(), label, &begun.seed, (now, step), vault)?;
+        self.enrol(person, shown, (factor, FactorUsed::Totp), &enrolled, origin).await
+    }
+
+    /// Enrols what has proved to be right.
+    pub(super) async fn enrol(
+        &self,
+        person: &PersonCaller,
+        shown: &Shown,
+        (factor, by): (SecondFactor, FactorUsed),
+        enrolled: &Enrolled,
+        origin: &Origin,
+    ) -> Result<Added, FactorError> {
+        let (subject, now) = (&person.person.subject, self.0.clock.now());
         let mut changes = vec![self.0.store.add_second_factor(&factor)];
         let codes = if enrolled.is_enrolled() { Vec::new() } else { new_codes()? };
         if !codes.is_empty() {
@@ -135,13 +153,11 @@ impl SignIn {
         let mut facts = facts(&factor);
         facts["ended_sessions"] = json!(self.others_of(person).await?);
         let entry = did(person, Action::SecondFactorAdded, origin).changes(facts);
-        match self.raised(person, shown, FactorUsed::Totp, changes, entry).await {
+        match self.raised(person, shown, by, changes, entry).await {
             Ok(raised) => Ok(Added { factor, recovery_codes: codes.iter().map(RecoveryCode::shown).collect(), raised }),
-            Err(RaiseError::Taken) => Err(FactorError::Stale),
+            Err(RaiseError::Stale) => Err(FactorError::Stale),
+            Err(RaiseError::Taken) => Err(FactorError::EndedBefore),
             Err(RaiseError::SessionOver) => Err(FactorError::SessionOver),
-            Err(RaiseError::SignIn(SignInError::Trail(TrailError::Change(StoreError::Taken)))) => {
-                Err(FactorError::EndedBefore)
-            }
             Err(RaiseError::SignIn(error)) => Err(error.into()),
         }
     }
@@ -177,6 +193,9 @@ impl SignIn {
         // Beside one that is out of service, recovery codes are the only way in.
         let is_last = enrolled.factors.len() == 1 && enrolled.damaged == 0;
         let factor = one_of(enrolled, id)?;
+        if is_last && person.assurance.required {
+            return Err(FactorError::LastOne);
+        }
         let subject = &person.person.subject;
         let mut changes = vec![Store::remove_second_factor(subject, id)];
         if is_last {
@@ -204,6 +223,13 @@ impl SignIn {
         let before = json!({ "recovery_codes_before": enrolled.recovery_codes });
         self.committed(changes, did(person, Action::RecoveryCodesMade, origin).changes(before)).await?;
         Ok(codes.iter().map(RecoveryCode::shown).collect())
+    }
+
+    /// The same, and whoever adds something has room for it.
+    pub(super) fn may_add(&self, person: &PersonCaller, enrolled: &Enrolled) -> Result<(), FactorError> {
+        self.may_change(person, enrolled)?;
+        let full = enrolled.factors.len() + enrolled.damaged >= MAX_FACTORS;
+        if full { Err(FactorError::TooMany) } else { Ok(()) }
     }
 
     /// Whoever has something enrolled has shown it within a quarter of an hour; whoever has not, their password.

@@ -1,4 +1,4 @@
-//! The second factor at the door: a code is compared, counted as every secret is, and taken by the very commit that lets somebody in.
+//! The second factor at the door: what is shown is compared, counted as every secret is, and taken by the very commit that lets somebody in.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -6,25 +6,25 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::prove::{BreakGlass, Proved, Unproved};
 use super::throttle::{Attempt, ThrottleError};
-use super::{SessionKind, Shown, SignIn, SignInError, SignedIn};
-use crate::assurance::{FactorUsed, ProvedFactor};
-use crate::caller::{Caller, Person, PersonCaller, Subject};
+use super::{SessionKind, SignIn, SignInError, SignedIn};
+use crate::assurance::FactorUsed;
+use crate::caller::Subject;
 use crate::clock::{Millis, seconds_between};
-use crate::directory::{Attested, Standing, TypedName, Unavailable};
-use crate::id::SecondFactorId;
+use crate::directory::{Attested, Standing, Unavailable};
 use crate::name::Group;
-use crate::second_factor::{Enrolled, TypedCode};
-use crate::session::Session;
+use crate::second_factor::{
+    Answer, Enrolled, FactorKind, PasskeyRefused, RelyingParty, SecondFactor, TypedCode, Within,
+};
 use crate::store::{Change, Store, StoreError};
-use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
-use crate::vault::{Mac, Purpose, SealBroken, Vault, new_token};
+use crate::trail::Origin;
+use crate::vault::{Mac, Purpose, SealBroken, Vault};
 
 /// What second factors are proved by, and of whom one is wanted.
 #[derive(Clone, Debug)]
@@ -35,6 +35,15 @@ pub struct SecondFactors {
     pub(super) required_of: BTreeSet<Group>,
     /// What authenticators call this installation.
     pub(super) issuer: String,
+    /// The site that passkeys are made for. Without it there are none.
+    pub(super) passkeys: Option<RelyingParty>,
+}
+
+/// What somebody shows beside their password.
+#[derive(Clone, Copy)]
+pub(super) enum Showing<'a> {
+    Code(&'a SecretString),
+    Passkey(&'a Answer, Within<'a>),
 }
 
 /// Somebody who has shown their password, and not yet their second factor.
@@ -58,16 +67,16 @@ struct Carried {
     at: i64,
 }
 
-/// A right code, which counts once the change has been committed.
+/// Something right, which counts once the changes have been committed.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) by: FactorUsed,
-    pub(super) take: Change,
-    factor: Option<SecondFactorId>,
-    codes_left: Option<u32>,
+    pub(super) take: Vec<Change>,
+    /// What the trail says of it.
+    pub(super) facts: Map<String, Value>,
 }
 
-/// Why a code was not taken.
+/// Why what was shown was not taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WrongCode {
     #[error("the password was right, and the code was wrong")]
@@ -78,43 +87,29 @@ pub(super) enum WrongCode {
         "the password was right, and what is enrolled is out of service: the log says which row does not prove to be ours"
     )]
     OutOfService,
+    #[error("the password was right, and the passkey was refused: {0}")]
+    Passkey(#[from] PasskeyRefused),
     #[error(transparent)]
     Seal(SealBroken),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A session that counts for more than it did.
-#[derive(Debug)]
-pub struct Raised {
-    /// Under which it goes on in a browser; elsewhere its token stays.
-    pub token: Option<SecretString>,
-    pub caller: PersonCaller,
-}
-
-/// Why a session does not count for more than it did.
-#[derive(Debug, thiserror::Error)]
-pub enum StepUpError {
-    #[error("you have no second factor: enrol one on the broker's page My account (/account)")]
-    NothingEnrolled,
-    #[error("a client cannot show a second factor: its person does, at the broker")]
-    NotAPerson,
-    #[error(transparent)]
-    Refused(#[from] SignInError),
-    /// It ended meanwhile.
-    #[error("the session is over")]
-    SessionOver,
-}
-
 impl SecondFactors {
     /// `required_of`: groups whose members may do nothing without. `issuer`: what authenticators call this installation.
     pub fn new(vault: Arc<Vault>, required_of: BTreeSet<Group>, issuer: &str) -> Self {
-        Self { vault: Some(vault), required_of, issuer: issuer.to_owned() }
+        Self { vault: Some(vault), required_of, issuer: issuer.to_owned(), passkeys: None }
+    }
+
+    /// And where people may have passkeys.
+    #[must_use]
+    pub fn with_passkeys(self, passkeys: RelyingParty) -> Self {
+        Self { passkeys: Some(passkeys), ..self }
     }
 
     /// Where nobody can enrol any; whoever has one all the same is not let in.
     pub fn none() -> Self {
-        Self { vault: None, required_of: BTreeSet::new(), issuer: String::new() }
+        Self { vault: None, required_of: BTreeSet::new(), issuer: String::new(), passkeys: None }
     }
 
     pub(super) fn vault(&self) -> Result<&Vault, SealBroken> {
@@ -123,16 +118,26 @@ impl SecondFactors {
 }
 
 impl Accepted {
-    /// What the trail says of it.
-    pub(super) fn facts(&self) -> Map<String, Value> {
-        let mut facts = Map::from_iter([("second_factor".to_owned(), json!(self.by.as_str()))]);
-        facts.extend(self.factor.map(|id| ("second_factor_id".to_owned(), json!(id))));
-        facts.extend(self.codes_left.map(|left| ("recovery_codes_left".to_owned(), json!(left))));
-        facts
+    /// Of something that is enrolled, by its id and the name that its owner gave it.
+    pub(super) fn of(factor: &SecondFactor, by: FactorUsed, take: Vec<Change>) -> Self {
+        let facts = [
+            ("second_factor", json!(by.as_str())),
+            ("second_factor_id", json!(factor.id)),
+            ("second_factor_label", json!(factor.label.as_str())),
+        ];
+        Self { by, take, facts: facts.map(|(name, fact)| (name.to_owned(), fact)).into_iter().collect() }
     }
 }
 
 impl WrongCode {
+    /// Somebody was faster with the very same thing.
+    pub(super) fn taken(by: FactorUsed) -> Self {
+        match by {
+            FactorUsed::Passkey => Self::Passkey(PasskeyRefused::Answered),
+            FactorUsed::Totp | FactorUsed::RecoveryCode => Self::Taken,
+        }
+    }
+
     /// As whoever tries is told. Where nothing was compared, nothing is said of the code.
     pub(super) fn told(self, mark: String, subject: Option<Subject>, attempt: &Attempt) -> Unproved {
         let (overdue, break_glass) = (attempt.overdue(), BreakGlass::of(attempt));
@@ -142,7 +147,7 @@ impl WrongCode {
                 let reason = Some(error.to_string());
                 Unproved { mark, subject, reason, told: error.into(), padded: false, break_glass }
             }
-            Self::Wrong | Self::Taken | Self::OutOfService => {
+            Self::Wrong | Self::Taken | Self::OutOfService | Self::Passkey(_) => {
                 let told = match overdue {
                     Some(seconds) => SignInError::TooManyAttempts { retry_after_seconds: seconds },
                     None => SignInError::InvalidCredentials,
@@ -154,8 +159,21 @@ impl WrongCode {
 }
 
 impl SignIn {
-    /// Whether what was typed is right, and what takes it. Each is compared with all that there is to compare it with.
+    /// Whether what was shown is right, and what takes it.
     pub(super) async fn accepted(
+        &self,
+        enrolled: &Enrolled,
+        subject: &Subject,
+        showing: Showing<'_>,
+    ) -> Result<Accepted, WrongCode> {
+        match showing {
+            Showing::Code(otp) => self.accepted_code(enrolled, subject, otp).await,
+            Showing::Passkey(answer, within) => self.accepted_passkey(enrolled, subject, (answer, within)).await,
+        }
+    }
+
+    /// Each code is compared with all that there is to compare it with.
+    async fn accepted_code(
         &self,
         enrolled: &Enrolled,
         subject: &Subject,
@@ -166,19 +184,17 @@ impl SignIn {
             Ok(TypedCode::Totp(code)) => {
                 let vault = self.0.second_factors.vault().map_err(WrongCode::Seal)?;
                 let mut found = None;
-                for factor in &enrolled.factors {
+                for factor in enrolled.factors.iter().filter(|factor| factor.kind == FactorKind::Totp) {
                     let seed = factor.seed(vault).map_err(WrongCode::Seal)?;
                     if let Some(step) = seed.step_of(&code, now) {
                         found = Some((factor, step));
                     }
                 }
                 match found {
-                    Some((factor, step)) if step > factor.last_step => Ok(Accepted {
-                        by: FactorUsed::Totp,
-                        take: Store::take_step(factor.id, step, now.into()),
-                        factor: Some(factor.id),
-                        codes_left: None,
-                    }),
+                    Some((factor, step)) if step > factor.last_step => {
+                        let take = Store::take_step(factor.id, step, now.into());
+                        Ok(Accepted::of(factor, FactorUsed::Totp, vec![take]))
+                    }
                     Some(_) => Err(WrongCode::Taken),
                     None if enrolled.factors.is_empty() => Err(WrongCode::OutOfService),
                     None => Err(WrongCode::Wrong),
@@ -188,12 +204,10 @@ impl SignIn {
                 if !self.0.store.has_recovery_code(subject, &code).await? {
                     return Err(WrongCode::Wrong);
                 }
-                Ok(Accepted {
-                    by: FactorUsed::RecoveryCode,
-                    take: self.0.store.take_recovery_code(subject, &code),
-                    factor: None,
-                    codes_left: Some(enrolled.recovery_codes.saturating_sub(1)),
-                })
+                let (by, left) = (FactorUsed::RecoveryCode, enrolled.recovery_codes.saturating_sub(1));
+                let facts = [("second_factor", json!(by.as_str())), ("recovery_codes_left", json!(left))];
+                let facts = facts.map(|(name, fact)| (name.to_owned(), fact)).into_iter().collect();
+                Ok(Accepted { by, take: vec![self.0.store.take_recovery_code(subject, &code)], facts })
             }
             Err(_) => Err(WrongCode::Wrong),
         }
@@ -231,22 +245,44 @@ impl SignIn {
         kind: SessionKind,
         (address, origin): (IpAddr, &Origin),
     ) -> Result<SignedIn, SignInError> {
+        self.finish_by(who, Showing::Code(otp), kind, (address, origin)).await
+    }
+
+    /// The same by a passkey. `browser`: what the browser alone has that was asked.
+    pub async fn finish_by_passkey(
+        &self,
+        who: HalfWay,
+        (answer, browser): (&Answer, &[u8]),
+        kind: SessionKind,
+        (address, origin): (IpAddr, &Origin),
+    ) -> Result<SignedIn, SignInError> {
+        let showing = Showing::Passkey(answer, Within::Browser(browser));
+        self.finish_by(who, showing, kind, (address, origin)).await
+    }
+
+    async fn finish_by(
+        &self,
+        who: HalfWay,
+        showing: Showing<'_>,
+        kind: SessionKind,
+        (address, origin): (IpAddr, &Origin),
+    ) -> Result<SignedIn, SignInError> {
         let started = Instant::now();
-        match self.try_code(who, otp, address, started + self.0.settings.sign_in_within).await {
+        match self.try_second(who, showing, address, started + self.0.settings.sign_in_within).await {
             Ok(proved) => self.enter(proved, kind, (origin, started)).await,
             Err(unproved) => Err(self.refused(unproved, origin, started).await),
         }
     }
 
-    async fn try_code(
+    async fn try_second(
         &self,
         HalfWay { subject, mark, password, break_glass }: HalfWay,
-        otp: &SecretString,
+        showing: Showing<'_>,
         address: IpAddr,
         by: Instant,
     ) -> Result<Proved, Unproved> {
         let throttle = &self.0.throttle;
-        let (attempt, factor) = self.counted_code((&subject, break_glass), mark.clone(), otp, address).await?;
+        let (attempt, factor) = self.counted((&subject, break_glass), mark.clone(), showing, address).await?;
         let failed = |error: StoreError| Unproved::by_the_store(mark.clone(), error);
         let unproved = |reason: &str, told| {
             let (mark, subject) = (mark.clone(), Some(subject.clone()));
@@ -280,12 +316,12 @@ impl SignIn {
         }
     }
 
-    /// Counts a code as an attempt on its owner, by whom and from where it is tried, before it is compared.
-    async fn counted_code(
+    /// Counts what is shown as an attempt on its owner, by whom and from where it is tried, before it is compared.
+    pub(super) async fn counted(
         &self,
         (subject, break_glass): (&Subject, bool),
         mark: String,
-        otp: &SecretString,
+        showing: Showing<'_>,
         address: IpAddr,
     ) -> Result<(Attempt, Accepted), Unproved> {
         let throttle = &self.0.throttle;
@@ -308,133 +344,10 @@ impl SignIn {
             Ok(enrolled) => enrolled,
             Err(error) => return Err(Unproved::by_the_store(mark, error)),
         };
-        match self.accepted(&enrolled, subject, otp).await {
+        match self.accepted(&enrolled, subject, showing).await {
             Ok(accepted) => Ok((attempt, accepted)),
             Err(wrong) => Err(wrong.told(mark, Some(subject.clone()), &attempt)),
         }
-    }
-
-    /// A code shown by somebody who is signed in: their session counts for more from now on. In a browser it goes on under a new token, which is
-    /// given; what came of the session stays with it.
-    pub async fn step_up(
-        &self,
-        person: &PersonCaller,
-        shown: &Shown,
-        otp: &SecretString,
-        (address, origin): (IpAddr, &Origin),
-    ) -> Result<Raised, StepUpError> {
-        let started = Instant::now();
-        if person.client.is_some() {
-            return Err(StepUpError::NotAPerson);
-        }
-        let subject = &person.person.subject;
-        if !self.0.store.enrolled(subject).await.map_err(SignInError::from)?.is_enrolled() {
-            return Err(StepUpError::NothingEnrolled);
-        }
-        let mark = self.0.throttle.mark(&person.person.username);
-        let break_glass = self.is_break_glass(&person.person).await;
-        let (attempt, accepted) = match self.counted_code((subject, break_glass), mark.clone(), otp, address).await {
-            Ok(counted) => counted,
-            Err(unproved) => return Err(self.step_up_refused(unproved, person, origin, started).await.into()),
-        };
-        let entry =
-            Entry::new(Actor::person(&person.person), Action::SecondFactorProved, Outcome::Success, origin.clone());
-        let entry = entry.changes(accepted.facts().into());
-        let (by, take) = (accepted.by, accepted.take);
-        match self.raised(person, shown, by, vec![take], entry).await {
-            Ok(raised) => {
-                self.0.throttle.succeeded(&attempt).await.map_err(SignInError::from)?;
-                Ok(raised)
-            }
-            Err(RaiseError::Taken) => {
-                let unproved = WrongCode::Taken.told(mark, Some(subject.clone()), &attempt);
-                Err(self.step_up_refused(unproved, person, origin, started).await.into())
-            }
-            Err(RaiseError::SessionOver) => Err(StepUpError::SessionOver),
-            Err(RaiseError::SignIn(error)) => Err(error.into()),
-        }
-    }
-
-    /// Raises a session with other changes in one commit. A session that was read again meanwhile by another node is looked at once more.
-    pub(super) async fn raised(
-        &self,
-        person: &PersonCaller,
-        shown: &Shown,
-        by: FactorUsed,
-        changes: Vec<Change>,
-        entry: Entry,
-    ) -> Result<Raised, RaiseError> {
-        let before: Mac = self.hash_of(shown);
-        let token = match shown {
-            Shown::Cookie(_) => Some(new_token(SessionKind::Browser.prefix()).map_err(SignInError::from)?),
-            Shown::Bearer(_) | Shown::Portal(_) => None,
-        };
-        let after = match &token {
-            Some(token) => self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]),
-            None => before,
-        };
-        for _ in 0..ATTEMPTS {
-            let seen = self.0.store.session_by_token(&before).await.map_err(SignInError::from)?;
-            let Some(seen) = seen.filter(|seen| seen.id == person.session) else { return Err(RaiseError::SessionOver) };
-            let proved = ProvedFactor { by, at: self.0.clock.now() };
-            let raised = Session { second_factor: Some(proved), ..seen.clone() };
-            let raise = self.0.store.rewrite_session(&seen, &before, &raised, &after).map_err(SignInError::from)?;
-            let changes = changes.iter().cloned().chain([raise]).collect();
-            match self.0.trail.commit(changes, Vec1::new(entry.clone())).await {
-                Ok(()) => {
-                    let asked_at = raised.checked_at;
-                    let caller = self.caller(raised, asked_at);
-                    self.forget(&Caller::Person(caller.clone()));
-                    return Ok(Raised { token, caller });
-                }
-                Err(TrailError::Change(StoreError::Stale)) => {
-                    // Which of them it was shows in the session: where that is as before, it was the code.
-                    let now = self.0.store.session_by_token(&before).await.map_err(SignInError::from)?;
-                    if now
-                        .as_ref()
-                        .is_some_and(|now| now.checked_at == seen.checked_at && now.second_factor == seen.second_factor)
-                    {
-                        return Err(RaiseError::Taken);
-                    }
-                }
-                Err(error) => return Err(RaiseError::SignIn(error.into())),
-            }
-        }
-        Err(RaiseError::Taken)
-    }
-
-    async fn step_up_refused(
-        &self,
-        unproved: Unproved,
-        person: &PersonCaller,
-        origin: &Origin,
-        started: Instant,
-    ) -> SignInError {
-        let (actor, unproved) = (Actor::person(&person.person), Unproved { subject: None, ..unproved });
-        self.refused_as(actor, Action::SecondFactorProved, unproved, origin, started).await
-    }
-
-    /// Whether somebody's account is for emergencies; where nobody can say, they are counted as if it were.
-    async fn is_break_glass(&self, person: &Person) -> bool {
-        let directory = self.0.directories.iter().find(|directory| *directory.name() == person.subject.directory);
-        match (directory, TypedName::parse(&person.username)) {
-            (Some(directory), Ok(username)) => directory.is_break_glass(&username).await.unwrap_or(true),
-            _ => false,
-        }
-    }
-}
-
-/// Why a session was not raised.
-pub(super) enum RaiseError {
-    /// The code, or what else was to be changed, was taken by somebody else.
-    Taken,
-    SessionOver,
-    SignIn(SignInError),
-}
-
-impl From<SignInError> for RaiseError {
-    fn from(error: SignInError) -> Self {
-        Self::SignIn(error)
     }
 }
 
@@ -445,5 +358,3 @@ const HALF_WAY_SECONDS: i64 = 5 * 60;
 const CLOCKS_DIFFER: i64 = 60;
 /// Where nobody says for how long.
 const HELD_BACK_SECONDS: u64 = 60;
-/// One more than it takes when another node was faster.
-const ATTEMPTS: usize = 3;

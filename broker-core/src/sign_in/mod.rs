@@ -7,11 +7,13 @@ mod factors;
 mod limit;
 mod own_password;
 mod pad;
+mod passkeys;
 mod prove;
 mod remembered;
 mod sessions;
 mod shown;
 mod single_sign_on;
+mod step_up;
 mod throttle;
 mod visit;
 
@@ -46,9 +48,11 @@ use factors::Accepted;
 pub use callers::AuthenticateError;
 pub use directory_test::{DirectoryTestError, PasswordTest, Question, Tested};
 pub use enrolling::{Added, FactorError, Made};
-pub use factors::{HalfWay, Raised, SecondFactors, StepUpError};
+pub use factors::{HalfWay, SecondFactors};
+pub use passkeys::{ByPasskey, Ways};
 pub use remembered::{ByMemory, Recognised};
 pub use shown::{SERVICE_PREFIX, SessionKind, Shown};
+pub use step_up::{Raised, StepUpError};
 pub use throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 pub use visit::{Visit, VisitError, Visitor};
 
@@ -135,6 +139,11 @@ pub enum SignInError {
     /// The password was right, and is not enough.
     #[error("the password is right, and a second factor is needed: a code of the authenticator, or a recovery code")]
     OtpRequired(HalfWay),
+    /// The password was right, and what is enrolled can be shown by a browser alone.
+    #[error(
+        "the password is right, and a second factor is needed: a passkey, which only a browser shows. Sign in there (`broker login` leads there), or send a recovery code"
+    )]
+    PasskeyRequired(HalfWay),
     /// The password was right, and a code came beside it that nobody can compare with anything.
     #[error("no second factor is enrolled: sign in without a code, and enrol one on the page My account")]
     NothingEnrolled,
@@ -278,6 +287,7 @@ impl SignIn {
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let now = Millis::from(self.0.clock.now());
         self.0.store.sweep_sessions(now, self.idle_since(now)).await?;
+        self.sweep_passkey_questions(now).await?;
         self.0.throttle.sweep().await?;
         Ok(())
     }
@@ -318,8 +328,8 @@ impl SignIn {
         let mut facts = serde_json::Map::new();
         let mut changes = vec![self.0.store.add_session(&session, &hash)?];
         if let Some(accepted) = factor {
-            facts.extend(accepted.facts());
-            changes.push(accepted.take);
+            facts.extend(accepted.facts);
+            changes.extend(accepted.take);
         }
         let before = self.0.settings.sessions_per_person.get() - 1;
         let (subject, now) = (&session.person.subject, Millis::from(now));

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
-use super::factors::{Accepted, WrongCode};
+use super::factors::{Accepted, Showing, WrongCode};
 use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
 use super::{Begun, Credentials, SessionKind, SignIn, SignInError, SignedIn};
 use crate::caller::{Person, Subject};
 use crate::directory::{Attested, AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
+use crate::second_factor::FactorKind;
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
 
@@ -168,7 +169,7 @@ impl SignIn {
         let (reason, told) = match (enrolled.is_enrolled(), otp) {
             (false, None) => return Ok(Proved { attested, attempt, mark, factor: None }),
             (true, Some(code)) => {
-                return match self.accepted(&enrolled, subject, code).await {
+                return match self.accepted(&enrolled, subject, Showing::Code(code)).await {
                     Ok(factor) => Ok(Proved { attested, attempt, mark, factor: Some(factor) }),
                     Err(wrong) => Err(wrong.told(mark, Some(subject.clone()), &attempt)),
                 };
@@ -183,7 +184,12 @@ impl SignIn {
                 let half_way = self.half_way(&attested, mark.clone(), attempt.is_break_glass());
                 // Whoever has a second factor signs in so each day; an account for emergencies is heard whatever comes of it.
                 let reason = attempt.is_break_glass().then(|| HALF_WAY.to_owned());
-                (reason, SignInError::OtpRequired(half_way))
+                let told = if enrolled.has(FactorKind::Passkey) && !enrolled.has(FactorKind::Totp) {
+                    SignInError::PasskeyRequired(half_way)
+                } else {
+                    SignInError::OtpRequired(half_way)
+                };
+                (reason, told)
             }
         };
         let break_glass = BreakGlass::of(&attempt);
@@ -198,18 +204,18 @@ impl SignIn {
         (origin, started): (&Origin, Instant),
     ) -> Result<SignedIn, SignInError> {
         let Proved { attested, attempt, mark, factor } = proved;
-        let (subject, with_a_code) = (attested.person.subject.clone(), factor.is_some());
+        let (subject, by) = (attested.person.subject.clone(), factor.as_ref().map(|accepted| accepted.by));
         let break_glass = attempt.is_break_glass();
         let half_way = self.half_way(&attested, mark.clone(), break_glass);
-        let signed_in =
-            match self.begin_session(attested, kind, Begun::ByPassword { break_glass }, factor, origin).await {
-                Err(SignInError::Trail(TrailError::Change(StoreError::Stale))) if with_a_code => {
-                    let unproved = WrongCode::Taken.told(mark, Some(subject), &attempt);
-                    return Err(self.refused(unproved, origin, started).await);
-                }
-                begun => begun?,
-            };
-        if !with_a_code && self.is_ended_by_enrolling(&signed_in, origin).await? {
+        let begun = self.begin_session(attested, kind, Begun::ByPassword { break_glass }, factor, origin).await;
+        let signed_in = match (begun, by) {
+            (Err(SignInError::Trail(TrailError::Change(StoreError::Stale | StoreError::Taken))), Some(by)) => {
+                let unproved = WrongCode::taken(by).told(mark, Some(subject), &attempt);
+                return Err(self.refused(unproved, origin, started).await);
+            }
+            (begun, _) => begun?,
+        };
+        if by.is_none() && self.is_ended_by_enrolling(&signed_in, origin).await? {
             self.0.throttle.undecided(&attempt).await?;
             return Err(SignInError::OtpRequired(half_way));
         }

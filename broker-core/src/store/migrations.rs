@@ -50,7 +50,7 @@ async fn is_current(pool: &Pool) -> bool {
 }
 
 /// Only ever added to: each suits the release before it, so that nodes can be replaced one by one.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "epochs", include_str!("../../migrations/0002_epochs.sql")),
     (3, "trail indexes", include_str!("../../migrations/0003_trail_indexes.sql")),
@@ -62,4 +62,5 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (12, "second factors", include_str!("../../migrations/0012_second_factors.sql")),
     (13, "password marks", include_str!("../../migrations/0013_password_marks.sql")),
     (14, "local users", include_str!("../../migrations/0014_local_users.sql")),
+    (15, "passkeys", include_str!("../../migrations/0015_passkeys.sql")),
 ];

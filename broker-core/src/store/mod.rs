@@ -24,6 +24,7 @@ mod marks;
 mod migrations;
 mod open;
 mod page;
+mod passkey_questions;
 mod place;
 mod readers;
 mod sealed;

@@ -170,7 +170,7 @@ impl SealedRow {
     pub fn opens(&self, vault: &Vault) -> bool {
         match &self.0 {
             Owner::AccessKey(key) => key.open(vault).is_ok(),
-            Owner::SecondFactor(factor) => factor.seed(vault).is_ok(),
+            Owner::SecondFactor(factor) => factor.opens(vault),
             Owner::LocalUser(user) => user.open(vault).is_ok(),
             Owner::Installation(id, sealed) => vault.open(installation::binding(id), sealed).is_ok(),
         }

@@ -105,6 +105,14 @@ impl Store {
         Change { sql: SQL, values, rows: Rows::One, announces: false }
     }
 
+    /// Takes what a passkey signed, with its counter: `Stale` where that did not go forward, unless it has none.
+    pub(crate) fn take_counter(id: SecondFactorId, counter: u32, now: Millis) -> Change {
+        const SQL: &str = "UPDATE second_factors SET last_step = $2, last_used_at = $3
+                           WHERE id = $1 AND (last_step < $2 OR (last_step = 0 AND $2 = 0))";
+        let values = vec![id.to_string().into(), i64::from(counter).into(), now.0.into()];
+        Change { sql: SQL, values, rows: Rows::One, announces: false }
+    }
+
     /// Takes a recovery code: `Stale` where there is none such, or somebody was faster.
     pub(crate) fn take_recovery_code(&self, subject: &Subject, code: &RecoveryCode) -> Change {
         const SQL: &str = "DELETE FROM recovery_codes WHERE code = $1 AND subject = $2";
@@ -164,7 +172,7 @@ impl Store {
             Some(SecondFactor {
                 id: id.parse().ok()?,
                 subject: subject_of(subject)?,
-                kind: [FactorKind::Totp].into_iter().find(|known| known.as_str() == kind)?,
+                kind: FactorKind::ALL.into_iter().find(|known| known.as_str() == kind)?,
                 label: label.clone().try_into().ok()?,
                 created_at: Millis(*created_at).into(),
                 last_used_at: last_used_at.map(|at| Millis(at).into()),

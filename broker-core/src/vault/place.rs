@@ -5,7 +5,7 @@
 pub enum Place {
     /// The secrets of long-term access keys.
     AccessKey,
-    /// The secrets that people's authenticators share with us.
+    /// The secrets that people's authenticators share with us, and the keys of their passkeys.
     SecondFactor,
     /// The hashes of local users' passwords: whoever has the store alone has nothing to guess against.
     LocalUser,

@@ -35,6 +35,8 @@ pub enum Purpose {
     Enrolment,
     /// That somebody has shown their password, and not yet their second factor.
     HalfWay,
+    /// Questions to people's passkeys, which no store remembers; and how authenticators know people.
+    Passkey,
     /// By which password a session began.
     PasswordMark,
 }
@@ -54,6 +56,7 @@ impl Purpose {
             Self::RecoveryCode => b"brokerd recovery code v1",
             Self::Enrolment => b"brokerd enrolment v1",
             Self::HalfWay => b"brokerd half way v1",
+            Self::Passkey => b"brokerd passkey v1",
             Self::PasswordMark => b"brokerd password mark v1",
         }
     }
@@ -73,6 +76,7 @@ pub struct Seals {
     recovery_code: hmac::Key,
     enrolment: hmac::Key,
     half_way: hmac::Key,
+    passkey: hmac::Key,
     password_mark: hmac::Key,
 }
 
@@ -100,6 +104,7 @@ impl Seals {
             recovery_code: key(Purpose::RecoveryCode)?,
             enrolment: key(Purpose::Enrolment)?,
             half_way: key(Purpose::HalfWay)?,
+            passkey: key(Purpose::Passkey)?,
             password_mark: key(Purpose::PasswordMark)?,
         })
     }
@@ -136,6 +141,7 @@ impl Seals {
             Purpose::RecoveryCode => &self.recovery_code,
             Purpose::Enrolment => &self.enrolment,
             Purpose::HalfWay => &self.half_way,
+            Purpose::Passkey => &self.passkey,
             Purpose::PasswordMark => &self.password_mark,
         }
     }

@@ -138,7 +138,7 @@ async fn rename(
     tag = "Account",
     operation_id = "remove_second_factor",
     summary = "Take a second factor away",
-    description = "A second factor shown less than 15 minutes ago. All one's other sessions end. With the last one the recovery codes go.",
+    description = "A second factor shown less than 15 minutes ago. All one's other sessions end. With the last one the recovery codes go. Whose groups may do nothing without one keeps the last.",
     params(("id" = String, Path, description = "Of the second factor")),
     responses(
         (status = 204, description = "Gone"),
@@ -180,6 +180,7 @@ fn shown(factor: &second_factor::SecondFactor) -> SecondFactor {
         id: factor.id.to_string(),
         kind: match factor.kind {
             second_factor::FactorKind::Totp => FactorKind::Totp,
+            second_factor::FactorKind::Passkey => FactorKind::Passkey,
         },
         label: factor.label.as_str().to_owned(),
         created_at: factor.created_at,

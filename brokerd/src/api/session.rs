@@ -29,7 +29,7 @@ use crate::request::Meta;
     tag = "Signing in",
     operation_id = "sign_in",
     summary = "Sign in with name and password",
-    description = "Every failure before the password is proved right is one answer, after one time. Attempts are counted by person, by name and by address. Whoever has a second factor is told `otp_required` once the password has proved right, and sends the same again with `otp`: a code that is wrong, or was used before, is `invalid_credentials` and counts as a wrong password does.",
+    description = "Every failure before the password is proved right is one answer, after one time. Attempts are counted by person, by name and by address. Whoever has a second factor is told `otp_required` once the password has proved right, and sends the same again with `otp`: a code that is wrong, or was used before, is `invalid_credentials` and counts as a wrong password does. Whoever has nothing but passkeys is told `passkey_required`: they sign in by a browser, or send a recovery code as `otp`.",
     request_body(content = SignInRequest),
     responses(
         (status = 201, description = "Signed in; the token is shown here and nowhere else", body = SignedIn),
@@ -82,7 +82,7 @@ pub(crate) async fn show(asker: Asker, Params(NoParams {}): Params<NoParams>) ->
     tag = "Signing in",
     operation_id = "show_second_factor",
     summary = "Show one's second factor, once more or for the first time in this session",
-    description = "A code is good once. In a browser the session goes on under another cookie; a token stays the same.",
+    description = "A code is good once. A passkey is shown on the page My account. In a browser the session goes on under another cookie; a token stays the same.",
     request_body(content = SecondFactorRequest),
     responses(
         (status = 200, description = "The session counts as proved by it, from now on", body = Session),
@@ -106,6 +106,7 @@ fn session_of(caller: &PersonCaller) -> Session {
     let second_factor = caller.assurance.proved.map(|proved| ShownFactor {
         by: match proved.by {
             assurance::FactorUsed::Totp => FactorUsed::Totp,
+            assurance::FactorUsed::Passkey => FactorUsed::Passkey,
             assurance::FactorUsed::RecoveryCode => FactorUsed::RecoveryCode,
         },
         at: proved.at,

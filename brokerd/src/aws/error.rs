@@ -175,7 +175,7 @@ impl From<Problem> for AwsError {
     fn from(problem: Problem) -> Self {
         let (code, detail) = (problem.code(), problem.detail().to_owned());
         let (exception, message) = match code {
-            Code::Unauthenticated | Code::InvalidCredentials | Code::OtpRequired => {
+            Code::Unauthenticated | Code::InvalidCredentials | Code::OtpRequired | Code::PasskeyRequired => {
                 ("UnauthorizedException", format!("{detail}. Run `aws sso login`"))
             }
             // Whatever would not help to be asked again is said so that no client tries again.

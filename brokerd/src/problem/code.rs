@@ -13,6 +13,7 @@ pub(crate) enum Code {
     Unauthenticated,
     InvalidCredentials,
     OtpRequired,
+    PasskeyRequired,
     AccountDisabled,
     PasswordExpired,
     Forbidden,
@@ -42,7 +43,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, for the pages that explain them.
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::InvalidRequest,
         Self::InvalidPolicy,
         Self::DurationOutOfRange,
@@ -51,6 +52,7 @@ impl Code {
         Self::Unauthenticated,
         Self::InvalidCredentials,
         Self::OtpRequired,
+        Self::PasskeyRequired,
         Self::AccountDisabled,
         Self::PasswordExpired,
         Self::Forbidden,
@@ -86,7 +88,9 @@ impl Code {
             | Self::DurationOutOfRange
             | Self::DestinationNotAllowed
             | Self::ConsoleNotSupported => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated | Self::InvalidCredentials | Self::OtpRequired => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::InvalidCredentials | Self::OtpRequired | Self::PasskeyRequired => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::AccountDisabled
             | Self::PasswordExpired
             | Self::Forbidden
@@ -124,6 +128,7 @@ impl Code {
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid_credentials",
             Self::OtpRequired => "otp_required",
+            Self::PasskeyRequired => "passkey_required",
             Self::AccountDisabled => "account_disabled",
             Self::PasswordExpired => "password_expired",
             Self::Forbidden => "forbidden",
@@ -163,6 +168,7 @@ impl Code {
             Self::Unauthenticated => "Sign in first",
             Self::InvalidCredentials => "Unknown user name, wrong password or wrong code",
             Self::OtpRequired => "A second factor is needed to sign in",
+            Self::PasskeyRequired => "A passkey is needed to sign in, and a browser to show it",
             Self::AccountDisabled => "The account has been disabled or removed",
             Self::PasswordExpired => "The password has expired or must be changed",
             Self::Forbidden => "Not with these credentials",
@@ -217,6 +223,9 @@ impl Code {
             }
             Self::OtpRequired => {
                 "The password was right. Send the same request again with `otp`: the six digits that your authenticator shows now, or one of your recovery codes."
+            }
+            Self::PasskeyRequired => {
+                "The password was right. Sign in by a browser, to which `broker login` leads without `--username`; or send the same request again with one of your recovery codes as `otp`. Who needs a code in programs enrols an authenticator on the page `/account`."
             }
             Self::AccountDisabled => {
                 "The directory no longer vouches for the account behind this session. Ask whoever runs the directory."

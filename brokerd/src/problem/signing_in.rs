@@ -18,6 +18,7 @@ impl From<SignInError> for Problem {
         match error {
             SignInError::InvalidCredentials => Self::new(Code::InvalidCredentials, error.to_string()),
             SignInError::OtpRequired(_) => Self::new(Code::OtpRequired, error.to_string()),
+            SignInError::PasskeyRequired(_) => Self::new(Code::PasskeyRequired, error.to_string()),
             SignInError::NothingEnrolled => Self::field("otp", error.to_string()),
             SignInError::PasswordExpired => Self::new(Code::PasswordExpired, error.to_string()),
             SignInError::TooManyAttempts { retry_after_seconds } => {
@@ -51,9 +52,12 @@ impl From<FactorError> for Problem {
             FactorError::OldProof => Self::new(Code::SecondFactorRequired, error.to_string()),
             FactorError::NotBegun(_) => Self::field("enrolment", error.to_string()),
             FactorError::WrongCode => Self::field("otp", error.to_string()),
-            FactorError::EndedBefore | FactorError::TooMany | FactorError::Stale => {
-                Self::new(Code::Conflict, error.to_string())
-            }
+            FactorError::Passkey(_) => Self::field("credential", error.to_string()),
+            FactorError::EndedBefore
+            | FactorError::TooMany
+            | FactorError::Stale
+            | FactorError::NoPasskeys
+            | FactorError::LastOne => Self::new(Code::Conflict, error.to_string()),
             FactorError::NoSuchFactor => Self::new(Code::NotFound, error.to_string()),
             FactorError::SessionOver => Self::unauthenticated(),
             FactorError::SignIn(error) => error.into(),

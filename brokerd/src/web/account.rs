@@ -5,14 +5,15 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use broker_core::second_factor::{Enrolled, FactorLabel};
-use broker_core::sign_in::{FactorError, Made, Shown};
+use broker_core::second_factor::{Answer, Asked, Enrolled, FactorKind, FactorLabel};
+use broker_core::sign_in::{Added, ByPasskey, FactorError, Made, Raised, Shown, SignInError, StepUpError};
 use qrcode::{Color, EcLevel, QrCode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::form::{Fields, SessionForm};
 use super::next::Next;
-use super::page::{FormsLead, instead_of, page, see_other, sign_in_first};
+use super::page::{FormsLead, instead_of, page, page_with_script, see_other, sign_in_first};
+use super::second_factor::WRONG_PASSKEY;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::caller::csrf_token;
@@ -32,7 +33,14 @@ struct AccountPage<'a> {
     required: bool,
     /// Where nothing may be changed before the second factor is shown once more.
     proves_first: bool,
+    /// What may be typed then.
+    typed: &'static str,
+    passkey: Option<Asked>,
+    /// Whether people can have passkeys here.
+    takes_passkeys: bool,
     enrolment: Option<Begun<'a>>,
+    /// A passkey that is to be made.
+    new_passkey: Option<Asked>,
     /// Shown now and never again.
     recovery_codes: Vec<SecretString>,
 }
@@ -41,6 +49,7 @@ struct AccountPage<'a> {
 struct Listed {
     id: String,
     label: String,
+    kind: &'static str,
     created: String,
     used: String,
 }
@@ -62,9 +71,12 @@ struct Picture {
 enum Wanted {
     Begin,
     Add { enrolment: SecretString, otp: SecretString, label: String },
+    BeginPasskey,
+    AddPasskey { answer: Answer, label: String },
     Remove { id: String },
     Codes,
     Prove { otp: SecretString },
+    ProveByPasskey { answer: Answer },
 }
 
 /// What the page shows beside the list.
@@ -72,6 +84,7 @@ enum Wanted {
 struct Beside {
     trouble: Option<Problem>,
     made: Option<Made>,
+    new_passkey: Option<Asked>,
     label: String,
     recovery_codes: Vec<SecretString>,
 }
@@ -143,16 +156,15 @@ async fn change(app: &App, meta: &Meta, visitor: &Visitor, token: &Shown, wanted
         Wanted::Add { enrolment, otp, label } => {
             let label = FactorLabel::try_from(label).map_err(|error| Problem::field("label", error.to_string()))?;
             let added = app.sign_in.add_second_factor(person, token, (&enrolment, &otp), label, origin).await?;
-            if !added.recovery_codes.is_empty() {
-                let visitor = Visitor { person: added.raised.caller, ..visitor.clone() };
-                let beside = Beside { recovery_codes: added.recovery_codes, ..Beside::default() };
-                let mut response = shown(app, &visitor, beside).await?;
-                let token =
-                    added.raised.token.and_then(|token| cookie::begin_session(&token, &app.settings.public_url));
-                cookie::attach(response.headers_mut(), token);
-                return Ok(response);
-            }
-            Some(added.raised)
+            return enrolled(app, visitor, added).await;
+        }
+        Wanted::BeginPasskey => {
+            let new_passkey = Some(app.sign_in.begin_passkey(person).await?);
+            return shown(app, visitor, Beside { new_passkey, ..Beside::default() }).await;
+        }
+        Wanted::AddPasskey { answer, label } => {
+            let label = FactorLabel::try_from(label).map_err(|error| Problem::field("label", error.to_string()))?;
+            return enrolled(app, visitor, app.sign_in.add_passkey(person, token, &answer, label, origin).await?).await;
         }
         Wanted::Remove { id } => {
             let id = id.parse().map_err(|_| Problem::from(FactorError::NoSuchFactor))?;
@@ -164,35 +176,68 @@ async fn change(app: &App, meta: &Meta, visitor: &Visitor, token: &Shown, wanted
             return shown(app, visitor, Beside { recovery_codes, ..Beside::default() }).await;
         }
         Wanted::Prove { otp } => Some(app.sign_in.step_up(person, token, &otp, (meta.address, origin)).await?),
+        Wanted::ProveByPasskey { answer } => {
+            let raised = app.sign_in.step_up_by_passkey(person, token, &answer, (meta.address, origin)).await;
+            Some(raised.map_err(|error| match error {
+                StepUpError::Refused(SignInError::InvalidCredentials) => {
+                    Problem::new(Code::InvalidCredentials, WRONG_PASSKEY)
+                }
+                error => error.into(),
+            })?)
+        }
     };
-    let mut response = see_other("/account");
+    Ok(going_on(app, see_other("/account"), raised))
+}
+
+/// The page after something was enrolled: with recovery codes, where it was the first.
+async fn enrolled(app: &App, visitor: &Visitor, added: Added) -> Result<Response, Problem> {
+    let Added { recovery_codes, raised, .. } = added;
+    if recovery_codes.is_empty() {
+        return Ok(going_on(app, see_other("/account"), Some(raised)));
+    }
+    let visitor = Visitor { person: raised.caller.clone(), ..visitor.clone() };
+    let page = shown(app, &visitor, Beside { recovery_codes, ..Beside::default() }).await?;
+    Ok(going_on(app, page, Some(raised)))
+}
+
+/// With the cookie under which the session goes on, if that is another one.
+fn going_on(app: &App, mut response: Response, raised: Option<Raised>) -> Response {
     let token = raised.and_then(|raised| raised.token);
     let token = token.and_then(|token| cookie::begin_session(&token, &app.settings.public_url));
     cookie::attach(response.headers_mut(), token);
-    Ok(response)
+    response
 }
 
 async fn shown(app: &App, visitor: &Visitor, beside: Beside) -> Result<Response, Problem> {
     let enrolled = app.sign_in.second_factors_of(&visitor.person).await?;
-    let Beside { trouble, made, label, recovery_codes } = beside;
+    let Beside { trouble, made, new_passkey, label, recovery_codes } = beside;
     let enrolment = match &made {
         Some(made) => Some(Begun { qr: Picture::of(&made.uri)?, made, label }),
         None => None,
     };
     let is_fresh = visitor.person.assurance.proved.is_some_and(|proved| proved.is_fresh(app.clock.now()));
+    let proves_first = enrolled.is_enrolled() && !is_fresh;
+    let passkey = if proves_first { app.sign_in.ways_of(&visitor.person).await?.passkey } else { ByPasskey::None };
+    let passkey = passkey.asked();
+    let has_script = passkey.is_some() || new_passkey.is_some();
     let template = AccountPage {
         identity: visitor.identity(),
         csrf: csrf_token(app, &visitor.person),
         trouble: trouble.map(|problem| problem.detail().to_owned()),
-        proves_first: enrolled.is_enrolled() && !is_fresh,
+        proves_first,
+        typed: if enrolled.has(FactorKind::Totp) { "Code, or a recovery code" } else { "Recovery code" },
+        passkey,
+        takes_passkeys: app.sign_in.takes_passkeys(),
         damaged: enrolled.damaged,
         codes_left: enrolled.recovery_codes,
         required: visitor.person.assurance.required,
         factors: listed(enrolled),
         enrolment,
+        new_passkey,
         recovery_codes,
     };
-    page(&template, &FormsLead::home())
+    let forms = FormsLead::home();
+    if has_script { page_with_script(&template, &forms) } else { page(&template, &forms) }
 }
 
 fn listed(enrolled: Enrolled) -> Vec<Listed> {
@@ -200,6 +245,10 @@ fn listed(enrolled: Enrolled) -> Vec<Listed> {
     let of = |factor: broker_core::second_factor::SecondFactor| Listed {
         id: factor.id.to_string(),
         label: factor.label.as_str().to_owned(),
+        kind: match factor.kind {
+            FactorKind::Totp => "Authenticator",
+            FactorKind::Passkey => "Passkey",
+        },
         created: day(factor.created_at),
         used: factor.last_used_at.map_or_else(|| "not since".to_owned(), day),
     };
@@ -209,6 +258,10 @@ fn listed(enrolled: Enrolled) -> Vec<Listed> {
 impl Wanted {
     fn read(mut fields: Fields) -> Result<Self, Problem> {
         let secret = |fields: &mut Fields, name| fields.take(name).map(|text| SecretString::from(text.as_str()));
+        let answer = |fields: &mut Fields| -> Result<Answer, Problem> {
+            let (question, credential) = (fields.take("question")?, fields.take("credential")?);
+            Ok(Answer { question: question.to_string(), credential: credential.to_string() })
+        };
         let wanted = match fields.take("what")?.as_str() {
             "begin" => Self::Begin,
             "add" => Self::Add {
@@ -216,9 +269,14 @@ impl Wanted {
                 otp: secret(&mut fields, "otp")?,
                 label: fields.take("label")?.to_string(),
             },
+            "begin-passkey" => Self::BeginPasskey,
+            "add-passkey" => {
+                Self::AddPasskey { answer: answer(&mut fields)?, label: fields.take("label")?.to_string() }
+            }
             "remove" => Self::Remove { id: fields.take("id")?.to_string() },
             "codes" => Self::Codes,
             "prove" => Self::Prove { otp: secret(&mut fields, "otp")? },
+            "prove-by-passkey" => Self::ProveByPasskey { answer: answer(&mut fields)? },
             _ => return Err(Problem::new(Code::InvalidRequest, "this page has no such form")),
         };
         fields.nothing_left()?;
@@ -228,14 +286,14 @@ impl Wanted {
     fn label(&self) -> String {
         match self {
             Self::Add { label, .. } => label.clone(),
-            Self::Begin | Self::Remove { .. } | Self::Codes | Self::Prove { .. } => String::new(),
+            _ => String::new(),
         }
     }
 
     fn enrolment(&self) -> Option<SecretString> {
         match self {
             Self::Add { enrolment, .. } => Some(enrolment.clone()),
-            Self::Begin | Self::Remove { .. } | Self::Codes | Self::Prove { .. } => None,
+            _ => None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod next;
 mod page;
 mod pre_session;
 pub(crate) mod problems;
+mod second_factor;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 mod single_sign_on;
@@ -34,7 +35,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(home::show))
         .routes(routes!(sign_in::show, sign_in::submit))
-        .routes(routes!(sign_in::submit_code))
+        .routes(routes!(second_factor::submit))
         .routes(routes!(sign_out::submit))
         .routes(routes!(account::show, account::submit))
         .routes(routes!(start::show))

@@ -1,4 +1,5 @@
-//! Pages on their way out: rendered, never cached, and with a Content-Security-Policy that lets nothing in but our own style.
+//! Pages on their way out: rendered, never cached, and with a Content-Security-Policy that lets nothing in but our own style, and our own
+//! script on those that ask for a passkey.
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -43,11 +44,20 @@ impl FormsLead {
 
 /// Renders a page.
 pub(crate) fn page(template: &impl Template, forms: &FormsLead) -> Result<Response, Problem> {
+    rendered(template, policy(forms, ""))
+}
+
+/// Renders a page that asks for a passkey, which takes a script.
+pub(crate) fn page_with_script(template: &impl Template, forms: &FormsLead) -> Result<Response, Problem> {
+    rendered(template, policy(forms, "script-src 'self'; "))
+}
+
+fn rendered(template: &impl Template, policy: HeaderValue) -> Result<Response, Problem> {
     let html = template.render().map_err(|_| Problem::new(Code::Internal, "the page could not be made"))?;
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, NO_STORE);
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy(forms));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     // To others we tell nothing; without this, browsers would not even tell ourselves where a form came from.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
@@ -84,9 +94,9 @@ pub(crate) fn sign_in_first(next: &Next) -> Response {
     see_other(&next.sign_in_page())
 }
 
-fn policy(FormsLead(forms): &FormsLead) -> HeaderValue {
+fn policy(FormsLead(forms): &FormsLead, script: &str) -> HeaderValue {
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; {script}style-src 'self'; img-src 'self'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }

@@ -14,6 +14,7 @@ use super::form::{Fields, OwnForm};
 use super::next::{ASKED, Next};
 use super::page::{FormsLead, instead_of, page, see_other};
 use super::pre_session;
+use super::second_factor;
 use super::single_sign_on::{self, Offer};
 use super::visitor::Visitor;
 use crate::app::App;
@@ -35,18 +36,6 @@ struct SignInPage<'a> {
     single_sign_on_page: Option<String>,
 }
 
-/// The page that asks for what is wanted beside the password.
-#[derive(Template)]
-#[template(path = "second_factor.html")]
-struct SecondFactorPage<'a> {
-    trouble: Option<String>,
-    csrf: &'a str,
-    next: &'a Next,
-    asked: &'a str,
-    /// Who has shown their password, for this browser and five minutes.
-    half_way: &'a str,
-}
-
 /// What somebody typed.
 struct Typed {
     username: String,
@@ -57,18 +46,10 @@ struct Typed {
 
 /// Where the sign-in page leads on to.
 #[derive(Default)]
-struct Way {
-    next: Next,
+pub(super) struct Way {
+    pub(super) next: Next,
     /// What may prove that the person asked for it.
-    asked: String,
-}
-
-/// The second half of it.
-struct TypedCode {
-    otp: SecretString,
-    half_way: String,
-    way: Way,
-    csrf: String,
+    pub(super) asked: String,
 }
 
 /// Why nobody is in yet.
@@ -164,57 +145,11 @@ pub(crate) async fn submit(
         }
         Err(Not::HalfWay(who)) => {
             let half_way = pre_session::value_of(&headers, &app.settings.public_url)
-                .and_then(|browser| app.sign_in.carry(who, browser.as_bytes()))
+                .and_then(|browser| app.sign_in.carry(who.clone(), browser.as_bytes()))
                 .ok_or_else(|| Problem::new(Code::Forbidden, STALE))?;
-            ask_for_code(&app, &headers, &typed.way, &half_way, None)
+            second_factor::ask(&app, &headers, &typed.way, (&who, &half_way), None).await
         }
     }
-}
-
-/// `POST /sign-in/second-factor`
-#[utoipa::path(
-    post,
-    path = "/sign-in/second-factor",
-    tag = "Pages",
-    operation_id = "submit_second_factor",
-    summary = "What the page sends that asks for a code after the password",
-    description = "A form of the page's own, with its token, within five minutes of the password.",
-    responses(
-        (status = 303, description = "Signed in"),
-    ),
-)]
-pub(crate) async fn submit_code(
-    State(app): State<App>,
-    Extension(meta): Extension<Meta>,
-    headers: HeaderMap,
-    OwnForm(fields): OwnForm,
-) -> Result<Response, Problem> {
-    let typed = TypedCode::read(fields)?;
-    let again = |trouble: &str| {
-        let form = ask(&app, &headers, &typed.way, "", Some(trouble.to_owned()))?;
-        Ok(instead_of(Problem::new(Code::Forbidden, trouble), form, meta.origin.request_id))
-    };
-    if !pre_session::proves(&app, &headers, &typed.csrf) {
-        return again(STALE);
-    }
-    let browser = pre_session::value_of(&headers, &app.settings.public_url).unwrap_or_default();
-    let Some(who) = app.sign_in.carried(&typed.half_way, browser.as_bytes()) else { return again(TOO_LATE) };
-    let finished = app.sign_in.finish(who, &typed.otp, SessionKind::Browser, (meta.address, &meta.origin)).await;
-    let error = match finished {
-        Ok(signed_in) => {
-            let leads = typed.way.leads(&app, &headers);
-            return welcome(&app, &meta, &headers, &signed_in.token, &leads).await;
-        }
-        Err(error) => error,
-    };
-    let trouble = match &error {
-        SignInError::InvalidCredentials => Some(WRONG_CODE.to_owned()),
-        other => sentence(other),
-    };
-    let problem = Problem::from(error);
-    let Some(trouble) = trouble else { return Err(problem) };
-    let form = ask_for_code(&app, &headers, &typed.way, &typed.half_way, Some(trouble))?;
-    Ok(instead_of(problem, form, meta.origin.request_id))
 }
 
 /// The token of a new session, for whoever proves to be who they say, by a form of ours.
@@ -232,21 +167,8 @@ async fn let_in(app: &App, meta: &Meta, headers: &HeaderMap, typed: &Typed) -> R
     };
     match app.sign_in.sign_in(credentials, SessionKind::Browser).await {
         Ok(signed_in) => Ok(signed_in.token),
-        Err(SignInError::OtpRequired(who)) => Err(Not::HalfWay(who)),
+        Err(SignInError::OtpRequired(who) | SignInError::PasskeyRequired(who)) => Err(Not::HalfWay(who)),
         Err(error) => Err(Not::Refused(Refused { trouble: sentence(&error), problem: error.into() })),
-    }
-}
-
-impl TypedCode {
-    fn read(mut fields: Fields) -> Result<Self, Problem> {
-        let typed = Self {
-            otp: SecretString::from(fields.take("otp")?.as_str()),
-            half_way: fields.take("half_way")?.to_string(),
-            way: Way::take(&mut fields),
-            csrf: fields.take_given("csrf").unwrap_or_default(),
-        };
-        fields.nothing_left()?;
-        Ok(typed)
     }
 }
 
@@ -264,7 +186,7 @@ impl Typed {
 }
 
 impl Way {
-    fn take(fields: &mut Fields) -> Self {
+    pub(super) fn take(fields: &mut Fields) -> Self {
         Self {
             next: Next::parse(&fields.take_given("next").unwrap_or_default()),
             asked: fields.take_given(ASKED).unwrap_or_default(),
@@ -283,7 +205,7 @@ impl Way {
     }
 
     /// Past the page that asks only where the person is known to have asked for this very page, in this very browser.
-    fn leads(&self, app: &App, headers: &HeaderMap) -> String {
+    pub(super) fn leads(&self, app: &App, headers: &HeaderMap) -> String {
         if pre_session::has_asked_for(app, headers, &self.next, &self.asked) {
             self.next.to_string()
         } else {
@@ -292,7 +214,7 @@ impl Way {
     }
 }
 
-fn ask(
+pub(super) fn ask(
     app: &App,
     headers: &HeaderMap,
     way: &Way,
@@ -314,20 +236,8 @@ fn ask(
     Ok(response)
 }
 
-fn ask_for_code(
-    app: &App,
-    headers: &HeaderMap,
-    way: &Way,
-    half_way: &str,
-    trouble: Option<String>,
-) -> Result<Response, Problem> {
-    let pre_session = pre_session::begin(app, headers)?;
-    let (csrf, next, asked) = (pre_session.token.as_str(), &way.next, way.asked.as_str());
-    page(&SecondFactorPage { trouble, csrf, next, asked, half_way }, &forms_lead(app, next))
-}
-
 /// A new session for this browser, in the place of whichever it had.
-async fn welcome(
+pub(super) async fn welcome(
     app: &App,
     meta: &Meta,
     headers: &HeaderMap,
@@ -348,7 +258,7 @@ async fn welcome(
 }
 
 /// Signing in may lead all the way to AWS. To which partition, nobody learns before they are signed in.
-fn forms_lead(app: &App, next: &Next) -> FormsLead {
+pub(super) fn forms_lead(app: &App, next: &Next) -> FormsLead {
     match next {
         Next::Home | Next::Account | Next::Authorize(_) | Next::Device { .. } => FormsLead::home(),
         Next::Console { .. } => FormsLead::to_console(
@@ -358,7 +268,7 @@ fn forms_lead(app: &App, next: &Next) -> FormsLead {
     }
 }
 
-fn sentence(error: &SignInError) -> Option<String> {
+pub(super) fn sentence(error: &SignInError) -> Option<String> {
     Some(match error {
         SignInError::InvalidCredentials => "Unknown user name or wrong password.".to_owned(),
         SignInError::PasswordExpired => {
@@ -371,6 +281,7 @@ fn sentence(error: &SignInError) -> Option<String> {
             "The company's directory does not answer, so nobody can be let in. Try again in a moment.".to_owned()
         }
         SignInError::OtpRequired(_)
+        | SignInError::PasskeyRequired(_)
         | SignInError::NothingEnrolled
         | SignInError::Store(_)
         | SignInError::Seal(_)
@@ -389,10 +300,7 @@ fn in_words(seconds: u64) -> String {
 /// In the sign-in page's query: by a directory's own session, also after signing out here.
 const SINGLE_SIGN_ON: &str = "single_sign_on";
 const NOT_THERE: &str = "Your company's single sign-on does not let you in here. Sign in there first; or here with your password, as whoever has a second factor must.";
-const STALE: &str = "This form was no longer good. Please sign in again.";
-const TOO_LATE: &str = "That took too long. Please sign in again.";
-const WRONG_CODE: &str =
-    "That is not the right code. A code is good once, and for half a minute: wait for the next one.";
+pub(super) const STALE: &str = "This form was no longer good. Please sign in again.";
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ mod console;
 mod contract;
 mod forms;
 mod headers;
+mod passkeys;
 mod reference;
 mod signing_in;
 mod tab;

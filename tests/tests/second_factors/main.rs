@@ -6,6 +6,7 @@ mod enrolling;
 mod host;
 mod nodes;
 mod pages;
+mod passkeys;
 mod policy;
 mod signing_in;
 mod timed;

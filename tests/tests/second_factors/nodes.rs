@@ -13,12 +13,12 @@ use broker_core::directory::Password;
 use broker_core::directory::local::{LocalDirectory, hash_password};
 use broker_core::id::RequestId;
 use broker_core::permission::{Administrator, Permission};
-use broker_core::second_factor::Seed;
+use broker_core::second_factor::{RelyingParty, Seed};
 use broker_core::sign_in::{
     Beside, Credentials, FactorError, LONGEST_SIGN_IN, SecondFactors, SessionKind, Settings, Shown, SignIn,
     SignInError, SignedIn,
 };
-use broker_core::store::Opened;
+use broker_core::store::{Opened, Store};
 use broker_core::trail::Origin;
 use broker_core::workload::Workloads;
 use secrecy::{ExposeSecret, SecretString};
@@ -27,12 +27,16 @@ use tests::stores::Storehouse;
 use tests::where_others_reach_in;
 use tokio::sync::Semaphore;
 
-const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+pub(crate) const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+/// As browsers know the nodes.
+pub(crate) const SITE: &str = "https://broker.corp.example";
 
 /// One node, and what it opened.
-struct Node {
-    sign_in: SignIn,
-    administration: Administration,
+pub(crate) struct Node {
+    pub(crate) sign_in: SignIn,
+    pub(crate) administration: Administration,
+    pub(crate) store: Store,
 }
 
 /// Ada's authenticator, and her codes for when it is lost.
@@ -43,15 +47,17 @@ struct Phone {
 }
 
 impl Node {
-    async fn open(house: &Storehouse) -> Self {
+    pub(crate) async fn open(house: &Storehouse) -> Self {
         Self::over(house, house.open().await)
     }
 
-    fn over(house: &Storehouse, opened: Opened) -> Self {
+    pub(crate) fn over(house: &Storehouse, opened: Opened) -> Self {
         let trail = house.trail(&opened);
         let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
-        let person = json!({ "username": "ada", "id": "0b1c", "password_hash": hash });
-        let people = vec![serde_json::from_value(person).unwrap()];
+        let person = |(name, id): (&str, &str)| {
+            serde_json::from_value(json!({ "username": name, "id": id, "password_hash": hash })).unwrap()
+        };
+        let people = [("ada", "0b1c"), ("bob", "0b1d")].map(person).into();
         let corp = "corp".to_owned().try_into().unwrap();
         let corp = LocalDirectory::new(corp, people, Arc::new(Semaphore::new(2))).unwrap();
         let settings = Settings {
@@ -63,21 +69,31 @@ impl Node {
             admin_groups: AdminGroups::default(),
         };
         let clock: Arc<dyn Clock> = house.clock.clone();
+        let site = RelyingParty::of(&SITE.parse().unwrap(), "broker.corp.example").unwrap();
         let second_factors = SecondFactors::new(Arc::clone(&opened.vault), BTreeSet::new(), "broker.corp.example");
+        let second_factors = second_factors.with_passkeys(site);
         let beside = Beside { workloads: Workloads::none(Arc::clone(&clock)), second_factors };
         let (store, vault) = (opened.store, opened.vault);
         let administration = Administration::new(store.clone(), vault, trail.clone(), Arc::clone(&clock));
-        Self { sign_in: SignIn::with(store, vec![Arc::new(corp)], trail, clock, settings, beside), administration }
+        Self {
+            store: store.clone(),
+            sign_in: SignIn::with(store, vec![Arc::new(corp)], trail, clock, settings, beside),
+            administration,
+        }
     }
 
-    async fn enters(&self, otp: Option<&str>) -> Result<SignedIn, SignInError> {
+    pub(crate) async fn enters(&self, otp: Option<&str>) -> Result<SignedIn, SignInError> {
+        self.enters_as("ada", otp).await
+    }
+
+    pub(crate) async fn enters_as(&self, username: &str, otp: Option<&str>) -> Result<SignedIn, SignInError> {
         let origin = origin();
         let password = SecretString::from("secret");
-        let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
+        let credentials = Credentials { username, password, directory: None, address: ADDRESS, origin: &origin };
         self.sign_in.sign_in_with(credentials, otp.map(SecretString::from).as_ref(), SessionKind::Api).await
     }
 
-    async fn person(&self, token: &SecretString) -> PersonCaller {
+    pub(crate) async fn person(&self, token: &SecretString) -> PersonCaller {
         match self.sign_in.authenticate(&Shown::Bearer(token.clone()), ADDRESS, &origin()).await.unwrap() {
             Caller::Person(person) => person,
             other => panic!("{other:?}"),
@@ -103,11 +119,11 @@ fn code(house: &Storehouse, seed: &Seed) -> String {
     seed.code_at(house.clock.now()).unwrap()
 }
 
-fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin { request_id: RequestId::random(), client_address: None }
 }
 
-fn is_refused(entered: &Result<SignedIn, SignInError>) -> bool {
+pub(crate) fn is_refused(entered: &Result<SignedIn, SignInError>) -> bool {
     matches!(entered, Err(SignInError::InvalidCredentials))
 }
 

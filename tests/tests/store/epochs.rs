@@ -125,7 +125,8 @@ where_others_reach_in! {
         let mut hands = house.hands().await;
         for back in [
             "DROP TABLE authorizations", "DROP TABLE device_codes", "DROP TABLE dpop_proofs",
-            "DROP TABLE second_factors", "DROP TABLE recovery_codes", "ALTER TABLE sessions DROP COLUMN second_factor",
+            "DROP TABLE second_factors", "DROP TABLE recovery_codes", "DROP TABLE passkey_questions",
+            "ALTER TABLE sessions DROP COLUMN second_factor",
             "ALTER TABLE sessions DROP COLUMN password_mark",
             "DROP TABLE local_users", "DROP TABLE local_groups", "ALTER TABLE installation DROP COLUMN people_revision",
             "ALTER TABLE installation DROP COLUMN epoch", "ALTER TABLE installation DROP COLUMN epoch_mac",
