@@ -9,6 +9,7 @@ pub mod ldap;
 pub mod local;
 mod lockout;
 mod measured;
+mod outage;
 mod password_mark;
 mod shown;
 mod single_sign_on;

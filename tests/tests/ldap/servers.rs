@@ -1,11 +1,13 @@
 //! Several servers, servers that went away, and servers that point elsewhere.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker_core::directory::{Directory, Refusal};
 use tests::elsewhere::Elsewhere;
 use tests::slapd::{Options, Slapd, USERS};
+use tokio::task::JoinSet;
 
 use crate::played::Played;
 use crate::{Config, outage, refusal, welcome};
@@ -65,6 +67,27 @@ async fn when_all_servers_are_down_it_is_an_outage_in_bounded_time() {
     let started = Instant::now();
     outage(&directory, "ada", "ada secret").await;
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn while_an_outage_is_known_one_at_a_time_finds_out_whether_it_is_over() {
+    let hung = Played::that_hangs();
+    let directory = Arc::new(Config::plain(&[&hung.url()]).quick().open());
+    assert!(outage(&directory, "ada", "ada secret").await.contains("in time"));
+    let asked = hung.connections();
+    for _ in 0..20 {
+        assert!(outage(&directory, "ada", "ada secret").await.contains("a moment ago"));
+    }
+    assert_eq!(hung.connections(), asked, "nobody asks at once what was just told");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let mut asking = JoinSet::new();
+    for _ in 0..20 {
+        let directory = Arc::clone(&directory);
+        asking.spawn(async move { outage(&directory, "ada", "ada secret").await });
+    }
+    let told = asking.join_all().await;
+    let waited = told.iter().filter(|outage| outage.contains("in time")).count();
+    assert_eq!((hung.connections(), waited), (asked + 1, 1), "{told:?}");
 }
 
 #[tokio::test]

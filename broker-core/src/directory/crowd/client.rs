@@ -13,6 +13,7 @@ use super::base::Base;
 use super::said::Said;
 use super::settings::CrowdSettings;
 use super::trouble::Trouble;
+use crate::directory::outage::Outage;
 use crate::directory::{Step, Told, Watch};
 
 /// The connections to one Crowd server, kept for whoever asks next. No cookie is kept and none is sent: every question proves itself.
@@ -21,6 +22,7 @@ pub(super) struct Client {
     http: Http,
     settings: CrowdSettings,
     watch: Watch,
+    outage: Outage,
 }
 
 /// No client can be made from the settings and what the system trusts.
@@ -42,7 +44,12 @@ impl Client {
         if !settings.certificates.is_empty() {
             builder = builder.tls_certs_only(settings.certificates.iter().cloned());
         }
-        Ok(Self { http: builder.build().map_err(|_| NoClient)?, watch: watch.of(&settings.base), settings })
+        Ok(Self {
+            http: builder.build().map_err(|_| NoClient)?,
+            watch: watch.of(&settings.base),
+            settings,
+            outage: Outage::default(),
+        })
     }
 
     pub(super) fn settings(&self) -> &CrowdSettings {
@@ -87,8 +94,16 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
+        let turn = self.outage.turn().ok_or(Trouble::KnownOutage)?;
         let asked = async {
-            let response = request.send().await.map_err(|error| of(&error))?;
+            let response = match request.send().await.map_err(|error| of(&error)) {
+                Err(trouble @ Trouble::Connect(_)) => {
+                    turn.nobody_there();
+                    return Err(trouble);
+                }
+                answer => answer?,
+            };
+            turn.reached();
             let told = self.watch.is_on().then(|| told(&response));
             let answer = Answer::read(response).await?;
             Ok((Said::read(&answer)?, told))

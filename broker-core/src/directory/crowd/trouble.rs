@@ -11,6 +11,8 @@ use crate::file::with_causes;
 pub(super) enum Trouble {
     #[error("no connection to it: {0}")]
     Connect(String),
+    #[error("no connection to it a moment ago")]
+    KnownOutage,
     #[error("no answer in time")]
     Timeout,
     #[error("the connection broke")]
@@ -53,7 +55,7 @@ pub(super) enum Trouble {
 impl From<&Trouble> for Failed {
     fn from(trouble: &Trouble) -> Self {
         let advice = match trouble {
-            Trouble::Connect(_) => {
+            Trouble::Connect(_) | Trouble::KnownOutage => {
                 "see whether Crowd runs and listens there, whether a firewall lets this machine reach it, and whether `ca_file` has the certificate of the authority that signed its own"
             }
             Trouble::Timeout | Trouble::Deadline(_) => {

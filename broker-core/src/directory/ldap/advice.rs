@@ -54,6 +54,7 @@ fn of(trouble: &Trouble) -> &'static str {
         Trouble::Timeout => {
             "see whether the server is overloaded or hangs; `operation_timeout_seconds` is how long is waited for one answer"
         }
+        Trouble::KnownOutage => "look in the log for what was the matter with each of them",
         Trouble::NoRoom(_) => "raise `pool.size`, or see why the server answers slowly",
         Trouble::Malformed(_) | Trouble::TooMuch(_) => {
             "see whether an LDAP server listens at this port, and no other program"

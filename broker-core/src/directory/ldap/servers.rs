@@ -13,6 +13,7 @@ use super::server::Server;
 use super::settings::ServiceAccount;
 use super::tls::Tls;
 use super::trouble::{SUCCESS, Trouble};
+use crate::directory::outage::Outage;
 use crate::directory::{Step, Told, Watch};
 use crate::file::with_causes;
 
@@ -37,6 +38,8 @@ pub(super) struct Servers {
     watch: Watch,
     /// For each server, when it failed.
     failed: Mutex<Vec<Option<Instant>>>,
+    /// Of all of them.
+    outage: Outage,
 }
 
 /// As whom one gets in.
@@ -80,7 +83,7 @@ impl ServerTrouble {
 impl Servers {
     pub(super) fn new(access: Access, watch: Watch) -> Self {
         let failed = Mutex::new(vec![None; access.servers.len()]);
-        Self { access, watch, failed }
+        Self { access, watch, failed, outage: Outage::default() }
     }
 
     /// How many there are.
@@ -132,6 +135,7 @@ impl Servers {
 
     /// A connection to the first server that gives one; an answer, however unwelcome, is final.
     async fn first(&self, entry: Entry) -> Result<(usize, Connection), ServerTrouble> {
+        let Some(turn) = self.outage.turn() else { return Err(ServerTrouble::of_none(Trouble::KnownOutage)) };
         let mut failed: Option<ServerTrouble> = None;
         for (index, server) in self.in_order() {
             let connection = match entry {
@@ -139,17 +143,22 @@ impl Servers {
                 Entry::Unbound => self.connection(server).await,
             };
             let trouble = match connection {
-                Ok(connection) => return Ok((index, connection)),
+                Ok(connection) => {
+                    turn.reached();
+                    return Ok((index, connection));
+                }
                 Err(trouble) => trouble,
             };
             let is_final = !trouble.is_the_servers();
             let trouble = self.trouble_of(index, trouble).after(failed);
             if is_final {
+                turn.reached();
                 return Err(trouble);
             }
             trouble.warn();
             failed = Some(trouble);
         }
+        turn.nobody_there();
         Err(failed.unwrap_or_else(|| ServerTrouble::of_none(Trouble::Closed)))
     }
 

@@ -24,6 +24,8 @@ pub(super) enum Trouble {
     Closed,
     #[error("no answer in time")]
     Timeout,
+    #[error("no server could be reached a moment ago")]
+    KnownOutage,
     #[error("all {0} connections are in use, and none became free in time (`pool`)")]
     NoRoom(usize),
     #[error(transparent)]
@@ -61,7 +63,7 @@ impl Trouble {
             | Self::Malformed(_)
             | Self::TooMuch(_)
             | Self::NotActiveDirectory => true,
-            Self::TooManyEntries | Self::NoRoom(_) => false,
+            Self::KnownOutage | Self::TooManyEntries | Self::NoRoom(_) => false,
             Self::ServiceBindRefused(outcome)
             | Self::SearchRefused(outcome)
             | Self::Incomplete(outcome)
