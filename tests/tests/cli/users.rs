@@ -78,6 +78,43 @@ fn a_user_comes_gets_a_group_changes_and_goes() {
 }
 
 #[test]
+fn what_is_known_of_a_user_is_changed_a_part_at_a_time() {
+    let here = installation();
+    here.run(&["group", "add", "staff"], "").succeeded();
+    let added =
+        ["user", "add", "ada", "--group", "staff", "--email", "ada@corp.example", "--display-name", "Ada", "--json"];
+    let added = here.run(&added, PASSWORD).json();
+    let change = |what: &[&str]| here.run(&[&["user", "change", "ADA", "--json"], what].concat(), "").json();
+    let as_is = |changes: Value| {
+        let mut expected = added.as_object().unwrap().clone();
+        expected.extend(changes.as_object().unwrap().clone());
+        Value::Object(expected)
+    };
+    assert_eq!(change(&["--display-name", "Ada L"]), as_is(json!({ "display_name": "Ada L" })));
+    let other = json!({ "display_name": "Ada L", "email": "l@corp.example", "break_glass": true });
+    assert_eq!(change(&["--email", "l@corp.example", "--break-glass"]), as_is(other));
+    let bare = change(&["--no-email", "--no-display-name", "--no-break-glass"]);
+    assert!(bare["email"].is_null() && bare["display_name"].is_null(), "{bare}");
+    assert_eq!((&bare["groups"], &bare["break_glass"]), (&json!(["staff"]), &json!(false)));
+    assert_eq!(actions(&here)[2..], ["local_user_changed"; 3]);
+
+    here.run(&["user", "disable", "ada"], "").succeeded();
+    let said = here.run(&["user", "change", "ada", "--display-name", "Ada"], "");
+    assert!(code(&said) == 0 && said.stderr.contains("user `ada` is changed"), "{said:?}");
+    let shown = here.run(&["user", "show", "ada", "--json"], "").json();
+    assert_eq!((&shown["disabled"], &shown["display_name"]), (&json!(true), &json!("Ada")));
+    for (what, text) in [
+        (&[][..], "required"),
+        (&["--email", "nothing"], "email"),
+        (&["--email", "l@corp.example", "--no-email"], "cannot be used with"),
+        (&["--break-glass", "--no-break-glass"], "cannot be used with"),
+    ] {
+        let refused = here.run(&[&["user", "change", "ada"], what].concat(), "");
+        assert!(code(&refused) == 2 && refused.stderr.contains(text), "{what:?}: {refused:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_nothing_changes() {
     let here = installation();
     here.edit("brokerd.toml", "people = []", "people = [{ username = \"root\", password_hash = \"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQxMjM0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI\", groups = [\"staff\"] }]");

@@ -5,6 +5,7 @@ use broker_core::local_user::{DisplayName, Email, UserName};
 use clap::Args;
 
 use super::list;
+use super::named::{display_name, email};
 use crate::cli::failure::say;
 use crate::cli::site::Opened;
 use crate::cli::{operator, output, terminal};
@@ -59,12 +60,4 @@ impl Add {
 
 fn user_name(text: &str) -> Result<UserName, String> {
     UserName::try_from(text.to_owned()).map_err(|error| error.to_string())
-}
-
-fn display_name(text: &str) -> Result<DisplayName, String> {
-    DisplayName::try_from(text.to_owned()).map_err(|error| error.to_string())
-}
-
-fn email(text: &str) -> Result<Email, String> {
-    Email::try_from(text.to_owned()).map_err(|error| error.to_string())
 }

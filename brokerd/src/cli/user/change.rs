@@ -1,90 +1,80 @@
-//! `brokerd user disable`, `enable` and `delete`: who can sign in, and who cannot.
+//! `brokerd user change`: what is known of a user, a part of it at a time.
 
-use anyhow::Context;
 use broker_core::administration::{SeenUser, UserForm};
-use broker_core::local_user::LocalUser;
-use broker_core::store::Table;
-use clap::Args;
+use broker_core::local_user::{DisplayName, Email};
+use clap::{ArgGroup, Args};
 
-use super::named;
+use super::list;
+use super::named::{self, display_name, email};
 use crate::cli::failure::say;
 use crate::cli::site::Opened;
-use crate::cli::{damaged, operator, terminal};
+use crate::cli::{operator, output};
 
-/// Let a user sign in no more, and end all their sessions
+/// Change what is known of a user. What is not named stays; groups are changed by `brokerd group members`
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Disable {
+#[command(group = ArgGroup::new("what").required(true).multiple(true))]
+pub(in crate::cli) struct Change {
     /// The user's name or id, as `brokerd user list` shows them
     #[arg(value_name = "NAME|ID")]
     user: String,
-}
-
-/// Let a disabled user sign in again
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Enable {
-    /// The user's name or id, as `brokerd user list` shows them
-    #[arg(value_name = "NAME|ID")]
-    user: String,
-}
-
-/// Remove a user for good, and end all their sessions. Whoever gets the name later is somebody else
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Delete {
-    /// The user's name or id, as `brokerd user list` shows them
-    #[arg(value_name = "NAME|ID")]
-    user: String,
-    /// Say who would go, and change nothing
-    #[arg(long, conflicts_with = "yes")]
-    dry_run: bool,
-    /// Do not ask
+    #[command(flatten)]
+    name: Name,
+    #[command(flatten)]
+    mail: Mail,
+    #[command(flatten)]
+    emergencies: Emergencies,
+    /// The user as JSON
     #[arg(long)]
-    yes: bool,
+    json: bool,
 }
 
-impl Disable {
+#[derive(Debug, Args)]
+struct Name {
+    /// What people call them
+    #[arg(long, value_name = "TEXT", value_parser = display_name, group = "what")]
+    display_name: Option<DisplayName>,
+    /// Call them by the name that they sign in by
+    #[arg(long, group = "what", conflicts_with = "display_name")]
+    no_display_name: bool,
+}
+
+#[derive(Debug, Args)]
+struct Mail {
+    #[arg(long, value_name = "ADDRESS", value_parser = email, group = "what", help = "Their mail address; it may name sessions and tags at AWS")]
+    email: Option<Email>,
+    /// Forget their mail address
+    #[arg(long, group = "what", conflicts_with = "email")]
+    no_email: bool,
+}
+
+#[derive(Debug, Args)]
+struct Emergencies {
+    /// Make the account one for the day when other directories are down
+    #[arg(long, group = "what")]
+    break_glass: bool,
+    /// Make it an ordinary one again
+    #[arg(long, group = "what", conflicts_with = "break_glass")]
+    no_break_glass: bool,
+}
+
+impl Change {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let user = named::stored(opened, &self.user).await?;
-        let recorded = changed(opened, &user, true).await;
-        let recorded = recorded.with_context(|| format!("user `{}` is NOT disabled", user.name))?;
-        say(&format!("user `{}` is disabled, and has no session any more", user.name));
-        operator::recorded("the user is disabled", recorded)
-    }
-}
-
-impl Enable {
-    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
-        let user = named::stored(opened, &self.user).await?;
-        changed(opened, &user, false).await?;
-        say(&format!("user `{}` can sign in", user.name));
-        Ok(())
-    }
-}
-
-impl Delete {
-    pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
-        if let Some(row) = damaged::find(opened, Table::LocalUsers, &self.user).await?
-            && !self.dry_run
-        {
-            return damaged::remove(opened, &row, self.yes).await;
+        let users = opened.users()?;
+        let before = users.form_of(&user).await?;
+        let form = UserForm {
+            display_name: self.name.display_name.or(before.display_name).filter(|_| !self.name.no_display_name),
+            email: self.mail.email.or(before.email).filter(|_| !self.mail.no_email),
+            break_glass: (before.break_glass || self.emergencies.break_glass) && !self.emergencies.no_break_glass,
+            groups: before.groups,
+            disabled: before.disabled,
+        };
+        let (user, recorded) = users.change_user(user.id, form, Some(SeenUser::of(&user)), &operator::may()).await?;
+        if self.json {
+            output::json(&list::Shown::of(&user))?;
+        } else {
+            say(&format!("user `{}` is changed", user.person.username));
         }
-        let user = named::stored(opened, &self.user).await?;
-        let shown = format!("`{}` of directory `{}` ({})", user.name, user.directory, user.id);
-        if self.dry_run {
-            say(&format!("user {shown} would be removed"));
-            return Ok(());
-        }
-        terminal::agrees_if_attended(&format!("Remove user {shown}?"), self.yes)?;
-        let removed = opened.users()?.remove_user(user.id, Some(SeenUser::of(&user)), &operator::may()).await;
-        let recorded = removed.with_context(|| format!("user {shown} is NOT removed"))?;
-        say(&format!("user {shown} is gone, with all sessions"));
-        operator::recorded("the user is gone", recorded)
+        operator::recorded("the user is changed", recorded)
     }
-}
-
-/// The same user, but for that. Whether it is recorded.
-async fn changed(opened: &Opened, user: &LocalUser, disabled: bool) -> anyhow::Result<bool> {
-    let users = opened.users()?;
-    let form = UserForm { disabled, ..users.form_of(user).await? };
-    let (_, recorded) = users.change_user(user.id, form, Some(SeenUser::of(user)), &operator::may()).await?;
-    Ok(recorded)
 }

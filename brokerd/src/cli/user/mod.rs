@@ -6,6 +6,7 @@ mod list;
 mod named;
 mod passwd;
 mod show;
+mod standing;
 
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ use clap::Subcommand;
 
 use super::site::Site;
 
-/// Users of local directories: add, list, show, passwd, disable, enable, delete
+/// Users of local directories: add, list, show, change, passwd, disable, enable, delete
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Add a user; asks for the password, or takes it from standard input
@@ -22,14 +23,16 @@ pub(super) enum User {
     List(list::List),
     /// Show one user
     Show(show::Show),
+    /// Change what is known of a user: display name, mail address, whether the account is for emergencies
+    Change(change::Change),
     /// Give a user another password, and end all their sessions
     Passwd(passwd::Passwd),
     /// Let a user sign in no more, and end all their sessions
-    Disable(change::Disable),
+    Disable(standing::Disable),
     /// Let a disabled user sign in again
-    Enable(change::Enable),
+    Enable(standing::Enable),
     /// Remove a user for good, and end all their sessions
-    Delete(change::Delete),
+    Delete(standing::Delete),
 }
 
 impl User {
@@ -38,6 +41,7 @@ impl User {
             Self::Add(add) => site.open().await?.and_close(async |opened| add.run(opened).await).await?,
             Self::List(list) => site.open().await?.and_close(async |opened| list.run(opened).await).await?,
             Self::Show(show) => site.open().await?.and_close(async |opened| show.run(opened).await).await?,
+            Self::Change(change) => site.open().await?.and_close(async |opened| change.run(opened).await).await?,
             Self::Passwd(passwd) => site.open().await?.and_close(async |opened| passwd.run(opened).await).await?,
             Self::Disable(disable) => site.open().await?.and_close(async |opened| disable.run(opened).await).await?,
             Self::Enable(enable) => site.open().await?.and_close(async |opened| enable.run(opened).await).await?,
