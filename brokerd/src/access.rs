@@ -172,6 +172,8 @@ const TABLE: &[(&str, &str, Takes)] = &[
     ("POST", "/sign-out", browsers(Cookie::OwnPage)),
     ("GET", "/account", browsers(Cookie::Reads)),
     ("POST", "/account", browsers(Cookie::OwnPage)),
+    ("GET", "/account/password", browsers(Cookie::Reads)),
+    ("POST", "/account/password", browsers(Cookie::OwnPage)),
     ("GET", "/start", browsers(Cookie::Reads)),
     ("GET", "/authorize", browsers(Cookie::Reads)),
     ("POST", "/authorize", browsers(Cookie::OwnPage)),

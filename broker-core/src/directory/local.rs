@@ -27,7 +27,7 @@ use crate::directory::{
 use crate::local_user::{LocalUser, UserName, fold};
 use crate::name::DirectoryName;
 
-pub use self::new_password::{NewPassword, WeakPassword};
+pub use self::new_password::{MIN_CHARACTERS, NewPassword, WeakPassword};
 pub use self::password_hash::{HashError, NotHashed, PasswordHash, hash_in_turn, hash_password};
 pub use self::person::{LocalPerson, PersonProblem};
 pub use self::roster::Roster;

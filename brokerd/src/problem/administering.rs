@@ -120,6 +120,7 @@ impl From<OwnPasswordError> for Problem {
         match error {
             OwnPasswordError::KeptElsewhere(_) => Self::new(Code::ReadOnly, error.to_string()),
             OwnPasswordError::NotProved(error) => error.into(),
+            OwnPasswordError::Same => Self::field("new_password", error.to_string()),
             OwnPasswordError::SessionOver => Self::unauthenticated(),
             OwnPasswordError::Change(LocalUserError::Password(error)) => Self::field("new_password", error.to_string()),
             OwnPasswordError::Change(error) => error.into(),

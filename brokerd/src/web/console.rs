@@ -76,7 +76,8 @@ pub(crate) async fn open(
             let seen = app.broker.seen_by(&visitor.caller(), &name);
             let must_be_asked = seen.is_ok_and(|it| it.spec.require_reason() || it.spec.mfa_serial().is_some());
             if meant && !must_be_asked {
-                go_on(&app, &visitor, &name, destination.as_deref(), Said::default()).await
+                let opened = go_on(&app, &visitor, &name, destination.as_deref(), Said::default()).await;
+                opened.or_else(|problem| second_factor_first(problem, name, destination))
             } else {
                 Sheet { meant, ..Sheet::default() }.shown(&app, &visitor, &name, destination.as_deref())
             }
@@ -119,7 +120,19 @@ pub(crate) async fn confirmed(
             let again = sheet.shown(&app, &visitor, &name, destination.as_deref())?;
             Ok(instead_of(problem, again, meta.origin.request_id))
         }
-        opened => opened,
+        opened => opened.or_else(|problem| second_factor_first(problem, name, destination)),
+    }
+}
+
+/// Whoever may come in with a second factor alone is led to where they show theirs, or set one up, and back.
+fn second_factor_first(
+    problem: Problem,
+    name: ConnectorName,
+    destination: Option<String>,
+) -> Result<Response, Problem> {
+    match problem.code() {
+        Code::SecondFactorRequired => Ok(see_other(&Next::Console { name, destination }.account_first())),
+        _ => Err(problem),
     }
 }
 

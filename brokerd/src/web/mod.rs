@@ -38,6 +38,7 @@ pub(crate) fn described() -> OpenApiRouter<App> {
         .routes(routes!(second_factor::submit))
         .routes(routes!(sign_out::submit))
         .routes(routes!(account::show, account::submit))
+        .routes(routes!(account::password::show, account::password::submit))
         .routes(routes!(start::show))
         .routes(routes!(authorize::show, authorize::submit))
         .routes(routes!(login::show, login::submit))

@@ -69,9 +69,20 @@ impl Next {
         }
     }
 
+    /// The way to a console, out of a query or a form; other pages want no second factor.
+    pub(crate) fn onward(fields: &mut Fields) -> Option<Self> {
+        let next = Self::parse(&fields.take_given(NEXT)?);
+        matches!(next, Self::Console { .. }).then_some(next)
+    }
+
+    /// The page where somebody shows a second factor before this one, or sets one up.
+    pub(crate) fn account_first(&self) -> String {
+        format!("{ACCOUNT}?{NEXT}={}", utf8_percent_encode(&self.to_string(), IN_QUERY))
+    }
+
     /// The sign-in page that leads on to this one.
     pub(crate) fn sign_in_page(&self) -> String {
-        format!("/sign-in?next={}", utf8_percent_encode(&self.to_string(), IN_QUERY))
+        format!("/sign-in?{NEXT}={}", utf8_percent_encode(&self.to_string(), IN_QUERY))
     }
 
     /// The same, with the proof that the person asked for this one.
@@ -179,6 +190,8 @@ impl fmt::Display for Next {
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const ACCOUNT: &str = "/account";
 const MAX: usize = 2_048;
+/// In a query or a form: where somebody goes on.
+pub(crate) const NEXT: &str = "next";
 /// In a query: show where it goes first.
 pub(crate) const ASK: &str = "ask";
 /// In the sign-in page's query and form: the proof that the person asked for the next page.

@@ -2,6 +2,7 @@
 
 use broker_core::second_factor::Seed;
 use secrecy::SecretString;
+use serde_json::json;
 use tests::browser::Browser;
 use tests::house::{House, password_of};
 use tests::world::now;
@@ -11,6 +12,32 @@ use crate::chromium::{quiet, sign_in};
 async fn said(browser: &Browser, selector: &str) -> String {
     let script = "return document.querySelector(arguments[0]).textContent";
     browser.script(script, &[selector.into()]).await.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_wants_a_console_without_the_second_factor_sets_one_up_and_goes_on() {
+    let (house, browser) = (House::build().await, Browser::open().await);
+    let spec = json!({
+        "description": "Wants two", "access_key": "main", "groups": ["corp/release"], "require_second_factor": true,
+        "principal": { "assume_role": { "role_arn": "arn:aws:iam::111111111111:role/deploy" } },
+    });
+    house.connector("twofold", spec).await;
+    browser.go(&house.url("/console/twofold")).await;
+    browser.wait_for("Password").await;
+    sign_in(&browser, "ada", &password_of("ada")).await;
+    browser.wait_for("The console of twofold wants a second factor: set one up.").await;
+    browser.click("form:has(input[value=begin]) button").await;
+    browser.wait_for("Set up an authenticator").await;
+    let seed = Seed::read(SecretString::from(said(&browser, "#secret").await)).unwrap();
+    browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
+    browser.click("form:has(input[value=add]) button").await;
+    browser.wait_for("Your recovery codes").await;
+    browser.click("#recovery-codes ~ p a.button").await;
+    browser.wait_for("Open the AWS console?").await;
+    assert_eq!(house.sim.count("AssumeRole"), 0, "it asks once more");
+    browser.click("button[type=submit]").await;
+    browser.wait_for("Signed in to the simulated AWS console").await;
+    quiet(&browser, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ mod console;
 mod contract;
 mod forms;
 mod headers;
+mod own_password;
 mod passkeys;
 mod reference;
 mod signing_in;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::users::chosen;
 use super::{LocalUserError, LocalUsers};
@@ -29,6 +29,8 @@ pub enum OwnPasswordError {
         "your password is not kept here: change it in the directory `{0}`, or have it changed in the configuration"
     )]
     KeptElsewhere(String),
+    #[error("this is your present password: take another")]
+    Same,
     /// The present one was not proved, or no second factor a moment ago. Counted as at a sign-in.
     #[error(transparent)]
     NotProved(#[from] FactorError),
@@ -40,6 +42,11 @@ pub enum OwnPasswordError {
 }
 
 impl LocalUsers {
+    /// Whether somebody's password is kept in the store, where they can change it.
+    pub async fn keeps_password_of(&self, caller: &PersonCaller) -> Result<bool, LocalUserError> {
+        Ok(self.stored_of(&caller.person.subject).await?.is_some())
+    }
+
     /// Puts another password in the place of the present one. The session that asks goes on, and no other of theirs, nor any client's.
     pub async fn change_own_password(
         &self,
@@ -52,6 +59,9 @@ impl LocalUsers {
         let elsewhere = || OwnPasswordError::KeptElsewhere(subject.directory.to_string());
         let stored = self.stored_of(subject).await?.ok_or_else(elsewhere)?;
         // Before anything is proved: whoever is told so has guessed nothing.
+        if current.expose_secret() == new.expose_secret() {
+            return Err(OwnPasswordError::Same);
+        }
         let new = chosen(&stored.name, &stored.details, new)?;
         let credentials = Credentials {
             username: stored.name.as_str(),

@@ -67,7 +67,8 @@ fn is_monotonous(text: &str) -> bool {
     characters.len() < MIN_BESIDE_NAME || (1..=4_usize).any(|length| repeats(&length))
 }
 
-const MIN_CHARACTERS: usize = 12;
+/// Of a password that somebody chooses.
+pub const MIN_CHARACTERS: usize = 12;
 const MIN_BESIDE_NAME: usize = 6;
 const MAX_BYTES: usize = 1_024;
 

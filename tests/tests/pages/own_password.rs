@@ -1,0 +1,85 @@
+//! People whom the broker keeps change their own password on a page, in a real browser; others are told where theirs is kept.
+
+use serde_json::json;
+use tests::browser::Browser;
+use tests::world::{World, password_of};
+
+use crate::chromium::{quiet, sign_in};
+
+const BEFORE: &str = "four quite ordinary words";
+const AFTER: &str = "five other rather ordinary words";
+
+async fn types(browser: &Browser, [current, new, again]: [&str; 3]) {
+    for (field, text) in [("#current", current), ("#new", new), ("#again", again)] {
+        browser.fill(field, text).await;
+    }
+    browser.click("form[action='/account/password'] button").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_kept_by_the_broker_changes_the_password_and_every_other_session_ends() {
+    let (world, browser) = (World::open().await, Browser::open().await);
+    let root = world.person("root").await;
+    let grace = json!({ "name": "grace", "password": BEFORE });
+    assert_eq!(root.post("/v1/admin/users", &grace).await.status, 201);
+    let elsewhere = world.stranger().signed_in_with("grace", BEFORE).await;
+
+    browser.go(&format!("{}/account/password", world.brokerd.url())).await;
+    browser.wait_for("Password").await;
+    sign_in(&browser, "grace", BEFORE).await;
+    browser.wait_for("My account").await;
+    browser.click("a[href='/account/password']").await;
+    browser.wait_for("12 characters at least").await;
+    for (typed, told) in [
+        ([BEFORE, "short", "short"], "12 characters at least: take several words"),
+        ([BEFORE, AFTER, "five other ordinary words"], "the new password does not stand there twice"),
+        ([BEFORE, BEFORE, BEFORE], "this is your present password"),
+        (["not my password at all", AFTER, AFTER], "that is not your present password"),
+    ] {
+        types(&browser, typed).await;
+        browser.wait_for(told).await;
+        let values = "return [...document.querySelectorAll('input[type=password]')].map(field => field.value).join('')";
+        assert_eq!(browser.script(values, &[]).await, "", "a page shows no password");
+    }
+    elsewhere.get("/v1/session").await.good();
+    types(&browser, [BEFORE, AFTER, AFTER]).await;
+    browser.wait_for("Your password is changed").await;
+    elsewhere.get("/v1/session").await.problem("401 unauthenticated");
+    world
+        .stranger()
+        .sign_in(&json!({ "username": "grace", "password": BEFORE }))
+        .await
+        .problem("401 invalid_credentials");
+    world.stranger().signed_in_with("grace", AFTER).await;
+    browser.click("a[href='/account']").await;
+    browser.wait_for("Second factors").await;
+    quiet(&browser, &["400", "401"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_password_is_kept_elsewhere_is_told_where() {
+    let (world, browser) = (World::open().await, Browser::open().await);
+    browser.go(&format!("{}/account", world.brokerd.url())).await;
+    browser.wait_for("Password").await;
+    sign_in(&browser, "ada", &password_of("ada")).await;
+    browser.wait_for("Second factors").await;
+    assert!(!browser.text().await.contains("Change your password"));
+    browser.go(&format!("{}/account/password", world.brokerd.url())).await;
+    browser.wait_for("your password is not kept here").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_another_site_changes_no_password() {
+    let world = World::open().await;
+    let root = world.person("root").await;
+    assert_eq!(root.post("/v1/admin/users", &json!({ "name": "grace", "password": BEFORE })).await.status, 201);
+    let stranger = world.stranger();
+    let cookie = stranger.cookie("grace", BEFORE).await;
+    let fields = [("current_password", BEFORE), ("new_password", AFTER), ("new_password_again", AFTER)];
+    for origin in ["https://evil.example", &world.brokerd.url()] {
+        let form = stranger.request(reqwest::Method::POST, "/account/password").header("cookie", &cookie);
+        let answer = form.header("origin", origin).form(&fields).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{origin}: without the token of the page's form");
+    }
+    stranger.signed_in_with("grace", BEFORE).await;
+}
