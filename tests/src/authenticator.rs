@@ -22,6 +22,10 @@ pub struct Authenticator {
     pub verified: bool,
     /// In the place of `webauthn.get`.
     pub kind: &'static str,
+    /// What the browser says of pages around the one that asks, as members of JSON.
+    pub around: Value,
+    /// What it says of its make, in CBOR: the members `fmt` and `attStmt`.
+    pub statement: &'static [u8],
 }
 
 impl Authenticator {
@@ -37,15 +41,16 @@ impl Authenticator {
             rp_id: host,
             verified: true,
             kind: "webauthn.get",
+            around: json!({ "crossOrigin": false }),
+            statement: b"\x63fmt\x64none\x67attStmt\xa0",
         }
     }
 
     /// What a browser gives that has it make a passkey.
     pub fn made(&self, options: &str) -> String {
         let data = self.authenticator_data(ATTESTED, &self.attested());
-        // {"fmt": "none", "attStmt": {}, "authData": data}
-        let mut object = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData".to_vec();
-        object.extend([0x59]);
+        // {"fmt": …, "attStmt": …, "authData": data}
+        let mut object = [b"\xa3", self.statement, b"\x68authData\x59"].concat();
         object.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
         object.extend(&data);
         let response = json!({
@@ -67,15 +72,19 @@ impl Authenticator {
         self.credential(response)
     }
 
+    /// By which browsers know it, in base64url.
+    pub fn id(&self) -> String {
+        text(&self.id)
+    }
+
     fn credential(&self, response: Value) -> String {
         json!({ "id": text(&self.id), "rawId": text(&self.id), "type": "public-key", "response": response }).to_string()
     }
 
     fn client_data(&self, options: &str, kind: &str) -> Vec<u8> {
         let options: Value = serde_json::from_str(options).unwrap();
-        let said = json!({
-            "type": kind, "challenge": options["challenge"], "origin": self.origin, "crossOrigin": false,
-        });
+        let mut said = json!({ "type": kind, "challenge": options["challenge"], "origin": self.origin });
+        said.as_object_mut().unwrap().extend(self.around.as_object().unwrap().clone());
         said.to_string().into_bytes()
     }
 

@@ -1,9 +1,11 @@
 //! What people enrol to show beside their password: an authenticator's codes of the moment, passkeys, and codes for when those are lost.
 
+mod attestation;
 mod code;
 mod enrolment;
 mod passkey;
 mod question;
+mod relying_party;
 mod totp;
 
 use jiff::Timestamp;
@@ -16,10 +18,11 @@ use crate::vault::{Binding, Place, SealBroken, Sealed, Vault};
 
 pub use code::{NotACode, RECOVERY_CODES, RecoveryCode, TypedCode};
 pub use enrolment::{Beginning, NotBegun};
-pub use passkey::{Answer, Asked, NoName, Passkey, PasskeyRefused, RelyingParty};
-pub(crate) use passkey::{NewPasskey, SHOWN_SECONDS};
+pub use passkey::Passkey;
 pub(crate) use question::Asking;
-pub use question::Within;
+pub use question::{NotAsked, Within};
+pub use relying_party::{Answer, Asked, NoName, PasskeyRefused, RelyingParty};
+pub(crate) use relying_party::{NewPasskey, SHOWN_SECONDS};
 pub use totp::{Seed, UnfitSeed};
 
 /// Something that a person has enrolled. Its secret is sealed to it.
@@ -83,15 +86,15 @@ impl SecondFactor {
 
     /// A new passkey. Its own counter is sealed with it, and the one that counts begins below all.
     pub(crate) fn of_passkey(
-        NewPasskey { id, passkey }: NewPasskey,
+        NewPasskey { id, passkey, .. }: &NewPasskey,
         subject: Subject,
         label: FactorLabel,
         created_at: Timestamp,
         vault: &Vault,
     ) -> Result<Self, SealBroken> {
         let (kind, text) = (FactorKind::Passkey, passkey.text()?);
-        let sealed = bound(id, &subject, kind, |binding| vault.seal(binding, &text))?;
-        Ok(Self { id, subject, kind, label, created_at, last_used_at: None, sealed, last_step: 0 })
+        let sealed = bound(*id, &subject, kind, |binding| vault.seal(binding, &text))?;
+        Ok(Self { id: *id, subject, kind, label, created_at, last_used_at: None, sealed, last_step: 0 })
     }
 
     /// The key that it verifies by, where it is one.
@@ -109,11 +112,26 @@ impl SecondFactor {
         Seed::read(text).map_err(|UnfitSeed| SealBroken::Damaged)
     }
 
+    /// Says in the log that it is out of service.
+    pub(crate) fn tell_damage(&self, error: &SealBroken) {
+        tracing::error!(table = "second_factors", row = %self.id, %error, alarm = "forged_row", "a second factor does not open and is out of service");
+    }
+
     /// Whether it can be verified with the keys that are known.
     pub(crate) fn opens(&self, vault: &Vault) -> bool {
         match self.kind {
             FactorKind::Totp => self.seed(vault).is_ok(),
             FactorKind::Passkey => self.passkey(vault).is_ok(),
+        }
+    }
+
+    /// Whether its owner can show it: of a passkey, at the site.
+    fn is_of_use(&self, vault: &Vault, site: Option<&str>) -> bool {
+        match self.kind {
+            FactorKind::Totp => self.seed(vault).is_ok(),
+            FactorKind::Passkey => {
+                self.passkey(vault).is_ok_and(|key| key.is_some_and(|key| Some(key.site.as_str()) == site))
+            }
         }
     }
 
@@ -135,9 +153,22 @@ impl Enrolled {
         self.factors.iter().any(|factor| factor.kind == kind)
     }
 
-    /// The keys of all passkeys.
-    pub(crate) fn passkeys(&self, vault: &Vault) -> Result<Vec<Passkey>, SealBroken> {
-        self.factors.iter().filter_map(|factor| factor.passkey(vault).transpose()).collect()
+    /// Each passkey that can be shown at a site, with its key. What does not open is out of service, and says so in the log.
+    pub(crate) fn passkeys(&self, vault: &Vault, site: &str) -> Vec<(&SecondFactor, Passkey)> {
+        let opened = |factor: &SecondFactor| match factor.passkey(vault) {
+            Ok(passkey) => passkey,
+            Err(error) => {
+                factor.tell_damage(&error);
+                None
+            }
+        };
+        let all = self.factors.iter().filter_map(|factor| Some((factor, opened(factor)?)));
+        all.filter(|(_, passkey)| passkey.site == site).collect()
+    }
+
+    /// Whether something would be left that can be shown, were it not for this one.
+    pub(crate) fn has_another_than(&self, id: SecondFactorId, vault: &Vault, site: Option<&str>) -> bool {
+        self.factors.iter().any(|factor| factor.id != id && factor.is_of_use(vault, site))
     }
 }
 

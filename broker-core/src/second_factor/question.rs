@@ -39,17 +39,23 @@ pub(super) struct Question<S> {
     pub(super) state: S,
 }
 
-/// It is not of this person and place, or over.
+/// No answer to it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the question is over, or was somebody else's")]
-pub struct NotAsked;
+pub enum NotAsked {
+    /// Of another person, or place, or of nobody's asking.
+    #[error("the question was somebody else's")]
+    Foreign,
+    #[error("the question is over")]
+    Over,
+}
 
 impl<S: Serialize + DeserializeOwned> Question<S> {
     /// As it is brought along. `what` keeps the sorts of questions apart.
     pub(super) fn text(&self, what: &[u8], asking: Asking<'_>) -> Result<String, SealBroken> {
         let text = serde_json::to_vec(self).map_err(|_| SealBroken::Damaged)?;
         let mac = asking.with_parts(what, &text, |parts| asking.seals.mac(Purpose::Passkey, parts));
-        Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(text), URL_SAFE_NO_PAD.encode(mac)))
+        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(text), URL_SAFE_NO_PAD.encode(mac));
+        if text.len() <= LONGEST { Ok(text) } else { Err(SealBroken::Damaged) }
     }
 
     /// Reads what somebody brings; and by what the store knows that it was answered.
@@ -59,15 +65,15 @@ impl<S: Serialize + DeserializeOwned> Question<S> {
         asking: Asking<'_>,
         now: Timestamp,
     ) -> Result<(Self, [u8; 32]), NotAsked> {
-        let (text, mac) = text.split_once('.').filter(|_| text.len() <= LONGEST).ok_or(NotAsked)?;
-        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAsked);
+        let (text, mac) = text.split_once('.').filter(|_| text.len() <= LONGEST).ok_or(NotAsked::Foreign)?;
+        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAsked::Foreign);
         let (text, mac) = (decoded(text)?, decoded(mac)?);
         if !asking.with_parts(what, &text, |parts| asking.seals.verify(Purpose::Passkey, parts, &mac)) {
-            return Err(NotAsked);
+            return Err(NotAsked::Foreign);
         }
-        let question: Self = serde_json::from_slice(&text).map_err(|_| NotAsked)?;
+        let question: Self = serde_json::from_slice(&text).map_err(|_| NotAsked::Foreign)?;
         if Timestamp::from(Millis(question.expires)) <= now {
-            return Err(NotAsked);
+            return Err(NotAsked::Over);
         }
         Ok((question, digest(&[&text])))
     }
@@ -83,5 +89,5 @@ impl Asking<'_> {
     }
 }
 
-/// Ten passkeys with keys of 4096 bits fit.
+/// The names of ten passkeys with the longest that there are (1,023 bytes each; section 4, credential ID) fit.
 const LONGEST: usize = 32 * 1024;

@@ -386,7 +386,7 @@ fn of_client(person: PersonCaller, client: AuthorizationId, ends: Timestamp) -> 
     PersonCaller { client: Some(client), role: None, expires_at, as_read, ..person }
 }
 
-fn just_after(time: Timestamp) -> Timestamp {
+pub(super) fn just_after(time: Timestamp) -> Timestamp {
     time.saturating_add(jiff::SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX)
 }
 

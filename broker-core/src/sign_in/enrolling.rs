@@ -11,7 +11,7 @@ use crate::clock::{Millis, seconds_between};
 use crate::id::{SecondFactorId, SessionId};
 use crate::second_factor::{
     Beginning, Enrolled, FactorLabel, MAX_FACTORS, NotBegun, PasskeyRefused, RECOVERY_CODES, RecoveryCode,
-    SecondFactor, Seed, TypedCode,
+    RelyingParty, SecondFactor, Seed, TypedCode,
 };
 use crate::store::{Change, Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
@@ -131,20 +131,21 @@ impl SignIn {
         let subject = &person.person.subject;
         let vault = self.0.second_factors.vault()?;
         let factor = SecondFactor::of_seed(begun.id, subject.clone(), label, &begun.seed, (now, step), vault)?;
-        self.enrol(person, shown, (factor, FactorUsed::Totp), &enrolled, origin).await
+        self.enrol(person, shown, (factor, FactorUsed::Totp, Vec::new()), &enrolled, origin).await
     }
 
-    /// Enrols what has proved to be right.
+    /// Enrols what has proved to be right, and takes what proved it.
     pub(super) async fn enrol(
         &self,
         person: &PersonCaller,
         shown: &Shown,
-        (factor, by): (SecondFactor, FactorUsed),
+        (factor, by, take): (SecondFactor, FactorUsed, Vec<Change>),
         enrolled: &Enrolled,
         origin: &Origin,
     ) -> Result<Added, FactorError> {
         let (subject, now) = (&person.person.subject, self.0.clock.now());
         let mut changes = vec![self.0.store.add_second_factor(&factor)];
+        changes.extend(take);
         let codes = if enrolled.is_enrolled() { Vec::new() } else { new_codes()? };
         if !codes.is_empty() {
             changes.extend(self.0.store.replace_recovery_codes(subject, &codes, now.into()));
@@ -185,19 +186,23 @@ impl SignIn {
     pub async fn remove_second_factor(
         &self,
         person: &PersonCaller,
+        shown: &Shown,
         id: SecondFactorId,
         origin: &Origin,
     ) -> Result<(), FactorError> {
         let enrolled = self.second_factors_of(person).await?;
         self.may_change(person, &enrolled)?;
+        let (vault, site) = (self.0.second_factors.vault()?, self.0.second_factors.passkeys.as_ref());
+        if person.assurance.required && !enrolled.has_another_than(id, vault, site.map(RelyingParty::site)) {
+            return Err(FactorError::LastOne);
+        }
         // Beside one that is out of service, recovery codes are the only way in.
         let is_last = enrolled.factors.len() == 1 && enrolled.damaged == 0;
         let factor = one_of(enrolled, id)?;
-        if is_last && person.assurance.required {
-            return Err(FactorError::LastOne);
-        }
+        // Of two removals at once, each of which would leave the other's, one is made.
+        let alone = self.touched(person, shown).await?.ok_or(FactorError::SessionOver)?;
         let subject = &person.person.subject;
-        let mut changes = vec![Store::remove_second_factor(subject, id)];
+        let mut changes = vec![alone, Store::remove_second_factor(subject, id)];
         if is_last {
             changes.push(Store::drop_recovery_codes(subject));
         }

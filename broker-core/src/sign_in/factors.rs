@@ -20,7 +20,7 @@ use crate::clock::{Millis, seconds_between};
 use crate::directory::{Attested, Standing, Unavailable};
 use crate::name::Group;
 use crate::second_factor::{
-    Answer, Enrolled, FactorKind, PasskeyRefused, RelyingParty, SecondFactor, TypedCode, Within,
+    Answer, Enrolled, FactorKind, NotAsked, PasskeyRefused, RelyingParty, SecondFactor, TypedCode, Within,
 };
 use crate::store::{Change, Store, StoreError};
 use crate::trail::Origin;
@@ -130,12 +130,18 @@ impl Accepted {
 }
 
 impl WrongCode {
-    /// Somebody was faster with the very same thing.
-    pub(super) fn taken(by: FactorUsed) -> Self {
+    /// Somebody was faster: with the very same thing, or, of a passkey, with a counter as high.
+    pub(super) fn outrun(by: FactorUsed, with_the_same: bool) -> Self {
         match by {
-            FactorUsed::Passkey => Self::Passkey(PasskeyRefused::Answered),
+            FactorUsed::Passkey if with_the_same => Self::Passkey(PasskeyRefused::Answered),
+            FactorUsed::Passkey => Self::Passkey(PasskeyRefused::Copied),
             FactorUsed::Totp | FactorUsed::RecoveryCode => Self::Taken,
         }
+    }
+
+    /// Whether nothing was guessed at: somebody took their time.
+    fn is_late(&self) -> bool {
+        matches!(self, Self::Passkey(PasskeyRefused::NotAsked(NotAsked::Over)))
     }
 
     /// As whoever tries is told. Where nothing was compared, nothing is said of the code.
@@ -146,6 +152,10 @@ impl WrongCode {
             Self::Seal(error) => {
                 let reason = Some(error.to_string());
                 Unproved { mark, subject, reason, told: error.into(), padded: false, break_glass }
+            }
+            Self::Passkey(PasskeyRefused::NotAsked(NotAsked::Over)) => {
+                let reason = Some(self.to_string());
+                Unproved { mark, subject, reason, told: SignInError::TookTooLong, padded: false, break_glass }
             }
             Self::Wrong | Self::Taken | Self::OutOfService | Self::Passkey(_) => {
                 let told = match overdue {
@@ -183,11 +193,14 @@ impl SignIn {
         match TypedCode::parse(otp) {
             Ok(TypedCode::Totp(code)) => {
                 let vault = self.0.second_factors.vault().map_err(WrongCode::Seal)?;
-                let mut found = None;
+                let (mut found, mut opened) = (None, 0);
                 for factor in enrolled.factors.iter().filter(|factor| factor.kind == FactorKind::Totp) {
-                    let seed = factor.seed(vault).map_err(WrongCode::Seal)?;
-                    if let Some(step) = seed.step_of(&code, now) {
-                        found = Some((factor, step));
+                    match factor.seed(vault) {
+                        Ok(seed) => {
+                            opened += 1;
+                            found = seed.step_of(&code, now).map(|step| (factor, step)).or(found);
+                        }
+                        Err(error) => factor.tell_damage(&error),
                     }
                 }
                 match found {
@@ -196,7 +209,7 @@ impl SignIn {
                         Ok(Accepted::of(factor, FactorUsed::Totp, vec![take]))
                     }
                     Some(_) => Err(WrongCode::Taken),
-                    None if enrolled.factors.is_empty() => Err(WrongCode::OutOfService),
+                    None if opened == 0 && !enrolled.has(FactorKind::Passkey) => Err(WrongCode::OutOfService),
                     None => Err(WrongCode::Wrong),
                 }
             }
@@ -346,7 +359,13 @@ impl SignIn {
         };
         match self.accepted(&enrolled, subject, showing).await {
             Ok(accepted) => Ok((attempt, accepted)),
-            Err(wrong) => Err(wrong.told(mark, Some(subject.clone()), &attempt)),
+            Err(wrong) => {
+                if wrong.is_late() {
+                    let counted = throttle.undecided(&attempt).await;
+                    counted.map_err(|error| Unproved::by_the_store(mark.clone(), error))?;
+                }
+                Err(wrong.told(mark, Some(subject.clone()), &attempt))
+            }
         }
     }
 }

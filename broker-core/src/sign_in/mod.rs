@@ -144,6 +144,9 @@ pub enum SignInError {
         "the password is right, and a second factor is needed: a passkey, which only a browser shows. Sign in there (`broker login` leads there), or send a recovery code"
     )]
     PasskeyRequired(HalfWay),
+    /// The password was right, and the page that asked for a passkey was open for too long.
+    #[error("that took too long: show your passkey once more")]
+    TookTooLong,
     /// The password was right, and a code came beside it that nobody can compare with anything.
     #[error("no second factor is enrolled: sign in without a code, and enrol one on the page My account")]
     NothingEnrolled,
@@ -287,9 +290,8 @@ impl SignIn {
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let now = Millis::from(self.0.clock.now());
         self.0.store.sweep_sessions(now, self.idle_since(now)).await?;
-        self.sweep_passkey_questions(now).await?;
         self.0.throttle.sweep().await?;
-        Ok(())
+        self.sweep_passkey_questions(now).await
     }
 
     /// Whoever was last seen at or before this moment is not signed in any more.

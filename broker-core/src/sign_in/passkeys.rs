@@ -7,11 +7,12 @@ use crate::assurance::FactorUsed;
 use crate::caller::{PersonCaller, Subject};
 use crate::clock::Millis;
 use crate::second_factor::{
-    Answer, Asked, Asking, Enrolled, FactorKind, FactorLabel, PasskeyRefused, RelyingParty, SHOWN_SECONDS,
+    Answer, Asked, Asking, Enrolled, FactorKind, FactorLabel, Passkey, PasskeyRefused, RelyingParty, SHOWN_SECONDS,
     SecondFactor, Within,
 };
 use crate::store::{Store, StoreError};
 use crate::trail::Origin;
+use crate::vault::SealBroken;
 
 /// What somebody may show beside their password on a page. A recovery code does in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum ByPasskey {
     /// They have none.
     None,
     Asked(Asked),
-    /// They have one, and the broker is not known by a name.
+    /// They have some, and none of them can be shown: made for another name of the broker's, or out of service.
     Off,
 }
 
@@ -63,10 +64,12 @@ impl SignIn {
         let passkey = match &self.0.second_factors.passkeys {
             _ if !enrolled.has(FactorKind::Passkey) => ByPasskey::None,
             None => ByPasskey::Off,
-            Some(party) => {
-                let passkeys = enrolled.passkeys(self.0.second_factors.vault()?)?;
-                ByPasskey::Asked(party.ask_for_one(&passkeys, self.asking(subject, within), self.0.clock.now())?)
-            }
+            Some(party) => match keys(self.passkeys(enrolled, party)?).as_slice() {
+                [] => ByPasskey::Off,
+                passkeys => {
+                    ByPasskey::Asked(party.ask_for_one(passkeys, self.asking(subject, within), self.0.clock.now())?)
+                }
+            },
         };
         Ok(Ways { authenticator: enrolled.has(FactorKind::Totp), passkey })
     }
@@ -76,7 +79,7 @@ impl SignIn {
         let party = self.party()?;
         let enrolled = self.second_factors_of(person).await?;
         self.may_add(person, &enrolled)?;
-        let before = enrolled.passkeys(self.0.second_factors.vault()?)?;
+        let before = keys(self.passkeys(&enrolled, party)?);
         let asking = self.asking(&person.person.subject, Within::Session(person.session));
         Ok(party.ask_for_new(&person.person, &before, asking, self.0.clock.now())?)
     }
@@ -96,9 +99,10 @@ impl SignIn {
         let (subject, now) = (&person.person.subject, self.0.clock.now());
         let vault = self.0.second_factors.vault()?;
         let asking = self.asking(subject, Within::Session(person.session));
-        let made = party.new_passkey(answer, &enrolled.passkeys(vault)?, asking, now)?;
-        let factor = SecondFactor::of_passkey(made, subject.clone(), label, now, vault)?;
-        self.enrol(person, shown, (factor, FactorUsed::Passkey), &enrolled, origin).await
+        let made = party.new_passkey(answer, &keys(self.passkeys(&enrolled, party)?), asking, now)?;
+        let factor = SecondFactor::of_passkey(&made, subject.clone(), label, now, vault)?;
+        let take = vec![Store::take_question(&made.question, Millis::from(now))];
+        self.enrol(person, shown, (factor, FactorUsed::Passkey, take), &enrolled, origin).await
     }
 
     /// Whether a passkey that was shown is right, and what takes it.
@@ -110,26 +114,33 @@ impl SignIn {
     ) -> Result<Accepted, WrongCode> {
         let now = self.0.clock.now();
         let party = self.0.second_factors.passkeys.as_ref().ok_or(PasskeyRefused::Removed)?;
-        let shown = party.shown(answer, self.asking(subject, within), now)?;
+        let (factors, passkeys): (Vec<_>, Vec<_>) =
+            self.passkeys(enrolled, party).map_err(WrongCode::Seal)?.into_iter().unzip();
+        let shown = party.shown(answer, &passkeys, self.asking(subject, within), now)?;
         if self.0.store.is_question_taken(&shown.question).await? {
             return Err(PasskeyRefused::Answered.into());
         }
-        let vault = self.0.second_factors.vault().map_err(WrongCode::Seal)?;
-        for factor in &enrolled.factors {
-            if !factor.passkey(vault).map_err(WrongCode::Seal)?.is_some_and(|passkey| shown.is(&passkey)) {
-                continue;
-            }
-            // Authenticators without a counter always say zero (Web Authentication, section 6.1.1).
-            let counter = i64::from(shown.counter);
-            if counter <= factor.last_step && (counter, factor.last_step) != (0, 0) {
-                return Err(PasskeyRefused::Copied.into());
-            }
-            let now = Millis::from(now);
-            let take =
-                vec![Store::take_counter(factor.id, shown.counter, now), Store::take_question(&shown.question, now)];
-            return Ok(Accepted::of(factor, FactorUsed::Passkey, take));
+        let mut each = factors.into_iter().zip(&passkeys);
+        let found = each.find(|(_, passkey)| *passkey.credential.cred_id() == shown.credential);
+        let (factor, _) = found.ok_or(PasskeyRefused::Removed)?;
+        // Authenticators without a counter always say zero (Web Authentication, section 6.1.1).
+        let counter = i64::from(shown.counter);
+        if counter <= factor.last_step && (counter, factor.last_step) != (0, 0) {
+            return Err(PasskeyRefused::Copied.into());
         }
-        Err(PasskeyRefused::Removed.into())
+        let now = Millis::from(now);
+        // The question first: an answer that is sent twice is no copy of the key.
+        let take = vec![Store::take_question(&shown.question, now), Store::take_counter(factor.id, shown.counter, now)];
+        Ok(Accepted::of(factor, FactorUsed::Passkey, take))
+    }
+
+    /// Those that can be shown to a site.
+    fn passkeys<'a>(
+        &self,
+        enrolled: &'a Enrolled,
+        party: &RelyingParty,
+    ) -> Result<Vec<(&'a SecondFactor, Passkey)>, SealBroken> {
+        Ok(enrolled.passkeys(self.0.second_factors.vault()?, party.site()))
     }
 
     /// Forgets answers to questions that are over: a day longer than nodes' clocks may ever differ.
@@ -145,6 +156,10 @@ impl SignIn {
     fn asking<'a>(&'a self, subject: &'a Subject, within: Within<'a>) -> Asking<'a> {
         Asking { subject, within, seals: self.0.store.seals() }
     }
+}
+
+fn keys(passkeys: Vec<(&SecondFactor, Passkey)>) -> Vec<Passkey> {
+    passkeys.into_iter().map(|(_, passkey)| passkey).collect()
 }
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;

@@ -6,10 +6,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::factors::{Accepted, Showing, WrongCode};
 use super::throttle::{Attempt, HeldBack, Throttle, ThrottleError};
-use super::{Begun, Credentials, SessionKind, SignIn, SignInError, SignedIn};
+use super::{Begun, Credentials, HalfWay, SessionKind, SignIn, SignInError, SignedIn};
 use crate::caller::{Person, Subject};
 use crate::directory::{Attested, AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
-use crate::second_factor::FactorKind;
+use crate::second_factor::{Enrolled, FactorKind};
 use crate::store::{Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
 
@@ -184,12 +184,7 @@ impl SignIn {
                 let half_way = self.half_way(&attested, mark.clone(), attempt.is_break_glass());
                 // Whoever has a second factor signs in so each day; an account for emergencies is heard whatever comes of it.
                 let reason = attempt.is_break_glass().then(|| HALF_WAY.to_owned());
-                let told = if enrolled.has(FactorKind::Passkey) && !enrolled.has(FactorKind::Totp) {
-                    SignInError::PasskeyRequired(half_way)
-                } else {
-                    SignInError::OtpRequired(half_way)
-                };
-                (reason, told)
+                (reason, wanted_of(&enrolled, half_way))
             }
         };
         let break_glass = BreakGlass::of(&attempt);
@@ -209,15 +204,19 @@ impl SignIn {
         let half_way = self.half_way(&attested, mark.clone(), break_glass);
         let begun = self.begin_session(attested, kind, Begun::ByPassword { break_glass }, factor, origin).await;
         let signed_in = match (begun, by) {
-            (Err(SignInError::Trail(TrailError::Change(StoreError::Stale | StoreError::Taken))), Some(by)) => {
-                let unproved = WrongCode::taken(by).told(mark, Some(subject), &attempt);
-                return Err(self.refused(unproved, origin, started).await);
+            (
+                Err(SignInError::Trail(TrailError::Change(error @ (StoreError::Stale | StoreError::Taken)))),
+                Some(by),
+            ) => {
+                let wrong = WrongCode::outrun(by, matches!(error, StoreError::Taken));
+                return Err(self.refused(wrong.told(mark, Some(subject), &attempt), origin, started).await);
             }
             (begun, _) => begun?,
         };
         if by.is_none() && self.is_ended_by_enrolling(&signed_in, origin).await? {
             self.0.throttle.undecided(&attempt).await?;
-            return Err(SignInError::OtpRequired(half_way));
+            let enrolled = self.0.store.enrolled(&signed_in.caller.person.subject).await?;
+            return Err(wanted_of(&enrolled, half_way));
         }
         self.0.throttle.succeeded(&attempt).await?;
         Ok(signed_in)
@@ -351,6 +350,15 @@ impl Gate for Counting<'_> {
 impl From<Untypable> for Failure {
     fn from(error: Untypable) -> Self {
         Self::Refused(error.to_string())
+    }
+}
+
+/// What somebody is asked for beside their password.
+fn wanted_of(enrolled: &Enrolled, half_way: HalfWay) -> SignInError {
+    if enrolled.has(FactorKind::Passkey) && !enrolled.has(FactorKind::Totp) {
+        SignInError::PasskeyRequired(half_way)
+    } else {
+        SignInError::OtpRequired(half_way)
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use super::callers::just_after;
 use super::factors::{Accepted, Showing, WrongCode};
 use super::prove::Unproved;
 use super::{SessionKind, Shown, SignIn, SignInError};
@@ -109,8 +110,9 @@ impl SignIn {
                 self.0.throttle.succeeded(&attempt).await.map_err(SignInError::from)?;
                 Ok(raised)
             }
-            Err(RaiseError::Stale | RaiseError::Taken) => {
-                let unproved = WrongCode::taken(by).told(mark, Some(subject.clone()), &attempt);
+            Err(error @ (RaiseError::Stale | RaiseError::Taken)) => {
+                let with_the_same = matches!(error, RaiseError::Taken);
+                let unproved = WrongCode::outrun(by, with_the_same).told(mark, Some(subject.clone()), &attempt);
                 Err(self.step_up_refused(unproved, person, origin, started).await.into())
             }
             Err(RaiseError::SessionOver) => Err(StepUpError::SessionOver),
@@ -165,6 +167,17 @@ impl SignIn {
             }
         }
         Err(RaiseError::Stale)
+    }
+
+    /// Writes to the session by which somebody changes what they have enrolled, so that of two changes at once the later one is `Stale`; nothing
+    /// where it is over.
+    pub(super) async fn touched(&self, person: &PersonCaller, shown: &Shown) -> Result<Option<Change>, StoreError> {
+        let token = self.hash_of(shown);
+        let seen = self.0.store.session_by_token(&token).await?.filter(|seen| seen.id == person.session);
+        let Some(seen) = seen else { return Ok(None) };
+        let second_factor = seen.second_factor.map(|proved| ProvedFactor { at: just_after(proved.at), ..proved });
+        let touched = Session { second_factor, ..seen.clone() };
+        self.0.store.rewrite_session(&seen, &token, &touched, &token).map(Some)
     }
 
     async fn step_up_refused(

@@ -147,10 +147,10 @@ async fn rename(
 async fn remove(
     State(app): State<App>,
     ById(id): ById,
-    InPerson { person, origin, .. }: InPerson,
+    InPerson { person, shown, origin, .. }: InPerson,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
-    app.sign_in.remove_second_factor(&person, id_of(&id)?, &origin).await?;
+    app.sign_in.remove_second_factor(&person, &shown, id_of(&id)?, &origin).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

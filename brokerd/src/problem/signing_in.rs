@@ -16,7 +16,9 @@ impl Problem {
 impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
-            SignInError::InvalidCredentials => Self::new(Code::InvalidCredentials, error.to_string()),
+            SignInError::InvalidCredentials | SignInError::TookTooLong => {
+                Self::new(Code::InvalidCredentials, error.to_string())
+            }
             SignInError::OtpRequired(_) => Self::new(Code::OtpRequired, error.to_string()),
             SignInError::PasskeyRequired(_) => Self::new(Code::PasskeyRequired, error.to_string()),
             SignInError::NothingEnrolled => Self::field("otp", error.to_string()),

@@ -140,4 +140,4 @@ pub(super) async fn ask(
 const TOO_LATE: &str = "That took too long. Please sign in again.";
 const WRONG_CODE: &str =
     "That is not the right code. A code is good once, and for half a minute: wait for the next one.";
-pub(super) const WRONG_PASSKEY: &str = "That passkey was not taken. Try again; a recovery code lets you in as well.";
+pub(super) const WRONG_PASSKEY: &str = "That passkey was not taken. Try again.";

@@ -280,6 +280,7 @@ pub(super) fn sentence(error: &SignInError) -> Option<String> {
         SignInError::Directory(_) => {
             "The company's directory does not answer, so nobody can be let in. Try again in a moment.".to_owned()
         }
+        SignInError::TookTooLong => "That took too long. Show your passkey once more.".to_owned(),
         SignInError::OtpRequired(_)
         | SignInError::PasskeyRequired(_)
         | SignInError::NothingEnrolled

@@ -52,6 +52,11 @@ impl Node {
     }
 
     pub(crate) fn over(house: &Storehouse, opened: Opened) -> Self {
+        Self::at(SITE, house, opened)
+    }
+
+    /// One that browsers know by this name.
+    pub(crate) fn at(site: &str, house: &Storehouse, opened: Opened) -> Self {
         let trail = house.trail(&opened);
         let hash = hash_password(&Password::parse(SecretString::from("secret")).unwrap()).unwrap();
         let person = |(name, id): (&str, &str)| {
@@ -69,7 +74,7 @@ impl Node {
             admin_groups: AdminGroups::default(),
         };
         let clock: Arc<dyn Clock> = house.clock.clone();
-        let site = RelyingParty::of(&SITE.parse().unwrap(), "broker.corp.example").unwrap();
+        let site = RelyingParty::of(&site.parse().unwrap(), "broker.corp.example").unwrap();
         let second_factors = SecondFactors::new(Arc::clone(&opened.vault), BTreeSet::new(), "broker.corp.example");
         let second_factors = second_factors.with_passkeys(site);
         let beside = Beside { workloads: Workloads::none(Arc::clone(&clock)), second_factors };

@@ -1,13 +1,15 @@
 //! Passkeys, by an authenticator that says what no browser would: only the very answer that was asked for counts, of the very person, once, on
 //! whichever node.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use broker_core::assurance::FactorUsed;
 use broker_core::caller::Caller;
 use broker_core::permission::{Administrator, Permission};
 use broker_core::second_factor::{Answer, Asked, FactorLabel};
-use broker_core::sign_in::{FactorError, HalfWay, SessionKind, Shown, SignInError, SignedIn};
+use broker_core::sign_in::{ByPasskey, FactorError, HalfWay, SessionKind, Shown, SignInError, SignedIn};
 use broker_core::store::TrailFilter;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tests::authenticator::Authenticator;
 use tests::stores::Storehouse;
@@ -126,7 +128,7 @@ where_others_reach_in! {
             (&json!("passkey"), &json!(id), &json!("blue key"))
         );
         // Who has lost it has codes, at a program as well.
-        let code = secrecy::ExposeSecret::expose_secret(&codes[0]);
+        let code = codes[0].expose_secret();
         assert!(one.enters(Some(code)).await.is_ok() && is_refused(&one.enters(Some(code)).await));
     }
 
@@ -155,6 +157,12 @@ where_others_reach_in! {
         key.kind = "webauthn.create";
         refuses(&key, "it is no signature in").await;
         key.kind = "webauthn.get";
+        for around in [json!({ "crossOrigin": true }), json!({ "crossOrigin": false, "topOrigin": "https://evil.example" })] {
+            key.around = around;
+            refuses(&key, "within a page of another's").await;
+        }
+        key.around = json!({ "crossOrigin": false });
+        node.refused_because("the passkey was refused: it was asked for within a page of another site's").await;
         refuses(&Authenticator::at(SITE), "another key").await;
         node.refused_because("the passkey was refused: The clients relying party origin does not match").await;
 
@@ -211,10 +219,14 @@ where_others_reach_in! {
         assert!(at_the_door.is_err(), "at the door");
         node.shows(&who, &good, BROWSER).await.unwrap();
         node.shows(&bob, &answer(&bobs, &of_bob), BROWSER).await.unwrap();
+        node.refused_because("the passkey was refused: the question was somebody else's").await;
         let (who, asked) = node.asked().await;
         house.clock.advance(300);
-        assert!(is_refused(&node.shows(&who, &answer(&key, &asked), BROWSER).await), "five minutes");
-        node.refused_because("the question is over, or was somebody else's").await;
+        for _ in 0..20 {
+            let late = node.shows(&who, &answer(&key, &asked), BROWSER).await;
+            assert!(matches!(late, Err(SignInError::TookTooLong)), "five minutes, and no guess: {late:?}");
+        }
+        node.refused_because("the passkey was refused: the question is over").await;
         node.enters_by(&key).await.unwrap();
     }
 
@@ -244,9 +256,9 @@ where_others_reach_in! {
         let (_, other) = node.add_passkey(&session, Authenticator::at(SITE)).await;
         let (who, asked) = node.asked().await;
         let person = node.person(&session).await;
-        node.sign_in.remove_second_factor(&person, id, &origin()).await.unwrap();
+        node.sign_in.remove_second_factor(&person, &Shown::Bearer(session), id, &origin()).await.unwrap();
         assert!(is_refused(&node.shows(&who, &answer(&key, &asked), BROWSER).await));
-        node.refused_because("the passkey was refused: it is not enrolled any more").await;
+        node.refused_because("the passkey was refused: it is not enrolled, or not any more").await;
         node.enters_by(&other).await.unwrap();
     }
 
@@ -294,6 +306,67 @@ where_others_reach_in! {
         let person = node.person(&session).await;
         let added = node.sign_in.add_passkey(&person, &shown, &late, label(), &origin).await;
         assert!(matches!(added.unwrap_err(), FactorError::Passkey(_)), "a quarter of an hour");
+    }
+
+    async fn the_page_carries_no_keys_and_what_an_authenticator_says_of_its_make_is_not_read(house: Storehouse) {
+        let node = Node::open(&house).await;
+        let mut key = Authenticator::at(SITE);
+        // A chain of certificates that are none.
+        key.statement = b"\x63fmt\x63tpm\x67attStmt\xa1\x63x5c\x82\x43\x30\x82\xff\x41\x00";
+        let Enrolled { key, .. } = node.enrol_passkey(key).await;
+        let (who, asked) = node.asked().await;
+        assert!(asked.options.contains(&key.id()), "the browser has to know which");
+        let carried = asked.question.split('.').next().unwrap();
+        let carried = String::from_utf8(URL_SAFE_NO_PAD.decode(carried).unwrap()).unwrap();
+        assert!(carried.contains("challenge") && !carried.contains(&key.id()) && carried.len() < 1_000, "{carried}");
+        node.shows(&who, &answer(&key, &asked), BROWSER).await.unwrap();
+    }
+
+    async fn one_that_opens_no_more_keeps_nobody_out(house: Storehouse) {
+        let both = [("k1", 1), ("k2", 2)];
+        let before = Node::over(&house, house.open_keyed(&both, "k1").await.unwrap());
+        let Enrolled { key: lost, session, codes, id } = before.enrol_passkey(Authenticator::at(SITE)).await;
+        let (_, good) = before.add_passkey(&session, Authenticator::at(SITE)).await;
+        let mut hands = house.hands().await;
+        hands.run(&format!("CREATE TABLE kept AS SELECT * FROM second_factors WHERE id = '{id}'")).await;
+        let node = Node::over(&house, house.open_keyed(&both, "k2").await.unwrap());
+        node.administration.rekey(&Administrator::on_the_host("root"), |_| ()).await.unwrap();
+        hands
+            .run(&format!(
+                "UPDATE second_factors SET sealed = (SELECT sealed FROM kept), mac = (SELECT mac FROM kept) WHERE id = '{id}'"
+            ))
+            .await;
+        let only = Node::over(&house, house.open_keyed(&[("k2", 2)], "k2").await.unwrap());
+        let (who, asked) = only.asked().await;
+        assert!(asked.options.contains(&good.id()) && !asked.options.contains(&lost.id()), "{asked:?}");
+        assert!(is_refused(&only.shows(&who, &answer(&lost, &asked), BROWSER).await));
+        only.enters_by(&good).await.unwrap();
+        let session = only.enters(Some(codes[1].expose_secret())).await.unwrap().token;
+        only.add_passkey(&session, Authenticator::at(SITE)).await;
+        let enrolled = only.sign_in.second_factors_of(&only.person(&session).await).await.unwrap();
+        for factor in enrolled.factors.iter().filter(|factor| factor.id != id) {
+            let person = only.person(&session).await;
+            only.sign_in.remove_second_factor(&person, &Shown::Bearer(session.clone()), factor.id, &origin()).await.unwrap();
+        }
+        // With that one alone left the page still comes, without it.
+        let Err(SignInError::PasskeyRequired(who)) = only.enters(None).await else { panic!("it counts") };
+        assert_eq!(only.sign_in.ways_on(&who, BROWSER).await.unwrap().passkey, ByPasskey::Off);
+        let by_code = only.enters(Some(codes[0].expose_secret())).await.unwrap().token;
+        let person = only.person(&by_code).await;
+        only.sign_in.remove_second_factor(&person, &Shown::Bearer(by_code), id, &origin()).await.unwrap();
+        only.enters(None).await.unwrap();
+    }
+
+    async fn a_passkey_of_another_name_of_the_brokers_is_not_asked_for(house: Storehouse) {
+        let node = Node::open(&house).await;
+        let Enrolled { key, codes, .. } = node.enrol_passkey(Authenticator::at(SITE)).await;
+        let moved = Node::at("https://moved.corp.example", &house, house.open().await);
+        let Err(SignInError::PasskeyRequired(who)) = moved.enters(None).await else { panic!("it counts") };
+        assert_eq!(moved.sign_in.ways_on(&who, BROWSER).await.unwrap().passkey, ByPasskey::Off);
+        let session = moved.enters(Some(codes[0].expose_secret())).await.unwrap().token;
+        let (_, new) = moved.add_passkey(&session, Authenticator::at("https://moved.corp.example")).await;
+        moved.enters_by(&new).await.unwrap();
+        node.enters_by(&key).await.unwrap();
     }
 
     async fn a_passkey_goes_to_another_master_key(house: Storehouse) {

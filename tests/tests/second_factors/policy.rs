@@ -1,6 +1,6 @@
 //! Connectors and groups that want a second factor, and what whoever has none is told.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::world::{Prepared, World};
 
 use crate::timed::Timed;
@@ -85,4 +85,26 @@ async fn a_group_of_no_directory_and_a_connector_of_jobs_are_refused_when_they_a
     let prepared = World::prepare().await.connectors(system);
     let said = checked(&prepared);
     assert!(said.contains("take `require_second_factor` away"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_group_wants_one_keeps_the_last_though_two_are_removed_at_once() {
+    let timed = Timed::serve(World::prepare().await.with("second_factor_groups = ['corp/release']"));
+    let ada = timed.world.person("ada").await;
+    let route = |id: &Value| format!("/v1/account/second-factors/{}", id.as_str().unwrap());
+    timed.enrol(&ada).await;
+    for _ in 0..4 {
+        timed.enrol(&ada).await;
+        let listed = ada.get("/v1/account/second-factors").await.good();
+        let [one, other] = [0, 1].map(|number| route(&listed["items"][number]["id"]));
+        let (first, second) = tokio::join!(ada.delete(&one), ada.delete(&other));
+        let mut statuses = [first.status, second.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 409], "{} {}", first.text, second.text);
+    }
+    let left = ada.get("/v1/account/second-factors").await.good();
+    let [last] = &left["items"].as_array().unwrap()[..] else { panic!("{left}") };
+    let problem = ada.delete(&route(&last["id"])).await.problem("409 conflict");
+    assert!(problem["detail"].as_str().unwrap().contains("enrol another before you remove the last"), "{problem}");
+    assert_eq!(left["recovery_codes_left"], 10, "nor do they go");
 }

@@ -125,7 +125,7 @@ impl Desk<'_> {
             }
             Wanted::Remove { id } => {
                 let id = id.parse().map_err(|_| Problem::from(FactorError::NoSuchFactor))?;
-                app.sign_in.remove_second_factor(person, id, origin).await?;
+                app.sign_in.remove_second_factor(person, token, id, origin).await?;
                 return Ok(see_other("/account"));
             }
             Wanted::Codes => {
