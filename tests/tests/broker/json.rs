@@ -152,7 +152,7 @@ async fn nobody_is_asked_anything_at_a_terminal_either() {
     let world = World::open().await;
     let ada = Machine::of(&world, "ada");
     for (arguments, said) in [
-        (&["login", "--username", "ada"][..], "nobody is asked for a password"),
+        (&["login", "--username", "ada"][..], "nobody is asked for the password"),
         (&["creds"], "no connector is named"),
         (&["console", "--print"], "no connector is named"),
         (&["exec", "--", "true"], "no connector is named"),
