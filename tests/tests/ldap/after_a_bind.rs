@@ -33,6 +33,11 @@ async fn one_that_hangs_up_once_it_has_let_us_in_is_passed_over() {
         "the first rests already when the password is shown"
     );
 
+    let (first, other) = (hangs_up(), Played::that_lets_in());
+    let directory = Config::plain(&[&first.url(), &other.url()]).quick().open();
+    directory.probe().await.unwrap();
+    assert_eq!((first.connections(), other.connections()), (1, 1), "nor is a node called unready for it");
+
     let alone = Config::plain(&[&hangs_up().url()]).quick().open();
     for told in [outage(&alone, "ada", "ada secret").await, told(&alone.probe().await.unwrap_err())] {
         assert!(told.contains("closed") || told.contains("broke"), "{told}");

@@ -70,13 +70,30 @@ impl Service {
         Err(failed.unwrap_or_else(|| ServerTrouble::of_none(Trouble::Closed)))
     }
 
-    /// Searches on a new connection: this proves that our credential still works.
+    /// Searches on a new connection: this proves that our credential still works. Where one breaks another server is tried.
     pub(super) async fn search_afresh(&self, search: &Search) -> Result<Vec<Entry>, ServerTrouble> {
-        let mut kept = self.servers.enter().await?;
-        let found =
-            kept.connection.search(search).await.map_err(|trouble| self.servers.trouble_of(kept.server, trouble))?;
-        kept.connection.close().await;
-        Ok(found)
+        let mut failed: Option<ServerTrouble> = None;
+        for _ in 0..self.servers.count() {
+            let mut kept = match self.servers.enter().await {
+                Ok(kept) => kept,
+                Err(trouble) => return Err(trouble.after(failed)),
+            };
+            let trouble = match kept.connection.search(search).await {
+                Ok(found) => {
+                    kept.connection.close().await;
+                    return Ok(found);
+                }
+                Err(trouble) => trouble,
+            };
+            let is_final = !trouble.is_the_servers();
+            let trouble = self.servers.trouble_of(kept.server, trouble).after(failed);
+            if is_final {
+                return Err(trouble);
+            }
+            trouble.warn();
+            failed = Some(trouble);
+        }
+        Err(failed.unwrap_or_else(|| ServerTrouble::of_none(Trouble::Closed)))
     }
 
     /// Gets into each server by itself; says which of them have which trouble.
