@@ -6,6 +6,7 @@ mod accounts;
 mod after_a_bind;
 mod aliases;
 mod before_tls;
+mod certificates;
 mod daemon;
 mod described;
 mod failover;

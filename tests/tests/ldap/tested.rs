@@ -24,12 +24,16 @@ const CONNECTORS: &str = "[[access_key]]\nname = \"main\"\nregion = \"us-east-1\
 
 /// What the file of an installation has of a directory `corp`.
 pub(crate) fn installation(config: &Config) -> Installation {
-    let Config { urls, ca_pem, password, users, groups, more, .. } = config;
+    let Config { urls, ca_pem, client, password, users, groups, more } = config;
     let ca_file = if ca_pem.is_some() { "ca_file = \"ca.pem\"" } else { "" };
+    let client_certificate = match client {
+        Some(_) => "client_certificate = { certificate = \"client.pem\", key = \"client.key\" }",
+        None => "",
+    };
     let here = Installation::new(
         &format!(
             "admin_groups = [\"corp/staff\"]\n[[directory]]\nname = \"corp\"\nmay_grant_admin = true\n[directory.backend.ldap]\n\
-             urls = {urls:?}\n{ca_file}\nbind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ldap.pw\" }}\n{more}\n\
+             urls = {urls:?}\n{ca_file}\n{client_certificate}\nbind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ldap.pw\" }}\n{more}\n\
              users = {{ base = '{USERS}'{users} }}\ngroups = {{ {groups} }}\n"
         ),
         CONNECTORS,
@@ -38,6 +42,10 @@ pub(crate) fn installation(config: &Config) -> Installation {
     here.write("keys/main", "s3cret-of-the-key");
     if let Some(pem) = ca_pem {
         here.write("ca.pem", pem);
+    }
+    if let Some(client) = client {
+        here.write("client.pem", &client.certificate);
+        here.write("client.key", &client.key);
     }
     here
 }

@@ -108,6 +108,7 @@ impl LdapDirectory {
 
     /// The same, each of its steps told to whoever watches.
     pub fn watched(name: DirectoryName, settings: LdapSettings, clock: Arc<dyn Clock>, watch: Watch) -> Self {
+        settings.access.tls.warn();
         Self { name, service: Service::new(settings, watch.clone()), watch, clock }
     }
 

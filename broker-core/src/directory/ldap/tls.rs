@@ -19,7 +19,11 @@ use crate::directory::{Secured, Step, Told, Watch};
 
 /// Verifies servers by some certificates and no others.
 #[derive(Clone)]
-pub(super) struct Tls(TlsConnector);
+pub(super) struct Tls {
+    connector: TlsConnector,
+    /// Which of the system's certificates are left out, and why.
+    unreadable: Vec<String>,
+}
 
 /// The oldest version of TLS that is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -46,7 +50,7 @@ impl Tls {
         client: Option<&ClientCertificate>,
         oldest: TlsVersion,
     ) -> Result<Self, TlsProblem> {
-        let roots = roots(needed, ca_pem).map_err(TlsProblem::Roots)?;
+        let (roots, unreadable) = roots(needed, ca_pem).map_err(TlsProblem::Roots)?;
         let versions: &[&SupportedProtocolVersion] = match oldest {
             TlsVersion::V12 => &[&TLS12, &TLS13],
             TlsVersion::V13 => &[&TLS13],
@@ -64,7 +68,14 @@ impl Tls {
                 builder.with_client_auth_cert(chain, key).map_err(|_| TlsProblem::Key(SettingsProblem::Key))?
             }
         };
-        Ok(Self(TlsConnector::from(Arc::new(config))))
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), unreadable })
+    }
+
+    /// Tells the log what is left out. Not when it was made: the configuration says how to log, and is read before the log begins.
+    pub(super) fn warn(&self) {
+        for error in &self.unreadable {
+            tracing::warn!(%error, "a certificate of the system cannot be read");
+        }
     }
 
     /// Puts a connection under TLS with the server of that name.
@@ -74,7 +85,7 @@ impl Tls {
         tcp: TcpStream,
         watch: &Watch,
     ) -> Result<TlsStream<TcpStream>, Trouble> {
-        let handshake = async { self.0.connect(name.clone(), tcp).await.map_err(Trouble::Tls) };
+        let handshake = async { self.connector.connect(name.clone(), tcp).await.map_err(Trouble::Tls) };
         watch.doing(|| Step::Tls { name: name.to_str().into_owned() }, handshake, secured).await
     }
 }
@@ -102,24 +113,23 @@ pub(super) enum TlsProblem {
     Key(SettingsProblem),
 }
 
-fn roots(needed: bool, ca_pem: Option<&[u8]>) -> Result<RootCertStore, SettingsProblem> {
+/// Who is trusted, and which certificates of the system are left out.
+fn roots(needed: bool, ca_pem: Option<&[u8]>) -> Result<(RootCertStore, Vec<String>), SettingsProblem> {
     let mut roots = RootCertStore::empty();
     if !needed {
-        return Ok(roots);
+        return Ok((roots, Vec::new()));
     }
     if let Some(pem) = ca_pem {
         for certificate in certificates(pem)? {
             roots.add(certificate).map_err(|_| SettingsProblem::Certificates)?;
         }
-        return Ok(roots);
+        return Ok((roots, Vec::new()));
     }
     // One unreadable certificate among the system's must not cost the others (pitfall 11).
     let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!(%error, "a certificate of the system cannot be read");
-    }
     roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() { Err(SettingsProblem::NoSystemCertificates) } else { Ok(roots) }
+    let unreadable = found.errors.iter().map(ToString::to_string).collect();
+    if roots.is_empty() { Err(SettingsProblem::NoSystemCertificates) } else { Ok((roots, unreadable)) }
 }
 
 /// All certificates of a PEM text, at least one.
