@@ -147,6 +147,29 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
 }
 
 #[test]
+fn people_and_groups_of_the_file_are_listed_as_the_files() {
+    let here = installation();
+    here.edit("brokerd.toml", "people = []", "people = [{ username = \"root\", password_hash = \"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQxMjM0$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI\", groups = [\"staff\"] }]");
+    here.run(&["group", "add", "team"], "").succeeded();
+    here.run(&["user", "add", "ada", "--group", "team"], PASSWORD).succeeded();
+    for (what, expected, arguments) in [
+        ("user", json!([["ada", "api"], ["root", "file"]]), ["user", "list"]),
+        ("group", json!([["staff", "file"], ["team", "api"]]), ["group", "list"]),
+    ] {
+        let rows = listed(&here, what);
+        let owners: Vec<_> =
+            rows.as_array().unwrap().iter().map(|row| json!([row["name"], row["managed_by"]])).collect();
+        assert_eq!(json!(owners), expected, "{what}");
+        let table = here.run(&arguments, "").succeeded();
+        let of_the_file = |line: &&str| line.split_whitespace().any(|word| word == "file");
+        let [line] = table.lines().filter(of_the_file).collect::<Vec<_>>()[..] else { panic!("{table}") };
+        assert!(line.starts_with(["root", "staff"][usize::from(what == "group")]), "{table}");
+    }
+    let root = here.run(&["user", "show", "root", "--json"], "").json();
+    assert_eq!((&root["managed_by"], &root["created_at"]), (&json!("file"), &json!(null)));
+}
+
+#[test]
 fn a_password_is_typed_twice_and_shown_to_nobody() {
     let here = installation();
     let steps = [("Password of ada: ", PASSWORD), ("The same again: ", PASSWORD)];
