@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use aws_sim::{Calls, Fault};
 use serde_json::json;
-use tests::world::soon;
+use tests::crowd::{Crowd, Deed, Shape};
+use tests::world::{Asker, MFA_CODES, MFA_SERIAL, World, soon};
 
-use crate::Scene;
+use crate::{Scene, installation};
 
 /// Who signed in is read again after a second.
 const STRICT: &str = "sessions = { recheck_seconds = 1 }";
 
 async fn strict() -> Scene {
-    Scene::before(tests::crowd::Crowd::start().await, STRICT, "").await
+    Scene::before(Crowd::start().await, STRICT, "").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,6 +40,20 @@ async fn all_who_are_not_let_in_hear_the_same_and_the_trail_knows_why() {
     let tries = scene.crowd.asked().into_iter().filter(|asked| asked.starts_with("POST authentication")).count();
     assert_eq!(tries, told.len(), "{:?}", scene.crowd.asked());
     assert!(!format!("{:?}", scene.crowd.asked()).contains("POST authentication username=nobody"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_switched_off_lets_nobody_in_though_its_password_is_found_right() {
+    let scene = Scene::set("").await;
+    // Not every directory behind Crowd looks at that; and it may be so since she was found.
+    for (name, when_found, when_proved) in [("dora", false, true), ("dora", false, false), ("ada", true, false)] {
+        let key = format!("32769:{name}-0000");
+        scene.crowd.does("user", Deed::Answers(Shape::user(name, Some(&key), when_found)));
+        scene.crowd.does("authentication", Deed::Answers(Shape::user(name, Some(&key), when_proved)));
+        scene.tries(name, &format!("{name} secret")).await.problem("401 invalid_credentials");
+        let reasons = scene.reasons();
+        assert!(reasons.last().unwrap().contains("disabled"), "{name} {when_found} {when_proved}: {reasons:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,8 +112,28 @@ async fn who_is_renamed_stays_who_they_are_and_whoever_gets_the_old_name_is_anot
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_renamed_while_aws_looks_at_their_code_gets_nothing_under_the_old_name() {
+    let (crowd, sim) = (Crowd::start().await, World::prepare().await.sim);
+    let here = installation(&sim, STRICT, &crowd.configured(""));
+    let text = here.read("connectors.toml");
+    here.write("connectors.toml", &format!("{text}mfa_serial = \"{MFA_SERIAL}\"\n"));
+    let brokerd = here.serve();
+    let ada = Asker::at(&brokerd.url()).signed_in_with("ada", "ada secret").await;
+    sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    let asking = {
+        let ada = ada.clone();
+        tokio::spawn(async move { ada.vend("deploy", &json!({ "mfa_code": MFA_CODES[0] })).await })
+    };
+    soon("the call", async || (sim.faults().pending() == 0).then_some(())).await;
+    crowd.change("ada", |ada| "ada.lovelace".clone_into(&mut ada.name));
+    asking.await.unwrap().problem("503 overloaded");
+    let vended = ada.vended("deploy", &json!({ "mfa_code": MFA_CODES[1] })).await;
+    assert!(vended["arn"].as_str().unwrap().ends_with("/ada.lovelace"), "{vended}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_sees_what_crowd_has_of_somebody() {
-    let crowd = tests::crowd::Crowd::start().await;
+    let crowd = Crowd::start().await;
     let scene = Scene::before(crowd, "admin_groups = [\"corp/staff\"]", "").await;
     let ada = scene.person("ada").await;
     let ask = async |name: &str| ada.post("/v1/admin/directories/corp/test", &json!({ "username": name })).await.good();

@@ -73,6 +73,10 @@ async fn another_answer_than_no_such_user_leads_to_no_other_directory() {
         scene.tries("ada", "ada secret").await.problem("401 invalid_credentials");
         scene.crowd.is_itself_again();
     }
+    // Renamed since they were found, or removed: in which groups they are nobody has said.
+    scene.crowd.does("user/group/nested", Deed::Answers(Shape::no_such_user("ada")));
+    scene.tries("ada", "ada secret").await.problem("503 directory_unavailable");
+    scene.crowd.is_itself_again();
     scene.crowd.does("authentication", Deed::Answers(Shape::refusal(403, "APPLICATION_ACCESS_DENIED", "…")));
     scene.tries("ada", "ada secret").await.problem("401 invalid_credentials");
     assert!(scene.reasons().pop().unwrap().contains("use the broker"), "{:?}", scene.reasons());

@@ -75,6 +75,10 @@ async fn one_that_answers_for_somebody_else() {
     scene.crowd.does("authentication", Deed::Answers(bob.clone()));
     scene.tries("ada", "ada secret").await.problem("503 directory_unavailable");
     assert!(scene.brokerd.log().contains("answers with another"));
+    // By their key: whoever has got her name since she was found is another.
+    let namesake = Shape::user("ada", Some("32769:another"), true);
+    scene.crowd.does("authentication", Deed::Answers(namesake));
+    scene.tries("ada", "ada secret").await.problem("503 directory_unavailable");
     scene.crowd.is_itself_again();
     let ada = scene.person("ada").await;
     scene.crowd.does("user", Deed::Answers(bob));

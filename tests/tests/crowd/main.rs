@@ -15,7 +15,7 @@ use aws_sim::Sim;
 use serde_json::{Value, json};
 use tests::brokerd::{Brokerd, Installation};
 use tests::crowd::{APPLICATION_PASSWORD, Crowd};
-use tests::world::{Answer, Asker, World};
+use tests::world::{Answer, Asker, World, soon};
 
 /// A daemon whose only directory is a Crowd, `corp`. The connector `deploy` is for `corp/staff`.
 struct Scene {
@@ -59,6 +59,11 @@ impl Scene {
     fn reasons(&self) -> Vec<String> {
         let refused = self.trail().into_iter().filter(|it| it["action"] == "sign_in" && it["outcome"] == "refused");
         refused.map(|it| it["reason"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits for the record of a refusal: it is written while the answer is on its way.
+    async fn has_refused(&self, why: &str) {
+        soon(why, async || self.reasons().pop().filter(|reason| reason.contains(why)).map(drop)).await;
     }
 
     async fn readiness(&self) -> Value {

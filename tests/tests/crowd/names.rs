@@ -1,9 +1,10 @@
 //! Who somebody is: by Crowd's spelling and Crowd's key, whatever was typed.
 
 use serde_json::json;
-use tests::crowd::Account;
+use tests::crowd::{Account, Crowd};
+use tests::world::World;
 
-use crate::Scene;
+use crate::{Scene, installation};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_signs_in_and_is_lent_what_their_groups_are_granted() {
@@ -29,6 +30,20 @@ async fn somebody_signs_in_and_is_lent_what_their_groups_are_granted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mail_address_names_a_session_only_where_the_file_says_that_nobody_writes_their_own() {
+    for (more, is_trusted) in [("", false), ("trusted_attributes = [\"email\"]", true)] {
+        let crowd = Crowd::start().await;
+        let sim = World::prepare().await.sim;
+        let here = installation(&sim, "", &crowd.configured(more));
+        here.edit("connectors.toml", "role_arn", "session_name = \"{email}\"\nrole_arn");
+        let scene = Scene { crowd, brokerd: here.serve(), _sim: sim };
+        let answer = scene.person("ada").await.vend("deploy", &json!({})).await;
+        assert_eq!(answer.status == 200, is_trusted, "{more}: {}", answer.text);
+        assert_eq!(answer.text.contains("assumed-role/deploy/ada@corp.example"), is_trusted, "{more}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_name_was_typed_crowds_own_counts() {
     let scene = Scene::set("").await;
     let mut carol = Account::new("Carol Ann+é&=%/..", &["staff"]);
@@ -50,8 +65,12 @@ async fn all_names_of_one_person_are_one_count_of_guesses() {
     for number in 0..9 {
         scene.tries(&format!("ada{number}"), "a guess").await.problem("401 invalid_credentials");
     }
-    let shown = scene.crowd.asked().into_iter().filter(|asked| asked == "POST authentication username=ada").count();
-    assert_eq!(shown, 2, "of four that may fail, two from where she never signed in: {:?}", scene.crowd.asked());
+    let tried = |name: &str| {
+        let tried = format!("POST authentication username={name}");
+        scene.crowd.asked().into_iter().filter(|asked| *asked == tried).count()
+    };
+    assert_eq!(tried("ada"), 2, "of four that may fail, two from where she never signed in: {:?}", scene.crowd.asked());
+    assert_eq!(tried(NOBODY), 7, "whose password is held back is not answered sooner: {:?}", scene.crowd.asked());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +98,9 @@ async fn whom_crowd_gives_no_key_is_let_in_by_name_only_where_the_file_says_so()
     scene.crowd.change("ada", |ada| ada.key = None);
     scene.tries("ada", "ada secret").await.problem("401 invalid_credentials");
     assert!(scene.reasons()[0].contains("id = \"name\""), "{:?}", scene.reasons());
+    let asked = scene.crowd.asked();
+    let tried: Vec<&String> = asked.iter().filter(|asked| asked.starts_with("POST authentication")).collect();
+    assert_eq!(tried, [&format!("POST authentication username={NOBODY}")], "nor is her password tried, or skipped");
     let named = Scene::before(scene.crowd, "sessions = { recheck_seconds = 1 }", "id = \"name\"").await;
     named.crowd.change("ada", |ada| "Ada".clone_into(&mut ada.name));
     let ada = named.stranger().signed_in_with("ADA", "ada secret").await;
@@ -87,3 +109,6 @@ async fn whom_crowd_gives_no_key_is_let_in_by_name_only_where_the_file_says_so()
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     ada.vended("deploy", &json!({})).await;
 }
+
+/// For whom passwords are shown that are nobody's.
+const NOBODY: &str = "brokerd-asks-for-nobody";
