@@ -6,7 +6,7 @@ use std::io::Write as _;
 use broker_core::directory::{AuthenticateError, Refusal};
 use tests::slapd::{GROUPS, Members, Options, SERVICE, SUFFIX, Slapd, USERS};
 
-use crate::played::{BIND, Played, SEARCH, ada, contains, entry, message, result};
+use crate::played::{BIND, Played, SEARCH, ada, contains, entry, entry_of, message, result};
 use crate::{Config, group_names, outage, refusal, sign_in, standing, welcome};
 
 #[tokio::test]
@@ -61,8 +61,14 @@ async fn groups_that_are_named_by_something_else_are_a_refusal() {
 #[tokio::test]
 async fn the_rules_of_active_directory_are_not_tried_where_they_mean_nothing() {
     let server = Slapd::start();
-    for groups in ["in_chain", "token_groups"] {
-        let directory = Config::of(&server).groups(&format!("{groups} = {{ base = '{GROUPS}' }}")).open();
+    for groups in [
+        format!("in_chain = {{ base = '{GROUPS}' }}"),
+        format!("token_groups = {{ base = '{GROUPS}' }}"),
+        // There is no primary group, either.
+        format!("member_of = {{ base = '{GROUPS}', primary_group = true }}"),
+        format!("search = {{ base = '{GROUPS}', primary_group = true }}"),
+    ] {
+        let directory = Config::of(&server).groups(&groups).open();
         let outage = outage(&directory, "ada", "ada secret").await;
         assert!(outage.contains("does not say that it is Active Directory"), "{outage}");
     }
@@ -134,6 +140,19 @@ async fn groups_in_groups_are_followed_to_the_end_and_around_no_circle() {
 }
 
 #[tokio::test]
+async fn more_groups_of_one_level_than_fit_one_question_are_asked_about_to_the_last() {
+    let above = |name: &str, below: u32| group(name, &format!("cn=many-{below:04},{GROUPS}"));
+    let more = groups_of("bob", 450) + &above("above-the-first", 0) + &above("above-the-last", 449);
+    let database = format!("limits dn.exact=\"{SERVICE}\" size=unlimited");
+    let server = Slapd::start_with(&Options { more, database, ..Options::default() });
+    let nested = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}', nested = true }}")).open();
+    let bob = welcome(&nested, "bob").await;
+    assert_eq!(bob.groups.len(), 450 + 3, "and `staff`");
+    let names = group_names(&bob);
+    assert!(names.contains(&"above-the-first") && names.contains(&"above-the-last"), "{names:?}");
+}
+
+#[tokio::test]
 async fn groups_nested_too_deep_are_a_refusal_and_not_a_shorter_list() {
     let server = Slapd::start_with(&Options { more: chain(11), ..Options::default() });
     let nested = Config::of(&server).groups(&format!("search = {{ base = '{GROUPS}', nested = true }}")).open();
@@ -183,6 +202,83 @@ async fn a_server_that_tells_no_token_groups_is_an_outage_and_not_somebody_witho
     let directory = Config::plain(&[&server.url()]).groups(&format!("token_groups = {{ base = '{GROUPS}' }}")).open();
     let outage = outage(&directory, "ada", "ada secret").await;
     assert!(outage.contains("no tokenGroups"), "{outage}");
+}
+
+#[tokio::test]
+async fn token_groups_are_asked_about_to_the_last_however_many_there_are() {
+    // Of one question there are four hundred at most.
+    for count in [1, 400, 401, 801] {
+        let server = active_directory(vec![("tokenGroups", (0..count).map(sid).collect())], move |request, found| {
+            let asked = (0..count).filter(|number| contains(request, &sid(*number)));
+            found.extend(asked.map(|number| {
+                let name = format!("group-{number}");
+                entry(&format!("cn={name},{GROUPS}"), &[("sAMAccountName", name.as_str())])
+            }));
+            0
+        });
+        let groups = format!("token_groups = {{ base = '{GROUPS}' }}");
+        let ada = welcome(&Config::plain(&[&server.url()]).groups(&groups).open(), "ada").await;
+        assert_eq!(ada.groups.len(), usize::try_from(count).unwrap());
+    }
+    let server = active_directory(vec![("tokenGroups", (0..2_001).map(sid).collect())], |_, _| 0);
+    let directory = Config::plain(&[&server.url()]).groups(&format!("token_groups = {{ base = '{GROUPS}' }}")).open();
+    let Refusal::UnusableEntry(why) = refusal(&directory, "ada", "ada secret").await else { panic!("too many") };
+    assert!(why.contains("too many groups"), "{why}");
+}
+
+#[tokio::test]
+async fn a_primary_group_that_cannot_be_read_is_a_refusal_and_not_a_shorter_list() {
+    let known =
+        |relative: &str| vec![("objectSid", vec![sid(1)]), ("primaryGroupID", vec![relative.as_bytes().to_vec()])];
+    for (person, code, reason) in [
+        (Vec::new(), 0, "no objectSid and primaryGroupID"),
+        (vec![("primaryGroupID", vec![b"513".to_vec()])], 0, "no objectSid and primaryGroupID"),
+        (known("none"), 0, "no objectSid and primaryGroupID"),
+        (known("513"), 32, "primary group is not there"),
+        (known("513"), 0, "primary group is not there"),
+    ] {
+        let server = active_directory(person.clone(), move |_, _| code);
+        for way in
+            ["in_chain = { base", "search = { primary_group = true, base", "member_of = { primary_group = true, base"]
+        {
+            let directory = Config::plain(&[&server.url()]).groups(&format!("{way} = '{GROUPS}' }}")).open();
+            let Refusal::UnusableEntry(why) = refusal(&directory, "ada", "ada secret").await else {
+                panic!("{reason}")
+            };
+            assert!(why.contains(reason), "{way} {person:?} {code}: {why}");
+        }
+    }
+}
+
+/// A server that says that it is Active Directory, and has ada with these attributes; what is found of groups, and with which code, is said to each
+/// question about them.
+fn active_directory(
+    person: Vec<(&'static str, Vec<Vec<u8>>)>,
+    groups: impl Fn(&[u8], &mut Vec<Vec<u8>>) -> u8 + Send + Sync + 'static,
+) -> Played {
+    Played::by(move |id, operation, request, stream| {
+        let (mut found, mut code) = (Vec::new(), 0);
+        match operation {
+            BIND => return stream.write_all(&message(id, &result(0x61, 0))),
+            SEARCH if contains(request, b"supportedCapabilities") => {
+                found.push(entry("", &[("supportedCapabilities", "1.2.840.113556.1.4.800")]));
+            }
+            // By name, or by their distinguished name.
+            SEARCH if contains(request, b"entryUUID") || contains(request, b"tokenGroups") => {
+                let own = [("uid", vec![b"ada".to_vec()]), ("entryUUID", vec![b"a-a-a".to_vec()])];
+                found.push(entry_of("uid=ada,ou=people", &[&own[..], &person[..]].concat()));
+            }
+            SEARCH => code = groups(request, &mut found),
+            _ => return Ok(()),
+        }
+        let found: Vec<u8> = found.iter().flat_map(|entry| message(id, entry)).collect();
+        stream.write_all(&[found, message(id, &result(0x65, code))].concat())
+    })
+}
+
+/// An account or a group of the one domain that there is.
+fn sid(number: u32) -> Vec<u8> {
+    [&[1, 2, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0][..], &(100_000 + number).to_le_bytes()].concat()
 }
 
 /// 122 groups of Ada's, beside the two that she has.

@@ -176,6 +176,8 @@ async fn one_that_gives_a_part_and_says_so() {
 async fn one_whose_entries_are_not_fit_for_us() {
     for (attributes, why) in [
         (&[("uid", "a\u{7}"), ("entryUUID", "a")][..], "name"),
+        // To whoever reads it that is ada.
+        (&[("uid", "ada "), ("entryUUID", "a")], "name"),
         (&[("uid", "ada"), ("entryUUID", "a b")], "immutable id"),
         (&[("uid", "ada"), ("entryUUID", "a"), ("entryUUID", "b")], "immutable id"),
         (&[("entryUUID", "a")], "name"),
@@ -203,6 +205,9 @@ async fn one_that_answers_for_somebody_else() {
     assert!(directory.look_up("a-a-a").await.is_ok());
     let error = told(&directory.look_up("b-b-b").await.unwrap_err());
     assert!(error.contains("answers with another"), "{error}");
+    let two = searches_give(|id| [message(id, &ada()), message(id, &ada()), message(id, &result(0x65, 0))].concat());
+    let error = told(&Config::plain(&[&two.url()]).quick().open().look_up("a-a-a").await.unwrap_err());
+    assert!(error.contains("several entries have the same immutable id"), "{error}");
 }
 
 #[tokio::test]

@@ -173,9 +173,15 @@ pub(crate) fn ada() -> Vec<u8> {
 }
 
 pub(crate) fn entry(dn: &str, attributes: &[(&str, &str)]) -> Vec<u8> {
-    let attributes = attributes.iter().map(|(name, value)| {
-        let set = element(0x31, &element(4, value.as_bytes()));
-        element(0x30, &[element(4, name.as_bytes()), set].concat())
+    let attributes: Vec<_> = attributes.iter().map(|(name, value)| (*name, vec![value.as_bytes().to_vec()])).collect();
+    entry_of(dn, &attributes)
+}
+
+/// The same with attributes of any number of values, which need not be text.
+pub(crate) fn entry_of(dn: &str, attributes: &[(&str, Vec<Vec<u8>>)]) -> Vec<u8> {
+    let attributes = attributes.iter().map(|(name, values)| {
+        let values: Vec<_> = values.iter().map(|value| element(4, value)).collect();
+        element(0x30, &[element(4, name.as_bytes()), element(0x31, &values.concat())].concat())
     });
     let attributes = attributes.collect::<Vec<_>>().concat();
     element(0x64, &[element(4, dn.as_bytes()), element(0x30, &attributes)].concat())

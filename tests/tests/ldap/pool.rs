@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use broker_core::directory::Directory;
@@ -137,6 +137,37 @@ async fn when_a_server_stops_or_hangs_the_other_one_goes_on() {
             first.process().signal(Signal::CONT);
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_waited_for_once_however_many_connections_there_are_to_it() {
+    let (hangs, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (is_hanging, in_vain) = (Arc::clone(&hangs), Arc::clone(&asked));
+    let first = Played::by(move |id, operation, _, stream| match operation {
+        SEARCH if is_hanging.load(Ordering::SeqCst) => {
+            in_vain.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+        SEARCH => {
+            // So long that all ask at once.
+            std::thread::sleep(Duration::from_millis(300));
+            stream.write_all(&[message(id, &ada()), message(id, &result(0x65, 0))].concat())
+        }
+        BIND => stream.write_all(&message(id, &result(0x61, 0))),
+        _ => Ok(()),
+    });
+    let other = Played::that_answers_searches(|id, stream| {
+        stream.write_all(&[message(id, &ada()), message(id, &result(0x65, 0))].concat())
+    });
+    let directory = Config::plain(&[&first.url(), &other.url()]).quick().open();
+    let look_up = async || directory.look_up("a-a-a").await.unwrap();
+    tokio::join!(look_up(), look_up(), look_up(), look_up());
+    assert_eq!((first.connections(), other.connections()), (4, 0));
+    hangs.store(true, Ordering::SeqCst);
+    for _ in 0..4 {
+        look_up().await;
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Signing in: who gets in under which name, and what a server learns on the way.
 
-use broker_core::directory::{AuthenticateError, Directory, Password, Refusal};
+use async_trait::async_trait;
+use broker_core::caller::Subject;
+use broker_core::directory::{AuthenticateError, Directory, Gate, NotAdmitted, Password, Refusal, TypedName};
 use secrecy::SecretString;
 use tests::ended;
 use tests::slapd::{Options, SERVICE, Slapd, USERS};
@@ -34,6 +36,16 @@ async fn the_typed_spelling_is_forgotten() {
     for typed in ["ADA", "ada ", " Ada", "aDa  "] {
         assert_eq!(sign_in(&directory, typed, "ada secret").await.unwrap(), ada, "{typed:?}");
     }
+}
+
+#[tokio::test]
+async fn of_several_names_the_one_that_names_the_entry_is_hers_whichever_is_typed() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    server.modify(&format!("dn: uid=ada,{USERS}\nchangetype: modify\nadd: uid\nuid: aaron\n"));
+    let ada = welcome(&directory, "ada").await;
+    assert_eq!(ada.username, "ada", "and not the first of them");
+    assert_eq!(sign_in(&directory, "aaron", "ada secret").await.unwrap(), ada);
 }
 
 #[tokio::test]
@@ -84,6 +96,26 @@ async fn unknown_and_wrong_look_alike_to_the_server_too() {
 }
 
 #[tokio::test]
+async fn whose_password_is_held_back_is_not_answered_sooner_than_anybody_else() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    let answer = directory.authenticate(&TypedName::parse("ada").unwrap(), &ShutGate).await;
+    assert!(matches!(answer, Err(AuthenticateError::NotAdmitted(_))), "{answer:?}");
+    assert_eq!(server.logged_when(1, " BIND dn=\"cn=brokerd-asks-for-nobody,"), 1, "{}", server.log());
+    assert_eq!(server.logged(" BIND dn=\"uid=ada,"), 0);
+}
+
+/// Somebody has guessed too often.
+struct ShutGate;
+
+#[async_trait]
+impl Gate for ShutGate {
+    async fn admit(&self, _: &Subject) -> Result<&Password, NotAdmitted> {
+        Err(NotAdmitted)
+    }
+}
+
+#[tokio::test]
 async fn a_persons_password_never_touches_the_service_connection() {
     let server = Slapd::start();
     let directory = Config::of(&server).groups("search = { base = 'ou=groups,dc=corp,dc=example' }").open();
@@ -115,6 +147,15 @@ async fn our_own_wrong_password_is_an_outage_and_names_the_reason() {
     let outage = outage(&config.open(), "ada", "ada secret").await;
     assert!(outage.contains("our own credential") && outage.contains("49"), "{outage}");
     assert!(!outage.contains("not the service's password"), "{outage}");
+}
+
+#[tokio::test]
+async fn our_own_password_that_must_be_changed_is_an_outage_and_names_the_reason() {
+    let server = Slapd::start();
+    let directory = Config::of(&server).open();
+    server.modify(&format!("dn: {SERVICE}\nchangetype: modify\nadd: pwdReset\npwdReset: TRUE\n"));
+    let outage = outage(&directory, "ada", "ada secret").await;
+    assert!(outage.contains("our own credential"), "{outage}");
 }
 
 #[tokio::test]
