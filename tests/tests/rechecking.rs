@@ -236,6 +236,20 @@ async fn a_changed_password_ends_each_session_that_began_before_it_and_no_other(
 }
 
 #[tokio::test]
+async fn whoever_shows_a_password_with_one_request_is_known_by_that_one_as_others_are() {
+    let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
+    let token = desk.stale_session().await;
+    let Ok(Caller::Person(ada)) = desk.shown(&token).await else { panic!("she is signed in") };
+    let (origin, password) = (origin(), SecretString::from("secret"));
+    let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
+    let visitor = desk.sign_in.prove_visitor(credentials).await.unwrap();
+    let visit = desk.sign_in.visit(visitor, Duration::from_mins(1), &origin).await.unwrap();
+    let mark_of = async |id| desk.store.session(id).await.unwrap().unwrap().password_mark;
+    let (of_session, of_visit) = (mark_of(ada.session).await, mark_of(visit.session()).await);
+    assert!(of_session.is_some() && of_visit == of_session);
+}
+
+#[tokio::test]
 async fn a_session_from_before_there_were_marks_takes_none_and_ends_when_it_was_to_end() {
     let desk = Desk::open(Storehouse::in_memory("rechecking")).await;
     let token = desk.stale_session().await;

@@ -52,14 +52,18 @@ on_both_engines! {
         assert_eq!(group.status, 201, "{}", group.text);
         assert_eq!(group.json()["members"], json!(["Lena"]));
         assert_eq!(group.json()["file_members"], json!([HOSTILE, "ada", "dora", "eve", "vera"]));
-        asker.vended("deploy", &json!({})).await;
         assert_eq!(asker.get("/v1/session").await.good()["identity"]["groups"], json!(["corp/release"]));
+        for _ in 0..2 {
+            asker.vended("deploy", &json!({})).await;
+        }
 
         // What GET gives, PUT takes.
         let path = "/v1/admin/users/lena";
         let mut form = otto.get(path).await.good();
         form["groups"] = json!([]);
         assert_eq!(otto.put(path, &form).await.good()["groups"], json!([]));
+        // Whoever asked a moment ago is known, and what they were lent is there.
+        asker.vend("deploy", &json!({})).await.problem("404 not_found");
         asker.vend("deploy", &json!({ "fresh": true })).await.problem("404 not_found");
         let mut form = otto.get(path).await.good();
         form["groups"] = json!(["corp/release"]);
@@ -430,6 +434,59 @@ async fn guesses_at_ones_own_password_are_counted_as_at_a_sign_in() {
     }
     assert_eq!(last, 429);
     in_as(&world, "lena", PASSWORD).await.problem("429 too_many_attempts");
+}
+
+#[tokio::test]
+async fn a_right_password_takes_back_what_was_guessed_at_it_and_no_guess_at_a_code() {
+    let world = World::open().await;
+    added(&world.person("root").await, &new("lena")).await;
+    let lena = world.stranger().signed_in_with("lena", PASSWORD).await;
+    let change = async |current: &str, new: &str| {
+        lena.post("/v1/session/password", &json!({ "current_password": current, "new_password": new })).await
+    };
+    for (current, new) in [(PASSWORD, OTHER), (OTHER, PASSWORD)] {
+        for _ in 0..4 {
+            change("not this", OTHER).await.problem("401 invalid_credentials");
+        }
+        assert_eq!(change(current, new).await.status, 204);
+    }
+
+    Phone::enrol(&lena).await;
+    let guess = async |password: &str| {
+        let body = json!({ "username": "lena", "password": password, "otp": "abcd-efgh-jkmn-pqrs" });
+        world.stranger().sign_in(&body).await.status
+    };
+    for _ in 0..4 {
+        assert_eq!(guess(PASSWORD).await, 401);
+    }
+    assert_eq!(change(PASSWORD, OTHER).await.status, 204);
+    // One, and on a slow machine a few for which the wait was over; five if all had been forgotten.
+    let mut more = 0;
+    while guess(OTHER).await == 401 {
+        more += 1;
+    }
+    assert!((1..=4).contains(&more), "{more} more guesses");
+}
+
+#[tokio::test]
+async fn somebody_whose_name_another_directory_has_as_well_changes_their_own_password() {
+    let world = World::prepare().await.with_branch().serve();
+    let root = world.person("root").await;
+    for (directory, password) in [("corp", PASSWORD), ("branch", OTHER)] {
+        let mut lena = new("lena");
+        (lena["directory"], lena["password"]) = (json!(directory), json!(password));
+        added(&root, &lena).await;
+    }
+    let signed_in = async |directory: &str, password: &str| {
+        let body = json!({ "username": "lena", "password": password, "directory": directory });
+        world.stranger().sign_in(&body).await
+    };
+    let token = signed_in("branch", OTHER).await.json()["token"].as_str().unwrap().to_owned();
+    let third = "six more quite ordinary words";
+    let change = json!({ "current_password": OTHER, "new_password": third });
+    let changed = world.stranger().with_token(&token).post("/v1/session/password", &change).await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    assert_eq!((signed_in("branch", third).await.status, signed_in("corp", PASSWORD).await.status), (201, 201));
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! Connectors tried out by an administrator.
 
+use std::time::Duration;
+
+use aws_sim::{Calls, Fault};
 use reqwest::Method;
-use serde_json::json;
-use tests::world::{ACCOUNT, Answer, World};
+use serde_json::{Value, json};
+use tests::world::{ACCOUNT, Answer, World, soon};
 
 #[tokio::test]
 async fn trying_says_whom_the_credentials_act_as_and_never_gives_them() {
@@ -78,6 +81,22 @@ async fn a_connector_that_wants_to_know_why_wants_it_of_administrators_too() {
     assert_eq!(problem["field"], "duration_seconds", "{problem}");
     let problem = root.post(&format!("{path}?format=env"), &json!({})).await.problem("400 invalid_request");
     assert_eq!(problem["field"], "format", "{problem}");
+}
+
+#[tokio::test]
+async fn whoever_has_left_by_the_time_that_aws_answers_is_told_nothing() {
+    let world = World::open().await;
+    let root = world.person("root").await;
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    let trying = {
+        let root = root.clone();
+        tokio::spawn(async move { root.post("/v1/admin/connectors/deploy/try", &json!({})).await })
+    };
+    soon("the call", async || (world.sim.faults().pending() == 0).then_some(())).await;
+    assert_eq!(root.delete("/v1/session").await.status, 204);
+    trying.await.unwrap().problem("401 unauthenticated");
+    let told = |record: &Value| record["action"] == "connector_tried" && record["outcome"] == "success";
+    assert!(!world.trail().iter().any(told), "{:?}", world.trail());
 }
 
 #[tokio::test]

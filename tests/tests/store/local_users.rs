@@ -1,24 +1,34 @@
 //! Users whom the store keeps: rows that prove to be ours, and the directory that lets them in.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker_core::caller::{Person, Subject};
+use broker_core::administration::{LocalUsers, LocalUsersParts, OwnPassword};
+use broker_core::caller::{AdminGroups, Caller, Person, PersonCaller, Subject};
 use broker_core::directory::local::{LocalDirectory, LocalPerson, PasswordHash, StoredPeople, hash_password};
-use broker_core::directory::{AuthenticateError, Directory, Gate, NotAdmitted, Password, Refusal, Standing, TypedName};
-use broker_core::id::{LocalGroupId, LocalUserId};
+use broker_core::directory::{
+    Attested, AuthenticateError, Directory, Found, Gate, Lockout, NotAdmitted, Password, Refusal, Standing, TypedName,
+    Unavailable,
+};
+use broker_core::id::{LocalGroupId, LocalUserId, RequestId};
 use broker_core::local_user::{LocalGroup, LocalUser, UserDetails};
 use broker_core::name::DirectoryName;
+use broker_core::sign_in::{
+    AuthenticateError as SessionError, Credentials, LONGEST_SIGN_IN, SessionKind, Settings, Shown, SignIn,
+};
 use broker_core::store::{Damage, Store, StoreError};
+use broker_core::trail::{Action, Origin};
 use broker_core::vault::Vault;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tests::gate::OpenGate;
-use tests::stores::Storehouse;
+use tests::stores::{Storehouse, entry};
 use tests::where_others_reach_in;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::Desk;
 
@@ -90,6 +100,40 @@ async fn sign_in(directory: &LocalDirectory, name: &str, password: &str) -> Resu
         .map(|found| found.person)
 }
 
+/// Whoever is looked up again is so only where something else is at hand of them.
+fn sign_in_by(desk: &Desk, house: &Storehouse, directory: Arc<dyn Directory>) -> SignIn {
+    let settings = Settings {
+        idle_seconds: 3_600,
+        absolute_seconds: 36_000,
+        recheck_seconds: RECHECK,
+        sessions_per_person: NonZeroU32::MAX,
+        sign_in_within: LONGEST_SIGN_IN,
+        admin_groups: AdminGroups::default(),
+    };
+    SignIn::new(desk.store.clone(), vec![directory], desk.trail.clone(), house.clock.clone(), settings)
+}
+
+/// Ada signs in; the token of her session.
+async fn begun(sign_in: &SignIn) -> SecretString {
+    let (origin, password) = (origin(), SecretString::from(PASSWORD));
+    let credentials = Credentials { username: "ada", password, directory: None, address: ADDRESS, origin: &origin };
+    sign_in.sign_in(credentials, SessionKind::Api).await.unwrap().token
+}
+
+async fn shown(sign_in: &SignIn, token: &SecretString) -> Result<PersonCaller, SessionError> {
+    match sign_in.authenticate(&Shown::Bearer(token.clone()), ADDRESS, &origin()).await? {
+        Caller::Person(person) => Ok(person),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn origin() -> Origin {
+    Origin { request_id: RequestId::random(), client_address: None }
+}
+
+const RECHECK: u32 = 300;
+const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
 fn refusal(outcome: Result<Person, AuthenticateError>) -> Option<Refusal> {
     match outcome {
         Err(AuthenticateError::Refused(refusal)) => Some(refusal),
@@ -109,6 +153,43 @@ impl Gate for Meanwhile<'_> {
     async fn admit(&self, _: &Subject) -> Result<&Password, NotAdmitted> {
         replaced(self.0, &self.1, self.3).await;
         Ok(&self.2)
+    }
+}
+
+/// A directory that looks nobody up before it is told to.
+#[derive(Debug)]
+struct Slow {
+    people: Arc<LocalDirectory>,
+    asked: Notify,
+    go_on: Notify,
+}
+
+#[async_trait]
+impl Directory for Slow {
+    fn name(&self) -> &DirectoryName {
+        self.people.name()
+    }
+
+    fn lockout(&self) -> Option<Lockout> {
+        self.people.lockout()
+    }
+
+    async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError> {
+        self.people.authenticate(username, gate).await
+    }
+
+    async fn describe(&self, username: &TypedName) -> Result<Found, Unavailable> {
+        self.people.describe(username).await
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
+        self.asked.notify_one();
+        self.go_on.notified().await;
+        self.people.look_up(id).await
+    }
+
+    async fn probe(&self) -> Result<(), Unavailable> {
+        self.people.probe().await
     }
 }
 
@@ -198,7 +279,7 @@ where_others_reach_in! {
         let (directory, _) = directory(&desk, Vec::new());
         let changes: [(&str, Refusal, Alter); 2] = [
             ("ada", Refusal::Disabled, |user| user.details.disabled = true),
-            ("bob", Refusal::WrongPassword, |user| user.password_changed_at += jiff::SignedDuration::from_millis(1)),
+            ("bob", Refusal::WrongPassword, |user| user.password_changed_at += SignedDuration::from_millis(1)),
         ];
         for (name, expected, change) in changes {
             let somebody = user(&desk.opened.vault, name, &hash_of(PASSWORD));
@@ -250,6 +331,102 @@ where_others_reach_in! {
         assert!(directory.is_as_known(&person, &|_| true), "not read again yet");
         stored.roster.refresh().await.unwrap();
         assert!(!directory.is_as_known(&person, &|_| true));
+    }
+
+    async fn a_session_by_a_password_that_was_changed_as_it_began_is_over_at_the_next_look(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let ada = user(&desk.opened.vault, "ada", &hash_of(PASSWORD));
+        added(&desk, &ada).await;
+        let (directory, stored) = directory(&desk, Vec::new());
+        stored.roster.refresh().await.unwrap();
+        let sign_in = sign_in_by(&desk, &house, Arc::new(directory));
+        let (other, token) = (begun(&sign_in).await, begun(&sign_in).await);
+        assert!(shown(&sign_in, &token).await.is_ok());
+        // Whoever changed it ended the sessions that they saw, and this one began a moment later: nothing of the person is another but the password.
+        replaced(&desk, &ada, |ada| ada.password_changed_at += SignedDuration::from_millis(1)).await;
+        assert!(shown(&sign_in, &token).await.is_ok(), "not read again yet");
+        stored.roster.refresh().await.unwrap();
+        let answer = shown(&sign_in, &token).await;
+        assert!(matches!(answer, Err(SessionError::PasswordChanged)), "{answer:?}");
+        let answer = shown(&sign_in, &token).await;
+        assert!(matches!(answer, Err(SessionError::Unauthenticated)), "it has ended: {answer:?}");
+        let answer = shown(&sign_in, &other).await;
+        assert!(matches!(answer, Err(SessionError::PasswordChanged)), "{answer:?}");
+        let by_the_new_one = begun(&sign_in).await;
+        assert!(shown(&sign_in, &by_the_new_one).await.is_ok());
+    }
+
+    async fn whoever_changes_their_own_password_while_they_are_looked_up_goes_on_in_that_very_session(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let ada = user(&desk.opened.vault, "ada", &hash_of(PASSWORD));
+        added(&desk, &ada).await;
+        let (local, people) = directory(&desk, Vec::new());
+        let local = Arc::new(local);
+        let users = LocalUsers::new(LocalUsersParts {
+            directories: vec![Arc::clone(&local)],
+            people,
+            trail: desk.trail.clone(),
+            clock: house.clock.clone(),
+            hashers: Arc::new(Semaphore::new(2)),
+            admin_groups: AdminGroups::default(),
+            guarded_groups: BTreeSet::new(),
+            in_front: BTreeSet::new(),
+        });
+        let slow = Arc::new(Slow { people: local, asked: Notify::new(), go_on: Notify::new() });
+        let sign_in = sign_in_by(&desk, &house, slow.clone());
+        let token = begun(&sign_in).await;
+        let caller = shown(&sign_in, &token).await.unwrap();
+        let changes = async |current: &str, new: &str| {
+            let (current, new) = (SecretString::from(current), SecretString::from(new));
+            let (address, origin) = (ADDRESS, &origin());
+            let shown = Shown::Bearer(token.clone());
+            users.change_own_password(&sign_in, (&caller, &shown), OwnPassword { current, new, address, origin }).await.unwrap();
+            desk.store.session(caller.session).await.unwrap().unwrap().password_mark
+        };
+        house.clock.advance(i64::from(RECHECK));
+        let meanwhile = async {
+            slow.asked.notified().await;
+            changes(PASSWORD, OTHER).await;
+            slow.go_on.notify_one();
+        };
+        let (after, ()) = tokio::join!(shown(&sign_in, &token), meanwhile);
+        assert_eq!(after.unwrap().session, caller.session);
+
+        // The clock stands still: each is another password all the same.
+        let (third, fourth) = (changes(OTHER, "a third and longer one").await, changes("a third and longer one", OTHER).await);
+        assert!(third.is_some() && third != fourth);
+
+        house.clock.advance(i64::from(RECHECK));
+        let meanwhile = async {
+            slow.asked.notified().await;
+            let now = desk.store.local_user(ada.id).await.unwrap().unwrap();
+            replaced(&desk, &now, |ada| ada.password_changed_at += SignedDuration::from_millis(1)).await;
+            slow.go_on.notify_one();
+        };
+        let (after, ()) = tokio::join!(shown(&sign_in, &token), meanwhile);
+        assert!(matches!(after, Err(SessionError::PasswordChanged)), "by somebody else: {after:?}");
+    }
+
+    async fn whoever_is_read_again_in_the_very_same_moment_is_told_from_who_was_read_before(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let staff = group("staff");
+        desk.commit(vec![desk.store.add_local_group(&staff)]).await.unwrap();
+        let mut ada = user(&desk.opened.vault, "ada", &hash_of(PASSWORD));
+        ada.details.groups.insert(staff.id);
+        added(&desk, &ada).await;
+        let (directory, stored) = directory(&desk, Vec::new());
+        stored.roster.refresh().await.unwrap();
+        let sign_in = sign_in_by(&desk, &house, Arc::new(directory));
+        let token = begun(&sign_in).await;
+        let before = shown(&sign_in, &token).await.unwrap();
+        replaced(&desk, &ada, |ada| ada.details.groups.clear()).await;
+        stored.roster.refresh().await.unwrap();
+        // The clock stands still meanwhile.
+        let after = shown(&sign_in, &token).await.unwrap();
+        assert_eq!((before.person.groups.len(), after.person.groups.len()), (1, 0));
+        let of_before = desk.trail.record_if(before.as_read, entry(Action::Vend), ()).await.unwrap();
+        let of_now = desk.trail.record_if(after.as_read, entry(Action::Vend), ()).await.unwrap();
+        assert!(of_before.is_err() && of_now.is_ok(), "nothing leaves by the groups of before");
     }
 
     async fn a_forged_user_or_group_is_out_of_service_and_the_others_are_not(house: Storehouse) {
