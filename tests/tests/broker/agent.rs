@@ -128,6 +128,39 @@ async fn without_a_disk_it_remembers_each_connectors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_in_after_somebody_else_is_not_given_what_they_were_lent() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    for more in [&[][..], &["--no-cache"]] {
+        machine.sign_in("ada").succeeded();
+        let serving = Serving::on(&machine, more);
+        let (host, token) = (serving.host(), format!("Authorization: {}", serving.token));
+        for person in ["ada", "eve"] {
+            if person == "eve" {
+                machine.sign_in(person).succeeded();
+            }
+            let (status, answer) = serving.ask(&format!("GET /credentials/deploy HTTP/1.1\n{host}\n{token}\n\n"));
+            assert_eq!(status, 200, "{answer}");
+            let last = world.trail_of("deploy").pop().unwrap();
+            assert_eq!(last, format!("person:corp/{person} vend success"), "{more:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exec_with_fresh_ones_asks_for_them_once() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    machine.run(&["creds", "deploy"]).succeeded();
+    let fetch =
+        "curl -sSf -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"";
+    let twice = format!("{fetch} && {fetch}");
+    let said = machine.run(&["exec", "deploy", "--fresh", "--", "sh", "-c", &twice]).succeeded();
+    assert_eq!(said.matches("SecretAccessKey").count(), 2, "{said}");
+    assert_eq!(super::vends(&world, "deploy"), 2, "one of before, and one that is fresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn aws_clients_fetch_from_it_for_every_connector() {
     let world = World::open().await;
     let machine = Machine::of(&world, "ada");

@@ -240,6 +240,27 @@ async fn who_may_not_any_more_by_the_time_that_aws_answers_gets_nothing_of_a_cod
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_changes_while_aws_looks_at_a_code_lends_nothing_and_shows_it_no_second_time() {
+    let world = world().await;
+    let ada = world.person("ada").await;
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(2_500)));
+    let asking = {
+        let ada = ada.clone();
+        tokio::spawn(async move { ada.vend("tried", &code(0)).await })
+    };
+    tests::world::soon("the call", async || (world.sim.faults().pending() == 0).then_some(())).await;
+    let by_the_device = |role: &str| format!("role_arn = \"{role}\"\nmfa_serial = \"{MFA_SERIAL}\"");
+    let [before, after] =
+        ["tried", "deploy"].map(|role| by_the_device(&format!("arn:aws:iam::111111111111:role/{role}")));
+    world.brokerd.installation().edit("connectors.toml", &before, &after);
+    world.run(&["apply", "--yes"], "").succeeded();
+    let answer = asking.await.unwrap();
+    answer.problem("503 overloaded");
+    assert_eq!(world.calls("AssumeRole").len(), 1);
+    assert_eq!(world.trail_of("tried"), ["person:corp/ada vend failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn administrators_say_it_by_the_api_as_in_the_file() {
     let world = world().await;
     let root = world.person("root").await;
@@ -269,6 +290,15 @@ async fn administrators_say_it_by_the_api_as_in_the_file() {
         body["name"] = json!("another");
         let problem = root.post("/v1/admin/connectors", &body).await.problem("400 invalid_request");
         assert!(problem["detail"].as_str().unwrap().contains(said), "{said}: {problem}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn right_codes_are_no_guesses_however_many_they_are() {
+    let world = world().await;
+    let ada = world.person("ada").await;
+    for number in 0..MFA_CODES.len() {
+        ada.vended("tried", &code(number)).await;
     }
 }
 
