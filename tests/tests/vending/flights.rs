@@ -111,29 +111,32 @@ async fn who_loses_the_connector_while_aws_is_asked_gets_nothing() {
 
 /// The proof is made again after whichever call to AWS was the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_signs_out_or_loses_the_grant_while_aws_makes_a_link_gets_none() {
-    for signs_out in [true, false] {
+async fn whoever_signs_out_or_loses_the_grant_while_aws_makes_a_link_gets_none_and_none_of_a_connector_that_changed() {
+    for code in ["unauthenticated", "not_found", "overloaded"] {
         for (method, path, action, last) in [
             (Method::POST, "console-url", "console_url", "getSigninToken"),
             (Method::GET, "caller-identity", "caller_identity", "GetCallerIdentity"),
         ] {
             let world = World::open().await;
             let ada = world.person("ada").await;
-            let fault = Fault::Stall(Duration::from_secs(if signs_out { 2 } else { 6 }));
+            let fault = Fault::Stall(Duration::from_secs(if code == "unauthenticated" { 2 } else { 6 }));
             // The daemon asks by itself whose each of the two keys is, and must not get what is for ada.
             soon("the keys' owners", async || (world.calls("GetCallerIdentity").len() >= 2).then_some(())).await;
             world.sim.faults().once(Calls::of(last), fault);
             let request = ada.request(method, &format!("/v1/connectors/deploy/{path}"));
             let waiting = tokio::spawn(async move { Answer::of(request.json(&json!({}))).await.json() });
             under_way(&world).await;
-            let code = if signs_out {
-                ada.delete("/v1/session").await;
-                "unauthenticated"
-            } else {
-                world.brokerd.installation().edit("connectors.toml", "corp/release", "corp/finance");
-                world.run(&["apply", "--yes"], "").succeeded();
-                "not_found"
-            };
+            match code {
+                "unauthenticated" => drop(ada.delete("/v1/session").await),
+                other => {
+                    let (from, to) = match other {
+                        "not_found" => ("corp/release", "corp/finance"),
+                        _ => ("role/deploy", "role/brief"),
+                    };
+                    world.brokerd.installation().edit("connectors.toml", from, to);
+                    world.run(&["apply", "--yes"], "").succeeded();
+                }
+            }
             let answer = waiting.await.unwrap();
             assert_eq!(answer["code"], code, "{answer}");
             assert!(
