@@ -13,10 +13,12 @@ pub(super) struct Outage(Mutex<State>);
 enum State {
     /// Reached, since then; or never tried.
     Over(Option<Instant>),
-    /// Not reached at that moment.
+    /// Not reached once, which may be chance: a server that was just restarted, one address of several.
+    Doubted(Instant),
+    /// Not reached twice in a row, the last time at that moment.
     Known(Instant),
-    /// Somebody finds out whether it still is so.
-    Tried,
+    /// Somebody finds out, since then, whether it still is so.
+    Tried(Instant),
 }
 
 /// Leave to ask.
@@ -38,12 +40,14 @@ impl Outage {
     pub(super) fn turn(&self) -> Option<Turn<'_>> {
         let (mut state, began) = (self.state(), Instant::now());
         let finds_out = match *state {
-            State::Over(_) => false,
+            State::Over(_) | State::Doubted(_) => false,
             State::Known(since) if began.duration_since(since) >= BRIEFLY => true,
-            State::Known(_) | State::Tried => return None,
+            // Whoever takes that long, or was forgotten, keeps nobody else from finding out.
+            State::Tried(since) if began.duration_since(since) >= PATIENCE => true,
+            State::Known(_) | State::Tried(_) => return None,
         };
         if finds_out {
-            *state = State::Tried;
+            *state = State::Tried(began);
         }
         Some(Turn { outage: self, began, finds_out })
     }
@@ -60,12 +64,14 @@ impl Turn<'_> {
         *self.outage.state() = State::Over(Some(Instant::now()));
     }
 
-    /// Nobody was there. Whoever has waited since before it came back knows nothing new.
+    /// Nobody was there. Whoever has waited since before it was last heard of knows nothing new.
     pub(super) fn nobody_there(self) {
-        let mut state = self.outage.state();
-        if !matches!(*state, State::Over(Some(since)) if since > self.began) {
-            *state = State::Known(Instant::now());
-        }
+        let (mut state, now) = (self.outage.state(), Instant::now());
+        *state = match *state {
+            State::Over(Some(since)) | State::Doubted(since) if since > self.began => return,
+            State::Over(_) => State::Doubted(now),
+            State::Doubted(_) | State::Known(_) | State::Tried(_) => State::Known(now),
+        };
     }
 }
 
@@ -73,7 +79,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.outage.state();
-        if self.finds_out && matches!(*state, State::Tried) {
+        if self.finds_out && matches!(*state, State::Tried(since) if since == self.began) {
             *state = State::Known(self.began.checked_sub(BRIEFLY).unwrap_or(self.began));
         }
     }
@@ -81,6 +87,8 @@ impl Drop for Turn<'_> {
 
 /// Long enough that nobody hammers a server that is not there, short enough that nobody misses its coming back.
 const BRIEFLY: Duration = Duration::from_millis(500);
+/// How long one is waited for who finds out, before another does.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -91,20 +99,25 @@ mod tests {
     #[test]
     fn a_known_outage_is_found_out_about_by_one_at_a_time() {
         let outage = Outage::default();
-        let (first, late) = (outage.turn().unwrap(), outage.turn().unwrap());
+        let (first, at_once, late) = (outage.turn().unwrap(), outage.turn().unwrap(), outage.turn().unwrap());
         first.nobody_there();
+        at_once.nobody_there();
+        outage.turn().expect("once, and who asked at the same moment, may be chance").nobody_there();
         assert!(outage.turn().is_none(), "known a moment ago");
         sleep(BRIEFLY);
         let finder = outage.turn().unwrap();
         assert!(outage.turn().is_none(), "one finds out");
         drop(finder);
-        let finder = outage.turn().expect("who gave up leaves it to the next");
-        sleep(BRIEFLY);
-        finder.reached();
+        let slow = outage.turn().expect("who gave up leaves it to the next");
+        sleep(PATIENCE);
+        outage.turn().expect("nobody waits longer for somebody else").reached();
         late.nobody_there();
-        let (one, _other) =
+        let (one, other) =
             (outage.turn().expect("it is over, whatever was waited for since before"), outage.turn().unwrap());
+        drop(slow);
         one.nobody_there();
-        assert!(outage.turn().is_none());
+        other.reached();
+        outage.turn().expect("one of two got there").nobody_there();
+        assert!(outage.turn().is_some(), "which began before");
     }
 }

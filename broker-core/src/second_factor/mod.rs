@@ -126,7 +126,7 @@ impl SecondFactor {
     }
 
     /// Whether its owner can show it: of a passkey, at the site.
-    fn is_of_use(&self, vault: &Vault, site: Option<&str>) -> bool {
+    pub(crate) fn is_of_use(&self, vault: &Vault, site: Option<&str>) -> bool {
         match self.kind {
             FactorKind::Totp => self.seed(vault).is_ok(),
             FactorKind::Passkey => {

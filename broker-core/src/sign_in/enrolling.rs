@@ -193,16 +193,17 @@ impl SignIn {
         let enrolled = self.second_factors_of(person).await?;
         self.may_change(person, &enrolled)?;
         let (vault, site) = (self.0.second_factors.vault()?, self.0.second_factors.passkeys.as_ref());
-        if person.assurance.required && !enrolled.has_another_than(id, vault, site.map(RelyingParty::site)) {
-            return Err(FactorError::LastOne);
-        }
+        let is_needed = !enrolled.has_another_than(id, vault, site.map(RelyingParty::site));
         // Beside one that is out of service, recovery codes are the only way in.
         let is_last = enrolled.factors.len() == 1 && enrolled.damaged == 0;
         let factor = one_of(enrolled, id)?;
+        if person.assurance.required && is_needed && factor.is_of_use(vault, site.map(RelyingParty::site)) {
+            return Err(FactorError::LastOne);
+        }
         // Of two removals at once, each of which would leave the other's, one is made.
         let alone = self.touched(person, shown).await?.ok_or(FactorError::SessionOver)?;
         let subject = &person.person.subject;
-        let mut changes = vec![alone, Store::remove_second_factor(subject, id)];
+        let mut changes = vec![Store::remove_second_factor(subject, id), alone];
         if is_last {
             changes.push(Store::drop_recovery_codes(subject));
         }

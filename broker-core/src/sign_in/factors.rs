@@ -154,8 +154,10 @@ impl WrongCode {
                 Unproved { mark, subject, reason, told: error.into(), padded: false, break_glass }
             }
             Self::Passkey(PasskeyRefused::NotAsked(NotAsked::Over)) => {
-                let reason = Some(self.to_string());
-                Unproved { mark, subject, reason, told: SignInError::TookTooLong, padded: false, break_glass }
+                let (reason, told) = (Some(self.to_string()), SignInError::TookTooLong);
+                // Nothing was tried: no alarm of an account for emergencies.
+                let break_glass = if break_glass == BreakGlass::No { break_glass } else { BreakGlass::HeldBack };
+                Unproved { mark, subject, reason, told, padded: false, break_glass }
             }
             Self::Wrong | Self::Taken | Self::OutOfService | Self::Passkey(_) => {
                 let told = match overdue {
@@ -209,7 +211,9 @@ impl SignIn {
                         Ok(Accepted::of(factor, FactorUsed::Totp, vec![take]))
                     }
                     Some(_) => Err(WrongCode::Taken),
-                    None if opened == 0 && !enrolled.has(FactorKind::Passkey) => Err(WrongCode::OutOfService),
+                    None if opened == 0 && (enrolled.has(FactorKind::Totp) || !enrolled.has(FactorKind::Passkey)) => {
+                        Err(WrongCode::OutOfService)
+                    }
                     None => Err(WrongCode::Wrong),
                 }
             }

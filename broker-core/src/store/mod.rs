@@ -127,7 +127,11 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the store itself failed, and not what was asked of it.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Database(_))
+        match self {
+            Self::Away(_) => true,
+            Self::Database(error) => !gave_way(error),
+            Self::Taken | Self::Stale | Self::InUse | Self::Forged { .. } => false,
+        }
     }
 
     /// Whether the database knows what was asked, and does not let this role do it (PostgreSQL's `insufficient_privilege`).
@@ -146,6 +150,12 @@ impl From<sqlx::Error> for StoreError {
             Some(_) | None => Self::Database(Arc::new(error)),
         }
     }
+}
+
+/// Whether of two changes that waited for each other this one was given up (PostgreSQL's `serialization_failure` and `deadlock_detected`).
+fn gave_way(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "40001" || code == "40P01")
 }
 
 /// The rows that can be read at all. One that cannot is reported and out of service, and takes no other with it.

@@ -76,11 +76,11 @@ pub(crate) async fn open(
             let seen = app.broker.seen_by(&visitor.caller(), &name);
             let must_be_asked = seen.is_ok_and(|it| it.spec.require_reason() || it.spec.mfa_serial().is_some());
             if meant && !must_be_asked {
-                let opened = go_on(&app, &visitor, &name, destination.as_deref(), Said::default()).await;
-                opened.or_else(|problem| second_factor_first(problem, name, destination))
+                go_on(&app, &visitor, &name, destination.as_deref(), Said::default()).await
             } else {
                 Sheet { meant, ..Sheet::default() }.shown(&app, &visitor, &name, destination.as_deref())
             }
+            .or_else(|problem| second_factor_first(problem, name, destination))
         }
     }
 }

@@ -73,7 +73,9 @@ async fn when_all_servers_are_down_it_is_an_outage_in_bounded_time() {
 async fn while_an_outage_is_known_one_at_a_time_finds_out_whether_it_is_over() {
     let hung = Played::that_hangs();
     let directory = Arc::new(Config::plain(&[&hung.url()]).quick().open());
-    assert!(outage(&directory, "ada", "ada secret").await.contains("in time"));
+    for _ in 0..2 {
+        assert!(outage(&directory, "ada", "ada secret").await.contains("in time"), "once may be chance");
+    }
     let asked = hung.connections();
     for _ in 0..20 {
         assert!(outage(&directory, "ada", "ada secret").await.contains("a moment ago"));

@@ -21,11 +21,17 @@ async fn whoever_wants_a_console_without_the_second_factor_sets_one_up_and_goes_
         "description": "Wants two", "access_key": "main", "groups": ["corp/release"], "require_second_factor": true,
         "principal": { "assume_role": { "role_arn": "arn:aws:iam::111111111111:role/deploy" } },
     });
-    house.connector("twofold", spec).await;
+    house.connector("twofold", spec.clone()).await;
+    let why = [spec.as_object().unwrap().clone(), json!({ "require_reason": true }).as_object().unwrap().clone()];
+    house.connector("explained", why.into_iter().flatten().collect::<serde_json::Map<_, _>>().into()).await;
     browser.go(&house.url("/console/twofold")).await;
     browser.wait_for("Password").await;
     sign_in(&browser, "ada", &password_of("ada")).await;
-    browser.wait_for("The console of twofold wants a second factor: set one up.").await;
+    // Also where the page would have asked before.
+    for (path, name) in [("explained", "explained"), ("twofold?ask=yes", "twofold"), ("twofold", "twofold")] {
+        browser.go(&house.url(&format!("/console/{path}"))).await;
+        browser.wait_for(&format!("The console of {name} wants a second factor: set one up.")).await;
+    }
     browser.click("form:has(input[value=begin]) button").await;
     browser.wait_for("Set up an authenticator").await;
     let seed = Seed::read(SecretString::from(said(&browser, "#secret").await)).unwrap();

@@ -37,14 +37,15 @@ impl Answer {
 
 /// What kept us from an answer. The library's own text would repeat the URL, in which people's names are.
 pub(super) fn of(error: &reqwest::Error) -> Trouble {
-    if error.is_timeout() {
-        Trouble::Timeout
-    } else if error.is_connect() {
+    // A connection that does not come in time is both.
+    if error.is_connect() {
         let mut innermost: &dyn std::error::Error = error;
         while let Some(source) = innermost.source() {
             innermost = source;
         }
         Trouble::Connect(innermost.to_string())
+    } else if error.is_timeout() {
+        Trouble::Timeout
     } else {
         Trouble::Broken
     }

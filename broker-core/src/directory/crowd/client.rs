@@ -94,16 +94,21 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let turn = self.outage.turn().ok_or(Trouble::KnownOutage)?;
+        // Whoever looks on wants to see each question asked.
+        let turn = if self.watch.is_on() { None } else { Some(self.outage.turn().ok_or(Trouble::KnownOutage)?) };
         let asked = async {
             let response = match request.send().await.map_err(|error| of(&error)) {
                 Err(trouble @ Trouble::Connect(_)) => {
-                    turn.nobody_there();
+                    if let Some(turn) = turn {
+                        turn.nobody_there();
+                    }
                     return Err(trouble);
                 }
                 answer => answer?,
             };
-            turn.reached();
+            if let Some(turn) = turn {
+                turn.reached();
+            }
             let told = self.watch.is_on().then(|| told(&response));
             let answer = Answer::read(response).await?;
             Ok((Said::read(&answer)?, told))

@@ -169,7 +169,11 @@ impl CrowdDirectory {
         shown.sent();
         let said = self.client.post(&["authentication"], &[("username", username)], &body).await;
         let unanswered = |trouble| AuthenticateError::Unanswered(self.unavailable(trouble));
-        let verdict = match said.map_err(unanswered)? {
+        let nothing_sent = |trouble: Trouble| match trouble {
+            Trouble::Connect(_) | Trouble::KnownOutage => self.unavailable(trouble).into(),
+            trouble => unanswered(trouble),
+        };
+        let verdict = match said.map_err(nothing_sent)? {
             Said::Yes(user) => Verdict::Right(user),
             Said::No(no) => Verdict::Wrong(wrong(no).map_err(unanswered)?),
         };

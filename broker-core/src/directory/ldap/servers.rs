@@ -136,7 +136,7 @@ impl Servers {
     /// A connection to the first server that gives one; an answer, however unwelcome, is final.
     async fn first(&self, entry: Entry) -> Result<(usize, Connection), ServerTrouble> {
         let Some(turn) = self.outage.turn() else { return Err(ServerTrouble::of_none(Trouble::KnownOutage)) };
-        let mut failed: Option<ServerTrouble> = None;
+        let (mut failed, mut silent): (Option<ServerTrouble>, bool) = (None, true);
         for (index, server) in self.in_order() {
             let connection = match entry {
                 Entry::Bound => self.bound(server).await,
@@ -150,6 +150,7 @@ impl Servers {
                 Err(trouble) => trouble,
             };
             let is_final = !trouble.is_the_servers();
+            silent &= trouble.is_silence();
             let trouble = self.trouble_of(index, trouble).after(failed);
             if is_final {
                 turn.reached();
@@ -158,7 +159,11 @@ impl Servers {
             trouble.warn();
             failed = Some(trouble);
         }
-        turn.nobody_there();
+        if silent {
+            turn.nobody_there();
+        } else {
+            turn.reached();
+        }
         Err(failed.unwrap_or_else(|| ServerTrouble::of_none(Trouble::Closed)))
     }
 

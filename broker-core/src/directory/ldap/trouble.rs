@@ -70,6 +70,11 @@ impl Trouble {
             | Self::BindRefused(outcome) => matches!(outcome.code, BUSY | UNAVAILABLE),
         }
     }
+
+    /// Whether nobody was there, or nobody who says anything.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::Connect(_) | Self::ConnectTimeout | Self::Timeout)
+    }
 }
 
 /// What whoever runs the broker can do about a refusal. A server that insists on encryption says so with either code: Active Directory

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State as Shared;
+use axum::extract::{RawQuery, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use broker_core::administration::{OwnPassword, OwnPasswordError};
@@ -17,7 +17,7 @@ use crate::problem::{Code, Problem};
 use crate::request::Meta;
 use crate::web::form::{Fields, SessionForm};
 use crate::web::next::Next;
-use crate::web::page::{FormsLead, instead_of, page, sign_in_first};
+use crate::web::page::{FormsLead, instead_of, page, see_other, sign_in_first};
 use crate::web::visitor::Visitor;
 
 #[derive(Template)]
@@ -61,13 +61,23 @@ struct Typed {
         (status = 303, description = "To the sign-in page"),
     ),
 )]
-pub(crate) async fn show(Shared(app): Shared<App>, visitor: Option<Visitor>) -> Result<Response, Problem> {
+pub(crate) async fn show(
+    Shared(app): Shared<App>,
+    visitor: Option<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
+    let changed = fields.take_given(CHANGED).is_some();
+    fields.nothing_left()?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Account)) };
     if !app.users.keeps_password_of(&visitor.person).await? {
         return Err(OwnPasswordError::KeptElsewhere(visitor.person.person.subject.directory.to_string()).into());
     }
     let proved = visitor.person.assurance.proved;
     let is_fresh = proved.is_some_and(|proved| proved.is_fresh(app.clock.now()));
+    if changed {
+        return shown(&app, &visitor, None, State::Changed);
+    }
     let proves_first = !is_fresh && app.sign_in.second_factors_of(&visitor.person).await?.is_enrolled();
     shown(&app, &visitor, None, if proves_first { State::ProvesFirst } else { State::Asked })
 }
@@ -81,8 +91,7 @@ pub(crate) async fn show(Shared(app): Shared<App>, visitor: Option<Visitor>) -> 
     summary = "What that page sends",
     description = "A form of the page's own, with its token. All other sessions of the user end, and whatever clients got by any of them.",
     responses(
-        (status = 200, description = "The password before is good for nothing", body = String, content_type = "text/html"),
-        (status = 303, description = "To the sign-in page"),
+        (status = 303, description = "The password before is good for nothing; or to the sign-in page"),
     ),
 )]
 pub(crate) async fn submit(
@@ -104,7 +113,8 @@ pub(crate) async fn submit(
             State::Asked,
         ))
     };
-    let Err((problem, state)) = changed else { return shown(&app, &visitor, None, State::Changed) };
+    // Whoever loads the page again sends nothing again.
+    let Err((problem, state)) = changed else { return Ok(see_other(&format!("/account/password?{CHANGED}=yes"))) };
     let page = shown(&app, &visitor, Some(problem.detail().to_owned()), state)?;
     Ok(instead_of(problem, page, meta.origin.request_id))
 }
@@ -146,3 +156,6 @@ impl Typed {
         Ok(typed)
     }
 }
+
+/// In the query of the page that says so.
+const CHANGED: &str = "changed";
