@@ -13,6 +13,7 @@ use crate::holder::Holder;
 use crate::lent::{ENOUGH, Kept, Lent, NEAR};
 use crate::name::ConnectorName;
 use crate::out;
+use crate::refusal;
 use crate::renewal;
 use crate::site::Site;
 
@@ -136,7 +137,13 @@ impl Wanted {
         {
             return Ok(kept);
         }
-        let kept = self.ask(site, holder, than).await?;
+        let kept = self.ask(site, holder, than).await.inspect_err(|failure| {
+            if refusal::ends_connector(failure.code())
+                && let Err(failure) = cache.forget(&about)
+            {
+                out::say(&format!("what was lent before is still kept here: {failure}"));
+            }
+        })?;
         if let Err(failure) = cache.keep(&about, &kept) {
             out::say(&format!("what was lent is not kept: {failure}"));
         }

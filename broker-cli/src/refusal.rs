@@ -18,7 +18,17 @@ pub(crate) enum About<'a> {
 
 /// Whether it is the session or the token that the broker does not take, or takes no more.
 pub(crate) fn is_of_holder(problem: &Problem, about: About<'_>) -> bool {
-    problem.code == "unauthenticated" && !matches!(about, About::SignIn)
+    ends_everything(&problem.code) && !matches!(about, About::SignIn)
+}
+
+/// Whether whoever asked may use the connector no more, so that what it lent them is not handed out again.
+pub(crate) fn ends_connector(code: &str) -> bool {
+    matches!(code, "not_found" | "second_factor_required")
+}
+
+/// Whether whoever asked is nobody whom the broker knows any more: none of what it lent them is handed out again.
+pub(crate) fn ends_everything(code: &str) -> bool {
+    matches!(code, "unauthenticated" | "account_disabled")
 }
 
 pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, server: &Server) -> Failure {
@@ -32,6 +42,16 @@ pub(crate) fn of(problem: &Problem, retry_after: Option<u32>, about: About<'_>, 
                 "it is unknown, expired or revoked, or used from a network that is not its own, or, of a CI system's token: its audience or claims fit no mapping; ask the broker's administrators",
             ),
         },
+        ("account_disabled", _) => Failure::new(
+            Next::AskFor,
+            format!("{server} says: your account is disabled, or gone"),
+            "ask whoever keeps your company's directory; your session is over, so once that is mended run `broker login`",
+        ),
+        ("password_expired", _) => Failure::new(
+            Next::SignIn,
+            format!("{server} says: your password has expired, or must be changed"),
+            "change it where it is kept (the company's directory), then sign in again",
+        ),
         ("not_found", About::Connector(_, connector)) => Failure::new(
             Next::AskFor,
             format!("there is no connector `{connector}` that you may use"),

@@ -12,6 +12,8 @@
     reason = "a kit for tests: a panic is how it says that something is wrong"
 )]
 
+pub mod company;
+
 pub mod brokerd;
 pub mod browser;
 pub mod barrier;

@@ -13,6 +13,7 @@ use crate::failure::{Failure, Next};
 use crate::lending::Wanted;
 use crate::lent::{Kept, Lent};
 use crate::name::ConnectorName;
+use crate::refusal;
 use crate::renewal;
 use crate::site::Site;
 
@@ -172,7 +173,7 @@ impl Lender {
         let holder = renewal::holder(self.site()).await?;
         let kept = wanted.next(self.site(), &holder, than).await.inspect_err(|failure| {
             // Whoever the broker takes no more gets none of the others either.
-            if failure.code() == "unauthenticated" {
+            if refusal::ends_everything(failure.code()) {
                 self.forget_all();
             }
         })?;

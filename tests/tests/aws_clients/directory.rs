@@ -1,22 +1,20 @@
 //! People of an OpenLDAP directory with the AWS CLI in hand, signed in by SSO: what is taken from them there is over within the bound, and the CLI
 //! says why.
 
-use base64::Engine;
 use serde_json::{Value, json};
-use tests::ended;
+use tests::company::Company;
 use tests::python::Client;
-use tests::slapd::{GROUPS, Options, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
-use tests::world::{World, password_of, soon};
+use tests::world::{World, soon};
 
 use crate::command_line::at_a_desk;
 use crate::login::{self, Login};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_the_group_is_refused_at_the_next_fetch_and_told_whom_to_ask() {
-    let (slapd, world) = here().await;
-    let client = signed_in(&world).await;
-    let members = |change: &str| slapd.modify(&format!("dn: cn=release,{GROUPS}\nchangetype: modify\n{change}"));
-    members(&format!("delete: member\nmember: uid=ada,{USERS}\n"));
+    let company = Company::open_with(HELP).await;
+    let world = &company.world;
+    let client = signed_in(world).await;
+    company.ada_leaves();
     let said = soon("the end of her rights", async || fetched(&client).err()).await;
     assert!(
         said.contains("ForbiddenException")
@@ -27,15 +25,16 @@ async fn who_leaves_the_group_is_refused_at_the_next_fetch_and_told_whom_to_ask(
     );
     assert_eq!(world.trail_of("deploy").last().unwrap(), "person:corp/ada vend refused");
     // She is still herself: once she is in it again, nobody has to sign in.
-    members(&format!("add: member\nmember: uid=ada,{USERS}\n"));
+    company.ada_returns();
     soon("her rights", async || fetched(&client).ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whose_account_is_disabled_is_told_so_once_and_then_to_sign_in() {
-    let (slapd, world) = here().await;
-    let client = signed_in(&world).await;
-    slapd.set("ada", "employeeType", "Left");
+    let company = Company::open().await;
+    let world = &company.world;
+    let client = signed_in(world).await;
+    company.ada_is_disabled();
     let said = soon("the end of her account", async || fetched(&client).err()).await;
     assert!(said.contains("ForbiddenException") && said.contains("the account has been disabled or removed"), "{said}");
     let said = fetched(&client).unwrap_err();
@@ -47,15 +46,14 @@ async fn whose_account_is_disabled_is_told_so_once_and_then_to_sign_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_is_changed_in_the_directory_ends_what_began_by_the_old_one() {
-    let (slapd, world) = here().await;
-    let client = signed_in(&world).await;
-    let (login, got) = Login::logged_in(&world, "ada", "deploy").await;
+    let company = Company::open().await;
+    let world = &company.world;
+    let client = signed_in(world).await;
+    let (login, got) = Login::logged_in(world, "ada", "deploy").await;
     // The directory knows the time of a change to the second.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    let (old, new) = (password_of("ada"), "another pässwörd of ada's");
-    let mut change = slapd.stranger("ldappasswd");
-    change.args(["-D", &format!("uid=ada,{USERS}"), "-w", &old, "-s", new]);
-    ended::run("ldappasswd", change, "").succeeded();
+    let new = "another pässwörd of ada's";
+    company.ada_changes_her_password(new);
 
     let said = soon("the end of her session", async || fetched(&client).err()).await;
     assert!(said.contains("aws sso login"), "the CLI has a sentence of its own for it: {said}");
@@ -66,35 +64,6 @@ async fn a_password_that_is_changed_in_the_directory_ends_what_began_by_the_old_
     assert_eq!(reasons, ["the password was changed after the sign-in"; 2], "{ended:?}");
     let again = world.stranger().signed_in_with("ada", new).await;
     assert_eq!(again.vend("deploy", &json!({})).await.status, 200);
-}
-
-/// A directory with ada in the group `release`, and the world's broker before it, which looks every second.
-async fn here() -> (Slapd, World) {
-    let release = format!(
-        "dn: cn=release,{GROUPS}\nobjectClass: groupOfNames\ncn: release\nmember: {SERVICE}\nmember: uid=ada,{USERS}\n"
-    );
-    let slapd = Slapd::start_with(&Options { more: release, ..Options::default() });
-    let password = base64::engine::general_purpose::STANDARD.encode(password_of("ada"));
-    slapd.modify(&format!(
-        "dn: uid=ada,{USERS}\nchangetype: modify\nreplace: userPassword\nuserPassword:: {password}\n\n\
-         dn: uid=ada,{USERS}\nchangetype: modify\ndelete: pwdReset\n"
-    ));
-    let settings = "aws_clients = { access_help = \"Ask in #cloud-access.\" }\nsessions = { recheck_seconds = 1 }";
-    let prepared = World::prepare().await.with(settings);
-    let here = &prepared.installation;
-    let text = here.read("brokerd.toml");
-    let (before, _) = text.split_once("[[directory]]").unwrap();
-    let directory = format!(
-        "[[directory]]\nname = \"corp\"\nmay_grant_admin = true\n[directory.backend.ldap]\nurls = [\"{}\"]\nca_file = \"ca.pem\"\n\
-         bind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ldap.pw\" }}\n\
-         users = {{ base = \"{USERS}\", disabled = {{ attribute = \"employeeType\", value = \"Left\" }} }}\n\
-         groups = {{ member_of = {{ base = \"{GROUPS}\" }} }}\n",
-        slapd.ldaps_url(),
-    );
-    here.write("brokerd.toml", &format!("{before}{directory}"));
-    here.write("ca.pem", slapd.ca_pem());
-    here.write("ldap.pw", SERVICE_PASSWORD);
-    (slapd, prepared.serve())
 }
 
 /// Ada's machine, where the CLI works.
@@ -114,3 +83,5 @@ fn fetched(client: &Client) -> Result<(), String> {
     let ended = client.aws(&["sts", "get-caller-identity", "--profile", "deploy"]);
     if ended.status.success() { Ok(()) } else { Err(ended.stderr) }
 }
+
+const HELP: &str = "aws_clients = { access_help = \"Ask in #cloud-access.\" }";

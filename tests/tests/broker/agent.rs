@@ -14,7 +14,7 @@ use super::json::as_documented;
 use super::{Machine, refused};
 
 /// A running `broker serve`.
-struct Serving {
+pub(super) struct Serving {
     process: Process,
     port: u16,
     token_file: PathBuf,
@@ -23,7 +23,7 @@ struct Serving {
 }
 
 impl Serving {
-    fn on(machine: &Machine, more: &[&str]) -> Self {
+    pub(super) fn on(machine: &Machine, more: &[&str]) -> Self {
         let mut command = machine.0.command(&program("broker"));
         command.args(["serve", "--json"]).args(more);
         let process = Process::start("broker serve", command);
@@ -48,6 +48,12 @@ impl Serving {
         let _ = stream.read_to_string(&mut answer);
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         (status, answer)
+    }
+
+    /// As a program asks that has its token: the status, and all of it.
+    pub(super) fn fetch(&self, connector: &str) -> (u16, String) {
+        let (host, token) = (self.host(), format!("Authorization: {}", self.token));
+        self.ask(&format!("GET /credentials/{connector} HTTP/1.1\n{host}\n{token}\n\n"))
     }
 
     fn host(&self) -> String {
@@ -110,10 +116,7 @@ async fn without_a_disk_it_remembers_each_connectors() {
     let world = World::open().await;
     let machine = Machine::of(&world, "ada");
     let serving = Serving::on(&machine, &["--no-cache"]);
-    let ask = |connector: &str| {
-        let (host, token) = (serving.host(), format!("Authorization: {}", serving.token));
-        serving.ask(&format!("GET /credentials/{connector} HTTP/1.1\n{host}\n{token}\n\n")).0
-    };
+    let ask = |connector: &str| serving.fetch(connector).0;
     for connector in ["deploy", "reports", "deploy", "reports"] {
         assert_eq!(ask(connector), 200, "{connector}");
     }

@@ -8,6 +8,7 @@ mod browser;
 mod cached;
 mod configured;
 mod console;
+mod cut_off;
 mod doctor;
 mod ecr;
 mod formats;
