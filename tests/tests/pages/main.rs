@@ -8,6 +8,7 @@ mod aws_sso_login;
 mod chromium;
 mod console;
 mod contract;
+mod cut_off;
 mod forms;
 mod headers;
 mod own_password;
