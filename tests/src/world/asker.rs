@@ -61,21 +61,36 @@ impl Asker {
 
     /// Tries a name and a password by the form, as a browser does.
     pub async fn by_form(&self, username: &str, password: &str) -> Answer {
-        let form = Answer::of(self.request(Method::GET, "/sign-in")).await;
-        let before = form.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let csrf = form.field("csrf");
-        let fields = [("csrf", csrf.as_str()), ("next", "/"), ("username", username), ("password", password)];
-        let posted = self.request(Method::POST, "/sign-in").header("origin", &self.url).header("cookie", before);
-        Answer::of(posted.form(&fields)).await
+        self.at_the_form(username, password).await.1
     }
 
     /// Signs somebody in by the form; the browser's cookie, `NAME=VALUE`.
     pub async fn cookie(&self, username: &str, password: &str) -> String {
-        let welcome = self.by_form(username, password).await;
-        assert_eq!(welcome.status, 303, "{username}: {}", welcome.text);
-        let mut cookies = welcome.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-        let kept = cookies.rfind(|cookie| !cookie.contains("Max-Age=0")).unwrap();
-        kept.split(';').next().unwrap().to_owned()
+        self.by_form(username, password).await.cookie()
+    }
+
+    /// The same of somebody who is asked for a second factor after the password.
+    pub async fn cookie_with(&self, username: &str, password: &str, otp: &str) -> String {
+        let (before, page) = self.at_the_form(username, password).await;
+        assert_eq!(page.status, 200, "{username}: {}", page.text);
+        let (csrf, half_way) = (page.field("csrf"), page.field("half_way"));
+        let fields = [("csrf", csrf.as_str()), ("next", "/"), ("half_way", half_way.as_str()), ("otp", otp)];
+        self.sent("/sign-in/second-factor", &before, &fields).await.cookie()
+    }
+
+    /// The cookie that a browser has before it is signed in, and what it is answered.
+    async fn at_the_form(&self, username: &str, password: &str) -> (String, Answer) {
+        let form = Answer::of(self.request(Method::GET, "/sign-in")).await;
+        let before = form.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let csrf = form.field("csrf");
+        let fields = [("csrf", csrf.as_str()), ("next", "/"), ("username", username), ("password", password)];
+        let answer = self.sent("/sign-in", &before, &fields).await;
+        (before, answer)
+    }
+
+    async fn sent(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = self.request(Method::POST, path).header("origin", &self.url).header("cookie", cookie);
+        Answer::of(request.form(fields)).await
     }
 
     pub async fn vend(&self, connector: &str, body: &Value) -> Answer {
@@ -130,6 +145,15 @@ impl Answer {
     /// By which the log and the trail know the request.
     pub fn request_id(&self) -> &str {
         self.header("x-request-id").unwrap_or_else(|| panic!("no id: {}", self.text))
+    }
+
+    /// The cookie of whoever was signed in by a form, `NAME=VALUE`.
+    #[track_caller]
+    fn cookie(&self) -> String {
+        assert_eq!(self.status, 303, "{}", self.text);
+        let mut cookies = self.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+        let kept = cookies.rfind(|cookie| !cookie.contains("Max-Age=0")).unwrap();
+        kept.split(';').next().unwrap().to_owned()
     }
 
     /// The value of a form's hidden field.

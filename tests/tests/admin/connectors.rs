@@ -103,6 +103,40 @@ on_both_engines! {
 }
 
 #[tokio::test]
+async fn whether_it_wants_a_second_factor_is_said_and_unsaid_by_the_api() {
+    let (world, root) = world().await;
+    let ada = world.person("ada").await;
+    let mut guarded = wanted("fresh");
+    guarded["require_second_factor"] = json!(true);
+    let made = root.post("/v1/admin/connectors", &guarded).await;
+    assert_eq!((made.status, &made.json()["require_second_factor"]), (201, &json!(true)), "{}", made.text);
+    assert_eq!(ada.get("/v1/connectors/fresh").await.good()["require_second_factor"], true);
+    ada.vend("fresh", &json!({})).await.problem("403 second_factor_required");
+
+    // What GET shows, PUT takes; and what it does not say any more, is not wanted any more.
+    let mut shown = root.get("/v1/admin/connectors/fresh").await.good();
+    root.put("/v1/admin/connectors/fresh", &shown).await.good();
+    ada.vend("fresh", &json!({})).await.problem("403 second_factor_required");
+    shown.as_object_mut().unwrap().remove("require_second_factor");
+    let open = root.put("/v1/admin/connectors/fresh", &shown).await.good();
+    assert_eq!(ada.get("/v1/connectors/fresh").await.good()["require_second_factor"], false, "{open}");
+    ada.vended("fresh", &json!({})).await;
+    root.put("/v1/admin/connectors/fresh", &guarded).await.good();
+    ada.vend("fresh", &json!({})).await.problem("403 second_factor_required");
+    let changes: Vec<Value> =
+        world.trail().iter().map(|record| record["changes"]["require_second_factor"].clone()).collect();
+    let changes: Vec<&Value> = changes.iter().filter(|change| !change.is_null()).collect();
+    assert_eq!(json!(changes), json!([{ "to": true }, { "from": true }, { "to": true }]));
+
+    let mut of_jobs = wanted("job");
+    of_jobs["scope"] = json!("system");
+    of_jobs["require_second_factor"] = json!(true);
+    of_jobs.as_object_mut().unwrap().remove("groups");
+    let problem = root.post("/v1/admin/connectors", &of_jobs).await.problem("400 invalid_request");
+    assert!(problem["detail"].as_str().unwrap().contains("take `require_second_factor` away"), "{problem}");
+}
+
+#[tokio::test]
 async fn what_may_not_be_meant_is_said_to_whoever_makes_it() {
     let (_world, root) = world().await;
     let mut broad = wanted("broad");

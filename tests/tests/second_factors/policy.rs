@@ -1,7 +1,8 @@
 //! Connectors and groups that want a second factor, and what whoever has none is told.
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use tests::world::{Prepared, World};
+use tests::world::{Answer, Asker, Prepared, World, password_of};
 
 use crate::timed::Timed;
 
@@ -41,6 +42,44 @@ async fn a_connector_that_wants_one_is_seen_by_its_people_and_used_with_one() {
     // A moment ago the very same token was refused, and is remembered.
     ada.vended("twofold", &json!({})).await;
     ada.get("/v1/connectors/twofold/caller-identity").await.good();
+}
+
+/// What comes of each further way to what the connector lends: as IFAWS has them, and to registries' passwords.
+async fn by_other_ways(asker: &Asker, id: &Value) -> [Answer; 4] {
+    let ifaws = format!("/rest/identity-federation-for-aws/2.2/connectors/{}", id.as_str().unwrap());
+    [
+        asker.get(&format!("{ifaws}/credentials")).await,
+        asker.get(&format!("{ifaws}/caller-identity")).await,
+        asker.post("/v1/connectors/twofold/ecr-credentials", &json!({})).await,
+        asker.post("/v1/connectors/twofold/codeartifact-credentials", &json!({ "domain": "corp" })).await,
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_way_to_what_it_lends_is_open_without_and_each_is_with_one() {
+    let timed = Timed::serve(World::prepare().await.connectors(GUARDED));
+    let world = &timed.world;
+    let ada = world.person("ada").await;
+    let id = ada.get("/v1/connectors/twofold").await.good()["id"].clone();
+    for answer in by_other_ways(&ada, &id).await {
+        let problem = answer.problem("403 second_factor_required");
+        assert!(problem["detail"].as_str().unwrap().contains("/account"), "{problem}");
+    }
+    let console = async |cookie: String| {
+        let request = world.stranger().request(Method::GET, "/console/twofold").header("sec-fetch-site", "none");
+        Answer::of(request.header("cookie", cookie)).await
+    };
+    let page = console(world.stranger().cookie("ada", &password_of("ada")).await).await;
+    assert!(page.status == 403 && page.text.contains("My account (/account)"), "{}", page.text);
+    assert!(world.calls("AssumeRole").is_empty());
+
+    let phone = timed.enrol(&ada).await;
+    for answer in by_other_ways(&ada, &id).await {
+        answer.good();
+    }
+    let cookie = world.stranger().cookie_with("ada", &password_of("ada"), &phone.recovery_codes[0]).await;
+    let opened = console(cookie).await;
+    assert!(opened.header("location").is_some_and(|link| link.contains("SigninToken=")), "{}", opened.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
