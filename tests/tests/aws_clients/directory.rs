@@ -7,7 +7,8 @@ use tests::python::Client;
 use tests::world::{World, soon};
 
 use crate::command_line::at_a_desk;
-use crate::login::{self, Login};
+use crate::login::{self, Got, Login};
+use crate::program::{Program, Tokens, refused};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_the_group_is_refused_at_the_next_fetch_and_told_whom_to_ask() {
@@ -64,6 +65,37 @@ async fn a_password_that_is_changed_in_the_directory_ends_what_began_by_the_old_
     assert_eq!(reasons, ["the password was changed after the sign-in"; 2], "{ended:?}");
     let again = world.stranger().signed_in_with("ada", new).await;
     assert_eq!(again.vend("deploy", &json!({})).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_does_not_answer_clients_are_told_to_try_again_and_nobody_has_to_sign_in() {
+    let mut company = Company::open().await;
+    let client = signed_in(&company.world).await;
+    let (program, tokens) = Program::signed_in(&company.world, "ada").await;
+    let (login, got) = Login::logged_in(&company.world, "ada", "deploy").await;
+    let (bearer, container) = (company.world.person("ada").await, "/v1/container-credentials/deploy");
+    bearer.get(container).await.good();
+    company.directory_goes_down().await;
+    company.next_look().await;
+
+    let silent = "The company's directory does not answer (request ";
+    for answer in [program.credentials(&tokens.access, "deploy").await, program.refresh(&tokens.refresh).await] {
+        let told = refused(&answer, "503 InternalServerException");
+        assert!(told.starts_with(silent), "{told}");
+    }
+    let told = login::refused(&login.renew(&got.refresh).await, "503 InternalServerException server_error");
+    assert!(told.starts_with(silent), "{told}");
+    let told = bearer.get(container).await.problem("503 directory_unavailable");
+    assert!(told["Message"].as_str().unwrap().contains("Try again"), "{told}");
+    let said = fetched(&client).unwrap_err();
+    assert!(said.contains("InternalServerException") && said.contains(silent), "{said}");
+
+    company.directory_comes_back().await;
+    soon("her credentials", async || fetched(&client).ok()).await;
+    bearer.get(container).await.good();
+    assert_eq!(program.credentials(&tokens.access, "deploy").await.status, 200);
+    Tokens::of(&program.refresh(&tokens.refresh).await);
+    Got::of(&login.renew(&got.refresh).await);
 }
 
 /// Ada's machine, where the CLI works.

@@ -24,5 +24,6 @@ mod portal;
 mod program;
 mod refusals;
 mod remembered;
+mod second_factor;
 mod strangers;
 mod times;

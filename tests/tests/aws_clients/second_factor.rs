@@ -1,0 +1,126 @@
+//! A connector that wants a second factor, before AWS's own clients: they cannot show one, so that what their person showed at the broker counts.
+
+use serde_json::{Value, json};
+use tests::phone::Phone;
+use tests::python::Client;
+use tests::world::{Answer, Asker, World, password_of, soon};
+
+use crate::login::{self, FORBIDDEN, Got, Login};
+use crate::program::{ACCOUNT, Program, Tokens, refused};
+
+/// A broker whose connector `deploy` wants one.
+async fn world() -> World {
+    let prepared = World::prepare().await;
+    prepared.installation.edit("connectors.toml", OPEN, GUARDED);
+    prepared.serve()
+}
+
+/// Says what `deploy` wants from now on, beside the daemon.
+fn wants(world: &World, from: &str, to: &str) {
+    world.brokerd.installation().edit("connectors.toml", from, to);
+    world.run(&["apply", "--yes"], "").succeeded();
+}
+
+/// The sentence that sends people where they can help themselves.
+fn names_the_page(told: &str) -> bool {
+    told.contains("this needs a second factor") && told.contains("/account")
+}
+
+/// What AWS's clients fetch by themselves, by a token of the person's own.
+async fn container(asker: &Asker) -> Answer {
+    asker.get("/v1/container-credentials/deploy").await
+}
+
+/// A machine whose clients do so.
+fn fetching(world: &World, asker: &Asker) -> Client {
+    let address = format!("{}/v1/container-credentials/deploy", world.brokerd.url());
+    Client::at(&world.sim.endpoint())
+        .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &address)
+        .with("AWS_CONTAINER_AUTHORIZATION_TOKEN", asker.token.as_ref().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_shown_none_is_refused_by_each_way_and_told_the_page() {
+    let world = world().await;
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
+    let told = refused(&program.credentials(&tokens.access, "deploy").await, "403 ForbiddenException");
+    assert!(names_the_page(&told), "{told}");
+    let tokens = Tokens::of(&program.refresh(&tokens.refresh).await);
+    refused(&program.credentials(&tokens.access, "deploy").await, "403 ForbiddenException");
+    let ada = world.person("ada").await;
+    let told = container(&ada).await.problem("403 second_factor_required");
+    assert!(names_the_page(told["Message"].as_str().unwrap()), "{told}");
+
+    let asked =
+        ["sso", "get-role-credentials", "--region", "brokerd", "--role-name", "deploy", "--account-id", ACCOUNT];
+    let by_cli = Client::new().with("AWS_ENDPOINT_URL_SSO", &world.brokerd.url());
+    let said = by_cli.aws(&[&asked[..], &["--access-token", &tokens.access]].concat()).failed();
+    assert!(said.contains("ForbiddenException") && names_the_page(&said), "{said}");
+    let said = fetching(&world, &ada).aws(&["sts", "get-caller-identity"]).failed();
+    assert!(names_the_page(&said), "{said}");
+
+    let login = Login::begin(&world);
+    let page = login.decide(&cookie, &[("connector", "deploy"), ("decision", "allow")]).await;
+    assert_eq!((page.status, page.header("location")), (403, None), "{}", page.text);
+    assert!(names_the_page(&page.text) && page.text.contains("name=\"csrf\""), "{}", page.text);
+    assert!(world.calls("AssumeRole").is_empty());
+    soon("each in the trail", async || {
+        let trail = world.trail();
+        let refusals = trail.iter().filter(|record| record["connector"] == "deploy" && record["action"] == "vend");
+        let refusals: Vec<&Value> = refusals.collect();
+        assert!(refusals.iter().all(|record| record["outcome"] == "refused"), "{refusals:?}");
+        (refusals.len() >= 6).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_whoever_has_shown_one_lets_in_gets_credentials_by_each_way() {
+    let world = world().await;
+    let ada = world.person("ada").await;
+    let phone = Phone::enrol(&ada).await;
+    let cookie = world.stranger().cookie_with("ada", &password_of("ada"), &phone.recovery_codes[0]).await;
+    let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
+    for tokens in [tokens.clone(), Tokens::of(&program.refresh(&tokens.refresh).await)] {
+        // Once more, as somebody who is remembered.
+        for _ in 0..2 {
+            program.credentials(&tokens.access, "deploy").await.good();
+        }
+        let bearer = program.http.with_token(&tokens.access);
+        bearer.vended("deploy", &json!({ "fresh": true })).await;
+    }
+    container(&ada).await.good();
+    let identity = fetching(&world, &ada).aws(&["sts", "get-caller-identity"]).json();
+    assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
+
+    let (login, got) = Login::logged_in_by(&world, &cookie, "deploy").await;
+    Got::of(&login.renew(&got.refresh).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_wants_one_from_now_on_ends_what_was_let_in_without() {
+    let world = World::open().await;
+    let (program, tokens) = Program::signed_in(&world, "ada").await;
+    let (login, got) = Login::logged_in(&world, "ada", "deploy").await;
+    let ada = world.person("ada").await;
+    for _ in 0..2 {
+        program.credentials(&tokens.access, "deploy").await.good();
+        container(&ada).await.good();
+    }
+    let asked = async || program.credentials(&tokens.access, "deploy").await;
+    wants(&world, OPEN, GUARDED);
+    let answer = soon("a refusal", async || Some(asked().await).filter(|answer| answer.status != 200)).await;
+    let told = refused(&answer, "403 ForbiddenException");
+    assert!(names_the_page(&told), "{told}");
+    container(&ada).await.problem("403 second_factor_required");
+    let told = login::refused(&login.renew(&got.refresh).await, FORBIDDEN);
+    assert!(names_the_page(&told), "{told}");
+    wants(&world, GUARDED, OPEN);
+    soon("credentials", async || Some(asked().await).filter(|answer| answer.status == 200)).await;
+    container(&ada).await.good();
+    Got::of(&login.renew(&got.refresh).await);
+}
+
+const OPEN: &str = "name = \"deploy\"\n";
+const GUARDED: &str = "name = \"deploy\"\nrequire_second_factor = true\n";
