@@ -1,4 +1,5 @@
-//! The browser's session cookie: `HttpOnly`, Lax, for us alone, and over https with the `__Host-` prefix that keeps it so.
+//! The browser's session cookie, and what it remembers once the person has left: `HttpOnly`, Lax, for us alone, and over https with the `__Host-`
+//! prefix that keeps it so.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -18,9 +19,20 @@ pub(crate) fn begin_session(token: &SecretString, public: &PublicUrl) -> Option<
     set(session_name(public), token.expose_secret().to_owned(), public)
 }
 
-/// Takes the browser's session away.
-pub(crate) fn end_session(public: &PublicUrl) -> Option<HeaderValue> {
-    expire(session_name(public), public)
+/// Takes the browser's session away. Where a directory's own session would let the person in again at once, the browser remembers that they left.
+pub(crate) fn end_session(public: &PublicUrl, would_be_back: bool) -> impl Iterator<Item = HeaderValue> {
+    let left = would_be_back.then(|| set(left_name(public), "yes".to_owned(), public));
+    [expire(session_name(public), public), left.flatten()].into_iter().flatten()
+}
+
+/// Whether the person has left by [`end_session`], and is not back.
+pub(crate) fn has_left(headers: &HeaderMap, public: &PublicUrl) -> bool {
+    CookieJar::from_headers(headers).get(left_name(public)).is_some()
+}
+
+/// Forgets that they left: they are back.
+pub(crate) fn back(headers: &HeaderMap, public: &PublicUrl) -> Option<HeaderValue> {
+    has_left(headers, public).then(|| expire(left_name(public), public)).flatten()
 }
 
 /// A cookie for the whole site, gone with the browser. The value may be secret, so the header is marked as such.
@@ -52,6 +64,10 @@ pub(crate) fn is_ours(name: &str) -> bool {
 
 fn session_name(public: &PublicUrl) -> &'static str {
     if public.is_https() { "__Host-brokerd" } else { "brokerd" }
+}
+
+fn left_name(public: &PublicUrl) -> &'static str {
+    if public.is_https() { "__Host-brokerd-left" } else { "brokerd-left" }
 }
 
 /// Puts cookies onto an answer.

@@ -134,7 +134,8 @@ pub(crate) async fn sign_out(
     let ended = app.sign_in.sign_out(&leaver.leaving, &leaver.origin).await.map_err(Problem::from);
     let mut response = ended.map_or_else(IntoResponse::into_response, |()| StatusCode::NO_CONTENT.into_response());
     if leaver.by_cookie {
-        cookie::attach(response.headers_mut(), cookie::end_session(&app.settings.public_url));
+        let ended = cookie::end_session(&app.settings.public_url, app.sign_in.takes_single_sign_on());
+        cookie::attach(response.headers_mut(), ended);
     }
     response
 }

@@ -251,8 +251,7 @@ pub(super) async fn welcome(
     }
     let public = &app.settings.public_url;
     let mut response = see_other(leads);
-    let cookies =
-        [cookie::begin_session(token, public), pre_session::end(public), single_sign_on::back(headers, public)];
+    let cookies = [cookie::begin_session(token, public), pre_session::end(public), cookie::back(headers, public)];
     cookie::attach(response.headers_mut(), cookies.into_iter().flatten());
     Ok(response)
 }

@@ -5,7 +5,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::form::LeavingForm;
 use super::page::see_other;
-use super::single_sign_on;
 use crate::app::App;
 use crate::cookie;
 use crate::problem::Problem;
@@ -33,7 +32,7 @@ pub(crate) async fn submit(
     };
     // Whoever else sits at this browser next must not find the session, even where it could not be ended.
     let mut response = ended.map_or_else(IntoResponse::into_response, |()| see_other("/sign-in"));
-    let cookies = [cookie::end_session(&app.settings.public_url), single_sign_on::left(&app)];
-    cookie::attach(response.headers_mut(), cookies.into_iter().flatten());
+    let ended = cookie::end_session(&app.settings.public_url, app.sign_in.takes_single_sign_on());
+    cookie::attach(response.headers_mut(), ended);
     Ok(response)
 }

@@ -1,12 +1,12 @@
 //! A directory's own sign-on in this browser (Crowd's), taken in the place of a password: only where the person came here by themselves, and not
 //! after they signed out here.
 
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, Method};
 use axum_extra::extract::cookie::CookieJar;
 use broker_core::sign_in::SignInError;
 use secrecy::SecretString;
 
-use crate::app::{App, PublicUrl};
+use crate::app::App;
 use crate::cookie;
 use crate::request::Meta;
 
@@ -25,7 +25,7 @@ impl Offer {
     pub(super) fn of(app: &App, method: &Method, headers: &HeaderMap, wanted: bool) -> Self {
         if !app.sign_in.takes_single_sign_on() {
             Self::Never
-        } else if comes_by_itself(method, headers) && (wanted || !has_left(headers, &app.settings.public_url)) {
+        } else if comes_by_itself(method, headers) && (wanted || !cookie::has_left(headers, &app.settings.public_url)) {
             Self::Now
         } else {
             Self::Link
@@ -45,21 +45,6 @@ pub(super) async fn let_in(app: &App, meta: &Meta, headers: &HeaderMap) -> Resul
     Ok(signed_in.map(|signed_in| signed_in.token))
 }
 
-/// Remembers that the person signed out here: without it the directory's session would let them in again at once.
-pub(super) fn left(app: &App) -> Option<HeaderValue> {
-    let public = &app.settings.public_url;
-    app.sign_in.takes_single_sign_on().then(|| cookie::set(name(public), "yes".to_owned(), public)).flatten()
-}
-
-/// Forgets it: they are back.
-pub(super) fn back(headers: &HeaderMap, public: &PublicUrl) -> Option<HeaderValue> {
-    has_left(headers, public).then(|| cookie::expire(name(public), public)).flatten()
-}
-
-fn has_left(headers: &HeaderMap, public: &PublicUrl) -> bool {
-    CookieJar::from_headers(headers).get(name(public)).is_some()
-}
-
 /// Whether this is somebody on their way, and no other site's page that has them signed in. What says nothing is no browser of these days, and
 /// fetches nothing for other sites.
 fn comes_by_itself(method: &Method, headers: &HeaderMap) -> bool {
@@ -72,12 +57,10 @@ fn comes_by_itself(method: &Method, headers: &HeaderMap) -> bool {
         && !ahead_of_time
 }
 
-fn name(public: &PublicUrl) -> &'static str {
-    if public.is_https() { "__Host-brokerd-left" } else { "brokerd-left" }
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn by_itself(headers: &[(&'static str, &'static str)]) -> bool {

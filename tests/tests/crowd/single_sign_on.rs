@@ -193,6 +193,12 @@ async fn who_signs_out_stays_out_until_they_say_otherwise() {
     // They are back: the next time nobody has to click.
     ada.cookies.retain(|cookie| !cookie.starts_with("brokerd="));
     assert!(ada.is_let_in().await);
+
+    // By the API it is the same.
+    let csrf = ada.opens("/").await.field("csrf");
+    let own = [("origin", url.as_str()), ("x-csrf-token", csrf.as_str())];
+    assert_eq!(ada.goes(Method::DELETE, "/v1/session", &own, &[]).await.status, 204);
+    assert!(!ada.is_let_in().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
