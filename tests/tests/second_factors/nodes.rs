@@ -150,6 +150,32 @@ where_others_reach_in! {
         }
     }
 
+    async fn whoever_shows_more_is_known_by_their_password_as_before(house: Storehouse) {
+        let node = Node::open(&house).await;
+        let begun = node.enters(None).await.unwrap().caller.session;
+        let phone = node.enrol(&house).await;
+        let raised = node.person(&phone.session).await.session;
+        let store = house.open().await.store;
+        assert!(store.session(begun).await.unwrap().is_none(), "all others have ended");
+        let raised = store.session(raised).await.unwrap().unwrap();
+        assert!(raised.second_factor.is_some() && raised.password_mark.is_some(), "{raised:?}");
+    }
+
+    async fn who_is_half_way_in_by_a_password_that_was_changed_comes_no_further(house: Storehouse) {
+        // To the other one her password is another: it made a hash of its own.
+        let (one, other) = (Node::open(&house).await, Node::open(&house).await);
+        let phone = one.enrol(&house).await;
+        let half_way = async || match one.enters(None).await {
+            Err(SignInError::OtpRequired(half_way)) => half_way,
+            entered => panic!("{entered:?}"),
+        };
+        let (code, again) = (SecretString::from(code(&house, &phone.seed)), half_way().await);
+        let asking = (ADDRESS, &origin());
+        let changed = other.sign_in.finish(half_way().await, &code, SessionKind::Api, asking).await;
+        assert!(is_refused(&changed), "{changed:?}");
+        assert!(one.sign_in.finish(again, &code, SessionKind::Api, asking).await.is_ok(), "it was not taken");
+    }
+
     async fn a_code_of_before_does_not_count_once_a_later_one_was_taken(house: Storehouse) {
         let node = Node::open(&house).await;
         let phone = node.enrol(&house).await;
