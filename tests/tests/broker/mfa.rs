@@ -1,7 +1,10 @@
 //! A connector with an MFA device of AWS's: the code is typed or piped in, never an argument, and what came of it is given again while it lives.
 
+use jiff::SignedDuration;
 use serde_json::Value;
-use tests::world::{MFA_CODES, MFA_SERIAL, World};
+use tests::brokerd::free_port;
+use tests::wall_clock::WallClock;
+use tests::world::{MFA_CODES, MFA_SERIAL, World, now, soon};
 
 use super::{Machine, refused, vends};
 
@@ -108,6 +111,66 @@ async fn exec_asks_once_before_the_program_begins() {
     let again = machine.run(&["exec", "tried", "--", "aws", "sts", "get-caller-identity"]).succeeded();
     assert!(again.contains("assumed-role/tried/"), "{again}");
     assert_eq!(world.calls("AssumeRole").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_program_has_the_terminal_nobody_is_asked_and_what_came_of_the_code_lasts_to_its_end() {
+    let clock = WallClock::new();
+    let world = World::prepare().await.connectors(TRIED).serve_by(&clock);
+    let machine = Machine::of(&world, "ada");
+    let machine = clock.variables().iter().fold(machine, |machine, (name, value)| machine.with(name, value));
+    let minutes_later = |minutes| {
+        let later = SignedDuration::from_mins(minutes);
+        world.sim.clock().set(now() + later);
+        world.sim.clock().set_skew(later);
+        clock.set(later);
+    };
+    let script = "cd; echo '<0>'; for n in 1 2; do until [ -e ask.$n ]; do sleep 0.05; done; \
+                  curl -sS -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; \
+                  echo \"<$n>\"; done";
+    let mut terminal = machine.sit_down(&["broker", "exec", "tried", "--", "sh", "-c", script]);
+    let fetch = |number: u32| {
+        std::fs::write(machine.0.home().join(format!("ask.{number}")), "").unwrap();
+        terminal.wait_for(&format!("<{number}>"));
+    };
+    terminal.wait_for("MFA code:");
+    terminal.typed(&format!("{}\r", MFA_CODES[0]));
+    terminal.wait_for("<0>");
+    // Others are given again while a quarter of an hour is left of them, since there are next ones.
+    minutes_later(55);
+    fetch(1);
+    assert!(terminal.shown().contains("SecretAccessKey"), "{}", terminal.shown());
+    assert!(machine.run(&["process", "tried"]).json()["SessionToken"].is_string());
+    minutes_later(61);
+    fetch(2);
+    assert!(terminal.ended().success(), "{}", terminal.shown());
+    let shown = terminal.shown();
+    assert!(shown.contains("mfa_code_required") && shown.matches("MFA code:").count() == 1, "{shown}");
+    assert_eq!(world.calls("AssumeRole").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_at_a_terminal_asks_nobody_for_a_code_that_a_program_lacks() {
+    let world = world().await;
+    let machine = Machine::of(&world, "ada");
+    let port = free_port();
+    let line = format!("cd; exec broker serve --json --port {port} > told");
+    let terminal = machine.sit_down(&["sh", "-c", &line]);
+    let told = soon("the server", async || {
+        let text = std::fs::read(machine.0.home().join("told")).ok()?;
+        serde_json::from_slice::<Value>(&text).ok()
+    })
+    .await;
+    let token_file = told["token_file"].as_str().unwrap();
+    let said = machine.shell(
+        "sh",
+        &format!(
+            "curl -sS --max-time 30 -H \"Authorization: $(cat '{token_file}')\" http://127.0.0.1:{port}/credentials/tried"
+        ),
+    );
+    let said: Value = serde_json::from_str(&said.succeeded()).unwrap();
+    assert_eq!(said["code"], "mfa_code_required", "{said}");
+    assert!(!terminal.shown().contains("MFA code:"), "{}", terminal.shown());
 }
 
 #[tokio::test(flavor = "multi_thread")]
