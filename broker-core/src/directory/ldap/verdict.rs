@@ -87,6 +87,7 @@ const UNWILLING: u32 = 53;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::ldap::password_policy::PolicyAnswer;
 
     fn of(code: u32, message: &str) -> Option<Verdict> {
         Verdict::of(Outcome { code, message: message.to_owned(), policy: None, cookie: None }).ok()
@@ -116,5 +117,40 @@ mod tests {
         assert_eq!(of(49, cut), Some(Verdict::MustChange));
         assert_eq!(of(0, cut), Some(Verdict::Right), "the code says more than the words");
         assert_eq!(of(49, "data 532"), Some(Verdict::Wrong(Refusal::WrongPassword)), "somebody else's words");
+    }
+
+    #[test]
+    fn codes_and_what_a_password_policy_adds_to_them_are_told_apart() {
+        use PolicyError::{ChangeAfterReset, Expired, Locked, Other};
+        use Refusal::{Disabled, WrongPassword};
+        let locked = Refusal::Locked;
+        for (code, error, verdict) in [
+            (0, None, Some(Verdict::Right)),
+            (0, Some(Other), Some(Verdict::Right)),
+            (0, Some(Expired), Some(Verdict::MustChange)),
+            (0, Some(ChangeAfterReset), Some(Verdict::MustChange)),
+            (0, Some(Locked), Some(Verdict::Wrong(locked))),
+            (49, None, Some(Verdict::Wrong(WrongPassword))),
+            (49, Some(ChangeAfterReset), Some(Verdict::Wrong(WrongPassword))),
+            (49, Some(Expired), Some(Verdict::MustChange)),
+            (49, Some(Locked), Some(Verdict::Wrong(locked))),
+            // 389 Directory Server's, and those of servers without an entry or a password of that name.
+            (19, None, Some(Verdict::Wrong(locked))),
+            (53, None, Some(Verdict::Wrong(Disabled))),
+            (32, None, Some(Verdict::Wrong(WrongPassword))),
+            (48, None, Some(Verdict::Wrong(WrongPassword))),
+            // Nothing was said of the password.
+            (1, None, None),
+            (8, Some(Expired), None),
+            (13, None, None),
+            (50, None, None),
+            (51, Some(Locked), None),
+            (52, None, None),
+            (80, None, None),
+        ] {
+            let policy = error.map(|error| PolicyAnswer { warning: None, error: Some(error) });
+            let outcome = Outcome { code, message: String::new(), policy, cookie: None };
+            assert_eq!(Verdict::of(outcome).ok(), verdict, "{code} {error:?}");
+        }
     }
 }
