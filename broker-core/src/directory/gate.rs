@@ -13,8 +13,7 @@ pub trait Gate: Send + Sync {
     async fn admit(&self, subject: &Subject) -> Result<&Password, NotAdmitted>;
 }
 
-/// The password may not be tried now. The directory does for this person what it does for nobody, so that it takes as long;
-/// the gate knows why.
+/// The password may not be tried now. The directory does for this person what it does for nobody; the gate knows why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the password may not be tried now")]
 pub struct NotAdmitted;

@@ -45,7 +45,8 @@ pub trait Directory: Debug + Send + Sync {
 
     /// Proves that the password behind the gate is this person's, and says who they are and which groups they are in, all of them.
     ///
-    /// An unknown name, and one whom the gate does not admit, cost as much time as a wrong password, by a decoy.
+    /// An unknown name, and one whom the gate does not admit, are as much work for us as a wrong password, by a decoy. A server may be quicker with
+    /// that all the same (OpenLDAP hashes nothing for nobody): a sign-in takes one time whatever this takes.
     async fn authenticate(&self, username: &TypedName, gate: &dyn Gate) -> Result<Attested, AuthenticateError>;
 
     /// What it has under a name, nobody's password tried: for administrators who look why somebody is let in, or is not.
@@ -187,7 +188,7 @@ impl Password {
         if fits { Ok(Self(password)) } else { Err(Untypable) }
     }
 
-    /// What is tried where there is nobody to try it for, only so that it takes its time. Nothing is made of the answer.
+    /// What is tried where there is nobody to try it for, only so that as much is asked. Nothing is made of the answer.
     fn decoy() -> Self {
         Self(SecretString::from("nobody's password"))
     }

@@ -1,12 +1,15 @@
-//! One time for every refusal: longer than the slow ones of late took, so that how long one took says nothing about its reason, nor
+//! One time for every refusal: longer than the slow answers of late took, so that how long one took says nothing about its reason, nor
 //! about how many directories were asked.
+//!
+//! Much depends on it: whatever a decoy asks a directory that is a server of its own, that compares nobody's password with nothing. OpenLDAP
+//! answers at once where nobody has the name, and where the account is locked; a wrong password costs it a hash.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Remembers how long refusals took, and holds each back for as long as the slowest.
+/// Remembers how long answers took, and holds each refusal back for as long as the slowest.
 #[derive(Debug)]
 pub(super) struct Pad {
     recent: Mutex<Recent>,
@@ -35,8 +38,22 @@ impl Pad {
         tokio::time::sleep_until(started + self.time_of(now.duration_since(started), now)).await;
     }
 
+    /// What took so long was no refusal: a right password, which costs a directory what a wrong one does. So refusals are held back for as long
+    /// before the first of them is slow.
+    pub(super) fn learn(&self, started: Instant) {
+        let now = Instant::now();
+        self.slowest_with(now.duration_since(started), now);
+    }
+
     /// How long a refusal is to take in all whose work took so long. Always whole steps: also while a slower one than ever is being learnt.
     fn time_of(&self, took: Duration, now: Instant) -> Duration {
+        let slowest = self.slowest_with(took, now);
+        // A quarter more, so that the next that is a little slower still does not stand out.
+        in_steps(slowest + slowest / 4).min(LONGEST).max(self.least).max(in_steps(took))
+    }
+
+    /// The slowest of late, with this one.
+    fn slowest_with(&self, took: Duration, now: Instant) -> Duration {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let age = now.duration_since(recent.since);
         if age >= PERIOD {
@@ -44,9 +61,7 @@ impl Pad {
             *recent = Recent { since: now, slowest: Duration::ZERO, slowest_before };
         }
         recent.slowest = recent.slowest.max(took);
-        let slowest = recent.slowest.max(recent.slowest_before);
-        // A quarter more, so that the next that is a little slower still does not stand out.
-        in_steps(slowest + slowest / 4).min(LONGEST).max(self.least).max(in_steps(took))
+        recent.slowest.max(recent.slowest_before)
     }
 }
 
@@ -85,6 +100,16 @@ mod tests {
         assert_eq!(Pad::of(2).time_of(ms(1), now), ms(1_000));
         assert_eq!(Pad::of(0).time_of(ms(1), now), ms(500));
         assert_eq!(Pad::of(100).time_of(ms(1), now), ms(3_000));
+    }
+
+    #[test]
+    fn a_right_password_that_was_slow_holds_back_the_first_refusal_already() {
+        let (pad, now) = (Pad::of(1), Instant::now());
+        assert_eq!(pad.time_of(ms(1), now), ms(500));
+        assert_eq!(pad.slowest_with(ms(600), now), ms(600), "it is in, and is told so at once");
+        assert_eq!([1, 600].map(|took| pad.time_of(ms(took), now)), [ms(1_000); 2]);
+        assert_eq!(pad.time_of(ms(1), now + PERIOD), ms(1_000));
+        assert_eq!(pad.time_of(ms(1), now + PERIOD * 2), ms(500));
     }
 
     #[test]

@@ -239,13 +239,13 @@ impl SignIn {
         Ok(true)
     }
 
-    /// Who somebody is, if the password is right. The attempt has not been told how it ended.
+    /// Who somebody is, if the password is right; how long that took is how long refusals take. The attempt has not been told how it ended.
     pub(super) async fn password(
         &self,
         credentials: &Credentials<'_>,
         by: Instant,
     ) -> Result<(Attested, Attempt, String), Unproved> {
-        let throttle = &self.0.throttle;
+        let (throttle, started) = (&self.0.throttle, Instant::now());
         let mark = throttle.mark(credentials.username);
         let unproved = |subject: Option<&Subject>, reason: Option<String>, told: SignInError| Unproved {
             mark: mark.clone(),
@@ -265,7 +265,10 @@ impl SignIn {
             Err(ThrottleError::Store(error)) => return Err(failed(error)),
         };
         let failure = match self.ask(credentials, &attempt, by).await {
-            Ok(attested) => return Ok((attested, attempt, mark)),
+            Ok(attested) => {
+                self.0.pad.learn(started);
+                return Ok((attested, attempt, mark));
+            }
             Err(failure) => failure,
         };
         let (overdue, subject, break_glass) = (attempt.overdue(), attempt.subject().cloned(), BreakGlass::of(&attempt));

@@ -181,7 +181,7 @@ impl CrowdDirectory {
         Ok(verdict)
     }
 
-    /// Does for nobody what is done for somebody, so that it takes as long.
+    /// Asks for nobody what is asked for somebody. How long Crowd takes for either is hidden by the sign-in.
     async fn pretend(&self, shown: &Shown) -> Result<(), AuthenticateError> {
         self.check(NOBODY, &Password::decoy(), shown).await.map(drop)
     }

@@ -294,7 +294,8 @@ impl LdapDirectory {
         Ok(verdict)
     }
 
-    /// Does for nobody what is done for somebody, so that it takes as long.
+    /// Asks for nobody what is asked for somebody, by as many connections and messages. No server is made to hash by it: how long that would have
+    /// taken is hidden by the sign-in.
     async fn pretend(&self, shown: &Shown) -> Result<(), AuthenticateError> {
         let nobody = format!("cn=brokerd-asks-for-nobody,{}", self.service.settings().users.base);
         self.check(&nobody, &Password::decoy(), shown).await.map(drop)
