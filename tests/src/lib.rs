@@ -42,6 +42,7 @@ pub mod terminal;
 pub mod wall_clock;
 pub mod wire;
 
+pub mod apart;
 pub mod authenticator;
 pub mod certificates;
 pub mod dpop;

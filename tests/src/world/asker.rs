@@ -61,6 +61,11 @@ impl Asker {
 
     /// Tries a name and a password by the form, as a browser does.
     pub async fn by_form(&self, username: &str, password: &str) -> Answer {
+        Answer::of(self.filled_form(username, password).await).await
+    }
+
+    /// The form, filled in and not sent yet.
+    pub async fn filled_form(&self, username: &str, password: &str) -> RequestBuilder {
         self.at_the_form(username, password).await.1
     }
 
@@ -71,26 +76,26 @@ impl Asker {
 
     /// The same of somebody who is asked for a second factor after the password.
     pub async fn cookie_with(&self, username: &str, password: &str, otp: &str) -> String {
-        let (before, page) = self.at_the_form(username, password).await;
+        let (before, filled) = self.at_the_form(username, password).await;
+        let page = Answer::of(filled).await;
         assert_eq!(page.status, 200, "{username}: {}", page.text);
         let (csrf, half_way) = (page.field("csrf"), page.field("half_way"));
         let fields = [("csrf", csrf.as_str()), ("next", "/"), ("half_way", half_way.as_str()), ("otp", otp)];
-        self.sent("/sign-in/second-factor", &before, &fields).await.cookie()
+        Answer::of(self.filled("/sign-in/second-factor", &before, &fields)).await.cookie()
     }
 
-    /// The cookie that a browser has before it is signed in, and what it is answered.
-    async fn at_the_form(&self, username: &str, password: &str) -> (String, Answer) {
+    /// The cookie that a browser has before it is signed in, and the form that it fills in.
+    async fn at_the_form(&self, username: &str, password: &str) -> (String, RequestBuilder) {
         let form = Answer::of(self.request(Method::GET, "/sign-in")).await;
         let before = form.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
         let csrf = form.field("csrf");
         let fields = [("csrf", csrf.as_str()), ("next", "/"), ("username", username), ("password", password)];
-        let answer = self.sent("/sign-in", &before, &fields).await;
-        (before, answer)
+        let filled = self.filled("/sign-in", &before, &fields);
+        (before, filled)
     }
 
-    async fn sent(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
-        let request = self.request(Method::POST, path).header("origin", &self.url).header("cookie", cookie);
-        Answer::of(request.form(fields)).await
+    fn filled(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        self.request(Method::POST, path).header("origin", &self.url).header("cookie", cookie).form(fields)
     }
 
     pub async fn vend(&self, connector: &str, body: &Value) -> Answer {

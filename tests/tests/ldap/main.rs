@@ -17,6 +17,7 @@ mod injected;
 mod names;
 mod played;
 mod pool;
+mod same_time;
 mod servers;
 mod sign_in;
 mod silence;
