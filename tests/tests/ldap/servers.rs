@@ -76,11 +76,15 @@ async fn while_an_outage_is_known_one_at_a_time_finds_out_whether_it_is_over() {
     for _ in 0..2 {
         assert!(outage(&directory, "ada", "ada secret").await.contains("in time"), "once may be chance");
     }
-    let asked = hung.connections();
+    let (asked, started) = (hung.connections(), Instant::now());
     for _ in 0..20 {
-        assert!(outage(&directory, "ada", "ada secret").await.contains("a moment ago"));
+        outage(&directory, "ada", "ada secret").await;
     }
-    assert_eq!(hung.connections(), asked, "nobody asks at once what was just told");
+    // One each half second, on whatever machine.
+    let due = started.elapsed().as_millis() / 500;
+    let asked_again = hung.connections() - asked;
+    assert!(asked_again as u128 <= due, "{asked_again} asked what was just told, and {due} were due");
+    let asked = hung.connections();
     tokio::time::sleep(Duration::from_millis(600)).await;
     let mut asking = JoinSet::new();
     for _ in 0..20 {
