@@ -106,6 +106,8 @@ async fn a_program_on_another_machine_is_let_in_or_refused_with_scripts_and_with
     scripts(&browser, false).await;
     browser.go(&house.url("/")).await;
     browser.click("form[action='/sign-out'] button").await;
+    // A browser that goes on at once takes its form back.
+    shows(&browser, "Password").await;
     browser.go(&house.url("/device")).await;
     sign_in(&browser, "bob", &password_of("bob")).await;
     let shown = shows(&browser, "What to do").await;
