@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::directory::{Lockout, NotAdmitted};
 use crate::name::DirectoryName;
 use crate::network::Network;
-use crate::store::{Failures, Store, StoreError};
+use crate::store::{CountedAttempt, Failures, ProvedAccount, Store, StoreError};
 use crate::vault::Purpose;
 
 /// Counts every attempt that proves something by a secret, before it is made.
@@ -109,19 +109,16 @@ impl Throttle {
             (format!("address:{network}"), ADDRESS)
         };
         let counters = if at_home { vec![pair] } else { vec![name.clone(), pair] };
-        // Before anything is written: whoever asks in vain costs the store nothing.
-        self.open_counter(&counters, now).await?;
-        let by_address = self.count(by_address, of_address, now).await?;
-        match self.count_first(counters, now).await {
-            Ok((by_name, name_is_over)) => {
-                Ok(Attempt { network, by_address, name, by_name, name_is_over, known: OnceLock::new() })
-            }
-            // Somebody else was faster.
-            Err(error) => {
-                self.take_back(&by_address).await?;
-                Err(error)
+        for _ in 0..MAX_RACES {
+            // Before anything is written: whoever asks in vain costs the store nothing.
+            let (by_name, name_is_over) = self.first_open(&counters, now).await?;
+            let by_address = self.next(&by_address, of_address, now).await?;
+            // What all neighbours are counted in comes last: nobody else waits for it longer than they must.
+            if self.store.count_attempts(&[by_name.attempt(), by_address.attempt()]).await? {
+                return Ok(Attempt { network, by_address, name, by_name, name_is_over, known: OnceLock::new() });
             }
         }
+        Err(ThrottleError::TooMany { seconds: 1 })
     }
 
     /// Counts an attempt by whose it is, once that is known and before the secret is tried: somebody with several names is one.
@@ -160,15 +157,12 @@ impl Throttle {
 
     /// The secret was right: what was counted against the account is forgotten, and the network becomes familiar.
     pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.take_back(&attempt.by_address).await?;
-        let now = self.clock.now().into();
-        self.store.forgive(&attempt.by_name.key).await?;
-        self.store.note_familiar(&attempt.name, &attempt.network, now).await?;
+        let mut accounts = vec![ProvedAccount { account: &attempt.name, counter: &attempt.by_name.key }];
         if let Some(Known { account, counted: Ok(counted), .. }) = attempt.known.get() {
-            self.store.forgive(&counted.key).await?;
-            self.store.note_familiar(account, &attempt.network, now).await?;
+            accounts.push(ProvedAccount { account, counter: &counted.key });
         }
-        Ok(())
+        let (by_address, now) = (attempt.by_address.attempt(), self.clock.now().into());
+        self.store.attempt_was_right(&accounts, &attempt.network, by_address, now).await
     }
 
     /// Nothing was proved either way: no directory was shown the password.
@@ -244,37 +238,25 @@ impl Throttle {
                 self.store.forgive(&other).await?;
             }
             let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
-            if self.store.count_attempt(&key, before, counted.count, now.into()).await? {
-                return Ok(Counted { key, before, now: counted });
+            let next = Counted { key: key.clone(), before, now: counted };
+            if self.store.count_attempts(&[next.attempt()]).await? {
+                return Ok(next);
             }
         }
         Err(ThrottleError::TooMany { seconds: 1 })
     }
 
     async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
-        self.store.forgive_attempt(&counted.key, counted.now, counted.before).await
+        self.store.forgive_attempt(counted.attempt()).await
     }
 
-    /// Whether one of these counters has room, or how long to wait for the first.
-    async fn open_counter(&self, keys: &[String], now: Timestamp) -> Result<(), ThrottleError> {
-        let mut wait = 0;
-        for key in keys {
-            match ACCOUNT.standing(self.store.failures(key).await?, now) {
-                (_, 0) => return Ok(()),
-                (_, seconds) if wait == 0 => wait = seconds,
-                _ => {}
-            }
-        }
-        Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() })
-    }
-
-    /// Counts in the first of these counters that has room. Where that is not the very first, that one is over, so many seconds from
+    /// The first of these counters that has room, or how long to wait. Where that is not the very first, that one is over, so many seconds from
     /// room: whose name it is may be at home here under another one, and only the directory knows.
-    async fn count_first(&self, keys: Vec<String>, now: Timestamp) -> Result<(Counted, Option<u64>), ThrottleError> {
+    async fn first_open(&self, keys: &[String], now: Timestamp) -> Result<(Counted, Option<u64>), ThrottleError> {
         let mut first_is_over = None;
         for key in keys {
-            match self.count(key, ACCOUNT, now).await {
-                Ok(counted) => return Ok((counted, first_is_over)),
+            match self.next(key, ACCOUNT, now).await {
+                Ok(next) => return Ok((next, first_is_over)),
                 Err(ThrottleError::TooMany { seconds }) => first_is_over = first_is_over.or(Some(seconds)),
                 Err(error) => return Err(error),
             }
@@ -284,17 +266,30 @@ impl Throttle {
 
     async fn count(&self, key: String, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
         for _ in 0..MAX_RACES {
-            let before = self.store.failures(&key).await?;
-            let (count, wait) = limit.standing(before, now);
-            if wait > 0 {
-                return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
-            }
-            let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
-            if self.store.count_attempt(&key, before, counted.count, now.into()).await? {
-                return Ok(Counted { key, before, now: counted });
+            let next = self.next(&key, limit, now).await?;
+            if self.store.count_attempts(&[next.attempt()]).await? {
+                return Ok(next);
             }
         }
         Err(ThrottleError::TooMany { seconds: 1 })
+    }
+
+    /// A counter as it is and as it would be with one more attempt, which is not written; or how long to wait.
+    async fn next(&self, key: &str, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
+        let before = self.store.failures(key).await?;
+        let (count, wait) = limit.standing(before, now);
+        if wait > 0 {
+            return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
+        }
+        let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
+        Ok(Counted { key: key.to_owned(), before, now: counted })
+    }
+}
+
+impl Counted {
+    fn attempt(&self) -> CountedAttempt<'_> {
+        let Self { key, before, now } = self;
+        CountedAttempt { subject: key, before: *before, now: *now }
     }
 }
 

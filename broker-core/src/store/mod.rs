@@ -64,7 +64,7 @@ pub use place::Away;
 use place::StorePlace;
 use readers::Readers;
 pub use sealed::{ResealError, SealedRow, SealedRows, UnprovedRow};
-pub use throttles::Failures;
+pub use throttles::{CountedAttempt, Failures, ProvedAccount};
 pub use trail::TrailFilter;
 pub use unusable::Unusable;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use broker_core::clock::Millis;
 use broker_core::inventory::Inventory;
-use broker_core::store::{Failures, Store, TrailFilter};
+use broker_core::store::{CountedAttempt, Failures, ProvedAccount, Store, TrailFilter};
 use broker_core::trail::{Action, Losses, verify};
 use rustix::process::{Pid, Signal, kill_process};
 use tests::patience::soon;
@@ -71,14 +71,16 @@ async fn whole_life(house: &Storehouse) {
     let (token, hash) = service_tokens::token(&desk.store, "ci");
     desk.commit(vec![desk.store.add_service_token(&token, &hash).unwrap()]).await.unwrap();
     // Somebody signs in at the second attempt, vends, and goes.
-    assert!(desk.store.count_attempt("ada", Failures::default(), 1, Millis(1)).await.unwrap());
-    let seen = desk.store.failures("ada").await.unwrap();
-    assert!(desk.store.count_attempt("ada", seen, 2, Millis(2)).await.unwrap());
-    let counted = desk.store.failures("ada").await.unwrap();
-    desk.store.forgive_attempt("ada", counted, Failures::default()).await.unwrap();
+    let failed = |count| Failures { count, last: Some(Millis(count)) };
+    let first = CountedAttempt { subject: "ada", before: Failures::default(), now: failed(1) };
+    assert!(desk.store.count_attempts(&[first]).await.unwrap());
+    let second = CountedAttempt { subject: "ada", before: failed(1), now: failed(2) };
+    assert!(desk.store.count_attempts(&[second]).await.unwrap());
+    desk.store.forgive_attempt(second).await.unwrap();
     desk.store.forgive("ada").await.unwrap();
     desk.store.note_familiar("ada", "192.0.2.0/24", Millis(2)).await.unwrap();
-    desk.store.note_familiar("ada", "192.0.2.0/24", Millis(3)).await.unwrap();
+    let accounts = [ProvedAccount { account: "ada", counter: "ada" }];
+    desk.store.attempt_was_right(&accounts, "192.0.2.0/24", first, Millis(3)).await.unwrap();
     let (session, hash) = sessions::session(&desk.store, "ada");
     desk.commit(vec![desk.store.add_session(&session, &hash).unwrap()]).await.unwrap();
     desk.store.refresh_session(&session, &hash, &session).await.unwrap();

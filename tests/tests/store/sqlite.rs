@@ -6,7 +6,8 @@ use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
-use broker_core::store::{LockError, OpenError, Store, StoreError};
+use broker_core::clock::Millis;
+use broker_core::store::{CountedAttempt, Failures, LockError, OpenError, Store, StoreError};
 use broker_core::trail::{Action, TrailError, Vec1};
 use tests::ended::{self, Ended};
 use tests::process::{Process, Signal, new_folder};
@@ -129,9 +130,11 @@ async fn a_database_that_another_program_keeps_locked_is_an_error_and_nothing_is
     let mut hands = house.hands().await;
     hands.run("BEGIN EXCLUSIVE").await;
 
+    let (before, now) = (Failures::default(), Failures { count: 1, last: Some(Millis(1)) });
+    let attempt = [CountedAttempt { subject: "ada", before, now }];
     let (written, counted, ended) = tokio::join!(
         desk.trail.record(entry(Action::Vend), "credentials"),
-        desk.store.count_attempt("ada", broker_core::store::Failures::default(), 1, broker_core::clock::Millis(1)),
+        desk.store.count_attempts(&attempt),
         desk.trail.take_away(
             vec![Store::end_session(broker_core::id::SessionId::random())],
             Vec1::new(entry(Action::SignOut))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use broker_core::clock::Millis;
-use broker_core::store::{Failures, Store};
+use broker_core::store::{CountedAttempt, Failures, ProvedAccount, Store};
 use tests::on_every_engine;
 use tests::stores::Storehouse;
 
@@ -13,10 +13,15 @@ use crate::Desk;
 async fn attempt(store: &Store, subject: &str, now: Millis) -> i64 {
     loop {
         let seen = store.failures(subject).await.unwrap();
-        if store.count_attempt(subject, seen, seen.count + 1, now).await.unwrap() {
+        if store.count_attempts(&[another(subject, seen, now)]).await.unwrap() {
             return seen.count + 1;
         }
     }
+}
+
+/// One more than was seen.
+fn another(subject: &str, before: Failures, now: Millis) -> CountedAttempt<'_> {
+    CountedAttempt { subject, before, now: Failures { count: before.count + 1, last: Some(now) } }
 }
 
 on_every_engine! {
@@ -39,7 +44,10 @@ on_every_engine! {
 
     async fn who_counts_from_what_is_no_longer_so_looks_again(house: Storehouse) {
         let desk = Desk::open(&house).await;
-        let count = async |seen, count, now| desk.store.count_attempt("ada", seen, count, Millis(now)).await.unwrap();
+        let count = async |before, count, now| {
+            let now = Failures { count, last: Some(Millis(now)) };
+            desk.store.count_attempts(&[CountedAttempt { subject: "ada", before, now }]).await.unwrap()
+        };
         let never = Failures::default();
         assert!(count(never, 1, 1_000).await);
         assert!(!count(never, 1, 1_001).await, "somebody else was the first");
@@ -59,7 +67,7 @@ on_every_engine! {
             attempt(&desk.store, "ada", Millis(at)).await;
         }
         let left = async |counted: Failures, before: Failures| {
-            desk.store.forgive_attempt("ada", counted, before).await.unwrap();
+            desk.store.forgive_attempt(CountedAttempt { subject: "ada", before, now: counted }).await.unwrap();
             desk.store.failures("ada").await.unwrap()
         };
         let state = |count, at| Failures { count, last: Some(Millis(at)) };
@@ -67,8 +75,41 @@ on_every_engine! {
         assert_eq!(left(state(1, 1_000), state(0, 0)).await, state(1, 2_000), "another came after it: one less");
         assert_eq!(left(state(9, 9_000), state(8, 8_000)).await, state(0, 2_000));
         assert_eq!(left(state(9, 9_000), state(8, 8_000)).await, state(0, 2_000));
-        desk.store.forgive_attempt("bob", state(1, 1_000), Failures::default()).await.unwrap();
+        desk.store.forgive_attempt(another("bob", Failures::default(), Millis(1_000))).await.unwrap();
         assert_eq!(desk.store.failures("bob").await.unwrap(), Failures::default());
+    }
+
+    async fn an_attempt_counts_in_both_of_its_counters_or_in_none(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        let never = Failures::default();
+        let both = [another("name", never, Millis(1_000)), another("address", never, Millis(1_000))];
+        assert!(desk.store.count_attempts(&both).await.unwrap());
+        let once = Failures { count: 1, last: Some(Millis(1_000)) };
+        for [name, address] in [[once, never], [never, once]] {
+            let late = [another("name", name, Millis(2_000)), another("address", address, Millis(2_000))];
+            assert!(!desk.store.count_attempts(&late).await.unwrap(), "somebody else was counted in one of them meanwhile");
+            for counter in ["name", "address"] {
+                assert_eq!(desk.store.failures(counter).await.unwrap(), once, "{counter}, seen as {late:?}");
+            }
+        }
+    }
+
+    async fn an_attempt_that_was_right_ends_what_its_accounts_had_and_takes_one_from_their_neighbours(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        for counter in ["name", "name", "person", "address", "address", "bystander"] {
+            attempt(&desk.store, counter, Millis(1_000)).await;
+        }
+        let once = Failures { count: 1, last: Some(Millis(1_000)) };
+        let shared = another("address", once, Millis(1_000));
+        let accounts = [("ada", "name"), ("corp/ada", "person")].map(|(account, counter)| ProvedAccount { account, counter });
+        desk.store.attempt_was_right(&accounts, "192.0.2.0/24", shared, Millis(2_000)).await.unwrap();
+        for (counter, left) in [("name", Failures::default()), ("person", Failures::default()), ("address", once), ("bystander", once)] {
+            assert_eq!(desk.store.failures(counter).await.unwrap(), left, "{counter}");
+        }
+        for (account, at_home) in [("ada", true), ("corp/ada", true), ("bystander", false)] {
+            let familiar = desk.store.is_familiar(account, "192.0.2.0/24", Millis(2_000)).await.unwrap();
+            assert_eq!(familiar, at_home, "{account}");
+        }
     }
 
     async fn who_proved_themselves_begins_anew_and_nobody_else_does(house: Storehouse) {
