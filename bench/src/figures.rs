@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::ahead::Ahead;
 use crate::command::Processes;
+use crate::ldap::{SignedIn, Times, Way};
 use crate::load::Sample;
 use crate::machine::Machine;
 use crate::work::Work;
@@ -29,6 +30,8 @@ pub(crate) struct Figures {
     pub(crate) command: Option<Processes>,
     /// Of container credentials that are about to end, where those are measured.
     pub(crate) ahead: Option<Ahead>,
+    /// Of sign-ins by LDAP, where slapd is installed.
+    pub(crate) ldap: Option<SignedIn>,
 }
 
 /// One kind of work at one latency of STS.
@@ -87,6 +90,8 @@ pub(crate) struct Summary {
     /// The longest wait for container credentials: the first time, and when the client came back for what had been fetched ahead.
     container_first_ms: Option<f64>,
     container_ahead_ms: Option<f64>,
+    /// Of sign-ins by LDAP, for each hash that the server keeps; none where there is no server.
+    ldap: Vec<ByLdap>,
 }
 
 /// One value for each latency: throughput of many at the same time, times of one after the other.
@@ -103,6 +108,23 @@ struct Point {
     connectors: u32,
     p50_us: f64,
     p99_us: f64,
+}
+
+/// Medians, one after the other.
+#[derive(Debug, Serialize)]
+struct ByLdap {
+    hash: &'static str,
+    by_hand_us: f64,
+    directory_us: f64,
+    whole_us: f64,
+}
+
+impl ByLdap {
+    fn of(times: &Times) -> Self {
+        let [by_hand_us, directory_us, whole_us] =
+            Way::ALL.map(|way| tenths(milliseconds(times.percentile(way, 50)) * 1e3));
+        Self { hash: times.hash.name(), by_hand_us, directory_us, whole_us }
+    }
 }
 
 impl Figures {
@@ -137,6 +159,7 @@ impl Figures {
             broker_process_mib: self.command.as_ref().map(|it| tenths(it.peak_mib)),
             container_first_ms: self.ahead.as_ref().map(|it| tenths(milliseconds(it.first))),
             container_ahead_ms: self.ahead.as_ref().map(|it| tenths(milliseconds(it.again))),
+            ldap: self.ldap.iter().flat_map(|ldap| &ldap.times).map(ByLdap::of).collect(),
         }
     }
 

@@ -48,6 +48,14 @@ impl House {
         Ok(here)
     }
 
+    /// Puts LDAP in the place of the local directory, before the first start. `table` reads its password from the file `ldap.pw`.
+    pub(crate) fn by_ldap(&self, table: &str, password: &str) -> anyhow::Result<()> {
+        self.put("ldap.pw", password)?;
+        let text = fs::read_to_string(self.path("brokerd.toml"))?;
+        let ldap = text.replacen(LOCAL, &format!("[directory.backend.ldap]\n{table}"), 1);
+        Ok(fs::write(self.path("brokerd.toml"), ldap)?)
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -133,7 +141,7 @@ fn configuration(address: SocketAddr, aws: &str) -> String {
          source = {{ file = \"master.key\" }}\n\
          [[directory]]\n\
          name = \"{DIRECTORY}\"\n\
-         backend.local.people_file = \"people.toml\"\n{}",
+         {LOCAL}\n{}",
         job::entry()
     )
 }
@@ -199,4 +207,5 @@ pub(crate) const DIRECTORY: &str = "bench";
 pub(crate) const PEOPLE: u32 = 16;
 pub(crate) const FEW_GROUPS: u32 = 10;
 pub(crate) const MANY_GROUPS: u32 = 1_000;
+const LOCAL: &str = "backend.local.people_file = \"people.toml\"";
 const SHOWN: usize = 20;

@@ -10,12 +10,14 @@ mod direct;
 mod figures;
 mod house;
 mod job;
+mod ldap;
 mod load;
 mod machine;
 mod part;
 mod plan;
 mod report;
 mod sim;
+mod slapd;
 mod work;
 mod world;
 

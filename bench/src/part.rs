@@ -26,6 +26,13 @@ pub(crate) enum Part {
     /// The stand-in for AWS
     #[command(hide = true)]
     AwsSim,
+    /// Become another program, which ends with the bench
+    #[command(hide = true)]
+    Other {
+        program: PathBuf,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 impl Part {
@@ -42,7 +49,7 @@ impl Part {
 
     fn play_to_the_end(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Brokerd { program: Some(program), arguments } => {
+            Self::Brokerd { program: Some(program), arguments } | Self::Other { program, arguments } => {
                 let error = Command::new(&program).args(arguments).exec();
                 Err(error).with_context(|| format!("cannot run {}", program.display()))
             }
@@ -62,6 +69,13 @@ pub(crate) fn brokerd(other: Option<&Path>, arguments: &[&str]) -> anyhow::Resul
         command.arg("--program").arg(program);
     }
     command.arg("--").args(arguments);
+    Ok(command)
+}
+
+/// The command that becomes another program, whose arguments are still to come.
+pub(crate) fn other(program: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("other").arg(program).arg("--");
     Ok(command)
 }
 

@@ -12,10 +12,12 @@ use crate::daemon::{Daemon, Tokens};
 use crate::direct::Direct;
 use crate::figures::{Compared, Figures, Growth, Memory};
 use crate::house::{self, House};
+use crate::ldap::{self, SignedIn};
 use crate::load::{self, Sample, Watched};
 use crate::machine::Machine;
 use crate::say;
 use crate::sim::FarSim;
+use crate::slapd::Slapd;
 use crate::work::{Site, Work, Worker};
 
 /// What is to be measured, and for how long.
@@ -74,6 +76,7 @@ impl Plan {
         let ahead = self.ahead(&daemon, &tokens, &mut sim).await?;
         sim.latency(Duration::ZERO)?;
         let command = self.command(&daemon)?;
+        let ldap = self.ldap(&sim).await?;
         let memory = Memory { idle, loaded: daemon.running().resident_mib()?, peak: daemon.running().peak_mib()? };
         say("brokerd stops; every link of its audit trail is proved");
         let records = daemon.stop()?.prove_trail()?;
@@ -94,6 +97,7 @@ impl Plan {
             growth,
             command,
             ahead,
+            ldap,
         })
     }
 
@@ -113,6 +117,21 @@ impl Plan {
         };
         say("`broker process`, from its cache");
         command::measure(daemon.house(), program, &self.folder, self.measured).map(Some)
+    }
+
+    /// Of an installation of its own, where sign-ins are measured at all.
+    async fn ldap(&self, sim: &FarSim) -> anyhow::Result<Option<SignedIn>> {
+        if !self.works.contains(&Work::SignIn) {
+            return Ok(None);
+        }
+        let Some(slapd) = Slapd::start(&self.folder)? else {
+            say("slapd is not installed: sign-in by LDAP is not measured");
+            return Ok(None);
+        };
+        say("sign-in by LDAP, and a search and a bind by hand");
+        let house = self.house(FEW_CONNECTORS, sim)?;
+        // A task like any other, which waits where all wait.
+        tokio::spawn(ldap::measure(slapd, house, self.measured)).await?.map(Some)
     }
 
     fn house(&self, connectors: u32, sim: &FarSim) -> anyhow::Result<House> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::ahead::Ahead;
 use crate::figures::{Compared, Figures, Growth, milliseconds};
 use crate::house::{FEW_GROUPS, MANY_GROUPS, PEOPLE};
+use crate::ldap::Way;
 use crate::load::Sample;
+use crate::slapd::{Hash, Operations};
 use crate::work::Work;
 
 /// Everything that was found out.
@@ -111,6 +113,20 @@ fn aims(figures: &Figures) -> String {
         let measured = format!("{p50:.1} ms (p99 {p99:.1} ms), {mib:.1} MiB");
         met(&mut text, aim, measured, p50 < 10.0 && mib < 15.0);
     }
+    if let Some(ldap) = &figures.ldap {
+        let beside = ldap.operations.beside_the_bind();
+        let aim = "sign-in by LDAP, connections kept: three operations beside the bind at most".to_owned();
+        met(&mut text, aim, operations(ldap.operations), beside <= 3 && ldap.operations.binds == 1);
+        for times in &ldap.times {
+            for (way, what) in
+                [(Way::Directory, "the directory's part of it"), (Way::Whole, "the whole of it, by HTTP")]
+            {
+                let (p50, ratio) = (us(times.percentile(way, 50)), times.to_by_hand(way));
+                let aim = format!("{what}, 1.5 times a search and a bind by hand at most, {}", kept_as(times.hash));
+                met(&mut text, aim, format!("{} ({ratio:.2} times)", micros(p50)), ratio <= 1.5);
+            }
+        }
+    }
     let idle = figures.memory.idle;
     met(&mut text, "less than 40 MiB resident, idle".to_owned(), format!("{idle:.1} MiB"), idle < 40.0);
     let first = milliseconds(figures.first_request());
@@ -127,7 +143,54 @@ fn aims(figures: &Figures) -> String {
     }
     let (loaded, peak) = (figures.memory.loaded, figures.memory.peak);
     let _ = writeln!(text, "Resident under load: {loaded:.1} MiB at its end, {peak:.1} MiB at most.");
+    text.push_str(&by_ldap(figures));
     text
+}
+
+fn by_ldap(figures: &Figures) -> String {
+    let Some(ldap) = &figures.ldap else {
+        return "\nSign-in by LDAP was not measured: slapd is not installed, or something else was measured alone.\n"
+            .to_owned();
+    };
+    let mut text =
+        "\n| sign-in by LDAP, one after the other | | p50 | p99 | p50 to by hand |\n|---|---|---:|---:|---:|\n"
+            .to_owned();
+    for times in &ldap.times {
+        for way in Way::ALL {
+            let what = match way {
+                Way::ByHand => "a search and a bind by hand",
+                Way::Directory => "the directory's part",
+                Way::Whole => "the whole, by HTTP with counters, session and record",
+            };
+            let [p50, p99] = [50, 99].map(|percent| micros(us(times.percentile(way, percent))));
+            let to_by_hand = format!("{:.2}", times.to_by_hand(way));
+            line(&mut text, &[kept_as(times.hash).to_owned(), what.to_owned(), p50, p99, to_by_hand]);
+        }
+    }
+    let by_hand = operations(ldap.operations_by_hand);
+    let _ = writeln!(
+        text,
+        "\nOperations, by the server's log: {} for a sign-in, {by_hand} by hand.",
+        operations(ldap.operations)
+    );
+    text
+}
+
+fn operations(counted: Operations) -> String {
+    let Operations { searches, binds, unbinds, others } = counted;
+    let beside = counted.beside_the_bind();
+    format!("{beside} beside {binds} bind ({searches} search, {unbinds} unbind, {others} others)")
+}
+
+fn kept_as(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Ssha => "passwords kept as SSHA",
+        Hash::Crypt => "passwords kept as SHA-512 of 5,000 rounds",
+    }
+}
+
+fn us(duration: Duration) -> f64 {
+    milliseconds(duration) * 1e3
 }
 
 fn growth(figures: &Figures) -> String {

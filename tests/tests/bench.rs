@@ -30,6 +30,10 @@ fn the_bench_measures_everything_and_writes_it_down() {
         "fetched ahead, STS after 20 ms",
         "sign-in",
         "more than 10,000 reused vends/s",
+        "three operations beside the bind at most | 2 beside 1 bind (1 search, 1 unbind, 0 others) | met",
+        "the directory's part of it, 1.5 times a search and a bind by hand at most, passwords kept as SSHA",
+        "the whole of it, by HTTP, 1.5 times a search and a bind by hand at most, passwords kept as SHA-512",
+        "0 others) for a sign-in, 2 beside 1 bind (1 search, 1 unbind, 0 others) by hand.",
         "\nStarts took ",
         "Resident under load: ",
     ] {
@@ -51,6 +55,7 @@ fn the_bench_measures_everything_and_writes_it_down() {
             "first_request_ms",
             "growth",
             "job_proved",
+            "ldap",
             "rss_idle_mib",
             "rss_loaded_mib",
             "sign_in",
@@ -77,6 +82,13 @@ fn the_bench_measures_everything_and_writes_it_down() {
     let connectors: Vec<u64> =
         figures["growth"].as_array().unwrap().iter().map(|point| point["connectors"].as_u64().unwrap()).collect();
     assert_eq!(connectors, [10, 100]);
+    let hashes: Vec<_> = figures["ldap"].as_array().unwrap().iter().map(|point| &point["hash"]).collect();
+    assert_eq!(hashes, ["ssha", "crypt"]);
+    for point in figures["ldap"].as_array().unwrap() {
+        for way in ["by_hand_us", "directory_us", "whole_us"] {
+            assert!(point[way].as_f64().unwrap() > 0.0, "{way}: {point}");
+        }
+    }
     for number in [
         &figures["broker_process_ms"],
         &figures["broker_process_mib"],
@@ -104,6 +116,7 @@ fn what_was_not_measured_is_not_told() {
     let to_direct: Vec<_> =
         rows.iter().filter(|row| row.get(1) == Some(&"vend, reused")).map(|row| row.get(4).copied()).collect();
     assert_eq!(to_direct, [Some("–"); 2], "{table}");
+    assert!(table.contains("Sign-in by LDAP was not measured"), "{table}");
     assert!(!table.contains("NaN") && !table.contains("an uncached vend"), "{table}");
 }
 
