@@ -31,7 +31,10 @@ impl Browser {
         let mut arguments: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
         arguments.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({ "binary": installed::program("chromium"), "args": arguments });
-        let wanted = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
+        // What a page's form is sent for may come after the click has been answered.
+        let timeouts = json!({ "implicit": PATIENCE.as_millis() });
+        let wanted =
+            json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" }, "timeouts": timeouts });
         let mut browser =
             Self { http: Client::builder().no_proxy().build().unwrap(), port, session: String::new(), _driver: driver };
         let made = browser.ask(Method::POST, "", json!({ "capabilities": { "alwaysMatch": wanted } })).await;

@@ -139,10 +139,11 @@ async fn who_refuses_is_told_and_may_try_again_and_a_recovery_code_needs_no_scri
     browser.tools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
     scene.go("/sign-in").await;
     sign_in(browser, "ada", &password_of("ada")).await;
+    // On the next page already, which has come without scripts.
+    browser.fill("#otp", code.as_str().unwrap()).await;
     browser.tools("Emulation.setScriptExecutionDisabled", json!({ "value": false })).await;
     browser.wait_for("Your passkey needs a browser that knows passkeys").await;
     assert!(!browser.text().await.contains("Use a passkey"), "a button that does nothing");
-    browser.fill("#otp", code.as_str().unwrap()).await;
     browser.click("form:not([data-passkey]) button").await;
     browser.wait_for("Deploys to production").await;
     quiet(browser, &["401"]).await;
