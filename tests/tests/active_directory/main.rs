@@ -6,6 +6,7 @@ mod accounts;
 mod groups;
 mod injected;
 mod people;
+mod starttls;
 mod tested;
 
 use std::sync::Arc;
@@ -51,6 +52,16 @@ impl Config {
         self
     }
 
+    /// Over TLS on the port for plain text.
+    fn by_starttls(mut self) -> Self {
+        self.urls = format!("starttls = true\nurls = ['{}']", Samba::shared().ldap_url());
+        self
+    }
+
+    fn is_encrypted(&self) -> bool {
+        !self.urls.contains("plain_text_on_loopback")
+    }
+
     fn open(&self) -> LdapDirectory {
         let Self { urls, users, groups } = self;
         let text = format!(
@@ -58,7 +69,7 @@ impl Config {
         );
         let config: LdapConfig<String> = toml::from_str(&text).unwrap();
         let referenced = Referenced {
-            ca_pem: urls.contains("ldaps").then(|| Samba::shared().ca_pem().to_owned()),
+            ca_pem: self.is_encrypted().then(|| Samba::shared().ca_pem().to_owned()),
             bind_password: Some(SecretString::from(SERVICE_PASSWORD)),
             client_certificate: None,
         };

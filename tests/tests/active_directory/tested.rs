@@ -9,19 +9,26 @@ use crate::Config;
 
 /// What the file of an installation has of a directory `corp`; `more` stands in its own table.
 pub(crate) fn installation(config: &Config, more: &str) -> Installation {
+    let here = Installation::new(&format!("admin_groups = [\"corp/admins\"]\n{}", directory(config, more)), "");
+    write_references(&here);
+    here
+}
+
+/// The directory's own tables.
+pub(crate) fn directory(config: &Config, more: &str) -> String {
     let Config { urls, users, groups } = config;
-    let ca_file = if urls.contains("ldaps") { "ca_file = \"ca.pem\"" } else { "" };
-    let here = Installation::new(
-        &format!(
-            "admin_groups = [\"corp/admins\"]\n[[directory]]\nname = \"corp\"\nmay_grant_admin = true\n[directory.backend.ldap]\n\
-             preset = \"active_directory\"\n{urls}\n{ca_file}\nbind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ad.pw\" }}\n{more}\n\
-             deadline_seconds = 30\noperation_timeout_seconds = 30\nconnect_timeout_seconds = 30\nusers = {{ {users} }}\ngroups = {{ {groups} }}\n"
-        ),
-        "",
-    );
+    let ca_file = if config.is_encrypted() { "ca_file = \"ca.pem\"" } else { "" };
+    format!(
+        "[[directory]]\nname = \"corp\"\nmay_grant_admin = true\n[directory.backend.ldap]\n\
+         preset = \"active_directory\"\n{urls}\n{ca_file}\nbind_dn = \"{SERVICE}\"\nbind_password = {{ file = \"ad.pw\" }}\n{more}\n\
+         deadline_seconds = 30\noperation_timeout_seconds = 30\nconnect_timeout_seconds = 30\nusers = {{ {users} }}\ngroups = {{ {groups} }}\n"
+    )
+}
+
+/// The files that it refers to.
+pub(crate) fn write_references(here: &Installation) {
     here.write("ad.pw", SERVICE_PASSWORD);
     here.write("ca.pem", Samba::shared().ca_pem());
-    here
 }
 
 fn test(config: &Config, arguments: &[&str], input: &str) -> Ended {
