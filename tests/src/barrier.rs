@@ -31,10 +31,14 @@ struct Manner {
 impl Barrier {
     /// On a free port of its own, before a server on this port of the loopback address.
     pub async fn before(port: u16) -> Self {
+        Self::before_address((Ipv4Addr::LOCALHOST, port).into()).await
+    }
+
+    /// The same before a server elsewhere.
+    pub async fn before_address(server: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut barrier =
-            Self { address, server: (Ipv4Addr::LOCALHOST, port).into(), manner: Arc::default(), keeper: None };
+        let mut barrier = Self { address, server, manner: Arc::default(), keeper: None };
         barrier.keep(listener);
         barrier
     }

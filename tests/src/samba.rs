@@ -24,7 +24,7 @@ pub struct Samba {
 }
 
 impl Samba {
-    /// The one that all tests of a program share, who leave it as they found it.
+    /// The one that all tests of a program share, who leave it as they found it; beside those to whom something happens there, each in one story.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Samba> = OnceLock::new();
         SHARED.get_or_init(Self::start)

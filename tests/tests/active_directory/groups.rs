@@ -9,7 +9,7 @@ use tests::samba::{GROUPS, SUFFIX, Samba};
 use crate::{Config, group_names, still, welcome};
 
 /// Three ways that lead to the groups in groups and to the primary one.
-fn ways(base: &str) -> [String; 3] {
+pub(crate) fn ways(base: &str) -> [String; 3] {
     [
         format!("token_groups = {{ base = '{base}' }}"),
         format!("in_chain = {{ base = '{base}' }}"),

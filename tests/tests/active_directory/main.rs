@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test: a panic is how it says that something is wrong")]
 
 mod accounts;
+mod cut_off;
 mod groups;
 mod injected;
 mod people;
