@@ -72,7 +72,7 @@ impl Style {
 
 impl Setup {
     pub(super) async fn run(self, site: &Site, configuration: Option<PathBuf>, json: bool) -> Result<(), Failure> {
-        let Written { profiles, left_out } =
+        let Written { profiles, left_out, want_codes } =
             if self.remove { Written::default() } else { self.profiles(site, configuration).await? };
         let path = file()?;
         let before = read(&path)?;
@@ -85,7 +85,7 @@ impl Setup {
         }
         let after = block.put(&before, &keys, &shared, &profiles)?;
         let plan = Plan::new(path, before, after);
-        let next = self.next(&name, default_is_anothers, &profiles);
+        let next = self.next(&name, default_is_anothers, &profiles, &want_codes);
         if json {
             // Whoever reads JSON is asked nothing: only --yes is a yes.
             let written = plan.changes() && self.yes && !self.dry_run;
@@ -97,14 +97,18 @@ impl Setup {
                 changes: plan.changes(),
                 profiles: profiles.len(),
                 left_out: &left_out,
+                want_codes: &want_codes,
                 sections: block.changes(plan.before(), plan.after())?,
                 backup: plan.backup(),
                 written,
                 next: &next,
             });
         }
-        for name in left_out {
+        for name in left_out.iter().filter(|name| !want_codes.contains(name)) {
             out::say(&format!("{name} is left out: nobody knows its account yet"));
+        }
+        if self.style != Style::Process && !want_codes.is_empty() {
+            out::say(&format!("{}: {}", named(&want_codes), LEFT_OUT_FOR_A_CODE));
         }
         if !plan.changes() {
             return out::line(&format!("{} is as it should be: {} profiles.", plan.path().display(), profiles.len()));
@@ -123,11 +127,21 @@ impl Setup {
     }
 
     /// What to do with them, and what is left to be done by hand.
-    fn next(&self, name: &SharedName, default_is_anothers: bool, profiles: &[Profile]) -> Vec<String> {
+    fn next(
+        &self,
+        name: &SharedName,
+        default_is_anothers: bool,
+        profiles: &[Profile],
+        want_codes: &[ConnectorName],
+    ) -> Vec<String> {
         let Some(first) = profiles.first() else { return Vec::new() };
         let (name, first) = (name.as_str(), first.name.as_str());
         match self.style {
-            Style::Process => vec![format!("Use one as in `aws sts get-caller-identity --profile {first}`.")],
+            Style::Process => {
+                let use_one = format!("Use one as in `aws sts get-caller-identity --profile {first}`.");
+                let codes = (!want_codes.is_empty()).then(|| format!("{}: {FIRST_A_CODE}", named(want_codes)));
+                [use_one].into_iter().chain(codes).collect()
+            }
             Style::Sso => {
                 let default = default_is_anothers
                     .then(|| format!("Write `services = {name}` under your `[default]`: `aws sso login` looks there."));
@@ -144,6 +158,8 @@ impl Setup {
         let shared = SharedName::of(&site.server);
         let how = |one: &Listed| match (self.style, &one.account_id) {
             (Style::Process, _) => Some(How::Process(command.followed_by(&format!("process {}", one.name)))),
+            // Nothing of AWS's asks anybody for a code, and the broker gives nothing without.
+            (Style::Sso | Style::Login, _) if one.mfa_serial.is_some() => None,
             (Style::Login, _) => Some(How::Login { shared: shared.clone() }),
             (Style::Sso, Some(account)) => {
                 Some(How::Sso { shared: shared.clone(), account: account.clone(), role: one.name.clone() })
@@ -152,6 +168,9 @@ impl Setup {
         };
         let mut written = Written::default();
         for one in listed {
+            if one.mfa_serial.is_some() {
+                written.want_codes.push(one.name.clone());
+            }
             match how(&one) {
                 Some(how) => {
                     let name: ProfileName = self.profile.name(&one.name, one.account_id.as_ref())?;
@@ -169,6 +188,8 @@ impl Setup {
 struct Written {
     profiles: Vec<Profile>,
     left_out: Vec<ConnectorName>,
+    /// Those with an MFA device, whether they stand there or not.
+    want_codes: Vec<ConnectorName>,
 }
 
 /// The plan, and whether it was carried out.
@@ -178,6 +199,7 @@ struct Told<'a> {
     changes: bool,
     profiles: usize,
     left_out: &'a [ConnectorName],
+    want_codes: &'a [ConnectorName],
     #[serde(flatten)]
     sections: Changes<'a>,
     backup: Option<&'a Path>,
@@ -220,6 +242,11 @@ fn file() -> Result<PathBuf, Failure> {
     Ok(path.canonicalize().unwrap_or(path))
 }
 
+/// `a`, or `a, b`
+fn named(connectors: &[ConnectorName]) -> String {
+    connectors.iter().map(ConnectorName::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn agrees(path: &Path) -> Result<bool, Failure> {
     let mut err = io::stderr();
     if !io::stdin().is_terminal() || !err.is_terminal() {
@@ -232,6 +259,10 @@ fn agrees(path: &Path) -> Result<bool, Failure> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
+/// Behind the names of connectors that the profiles cannot be of.
+const LEFT_OUT_FOR_A_CODE: &str = "left out, for they want the code of an MFA device, which AWS's clients ask nobody for; use `broker exec` or `broker creds` (--mfa-code), or --style process";
+/// Behind the names of connectors whose profiles ask nobody.
+const FIRST_A_CODE: &str = "these want the code of an MFA device, which AWS's clients ask nobody for. Run `broker creds CONNECTOR` first: the profile gives what that was lent, until its end.";
 const EXAMPLES: &str = r"Examples:
   broker setup --dry-run              show what would change
   broker setup --json                 the same, as data

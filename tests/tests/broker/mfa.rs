@@ -1,7 +1,7 @@
 //! A connector with an MFA device of AWS's: the code is typed or piped in, never an argument, and what came of it is given again while it lives.
 
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::brokerd::free_port;
 use tests::wall_clock::WallClock;
 use tests::world::{MFA_CODES, MFA_SERIAL, World, now, soon};
@@ -96,6 +96,37 @@ async fn without_a_terminal_the_code_is_piped_in_and_a_wrong_one_is_told() {
     }
     let link = machine.run_with(&["console", "tried", "--print", "--mfa-code"], MFA_CODES[2]).succeeded();
     assert!(link.contains("SigninToken="), "{link}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_clients_get_a_profile_of_it_only_where_what_a_code_gave_is_given_again() {
+    let world = world().await;
+    let machine = Machine::of(&world, "ada");
+    let config = || std::fs::read_to_string(machine.0.home().join(".aws/config")).unwrap();
+    let who = || machine.0.aws(&["sts", "get-caller-identity", "--profile", "tried"]);
+    let said = machine.run(&["setup", "--yes"]).succeeded();
+    assert!(said.contains("tried: these want the code") && said.contains("`broker creds CONNECTOR` first"), "{said}");
+    let refused = who();
+    assert!(!refused.status.success() && refused.stderr.contains("`broker creds tried` on a terminal"), "{refused:?}");
+    machine.run_with(&["creds", "tried", "--mfa-code"], MFA_CODES[0]).succeeded();
+    assert!(who().succeeded().contains("assumed-role/tried/"), "what the code gave is given again");
+
+    for style in ["sso", "login"] {
+        let plan = machine.run(&["setup", "--json", "--style", style]).json();
+        assert_eq!((&plan["left_out"], &plan["want_codes"]), (&json!(["tried"]), &json!(["tried"])), "{plan}");
+        assert!(plan["removed"].to_string().contains("profile tried"), "{plan}");
+        let shown = machine.run(&["setup", "--dry-run", "--style", style]);
+        assert!(shown.stdout.contains("-[profile tried]"), "{shown:?}");
+        let told = "tried: left out, for they want the code of an MFA device";
+        assert_eq!(shown.stderr.matches("left out").count(), 1, "one line, and one reason: {shown:?}");
+        assert!(shown.stderr.contains(told) && shown.stderr.contains("`broker exec`"), "{shown:?}");
+        machine.run(&["setup", "--yes", "--style", style]).succeeded();
+        assert!(config().contains("[profile deploy]") && !config().contains("[profile tried]"), "{}", config());
+        let again = machine.run(&["setup", "--style", style]).succeeded();
+        assert!(again.contains("is as it should be"), "{again}");
+        machine.run(&["setup", "--yes"]).succeeded();
+        assert!(config().contains("[profile tried]"), "{}", config());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
