@@ -34,17 +34,7 @@ pub(super) struct EcrLogin {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Print a password, for `docker login --username AWS --password-stdin REGISTRY`
-    Password {
-        /// The connector; without it you choose one of yours, on a terminal
-        #[arg(add = ArgValueCompleter::new(connectors))]
-        connector: Option<ConnectorName>,
-        /// The registry's region.
-        #[arg(long, value_name = "REGION", help = REGION_HELP)]
-        region: Option<String>,
-        /// Why, for the audit trail
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-    },
+    Password(ByHand),
     /// For docker: name and password of the registry that standard input names
     Get,
     /// For docker: refused, since nothing is kept
@@ -55,10 +45,26 @@ enum What {
     List,
 }
 
+#[derive(Debug, Args)]
+struct ByHand {
+    /// The connector; without it you choose one of yours, on a terminal
+    #[arg(add = ArgValueCompleter::new(connectors))]
+    connector: Option<ConnectorName>,
+    /// The registry's region.
+    #[arg(long, value_name = "REGION", help = REGION_HELP)]
+    region: Option<String>,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// With the code that the connector's MFA device shows now: asked for, or piped in
+    #[arg(long)]
+    mfa_code: bool,
+}
+
 impl EcrLogin {
     pub(super) async fn run(self, site: &Site, json: bool) -> Result<ExitCode, Failure> {
         match self.what {
-            What::Password { connector, region, reason } => print(site, connector, region, reason, json).await?,
+            What::Password(by_hand) => by_hand.print(site, json).await?,
             What::Get => return for_docker(get(site).await),
             What::Store => {
                 let said = "nothing is kept here: docker gets a new password of the broker each time";
@@ -78,28 +84,25 @@ impl EcrLogin {
     }
 }
 
-async fn print(
-    site: &Site,
-    connector: Option<ConnectorName>,
-    region: Option<String>,
-    reason: Option<String>,
-    json: bool,
-) -> Result<(), Failure> {
-    let region = region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
-    let place = region.as_deref().and_then(Place::of_region);
-    let place = place.ok_or_else(|| Failure::usage("no region is named", "give --region, as in eu-central-1"))?;
-    let connector = named_or_chosen(connector, site, json, |_| true).await?;
-    let wanted = Wanted { reason, code: Code::of_people(json), ..Wanted::plain(connector, false) };
-    let lent = wanted.lend(site).await?;
-    used::count(site, &wanted.connector);
-    let Password { password, expires_at } = ecr::password(&place, &lent).await?;
-    if json {
-        return out::json(&json!({ "username": USER, "password": password, "expires_at": expires_at }));
+impl ByHand {
+    async fn print(self, site: &Site, json: bool) -> Result<(), Failure> {
+        let region = self.region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
+        let place = region.as_deref().and_then(Place::of_region);
+        let place = place.ok_or_else(|| Failure::usage("no region is named", "give --region, as in eu-central-1"))?;
+        let connector = named_or_chosen(self.connector, site, json, |_| true).await?;
+        let code = if self.mfa_code { Code::First { json } } else { Code::of_people(json) };
+        let wanted = Wanted { reason: self.reason, code, ..Wanted::plain(connector, false) };
+        let lent = wanted.lend(site).await?;
+        used::count(site, &wanted.connector);
+        let Password { password, expires_at } = ecr::password(&place, &lent).await?;
+        if json {
+            return out::json(&json!({ "username": USER, "password": password, "expires_at": expires_at }));
+        }
+        if let Some(end) = expires_at {
+            out::say(&format!("This password lives until {end:.0}, whatever becomes of the credentials."));
+        }
+        out::line(password.expose())
     }
-    if let Some(end) = expires_at {
-        out::say(&format!("This password lives until {end:.0}, whatever becomes of the credentials."));
-    }
-    out::line(password.expose())
 }
 
 /// Docker's own protocol: the registry comes on standard input, JSON goes out.

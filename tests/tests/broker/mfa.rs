@@ -130,6 +130,36 @@ async fn aws_clients_get_a_profile_of_it_only_where_what_a_code_gave_is_given_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_for_docker_is_had_with_a_code_that_is_typed_or_piped_in() {
+    let world = world().await;
+    let machine = Machine::of(&world, "ada");
+    let region = ["--region", "eu-central-1"];
+    let words = |more: &[&'static str]| [&["ecr-login", "password", "tried"][..], &region, more].concat();
+    let ended = machine.run(&words(&[]));
+    let (exit, said) = refused(&ended);
+    assert!(exit == 2 && said.contains("--mfa-code"), "nobody is there to be asked: {said}");
+    let piped = machine.run_with(&words(&["--mfa-code"]), MFA_CODES[0]).succeeded();
+    assert_eq!(piped.trim_end().len(), 40, "{piped}");
+    assert_eq!(machine.run(&words(&[])).succeeded().trim_end().len(), 40, "by what the code gave");
+    assert_eq!(world.calls("AssumeRole").len(), 1);
+
+    let machine = Machine::of(&world, "ada");
+    for (more, code) in [(&["--mfa-code"][..], MFA_CODES[1]), (&[], MFA_CODES[2])] {
+        machine.run(&["logout"]);
+        machine.sign_in("ada").succeeded();
+        let mut terminal = machine.sit_down(&[&["broker"], words(more).as_slice()].concat());
+        terminal.wait_for("MFA code:");
+        terminal.typed(&format!("{code}\r"));
+        assert!(terminal.ended().success() && terminal.shown().contains("lives until"), "{}", terminal.shown());
+        assert!(!terminal.shown().contains(code), "it is typed unseen");
+    }
+    machine.run(&["logout"]);
+    machine.sign_in("ada").succeeded();
+    let mut terminal = machine.sit_down(&[&["broker"], words(&["--mfa-code", "--json"]).as_slice()].concat());
+    assert_eq!(terminal.ended().code(), Some(2), "{}", terminal.shown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exec_asks_once_before_the_program_begins() {
     let world = world().await;
     let machine = Machine::of(&world, "ada");
