@@ -1,5 +1,6 @@
 //! Somebody who is signed in proves their password once more, to have another, and their session goes on by that.
 
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::prove::{BreakGlass, Unproved};
@@ -7,7 +8,7 @@ use super::{Credentials, FactorError, Shown, SignIn, SignInError};
 use crate::caller::PersonCaller;
 use crate::directory::PasswordMark;
 use crate::session::Session;
-use crate::store::{Change, StoreError};
+use crate::store::Change;
 use crate::trail::{Action, Actor};
 
 impl SignIn {
@@ -47,19 +48,20 @@ impl SignIn {
         Err(self.refused_as(Actor::person(&caller.person), action, unproved, origin, started).await.into())
     }
 
-    /// What makes the session of whoever asks one of their new password; nothing where it is over. `Stale` at the commit where it was read again
-    /// meanwhile.
+    /// What makes the session of whoever asks one of their new password, and in a browser under which token it goes on; nothing where it is over.
+    /// `Stale` at the commit where it was read again meanwhile.
     pub(crate) async fn goes_on_by(
         &self,
         password: &PasswordMark,
         caller: &PersonCaller,
         shown: &Shown,
-    ) -> Result<Option<Change>, StoreError> {
-        let token = self.hash_of(shown);
-        let seen = self.0.store.session_by_token(&token).await?.filter(|seen| seen.id == caller.session);
+    ) -> Result<Option<(Change, Option<SecretString>)>, SignInError> {
+        let before = self.hash_of(shown);
+        let seen = self.0.store.session_by_token(&before).await?.filter(|seen| seen.id == caller.session);
         let Some(seen) = seen else { return Ok(None) };
         let password_mark = Some(password.keyed(self.0.store.seals(), &seen.person.subject));
         let after = Session { password_mark, ..seen.clone() };
-        self.0.store.rewrite_session(&seen, &token, &after, &token).map(Some)
+        let (token, hash) = self.next_token(shown)?;
+        Ok(Some((self.0.store.rewrite_session(&seen, &before, &after, &hash)?, token)))
     }
 }

@@ -16,7 +16,7 @@ use crate::second_factor::{Answer, Within};
 use crate::session::Session;
 use crate::store::{Change, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, TrailError, Vec1};
-use crate::vault::{Mac, Purpose, new_token};
+use crate::vault::{Mac, Purpose, SealBroken, new_token};
 
 /// A session that counts for more than it did.
 #[derive(Debug)]
@@ -130,14 +130,7 @@ impl SignIn {
         entry: Entry,
     ) -> Result<Raised, RaiseError> {
         let before: Mac = self.hash_of(shown);
-        let token = match shown {
-            Shown::Cookie(_) => Some(new_token(SessionKind::Browser.prefix()).map_err(SignInError::from)?),
-            Shown::Bearer(_) | Shown::Portal(_) => None,
-        };
-        let after = match &token {
-            Some(token) => self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]),
-            None => before,
-        };
+        let (token, after) = self.next_token(shown).map_err(SignInError::from)?;
         for _ in 0..ATTEMPTS {
             let seen = self.0.store.session_by_token(&before).await.map_err(SignInError::from)?;
             let Some(seen) = seen.filter(|seen| seen.id == person.session) else { return Err(RaiseError::SessionOver) };
@@ -167,6 +160,19 @@ impl SignIn {
             }
         }
         Err(RaiseError::Stale)
+    }
+
+    /// Under which token a session goes on that counts for more, or by another password, and what the store knows it by: a new one in a browser,
+    /// since a cookie may have been taken before; elsewhere that of before.
+    pub(super) fn next_token(&self, shown: &Shown) -> Result<(Option<SecretString>, Mac), SealBroken> {
+        match shown {
+            Shown::Cookie(_) => {
+                let token = new_token(SessionKind::Browser.prefix())?;
+                let hash = self.0.store.seals().mac(Purpose::Token, &[token.expose_secret().as_bytes()]);
+                Ok((Some(token), hash))
+            }
+            Shown::Bearer(_) | Shown::Portal(_) => Ok((None, self.hash_of(shown))),
+        }
     }
 
     /// Writes to the session by which somebody changes what they have enrolled, so that of two changes at once the later one is `Stale`; nothing

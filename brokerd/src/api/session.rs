@@ -147,7 +147,7 @@ pub(crate) async fn sign_out(
     tag = "Signing in",
     operation_id = "change_own_password",
     summary = "Change one's own password",
-    description = "For users whom the broker itself keeps. The present password is counted as at a sign-in; whoever has a second factor has shown it less than 15 minutes ago. All other sessions of the user end, and whatever clients got by any of them.",
+    description = "For users whom the broker itself keeps. The present password is counted as at a sign-in; whoever has a second factor has shown it less than 15 minutes ago. All other sessions of the user end, and whatever clients got by any of them. In a browser this one goes on under another cookie; a token stays the same.",
     request_body(content = ChangePasswordRequest),
     responses(
         (status = 204, description = "The password before is good for nothing"),
@@ -158,11 +158,14 @@ pub(crate) async fn change_password(
     InPerson { person, shown, address, origin }: InPerson,
     Params(NoParams {}): Params<NoParams>,
     SecretBody(ChangePasswordRequest { current_password, new_password }): SecretBody<ChangePasswordRequest>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let (current, new) = (current_password, new_password);
     let asked = OwnPassword { current, new, address, origin: &origin };
-    app.users.change_own_password(&app.sign_in, (&person, &shown), asked).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let token = app.users.change_own_password(&app.sign_in, (&person, &shown), asked).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let token = token.and_then(|token| cookie::begin_session(&token, &app.settings.public_url));
+    cookie::attach(response.headers_mut(), token);
+    Ok(secret(response))
 }
 
 fn person(caller: &PersonCaller) -> Identity {

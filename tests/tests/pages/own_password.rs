@@ -1,8 +1,9 @@
 //! People whom the broker keeps change their own password on a page, in a real browser; others are told where theirs is kept.
 
+use reqwest::Method;
 use serde_json::json;
 use tests::browser::Browser;
-use tests::world::{World, password_of};
+use tests::world::{Answer, World, password_of};
 
 use crate::chromium::{quiet, sign_in};
 
@@ -54,6 +55,45 @@ async fn who_is_kept_by_the_broker_changes_the_password_and_every_other_session_
     browser.click("a[href='/account']").await;
     browser.wait_for("Second factors").await;
     quiet(&browser, &["400", "401"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_that_was_taken_before_dies_with_the_password_and_the_session_goes_on_under_another() {
+    let world = World::open().await;
+    let (root, stranger) = (world.person("root").await, world.stranger());
+    assert_eq!(root.post("/v1/admin/users", &json!({ "name": "grace", "password": BEFORE })).await.status, 201);
+    let first = stranger.cookie("grace", BEFORE).await;
+    let with = |method, path, cookie: &str| {
+        stranger.request(method, path).header("cookie", cookie).header("origin", world.brokerd.url())
+    };
+    let given = |answer: &Answer| answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let csrf = Answer::of(with(Method::GET, "/account/password", &first)).await.field("csrf");
+    let typed = |current, new| {
+        [("csrf", csrf.as_str()), ("current_password", current), ("new_password", new), ("new_password_again", new)]
+    };
+    let wrong = Answer::of(with(Method::POST, "/account/password", &first).form(&typed("not it at all", AFTER))).await;
+    assert_eq!((wrong.status, wrong.header("set-cookie")), (401, None), "{}", wrong.text);
+    let changed = Answer::of(with(Method::POST, "/account/password", &first).form(&typed(BEFORE, AFTER))).await;
+    assert_eq!(changed.status, 303, "{}", changed.text);
+    let second = given(&changed);
+    Answer::of(with(Method::GET, "/v1/session", &first)).await.problem("401 unauthenticated");
+    assert_eq!(Answer::of(with(Method::GET, "/v1/session", &second)).await.good()["identity"]["name"], "grace");
+    assert!(changed.header("set-cookie").unwrap().contains("HttpOnly"));
+
+    // By the API as well; the form's token is the session's, which is the same.
+    let body = json!({ "current_password": AFTER, "new_password": BEFORE });
+    let by_program = with(Method::POST, "/v1/session/password", &second).header("x-csrf-token", &csrf).json(&body);
+    let changed = Answer::of(by_program).await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    Answer::of(with(Method::GET, "/v1/session", &second)).await.problem("401 unauthenticated");
+    Answer::of(with(Method::GET, "/v1/session", &given(&changed))).await.good();
+
+    // A program's token stays what it is: nothing keeps another for it.
+    let program = stranger.signed_in_with("grace", BEFORE).await;
+    let body = json!({ "current_password": BEFORE, "new_password": AFTER });
+    let changed = program.post("/v1/session/password", &body).await;
+    assert_eq!((changed.status, changed.header("set-cookie")), (204, None), "{}", changed.text);
+    program.get("/v1/session").await.good();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,13 +47,14 @@ impl LocalUsers {
         Ok(self.stored_of(&caller.person.subject).await?.is_some())
     }
 
-    /// Puts another password in the place of the present one. The session that asks goes on, and no other of theirs, nor any client's.
+    /// Puts another password in the place of the present one. The session that asks goes on, in a browser under a new token, which is given; and no
+    /// other of theirs, nor any client's.
     pub async fn change_own_password(
         &self,
         sign_in: &SignIn,
         (caller, shown): (&PersonCaller, &Shown),
         asked: OwnPassword<'_>,
-    ) -> Result<(), OwnPasswordError> {
+    ) -> Result<Option<SecretString>, OwnPasswordError> {
         let OwnPassword { current, new, address, origin } = asked;
         let subject = &caller.person.subject;
         let elsewhere = || OwnPasswordError::KeptElsewhere(subject.directory.to_string());
@@ -75,13 +76,15 @@ impl LocalUsers {
         let stored = self.stored_of(subject).await?.ok_or_else(elsewhere)?;
         let user = self.with_password(&stored, &new).await?;
         let mut changes = self.password_changes(&user, &stored, Some(caller.session))?;
-        let goes_on = sign_in.goes_on_by(&mark_of(&user), caller, shown).await.map_err(LocalUserError::from)?;
-        changes.push(goes_on.ok_or(OwnPasswordError::SessionOver)?);
+        let goes_on = sign_in.goes_on_by(&mark_of(&user), caller, shown).await.map_err(FactorError::from)?;
+        let (goes_on, token) = goes_on.ok_or(OwnPasswordError::SessionOver)?;
+        changes.push(goes_on);
         changes.push(Store::end_authorizations_of(caller.session));
         let actor = Actor::person(&caller.person);
         let entry = Entry::new(actor, Action::LocalUserPasswordChanged, Outcome::Success, origin.clone());
         let entry = super::users::told_of(entry, &user, serde_json::Map::new());
-        Ok(self.commit(changes, entry, user.name.as_str()).await?)
+        self.commit(changes, entry, user.name.as_str()).await?;
+        Ok(token)
     }
 
     async fn stored_of(&self, subject: &Subject) -> Result<Option<LocalUser>, LocalUserError> {

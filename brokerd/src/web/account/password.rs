@@ -89,7 +89,7 @@ pub(crate) async fn show(
     tag = "Pages",
     operation_id = "submit_password",
     summary = "What that page sends",
-    description = "A form of the page's own, with its token. All other sessions of the user end, and whatever clients got by any of them.",
+    description = "A form of the page's own, with its token. All other sessions of the user end, and whatever clients got by any of them; this one goes on under another cookie.",
     responses(
         (status = 303, description = "The password before is good for nothing; or to the sign-in page"),
     ),
@@ -114,7 +114,15 @@ pub(crate) async fn submit(
         ))
     };
     // Whoever loads the page again sends nothing again.
-    let Err((problem, state)) = changed else { return Ok(see_other(&format!("/account/password?{CHANGED}=yes"))) };
+    let (problem, state) = match changed {
+        Ok(token) => {
+            let mut response = see_other(&format!("/account/password?{CHANGED}=yes"));
+            let token = token.and_then(|token| cookie::begin_session(&token, &app.settings.public_url));
+            cookie::attach(response.headers_mut(), token);
+            return Ok(response);
+        }
+        Err(refused) => refused,
+    };
     let page = shown(&app, &visitor, Some(problem.detail().to_owned()), state)?;
     Ok(instead_of(problem, page, meta.origin.request_id))
 }
