@@ -109,6 +109,11 @@ pub(crate) async fn show(
                 Err(error) => ask(&app, &headers, &way, "", wanted.then(|| sentence(&error)).flatten()),
             }
         }
+        // Told here once, as any other page would: their session has just ended for that.
+        Err(problem) if problem.code() == Code::AccountDisabled => {
+            let form = ask(&app, &headers, &way, "", Some(problem.detail().to_owned()))?;
+            Ok(instead_of(problem, form, meta.origin.request_id))
+        }
         // A directory that is down must not keep people of another one from signing in.
         Ok(_) | Err(_) => ask(&app, &headers, &way, "", None),
     }

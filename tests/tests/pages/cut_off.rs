@@ -70,7 +70,7 @@ async fn who_leaves_a_group_sees_its_connectors_no_more_and_opens_none_of_their_
 async fn whose_account_is_disabled_is_told_so_once_by_whatever_page_and_then_led_to_the_sign_in_page() {
     let company = Company::open().await;
     let mut browsers = Vec::new();
-    for path in ["/", "/console/deploy", "/account", "POST /console/deploy"] {
+    for path in ["/", "/console/deploy", "/account", "POST /console/deploy", "/sign-in"] {
         let browser = Browser::of_ada(&company).await;
         let csrf = browser.go("/").await.field("csrf");
         browsers.push((path, browser, csrf));
@@ -85,10 +85,16 @@ async fn whose_account_is_disabled_is_told_so_once_by_whatever_page_and_then_led
         let told = ask().await;
         assert_eq!((told.status, told.header("cache-control")), (403, Some("no-store")), "{path}: {}", told.text);
         assert!(told.header("content-type").unwrap().starts_with("text/html"), "{path}");
-        for said in ["account_disabled", "the account has been disabled or removed", "Ask whoever runs the directory"] {
+        assert!(told.text.contains("the account has been disabled or removed"), "{path}: {}", told.text);
+        let led = ask().await;
+        if path == "/sign-in" {
+            assert!(told.text.contains("name=\"password\"") && led.status == 200, "{path}: {}", told.text);
+            assert!(!led.text.contains("disabled"), "once: {}", led.text);
+            continue;
+        }
+        for said in ["account_disabled", "Ask whoever runs the directory"] {
             assert!(told.text.contains(said), "{path}: {}", told.text);
         }
-        let led = ask().await;
         assert_eq!(led.status, 303, "{path}: {}", led.text);
         let form = led.header("location").unwrap();
         assert!(form.starts_with("/sign-in"), "{path}: {form}");
