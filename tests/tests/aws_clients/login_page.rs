@@ -183,6 +183,45 @@ async fn a_connector_that_wants_a_reason_gets_it_from_the_page_each_time() {
     assert_eq!(reasons, ["ticket 4711", "ticket 4711"]);
 }
 
+/// A connector with an MFA device.
+const TRIED: &str = r#"
+[[connector]]
+name = "tried"
+access_key = "main"
+groups = ["corp/release"]
+require_reason = true
+[connector.principal.assume_role]
+role_arn = "arn:aws:iam::111111111111:role/tried"
+mfa_serial = "arn:aws:iam::111111111111:mfa/broker"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_with_an_mfa_device_is_shown_and_cannot_be_picked() {
+    let world = World::prepare().await.connectors(TRIED).serve();
+    let login = Login::begin(&world);
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let page = login.page(&cookie, &login.query()).await;
+    assert!(page.text.contains("value=\"tried\" disabled>"), "{}", page.text);
+    assert!(page.text.contains("value=\"deploy\" required>"), "{}", page.text);
+    assert!(page.text.contains("it wants a code of an MFA device each time"), "{}", page.text);
+    assert!(page.text.contains("<code>broker exec tried</code>"), "{}", page.text);
+    assert!(!page.text.contains("name=\"reason\""), "none that can be picked wants one: {}", page.text);
+    let allow = "value=\"allow\"";
+    assert!(page.text.contains(allow));
+
+    let forged = login.decide(&cookie, &[("connector", "tried"), ("decision", "allow"), ("reason", "why")]).await;
+    assert_eq!((forged.status, forged.header("location")), (400, None), "{}", forged.text);
+    assert!(forged.text.contains("tried wants a code of the MFA device"), "{}", forged.text);
+    assert!(forged.text.contains("value=\"tried\" disabled>"), "nor is it picked now: {}", forged.text);
+    assert!(world.calls("AssumeRole").is_empty());
+
+    let mut alone = login.query();
+    alone.push(("filter", "tried".to_owned()));
+    let page = login.page(&cookie, &alone).await;
+    assert!(page.text.contains("disabled>") && !page.text.contains(allow), "nothing to be picked: {}", page.text);
+    assert!(page.text.contains("value=\"deny\""), "{}", page.text);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_code_for_another_machine_is_shown_to_whoever_said_yes_until_it_is_used() {
     let world = World::prepare().await.with("aws_clients = { device_groups = [\"corp/release\"] }").serve();

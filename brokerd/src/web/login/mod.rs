@@ -35,6 +35,8 @@ struct LoginPage<'a> {
     csrf: String,
     fields: &'a [(&'static str, String)],
     connectors: Vec<Shown>,
+    /// Whether one of those shown can be picked.
+    can_pick: bool,
     more: usize,
     /// Whether there are so many that one may look for some of them.
     many: bool,
@@ -215,7 +217,7 @@ fn picked(
         return Err(Problem::field(
             "connector",
             format!(
-                "{name} wants a code of the MFA device {device} each time, and `aws login` renews credentials by itself: pick another one, or run `broker creds {name}`"
+                "{name} wants a code of the MFA device {device} each time, and `aws login` renews credentials by itself: pick another one, or use `broker exec {name}` or `broker creds {name}`"
             ),
         ));
     }
@@ -251,7 +253,8 @@ fn shown(
         until_shown: visitor.person.expires_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         csrf: csrf_token(app, &visitor.person),
         fields: &asks.fields(),
-        may_say_why: connectors.iter().any(|connector| connector.require_reason),
+        may_say_why: connectors.iter().any(|connector| can_be_picked(connector) && connector.require_reason),
+        can_pick: connectors.iter().any(can_be_picked),
         connectors,
         more,
         many,
@@ -260,6 +263,11 @@ fn shown(
         help: help.unwrap_or("Ask an administrator of the broker for the group you need."),
     };
     page(&template, &forms)
+}
+
+/// Whether `aws login`, which asks nobody for a code of an MFA device, can renew its credentials.
+fn can_be_picked(connector: &Shown) -> bool {
+    connector.mfa_serial.is_none()
 }
 
 impl Given {
