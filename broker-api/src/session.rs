@@ -72,6 +72,9 @@ pub enum FactorUsed {
     Totp,
     Passkey,
     RecoveryCode,
+    /// A word of a later release, to a client of this one. Never sent.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// `POST /v1/session/second-factor`
@@ -119,4 +122,32 @@ pub enum AdminRole {
 pub enum IdentityKind {
     Person,
     Workload,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_reads_who_is_signed_in_by_a_factor_that_its_release_does_not_know() {
+        let told = |by: &str| {
+            let identity = r#"{"kind":"person","name":"ada","groups":[],"admin":false}"#;
+            let factor = format!(r#"{{"by":"{by}","at":"2026-01-02T03:04:05Z"}}"#);
+            let text =
+                format!(r#"{{"identity":{identity},"expires_at":"2026-01-02T04:04:05Z","second_factor":{factor}}}"#);
+            serde_json::from_str::<Session>(&text).map(|session| session.second_factor.map(|shown| shown.by))
+        };
+        for (word, by) in [
+            ("totp", FactorUsed::Totp),
+            ("passkey", FactorUsed::Passkey),
+            ("recovery_code", FactorUsed::RecoveryCode),
+            ("a_ring_on_ones_finger", FactorUsed::Unknown),
+            ("unknown", FactorUsed::Unknown),
+        ] {
+            assert_eq!(told(word).unwrap(), Some(by), "{word}");
+        }
+        assert!(serde_json::to_string(&FactorUsed::Unknown).is_err(), "nobody sends it");
+        let documented = serde_json::to_value(<FactorUsed as utoipa::PartialSchema>::schema()).unwrap();
+        assert_eq!(documented["enum"], serde_json::json!(["totp", "passkey", "recovery_code"]));
+    }
 }
