@@ -117,22 +117,23 @@ impl SecondFactor {
         tracing::error!(table = "second_factors", row = %self.id, %error, alarm = "forged_row", "a second factor does not open and is out of service");
     }
 
+    /// The site that it was made for, where it is a passkey: its RP ID, the host of the public URL then. An error where it does not open with the
+    /// keys that are known: so it is out of service.
+    pub fn site(&self, vault: &Vault) -> Result<Option<String>, SealBroken> {
+        match self.kind {
+            FactorKind::Totp => self.seed(vault).map(|_| None),
+            FactorKind::Passkey => Ok(self.passkey(vault)?.map(|key| key.site)),
+        }
+    }
+
     /// Whether it can be verified with the keys that are known.
     pub(crate) fn opens(&self, vault: &Vault) -> bool {
-        match self.kind {
-            FactorKind::Totp => self.seed(vault).is_ok(),
-            FactorKind::Passkey => self.passkey(vault).is_ok(),
-        }
+        self.site(vault).is_ok()
     }
 
     /// Whether its owner can show it: of a passkey, at the site.
     pub(crate) fn is_of_use(&self, vault: &Vault, site: Option<&str>) -> bool {
-        match self.kind {
-            FactorKind::Totp => self.seed(vault).is_ok(),
-            FactorKind::Passkey => {
-                self.passkey(vault).is_ok_and(|key| key.is_some_and(|key| Some(key.site.as_str()) == site))
-            }
-        }
+        self.site(vault).is_ok_and(|of| of.is_none() || of.as_deref() == site)
     }
 
     /// The same secret under the key that seals now.

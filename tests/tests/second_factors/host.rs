@@ -2,11 +2,15 @@
 //! administrator.
 
 use base64::Engine;
+use reqwest::Method;
 use serde_json::{Value, json};
+use tests::authenticator::Authenticator;
+use tests::brokerd::Installation;
 use tests::ended::Ended;
 use tests::slapd::{GROUPS, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
+use tests::stores::Hands;
 use tests::terminal::{Terminal, named};
-use tests::world::{World, password_of};
+use tests::world::{Answer, Asker, World, password_of};
 
 use crate::timed::Timed;
 
@@ -108,6 +112,66 @@ async fn on_a_terminal_it_shows_whose_it_is_and_asks() {
         drop(terminal);
         assert_eq!(listed(world).as_array().unwrap().len(), left);
     }
+}
+
+/// Ada, on *My account*.
+async fn enrol_passkey(stranger: &Asker, url: &str) {
+    let cookie = stranger.cookie("ada", &password_of("ada")).await;
+    let asks = |method| stranger.request(method, "/account").header("origin", url).header("cookie", &cookie);
+    let csrf = Answer::of(asks(Method::GET)).await.field("csrf");
+    let begun = Answer::of(asks(Method::POST).form(&[("csrf", csrf.as_str()), ("what", "begin-passkey")])).await;
+    let options = begun.text.split("data-options=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#34;", "\"");
+    let (question, credential) = (begun.field("question"), Authenticator::at(url).made(&options));
+    let fields = [("csrf", csrf), ("what", "add-passkey".to_owned()), ("label", "laptop".to_owned())];
+    let fields = fields.into_iter().chain([("question", question), ("credential", credential)]);
+    let added = Answer::of(asks(Method::POST).form(&fields.collect::<Vec<_>>())).await;
+    assert!(added.status == 200 && added.text.contains("Your recovery codes"), "{}", added.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_passkey_its_site_is_told_and_of_what_does_not_open_that_it_is_out_of_service() {
+    let by_name =
+        World::prepare().await.configured("public_url = \"http://127.0.0.1:", "public_url = \"http://localhost:");
+    let timed = Timed::serve(by_name);
+    let url = timed.world.brokerd.url().replace("127.0.0.1", "localhost");
+    let stranger = Asker::at(&url);
+    timed.enrol(&stranger.signed_in("root").await).await;
+    enrol_passkey(&stranger, &url).await;
+    let factors = |here: &Installation| {
+        let shown = here.run(&["second-factors", "list", "--json"], "").json();
+        [0, 1].map(|person: usize| {
+            let factor = shown[person]["factors"][0].clone();
+            (shown[person]["username"].clone(), factor["site"].clone(), factor["damaged"].clone())
+        })
+    };
+    let table = |here: &Installation| here.run(&["second-factors", "list"], "").succeeded();
+    let here = timed.world.brokerd.stop();
+    let ada = (json!("ada"), json!("localhost"), json!(false));
+    assert_eq!(factors(&here), [ada.clone(), (json!("root"), Value::Null, json!(false))]);
+    assert!(table(&here).contains("laptop (passkey of localhost)"), "{}", table(&here));
+
+    // Of the authenticator comes back what the old master key sealed, which nobody has any more.
+    let mut hands = Hands::of_sqlite(&here.path("brokerd.db")).await;
+    hands.run("CREATE TABLE kept AS SELECT id, sealed, mac FROM second_factors WHERE kind = 'totp'").await;
+    here.write("new.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    let of = |id: &str, file: &str, seals: &str| {
+        format!("[[master_key]]\nid = \"{id}\"\n{seals}source = {{ file = \"{file}\" }}\n")
+    };
+    let (old, new) = (of("test", "master.key", ""), of("new", "new.key", "seals = true\n"));
+    here.edit("brokerd.toml", &of("test", "master.key", "seals = true\n"), &format!("{old}{new}"));
+    here.run(&["rekey", "--yes"], "").succeeded();
+    let back = "UPDATE second_factors SET sealed = (SELECT sealed FROM kept), mac = (SELECT mac FROM kept) WHERE kind = 'totp'";
+    assert_eq!(hands.run(back).await, 1);
+    hands.run("DROP TABLE kept").await;
+    here.edit("brokerd.toml", &old, "");
+
+    assert_eq!(factors(&here), [ada, (json!("root"), Value::Null, json!(true))]);
+    let shown = table(&here);
+    assert!(shown.contains("phone (totp) OUT OF SERVICE") && shown.matches("OUT OF SERVICE").count() == 1, "{shown}");
+    let asked = here.run(&["second-factors", "reset", "corp/root", "--dry-run"], "").succeeded();
+    assert!(asked.contains("phone (totp) OUT OF SERVICE, enrolled "), "{asked}");
+    let asked = here.run(&["second-factors", "reset", "corp/ada", "--dry-run"], "").succeeded();
+    assert!(asked.contains("laptop (passkey of localhost), enrolled "), "{asked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use broker_core::caller::Subject;
 use broker_core::directory::Directory;
 use broker_core::second_factor::{Enrolled, SecondFactor};
+use broker_core::vault::Vault;
 use clap::Args;
 use serde::Serialize;
 
+use super::told::told;
 use super::who::names_of;
 use crate::cli::failure::say;
 use crate::cli::operator;
@@ -43,6 +45,13 @@ struct Factor {
     label: String,
     created_at: String,
     last_used_at: Option<String>,
+    /// Of a passkey: the host that it was made for. At another one nobody is asked for it.
+    site: Option<String>,
+    /// It does not open with the master keys of the configuration: out of service.
+    damaged: bool,
+    /// As the table has it.
+    #[serde(skip)]
+    told: String,
 }
 
 impl List {
@@ -53,7 +62,8 @@ impl List {
         for error in silent {
             say(&format!("{error}: its people are shown without their names"));
         }
-        let shown: Vec<Shown> = people.into_iter().zip(names).map(Shown::of).collect();
+        let vault = &opened.house.vault;
+        let shown: Vec<Shown> = people.into_iter().zip(names).map(|of| Shown::of(of, vault)).collect();
         if self.json {
             return output::json(&shown);
         }
@@ -63,12 +73,12 @@ impl List {
 }
 
 impl Shown {
-    fn of(((subject, enrolled), username): ((Subject, Enrolled), Option<String>)) -> Self {
+    fn of(((subject, enrolled), username): ((Subject, Enrolled), Option<String>), vault: &Vault) -> Self {
         Self {
             directory: subject.directory.to_string(),
             username,
             id: subject.to_string(),
-            factors: enrolled.factors.iter().map(Factor::of).collect(),
+            factors: enrolled.factors.iter().map(|factor| Factor::of(factor, vault)).collect(),
             damaged: enrolled.damaged,
             recovery_codes: enrolled.recovery_codes,
         }
@@ -76,9 +86,9 @@ impl Shown {
 
     fn row(&self) -> [String; 5] {
         let person = self.username.as_ref().map_or_else(|| "-".to_owned(), |name| format!("{}/{name}", self.directory));
-        let labels = self.factors.iter().map(|factor| format!("{} ({})", factor.label, factor.kind));
+        let factors = self.factors.iter().map(|factor| factor.told.clone());
         let damaged = (self.damaged > 0).then(|| format!("{} OUT OF SERVICE", self.damaged));
-        let enrolled: Vec<String> = labels.chain(damaged).collect();
+        let enrolled: Vec<String> = factors.chain(damaged).collect();
         let last_used = self.factors.iter().filter_map(|factor| factor.last_used_at.clone()).max();
         [
             person,
@@ -91,13 +101,17 @@ impl Shown {
 }
 
 impl Factor {
-    fn of(factor: &SecondFactor) -> Self {
+    fn of(factor: &SecondFactor, vault: &Vault) -> Self {
+        let site = factor.site(vault);
         Self {
             id: factor.id.to_string(),
             kind: factor.kind.as_str(),
             label: factor.label.as_str().to_owned(),
             created_at: time(factor.created_at),
             last_used_at: factor.last_used_at.map(time),
+            told: told(factor, &site),
+            damaged: site.is_err(),
+            site: site.unwrap_or_default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod list;
 mod reset;
+mod told;
 mod who;
 
 use std::process::ExitCode;

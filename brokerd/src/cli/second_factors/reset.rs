@@ -6,8 +6,10 @@ use anyhow::{Context, bail};
 use broker_core::caller::Subject;
 use broker_core::directory::Directory;
 use broker_core::second_factor::Enrolled;
+use broker_core::vault::Vault;
 use clap::Args;
 
+use super::told::told;
 use super::who::{Who, meant};
 use crate::cli::failure::{Unattended, say};
 use crate::cli::output::{self, time};
@@ -37,7 +39,7 @@ impl Reset {
         let Some((subject, enrolled)) = people.into_iter().find(|(subject, _)| *subject == who.subject) else {
             bail!("{name} has nothing enrolled: `brokerd second-factors list` shows who has");
         };
-        output::line(&shown(&who, &enrolled))?;
+        output::line(&shown(&who, &enrolled, &opened.house.vault))?;
         if self.dry_run {
             return Ok(());
         }
@@ -69,12 +71,11 @@ impl Who {
 }
 
 /// What somebody should know before they agree.
-fn shown(who: &Who, enrolled: &Enrolled) -> String {
+fn shown(who: &Who, enrolled: &Enrolled, vault: &Vault) -> String {
     let factors = enrolled.factors.iter().map(|factor| {
         let used =
             factor.last_used_at.map_or_else(|| "never used since".to_owned(), |at| format!("last used {}", time(at)));
-        let (label, kind, made) = (factor.label.as_str(), factor.kind.as_str(), time(factor.created_at));
-        format!("{label} ({kind}), enrolled {made}, {used}")
+        format!("{}, enrolled {}, {used}", told(factor, &factor.site(vault)), time(factor.created_at))
     });
     let damaged = (enrolled.damaged > 0).then(|| format!("{} OUT OF SERVICE", enrolled.damaged));
     let lines: Vec<String> = factors.chain(damaged).collect();
