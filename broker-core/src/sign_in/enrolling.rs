@@ -190,6 +190,8 @@ impl SignIn {
         id: SecondFactorId,
         origin: &Origin,
     ) -> Result<(), FactorError> {
+        // Of two removals at once, each of which would leave the other's, one is made: whatever is not seen below has changed the session since.
+        let alone = self.touched(person, shown).await?.ok_or(FactorError::SessionOver)?;
         let enrolled = self.second_factors_of(person).await?;
         self.may_change(person, &enrolled)?;
         let (vault, site) = (self.0.second_factors.vault()?, self.0.second_factors.passkeys.as_ref());
@@ -200,8 +202,6 @@ impl SignIn {
         if person.assurance.required && is_needed && factor.is_of_use(vault, site.map(RelyingParty::site)) {
             return Err(FactorError::LastOne);
         }
-        // Of two removals at once, each of which would leave the other's, one is made.
-        let alone = self.touched(person, shown).await?.ok_or(FactorError::SessionOver)?;
         let subject = &person.person.subject;
         let mut changes = vec![Store::remove_second_factor(subject, id), alone];
         if is_last {
