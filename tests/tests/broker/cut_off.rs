@@ -1,8 +1,9 @@
-//! Whom the company's directory takes something from: `broker` says so the next time that it asks, and hands out nothing of it any more.
+//! Whom the company's directory, or a connector, takes something from: `broker` says so the next time that it asks, and hands out nothing of it any more.
 
 use serde_json::{Value, json};
 use tests::company::Company;
-use tests::world::{password_of, soon};
+use tests::phone::Phone;
+use tests::world::{World, password_of, soon};
 
 use super::agent::Serving;
 use super::{Machine, refused};
@@ -120,6 +121,29 @@ async fn who_leaves_a_group_loses_its_connectors_at_the_next_refresh_and_stays_s
     company.next_look().await;
     assert_eq!(serving.fetch("deploy").0, 200, "nobody had to sign in");
     machine.run(&["process", "deploy"]).succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_a_second_factor_from_now_on_is_handed_out_no_more_to_whoever_has_shown_none() {
+    let world = World::open().await;
+    let machine = Machine::of(&world, "ada");
+    let lent = machine.run(&["process", "deploy"]).succeeded();
+    let here = world.brokerd.installation();
+    here.edit("connectors.toml", "name = \"deploy\"\n", "name = \"deploy\"\nrequire_second_factor = true\n");
+    world.run(&["apply", "--yes"], "").succeeded();
+    let fresh = ["process", "deploy", "--fresh"];
+    soon("that it needs one", async || (!machine.run(&fresh).status.success()).then_some(())).await;
+    for asking in [&fresh[..], &["process", "deploy"], &["exec", "deploy", "--", "echo", "went on"]] {
+        let ended = machine.run(asking);
+        let (code, said) = refused(&ended);
+        assert_eq!(code, 3, "{asking:?}: {said}");
+        assert!(said.contains("wants a second factor for this, and your session has none"), "{asking:?}: {said}");
+        assert!(said.contains(&format!("enrol one at {}/account", world.brokerd.url())), "{asking:?}: {said}");
+    }
+    machine.run(&["process", "limited"]).succeeded();
+    Phone::enrol(&world.stranger().with_token(&machine.token())).await;
+    let now_lent = machine.run(&["process", "deploy"]).succeeded();
+    assert_ne!(now_lent, lent, "whoever shows one in that very session gets new ones");
 }
 
 #[tokio::test(flavor = "multi_thread")]
