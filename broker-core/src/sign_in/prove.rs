@@ -165,10 +165,11 @@ impl SignIn {
         let (attested, attempt, mark) = self.password(credentials, by).await?;
         let failed = |error: StoreError| Unproved::by_the_store(mark.clone(), error);
         let subject = &attested.person.subject;
-        let enrolled = self.0.store.enrolled(subject).await.map_err(failed)?;
-        let (reason, told) = match (enrolled.is_enrolled(), otp) {
+        let is_enrolled = self.0.store.is_enrolled(subject).await.map_err(failed)?;
+        let (reason, told) = match (is_enrolled, otp) {
             (false, None) => return Ok(Proved { attested, attempt, mark, factor: None }),
             (true, Some(code)) => {
+                let enrolled = self.0.store.enrolled(subject).await.map_err(failed)?;
                 return match self.accepted(&enrolled, subject, Showing::Code(code)).await {
                     Ok(factor) => Ok(Proved { attested, attempt, mark, factor: Some(factor) }),
                     Err(wrong) => Err(wrong.told(mark, Some(subject.clone()), &attempt)),
@@ -180,6 +181,7 @@ impl SignIn {
             }
             // Nothing has failed, and nothing is done: what was counted before counts on.
             (true, None) => {
+                let enrolled = self.0.store.enrolled(subject).await.map_err(failed)?;
                 throttle.undecided(&attempt).await.map_err(failed)?;
                 let half_way = self.half_way(&attested, mark.clone(), attempt.is_break_glass());
                 // Whoever has a second factor signs in so each day; an account for emergencies is heard whatever comes of it.
@@ -230,7 +232,7 @@ impl SignIn {
         origin: &Origin,
     ) -> Result<bool, SignInError> {
         let caller = &signed_in.caller;
-        if !self.0.store.enrolled(&caller.person.subject).await?.is_enrolled() {
+        if !self.0.store.is_enrolled(&caller.person.subject).await? {
             return Ok(false);
         }
         let entry = Entry::new(Actor::person(&caller.person), Action::SignOut, Outcome::Success, origin.clone());

@@ -55,7 +55,7 @@ impl SignIn {
                 }
                 Ok(Some(Vouched::Somebody { attested, since })) => {
                     // What the directory has seen of them is no second factor of ours: they show it after their password.
-                    if self.0.store.enrolled(&attested.person.subject).await?.is_enrolled() {
+                    if self.0.store.is_enrolled(&attested.person.subject).await? {
                         refused(Outcome::Refused, &SECOND_FACTOR);
                         return Ok(None);
                     }

@@ -93,7 +93,7 @@ impl SignIn {
             return Err(StepUpError::NotAPerson);
         }
         let subject = &person.person.subject;
-        if !self.0.store.enrolled(subject).await.map_err(SignInError::from)?.is_enrolled() {
+        if !self.0.store.is_enrolled(subject).await.map_err(SignInError::from)? {
             return Err(StepUpError::NothingEnrolled);
         }
         let mark = self.0.throttle.mark(&person.person.username);

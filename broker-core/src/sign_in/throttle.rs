@@ -11,11 +11,11 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::limit::{ACCOUNT, ADDRESS, ADDRESS_AT_HOME, BREAK_GLASS, Limit};
 use crate::caller::Subject;
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::directory::{Lockout, NotAdmitted};
 use crate::name::DirectoryName;
 use crate::network::Network;
-use crate::store::{CountedAttempt, Failures, ProvedAccount, Store, StoreError};
+use crate::store::{CountedAttempt, Failures, ProvedAccount, Standing, Store, StoreError};
 use crate::vault::Purpose;
 
 /// Counts every attempt that proves something by a secret, before it is made.
@@ -100,19 +100,18 @@ impl Throttle {
         let now = self.clock.now();
         let (name, network) = (format!("name:{mark}"), Network::of(address).to_string());
         let pair = pair(&name, &network);
-        // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own, and
-        // so has the address for all who are at home there.
-        let at_home = self.is_at_home(&name, &network, now).await?;
-        let (by_address, of_address) = if at_home {
-            (format!("home:{network}"), ADDRESS_AT_HOME)
-        } else {
-            (format!("address:{network}"), ADDRESS)
-        };
-        let counters = if at_home { vec![pair] } else { vec![name.clone(), pair] };
+        let (address, home) = (format!("address:{network}"), format!("home:{network}"));
         for _ in 0..MAX_RACES {
+            let seen =
+                self.store.standing([&name, &pair, &address, &home], &name, &network, familiar_since(now)).await?;
+            // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own, and
+            // so has the address for all who are at home there.
+            let (by_address, of_address) =
+                if seen.is_familiar { (&home, ADDRESS_AT_HOME) } else { (&address, ADDRESS) };
+            let counters: &[&str] = if seen.is_familiar { &[&pair] } else { &[&name, &pair] };
             // Before anything is written: whoever asks in vain costs the store nothing.
-            let (by_name, name_is_over) = self.first_open(&counters, now).await?;
-            let by_address = self.next(&by_address, of_address, now).await?;
+            let (by_name, name_is_over) = first_open(&seen, counters, now)?;
+            let by_address = Counted::next(&seen, by_address, of_address, now)?;
             // What all neighbours are counted in comes last: nobody else waits for it longer than they must.
             if self.store.count_attempts(&[by_name.attempt(), by_address.attempt()]).await? {
                 return Ok(Attempt { network, by_address, name, by_name, name_is_over, known: OnceLock::new() });
@@ -157,12 +156,13 @@ impl Throttle {
 
     /// The secret was right: what was counted against the account is forgotten, and the network becomes familiar.
     pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        let mut accounts = vec![ProvedAccount { account: &attempt.name, counter: &attempt.by_name.key }];
-        if let Some(Known { account, counted: Ok(counted), .. }) = attempt.known.get() {
-            accounts.push(ProvedAccount { account, counter: &counted.key });
-        }
+        let typed = ProvedAccount { account: &attempt.name, counter: &attempt.by_name.key };
+        let person = match attempt.known.get() {
+            Some(Known { account, counted: Ok(counted), .. }) => Some(ProvedAccount { account, counter: &counted.key }),
+            _ => None,
+        };
         let (by_address, now) = (attempt.by_address.attempt(), self.clock.now().into());
-        self.store.attempt_was_right(&accounts, &attempt.network, by_address, now).await
+        self.store.attempt_was_right(typed, person, &attempt.network, by_address, now).await
     }
 
     /// Nothing was proved either way: no directory was shown the password.
@@ -183,7 +183,7 @@ impl Throttle {
     /// Forgets what no longer counts.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         let now = self.clock.now();
-        self.store.sweep_throttles(ago(now, FORGET_SECONDS).into(), ago(now, FAMILIAR_SECONDS).into()).await
+        self.store.sweep_throttles(ago(now, FORGET_SECONDS).into(), familiar_since(now)).await
     }
 
     async fn count_subject(
@@ -194,99 +194,96 @@ impl Throttle {
         account: &str,
     ) -> Result<(bool, Counted), (bool, HeldBack)> {
         let now = self.clock.now();
-        let at_home = self.is_at_home(account, &attempt.network, now).await.map_err(|error| (false, error.into()))?;
-        if !at_home && attempt.name_is_over.is_some() {
-            return Err((false, HeldBack::NotAtHome));
+        let (pair, homes) = (pair(account, &attempt.network), format!("homes:{account}"));
+        let mut at_home = false;
+        for _ in 0..MAX_RACES {
+            let counters = [account, &pair, &homes];
+            let seen = self.store.standing(counters, account, &attempt.network, familiar_since(now)).await;
+            let seen = seen.map_err(|error| (at_home, error.into()))?;
+            at_home = seen.is_familiar;
+            if !at_home && attempt.name_is_over.is_some() {
+                return Err((false, HeldBack::NotAtHome));
+            }
+            let next = match self.lockouts.get(&subject.directory) {
+                Some(lockout) => self.next_below(*lockout, &seen, account, &homes, now).await,
+                None => Counted::next(&seen, if at_home { &pair } else { account }, limit, now),
+            };
+            let next = match next {
+                Ok(next) => next,
+                Err(ThrottleError::TooMany { .. }) => return Err((at_home, HeldBack::TooMany)),
+                Err(ThrottleError::Store(error)) => return Err((at_home, error.into())),
+            };
+            match self.store.count_attempts(&[next.attempt()]).await {
+                Ok(true) => return Ok((at_home, next)),
+                Ok(false) => {}
+                Err(error) => return Err((at_home, error.into())),
+            }
         }
-        let counted = match self.lockouts.get(&subject.directory) {
-            Some(lockout) => self.count_below(*lockout, account, at_home, now).await,
-            None if at_home => self.count(pair(account, &attempt.network), limit, now).await,
-            None => self.count(account.to_owned(), limit, now).await,
-        };
-        match counted {
-            Ok(counted) => Ok((at_home, counted)),
-            Err(ThrottleError::TooMany { .. }) => Err((at_home, HeldBack::TooMany)),
-            Err(ThrottleError::Store(error)) => Err((at_home, error.into())),
-        }
+        Err((at_home, HeldBack::TooMany))
     }
 
-    async fn is_at_home(&self, account: &str, network: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.store.is_familiar(account, network, ago(now, FAMILIAR_SECONDS).into()).await
-    }
-
-    /// Counts what a directory may count, too: it has one count for what comes from wherever, and forgets it after a pause in all of it.
-    async fn count_below(
+    /// What a directory may count, too: it has one count for what comes from wherever, and forgets it after a pause in all of it.
+    async fn next_below(
         &self,
         lockout: Lockout,
-        account: &str,
-        at_home: bool,
+        seen: &Standing,
+        strangers: &str,
+        homes: &str,
         now: Timestamp,
     ) -> Result<Counted, ThrottleError> {
-        let (strangers, homes) = (account.to_owned(), format!("homes:{account}"));
-        let (key, other, most) =
-            if at_home { (homes, strangers, lockout.at_home()) } else { (strangers, homes, lockout.of_strangers()) };
+        let (key, other, most) = if seen.is_familiar {
+            (homes, strangers, lockout.at_home())
+        } else {
+            (strangers, homes, lockout.of_strangers())
+        };
         let limit = Limit::below(lockout, most);
-        for _ in 0..MAX_RACES {
-            let (before, beside) = (self.store.failures(&key).await?, self.store.failures(&other).await?);
-            let last = before.last.max(beside.last);
-            let (count, wait) = limit.standing(Failures { count: before.count, last }, now);
-            if wait > 0 {
-                return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
-            }
-            // A pause ends both counts at once, or the one that is not counted in now would come back with the other's next failure.
-            if beside.count > 0 && limit.has_forgotten(last, now) {
-                self.store.forgive(&other).await?;
-            }
-            let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
-            let next = Counted { key: key.clone(), before, now: counted };
-            if self.store.count_attempts(&[next.attempt()]).await? {
-                return Ok(next);
-            }
+        let (before, beside) = (seen.failures(key), seen.failures(other));
+        let last = before.last.max(beside.last);
+        let (count, wait) = limit.standing(Failures { count: before.count, last }, now);
+        if wait > 0 {
+            return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
         }
-        Err(ThrottleError::TooMany { seconds: 1 })
+        // A pause ends both counts at once, or the one that is not counted in now would come back with the other's next failure.
+        if beside.count > 0 && limit.has_forgotten(last, now) {
+            self.store.forgive(other).await?;
+        }
+        Ok(Counted::one_more(key, before, count, now))
     }
 
     async fn take_back(&self, counted: &Counted) -> Result<(), StoreError> {
         self.store.forgive_attempt(counted.attempt()).await
     }
+}
 
-    /// The first of these counters that has room, or how long to wait. Where that is not the very first, that one is over, so many seconds from
-    /// room: whose name it is may be at home here under another one, and only the directory knows.
-    async fn first_open(&self, keys: &[String], now: Timestamp) -> Result<(Counted, Option<u64>), ThrottleError> {
-        let mut first_is_over = None;
-        for key in keys {
-            match self.next(key, ACCOUNT, now).await {
-                Ok(next) => return Ok((next, first_is_over)),
-                Err(ThrottleError::TooMany { seconds }) => first_is_over = first_is_over.or(Some(seconds)),
-                Err(error) => return Err(error),
-            }
+/// The first of these counters that has room, or how long to wait. Where that is not the very first, that one is over, so many seconds from
+/// room: whose name it is may be at home here under another one, and only the directory knows.
+fn first_open(seen: &Standing, keys: &[&str], now: Timestamp) -> Result<(Counted, Option<u64>), ThrottleError> {
+    let mut first_is_over = None;
+    for key in keys {
+        match Counted::next(seen, key, ACCOUNT, now) {
+            Ok(next) => return Ok((next, first_is_over)),
+            Err(ThrottleError::TooMany { seconds }) => first_is_over = first_is_over.or(Some(seconds)),
+            Err(error) => return Err(error),
         }
-        Err(ThrottleError::TooMany { seconds: first_is_over.unwrap_or(1) })
     }
-
-    async fn count(&self, key: String, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
-        for _ in 0..MAX_RACES {
-            let next = self.next(&key, limit, now).await?;
-            if self.store.count_attempts(&[next.attempt()]).await? {
-                return Ok(next);
-            }
-        }
-        Err(ThrottleError::TooMany { seconds: 1 })
-    }
-
-    /// A counter as it is and as it would be with one more attempt, which is not written; or how long to wait.
-    async fn next(&self, key: &str, limit: Limit, now: Timestamp) -> Result<Counted, ThrottleError> {
-        let before = self.store.failures(key).await?;
-        let (count, wait) = limit.standing(before, now);
-        if wait > 0 {
-            return Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() });
-        }
-        let counted = Failures { count: count.saturating_add(1), last: Some(now.into()) };
-        Ok(Counted { key: key.to_owned(), before, now: counted })
-    }
+    Err(ThrottleError::TooMany { seconds: first_is_over.unwrap_or(1) })
 }
 
 impl Counted {
+    /// A counter as it is and as it would be with one more attempt, which is not written; or how long to wait.
+    fn next(seen: &Standing, key: &str, limit: Limit, now: Timestamp) -> Result<Self, ThrottleError> {
+        let before = seen.failures(key);
+        match limit.standing(before, now) {
+            (count, 0) => Ok(Self::one_more(key, before, count, now)),
+            (_, wait) => Err(ThrottleError::TooMany { seconds: wait.unsigned_abs() }),
+        }
+    }
+
+    fn one_more(key: &str, before: Failures, count: i64, now: Timestamp) -> Self {
+        let now = Failures { count: count.saturating_add(1), last: Some(now.into()) };
+        Self { key: key.to_owned(), before, now }
+    }
+
     fn attempt(&self) -> CountedAttempt<'_> {
         let Self { key, before, now } = self;
         CountedAttempt { subject: key, before: *before, now: *now }
@@ -330,6 +327,10 @@ fn pair(account: &str, network: &str) -> String {
 fn folded(typed: &str) -> String {
     let plain: String = typed.nfkd().filter(|char| !is_combining_mark(*char)).flat_map(char::to_lowercase).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn familiar_since(now: Timestamp) -> Millis {
+    ago(now, FAMILIAR_SECONDS).into()
 }
 
 fn ago(now: Timestamp, seconds: u32) -> Timestamp {

@@ -69,6 +69,16 @@ macro_rules! run {
 pub(crate) struct Committer {
     store: Store,
     kept: AtHand,
+    keeps: Keeps,
+}
+
+/// What a machine that loses its power may lose of what was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// Nothing: it is on the disk before it is answered, whatever a server or a role was told to do by default.
+    All,
+    /// The last moments. All see it at once nonetheless, and a process that ends loses nothing.
+    AllButTheLastMoments,
 }
 
 impl Store {
@@ -77,9 +87,16 @@ impl Store {
         self.committer().commit(changes).await
     }
 
+    /// The same for what attempts are counted in, which nobody waits for a disk for: what failed has a record, and that one takes to the disk
+    /// with it what was written before.
+    pub(super) async fn commit_counts(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let kept = AtHand::of(&self.counts);
+        Committer { store: self.clone(), kept, keeps: Keeps::AllButTheLastMoments }.commit(changes).await
+    }
+
     /// For whoever commits often.
     pub(crate) fn committer(&self) -> Committer {
-        Committer { store: self.clone(), kept: AtHand::of(&self.pool) }
+        Committer { store: self.clone(), kept: AtHand::of(&self.pool), keeps: Keeps::All }
     }
 }
 
@@ -92,18 +109,18 @@ impl Committer {
         on_hand!(&mut self.kept, kept => {
             let mut taken = kept.take().await?;
             match &changes[..] {
-                [Change { rows: Rows::Inserted(_), announces: false, .. }] if taken.connection.commits_a_statement() => {
+                [change] if taken.connection.commits_a_statement() && self.keeps.may_be_alone(change) => {
                     for change in changes {
                         run!(change, &mut *taken.connection);
                     }
                 }
                 _ => {
-                    let mut begun = taken.connection.begin_write().await;
+                    let mut begun = taken.connection.begin_write(self.keeps).await;
                     // Nobody had asked whether it was still there; the pool does ask. Nothing has been done yet.
                     if begun.is_err() && was_kept {
                         drop(begun);
                         taken = kept.take().await?;
-                        begun = taken.connection.begin_write().await;
+                        begun = taken.connection.begin_write(self.keeps).await;
                     }
                     let mut transaction = begun?;
                     // First, so that whoever else means to change something waits here and never for each other.
@@ -124,6 +141,18 @@ impl Committer {
     /// Lets the connection go where nothing has been committed for a while.
     pub(crate) fn rest(&mut self) {
         self.kept.give_back_idle();
+    }
+}
+
+impl Keeps {
+    /// Whether a statement that does not do what was meant has done nothing, so that there is nothing to take back. Those that count are about
+    /// one row by its key.
+    fn may_be_alone(self, change: &Change) -> bool {
+        let whole = match change.rows {
+            Rows::Inserted(_) | Rows::Any => true,
+            Rows::One => self == Self::AllButTheLastMoments,
+        };
+        whole && !change.announces
     }
 }
 
@@ -169,11 +198,10 @@ impl From<Option<Vec<u8>>> for Value {
     }
 }
 
-/// A transaction that means to write says so at once: SQLite refuses one that only turns out to. What it commits is on the disk
-/// before it is answered, whatever a server or a role was told to do by default.
+/// A transaction that means to write says so at once: SQLite refuses one that only turns out to.
 pub(super) trait BeginWrite {
     type Engine: Database;
-    async fn begin_write(&mut self) -> sqlx::Result<Transaction<'_, Self::Engine>>;
+    async fn begin_write(&mut self, keeps: Keeps) -> sqlx::Result<Transaction<'_, Self::Engine>>;
 
     /// Whether a statement outside a transaction is one by itself, and as durable: it saves two journeys to SQLite's thread.
     fn commits_a_statement(&self) -> bool;
@@ -181,7 +209,8 @@ pub(super) trait BeginWrite {
 
 impl BeginWrite for SqliteConnection {
     type Engine = Sqlite;
-    async fn begin_write(&mut self) -> sqlx::Result<Transaction<'_, Sqlite>> {
+    /// What it keeps is the connection's own.
+    async fn begin_write(&mut self, _: Keeps) -> sqlx::Result<Transaction<'_, Sqlite>> {
         self.begin_with("BEGIN IMMEDIATE").await
     }
 
@@ -192,8 +221,12 @@ impl BeginWrite for SqliteConnection {
 
 impl BeginWrite for PgConnection {
     type Engine = Postgres;
-    async fn begin_write(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
-        self.begin_with("BEGIN; SET LOCAL synchronous_commit = on").await
+    async fn begin_write(&mut self, keeps: Keeps) -> sqlx::Result<Transaction<'_, Postgres>> {
+        let begin = match keeps {
+            Keeps::All => "BEGIN; SET LOCAL synchronous_commit = on",
+            Keeps::AllButTheLastMoments => "BEGIN; SET LOCAL synchronous_commit = off",
+        };
+        self.begin_with(begin).await
     }
 
     /// It would be as durable as the server or the role has it by default.

@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 
+use super::change::Keeps;
 use super::location::{Location, OpenError};
 use super::lock::{self, LockError};
 use super::log::{self, Found};
@@ -20,6 +21,8 @@ use super::{Pool, on, server, warm};
 /// A store whose schema and installation nobody has looked at.
 pub(super) struct Connected {
     pub(super) pool: Pool,
+    /// For what attempts are counted in.
+    pub(super) counts: Pool,
     pub(super) place: Option<Arc<StorePlace>>,
     /// Gone, and its log with it, unless something comes of it.
     pub(super) fresh: Option<Fresh>,
@@ -39,8 +42,14 @@ impl Connected {
                     Found::Nothing => Fresh::make(path),
                     Found::AStore => None,
                 };
-                let (place, pool) = sqlite_file(path).await.map_err(unusable)?;
-                return Ok(Self { pool: Pool::Sqlite(pool), place: Some(place), fresh, turn: Some(turn) });
+                let options = sqlite_options().filename(path).create_if_missing(false);
+                let place = Arc::new(StorePlace::open(path, &options).await.map_err(unusable)?);
+                let all = sqlite_file(Keeps::All, &place).max_connections(CONNECTIONS);
+                let pool = all.connect_with(options.clone()).await.map_err(unusable)?;
+                // One at a time writes there anyway.
+                let counts = sqlite_file(Keeps::AllButTheLastMoments, &place).max_connections(1);
+                let (pool, counts) = (Pool::Sqlite(pool), Pool::Sqlite(counts.connect_lazy_with(options)));
+                return Ok(Self { pool, counts, place: Some(place), fresh, turn: Some(turn) });
             }
             Location::Memory => Pool::Sqlite(sqlite_in_memory().await.map_err(unusable)?),
             Location::Postgres { url, password } => {
@@ -52,11 +61,12 @@ impl Connected {
                 Pool::Postgres(postgres(options.statement_cache_capacity(STATEMENTS)).await.map_err(unusable)?)
             }
         };
-        Ok(Self { pool, place: None, fresh: None, turn: None })
+        Ok(Self { counts: pool.clone(), pool, place: None, fresh: None, turn: None })
     }
 
     /// Leaves nothing behind that was not there before.
     pub(super) async fn close(self) {
+        on!(&self.counts, pool => pool.close().await);
         on!(&self.pool, pool => pool.close().await);
         if let Some(place) = &self.place {
             place.close().await;
@@ -132,15 +142,18 @@ async fn answers(connection: &mut PgConnection, within: Duration) -> sqlx::Resul
 }
 
 /// A file that is there: nobody makes another one in its place.
-async fn sqlite_file(path: &Path) -> sqlx::Result<(Arc<StorePlace>, sqlx::SqlitePool)> {
-    let options = sqlite_options().filename(path).create_if_missing(false);
-    let place = Arc::new(StorePlace::open(path, &options).await?);
-    let checked = Arc::clone(&place);
-    let pool = SqlitePoolOptions::new()
+fn sqlite_file(keeps: Keeps, place: &Arc<StorePlace>) -> SqlitePoolOptions {
+    // A commit is on the disk before it is answered, else the trail would promise too much; or it is in the log, and comes to the disk
+    // with whatever is committed next.
+    let synchronous = match keeps {
+        Keeps::All => "PRAGMA synchronous = FULL",
+        Keeps::AllButTheLastMoments => "PRAGMA synchronous = NORMAL",
+    };
+    let place = Arc::clone(place);
+    SqlitePoolOptions::new()
         .acquire_timeout(ACQUIRE)
-        .max_connections(8)
         .after_connect(move |connection, _| {
-            let place = Arc::clone(&checked);
+            let place = Arc::clone(&place);
             Box::pin(async move {
                 // It has read nothing yet: whoever closes a file that took the store's place must not replay the store's log over it.
                 if let Err(away) = place.check() {
@@ -148,19 +161,22 @@ async fn sqlite_file(path: &Path) -> sqlx::Result<(Arc<StorePlace>, sqlx::Sqlite
                     tokio::time::sleep(PAUSE).await;
                     return Err(sqlx::Error::Io(std::io::Error::other(away)));
                 }
-                // A commit is on the disk before it is answered, else the trail would promise too much.
-                sqlx::query("PRAGMA synchronous = FULL").execute(connection).await.map(drop)
+                sqlx::query(synchronous).execute(connection).await.map(drop)
             })
         })
+        // Whoever gave it back has had its answer, and nobody else has it since.
+        .test_before_acquire(false)
         // On a full disk SQLite rolls back by itself. The library's own rollback fails then, and it takes the transaction for open ever
-        // after: such a connection goes. An answer to a ping comes after what was waiting, a rollback among it.
+        // after: such a connection goes. An answer to a ping comes after what was waiting, a rollback among it; where no transaction is
+        // open, nothing is.
         .after_release(|connection, _| {
             Box::pin(async move {
-                connection.ping().await?;
+                if connection.is_in_transaction() {
+                    connection.ping().await?;
+                }
                 Ok(!connection.is_in_transaction())
             })
-        });
-    Ok((place, pool.connect_with(options).await?))
+        })
 }
 
 /// Each connection in memory is a database of its own, so it must be the only one, and stay.
@@ -177,6 +193,8 @@ fn sqlite_options() -> SqliteConnectOptions {
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '9s'";
 /// All that there are, those of the trail for each number of rows among them, stay prepared.
 const STATEMENTS: usize = 256;
+/// To an SQLite file.
+const CONNECTIONS: u32 = 8;
 const BUSY: Duration = Duration::from_secs(5);
 pub(super) const ACQUIRE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);

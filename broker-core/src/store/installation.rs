@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::change::BeginWrite;
+use super::change::{BeginWrite, Keeps};
 use super::heard::heard;
 use super::location::OpenError;
 use super::{Pool, Store, StoreError, on};
@@ -40,7 +40,7 @@ impl Store {
         self.reads.probe().await?;
         on!(&self.pool, pool => {
             let mut connection = pool.acquire().await?;
-            let mut transaction = connection.begin_write().await?;
+            let mut transaction = connection.begin_write(Keeps::All).await?;
             sqlx::query(SQL).execute(&mut *transaction).await?;
             transaction.rollback().await?;
         });

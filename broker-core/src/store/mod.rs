@@ -64,7 +64,7 @@ pub use place::Away;
 use place::StorePlace;
 use readers::Readers;
 pub use sealed::{ResealError, SealedRow, SealedRows, UnprovedRow};
-pub use throttles::{CountedAttempt, Failures, ProvedAccount};
+pub use throttles::{CountedAttempt, Failures, ProvedAccount, Standing};
 pub use trail::TrailFilter;
 pub use unusable::Unusable;
 
@@ -72,6 +72,8 @@ pub use unusable::Unusable;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: Pool,
+    /// For what attempts are counted in: where it is a pool of its own, its commits wait for no disk.
+    counts: Pool,
     /// Of an SQLite file.
     place: Option<Arc<StorePlace>>,
     seals: Arc<Seals>,
@@ -210,6 +212,7 @@ impl Store {
         if let Some(place) = &self.place {
             place.leave_no_log().await;
         }
+        on!(&self.counts, pool => pool.close().await);
         on!(&self.pool, pool => pool.close().await);
         if let Some(place) = &self.place {
             place.close().await;

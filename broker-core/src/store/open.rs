@@ -65,12 +65,12 @@ impl Store {
         let connected = Connected::to(location, matches!(new, New::IsLost)).await?;
         match installed(&connected.pool, location, vault, bound, new).await {
             Ok((vault, seals)) => {
-                let Connected { pool, place, fresh, turn: _turn } = connected;
+                let Connected { pool, counts, place, fresh, turn: _turn } = connected;
                 if let Some(fresh) = fresh {
                     fresh.stays();
                 }
                 let reads = Arc::new(Reads::of(&pool));
-                let store = Self { pool, place, seals: Arc::new(seals), last_epoch: Arc::default(), reads };
+                let store = Self { pool, counts, place, seals: Arc::new(seals), last_epoch: Arc::default(), reads };
                 Ok(Opened { store, vault: Arc::new(vault) })
             }
             Err(error) => {

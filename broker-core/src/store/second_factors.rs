@@ -30,6 +30,15 @@ impl Store {
         Ok(Enrolled { factors, damaged, recovery_codes: u32::try_from(codes).unwrap_or(u32::MAX) })
     }
 
+    /// Whether a password alone lets somebody in no more.
+    pub(crate) async fn is_enrolled(&self, subject: &Subject) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM second_factors WHERE subject = $1 LIMIT 1) AS found";
+        let found: i64 = heard!(&self.pool, pool => {
+            sqlx::query_scalar(SQL).bind(subject.to_string()).fetch_one(pool).await?
+        });
+        Ok(found > 0)
+    }
+
     /// Whose there is anything, in the order of directories and ids; rows that are not ours among it.
     pub(crate) async fn subjects_enrolled(&self) -> Result<Vec<Subject>, StoreError> {
         const SQL: &str = "SELECT CAST(subject AS TEXT) FROM second_factors

@@ -1,5 +1,7 @@
 //! Failed attempts to sign in, counted by account, by address and by the pair of both; and networks that succeeded lately.
 
+use std::collections::HashMap;
+
 use super::change::{Change, Rows, Value};
 use super::heard::heard;
 use super::{Store, StoreError, on};
@@ -10,6 +12,14 @@ use crate::clock::Millis;
 pub struct Failures {
     pub count: i64,
     pub last: Option<Millis>,
+}
+
+/// What there is against whoever tries something.
+#[derive(Debug, Default)]
+pub struct Standing {
+    counts: HashMap<String, Failures>,
+    /// Whether they are at home where they are.
+    pub is_familiar: bool,
 }
 
 /// An attempt in one counter: what was seen there before, and what stands there with it.
@@ -28,18 +38,39 @@ pub struct ProvedAccount<'a> {
 }
 
 impl Store {
-    /// What is counted against a subject.
-    pub async fn failures(&self, subject: &str) -> Result<Failures, StoreError> {
-        const SQL: &str = "SELECT failures, last_failed_at FROM throttles WHERE subject = $1";
-        let row: Option<(i64, i64)> =
-            heard!(&self.pool, pool => sqlx::query_as(SQL).bind(subject).fetch_optional(pool).await)?;
-        Ok(row.map_or_else(Failures::default, |(count, last)| Failures { count, last: Some(Millis(last)) }))
+    /// What stands against whoever tries something, by the keys of counters; and whether an account signed in from a network since then.
+    pub async fn standing<const COUNTERS: usize>(
+        &self,
+        counters: [&str; COUNTERS],
+        account: &str,
+        network: &str,
+        since: Millis,
+    ) -> Result<Standing, StoreError> {
+        // One journey to the store. What is familiar comes as a row without a counter.
+        const SQL: &str = "SELECT subject, failures, last_failed_at FROM throttles WHERE subject IN ($1, $2, $3, $4)
+                           UNION ALL
+                           SELECT NULL, 0, last_success_at FROM familiar_networks
+                           WHERE account = $5 AND network = $6 AND last_success_at >= $7";
+        const { assert!(COUNTERS <= 4, "there are places for four") }
+        let counter = |place: usize| counters.get(place).copied();
+        let rows: Vec<(Option<String>, i64, i64)> = heard!(&self.pool, pool => {
+            let query = sqlx::query_as(SQL).bind(counter(0)).bind(counter(1)).bind(counter(2)).bind(counter(3));
+            query.bind(account).bind(network).bind(since.0).fetch_all(pool).await?
+        });
+        let mut standing = Standing::default();
+        for (counter, count, last) in rows {
+            match counter {
+                Some(counter) => drop(standing.counts.insert(counter, Failures { count, last: Some(Millis(last)) })),
+                None => standing.is_familiar = true,
+            }
+        }
+        Ok(standing)
     }
 
     /// Counts one more attempt in each of these counters, in one commit, unless another came in between what was seen and now in any of them: then it
     /// counts nothing and says no, and the caller looks again. So a thousand guesses at once are counted one by one.
     pub async fn count_attempts(&self, attempts: &[CountedAttempt<'_>]) -> Result<bool, StoreError> {
-        match self.commit(attempts.iter().map(|attempt| attempt.counted()).collect()).await {
+        match self.commit_counts(attempts.iter().map(|attempt| attempt.counted()).collect()).await {
             Ok(()) => Ok(true),
             Err(StoreError::Stale) => Ok(false),
             Err(error) => Err(error),
@@ -48,43 +79,37 @@ impl Store {
 
     /// Takes one attempt back: it was no failure. Where none came after it, everything is as before, the time too.
     pub async fn forgive_attempt(&self, attempt: CountedAttempt<'_>) -> Result<(), StoreError> {
-        self.commit(vec![attempt.taken_back()]).await
+        self.commit_counts(vec![attempt.taken_back()]).await
     }
 
     /// Forgets all failures of a subject: it proved itself.
     pub async fn forgive(&self, subject: &str) -> Result<(), StoreError> {
-        self.commit(vec![forgiven(subject)]).await
+        self.commit_counts(vec![forgiven([subject, subject])]).await
     }
 
-    /// Writes down in one commit that an attempt was right: each account has no failures any more in the counter that goes with it, and is familiar
-    /// with the network; of the counter that strangers share, this attempt alone is taken back.
+    /// Writes down in one commit that an attempt was right: neither what was typed nor whose it was has failures any more in the counter that goes with
+    /// it, and each is familiar with the network; of the counter that strangers share, this attempt alone is taken back.
     pub async fn attempt_was_right(
         &self,
-        accounts: &[ProvedAccount<'_>],
+        typed: ProvedAccount<'_>,
+        person: Option<ProvedAccount<'_>>,
         network: &str,
         shared: CountedAttempt<'_>,
         now: Millis,
     ) -> Result<(), StoreError> {
+        let accounts = [typed, person.unwrap_or(typed)];
         // In the same order always, so that no two wait for each other; what all neighbours wait for comes last.
-        let mut changes: Vec<Change> = accounts.iter().map(|proved| forgiven(proved.counter)).collect();
-        changes.extend(accounts.iter().map(|proved| familiar(proved.account, network, now)));
-        changes.push(shared.taken_back());
-        self.commit(changes).await
+        let changes = vec![
+            forgiven(accounts.map(|proved| proved.counter)),
+            familiar(accounts.map(|proved| proved.account), network, now),
+            shared.taken_back(),
+        ];
+        self.commit_counts(changes).await
     }
 
     /// Remembers that an account signed in from a network.
     pub async fn note_familiar(&self, account: &str, network: &str, now: Millis) -> Result<(), StoreError> {
-        self.commit(vec![familiar(account, network, now)]).await
-    }
-
-    /// Whether an account signed in from a network since then.
-    pub async fn is_familiar(&self, account: &str, network: &str, since: Millis) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT last_success_at FROM familiar_networks
-                           WHERE account = $1 AND network = $2 AND last_success_at >= $3";
-        let row: Option<i64> = heard!(&self.pool, pool => {
-            sqlx::query_scalar(SQL).bind(account).bind(network).bind(since.0).fetch_optional(pool).await?
-        });
-        Ok(row.is_some())
+        self.commit_counts(vec![familiar([account, account], network, now)]).await
     }
 
     /// Forgets what no longer counts.
@@ -95,6 +120,13 @@ impl Store {
             let failed = sqlx::query(FAILED).bind(failed_before.0).execute(pool).await?.rows_affected();
             failed + sqlx::query(FAMILIAR).bind(familiar_before.0).execute(pool).await?.rows_affected()
         }))
+    }
+}
+
+impl Standing {
+    /// What is counted in a counter that was asked for.
+    pub fn failures(&self, counter: &str) -> Failures {
+        self.counts.get(counter).copied().unwrap_or_default()
     }
 }
 
@@ -133,13 +165,17 @@ impl Failures {
     }
 }
 
-fn forgiven(subject: &str) -> Change {
-    const SQL: &str = "DELETE FROM throttles WHERE subject = $1";
-    Change { sql: SQL, values: vec![subject.into()], rows: Rows::Any, announces: false }
+fn forgiven(subjects: [&str; 2]) -> Change {
+    const SQL: &str = "DELETE FROM throttles WHERE subject IN ($1, $2)";
+    Change { sql: SQL, values: subjects.map(Value::from).into(), rows: Rows::Any, announces: false }
 }
 
-fn familiar(account: &str, network: &str, now: Millis) -> Change {
-    const SQL: &str = "INSERT INTO familiar_networks (account, network, last_success_at) VALUES ($1, $2, $3)
+/// One account where both are the same.
+fn familiar(accounts: [&str; 2], network: &str, now: Millis) -> Change {
+    const SQL: &str = "INSERT INTO familiar_networks (account, network, last_success_at)
+                       SELECT account, $3, $4 FROM (SELECT $1 AS account UNION SELECT $2) AS accounts WHERE TRUE
                        ON CONFLICT (account, network) DO UPDATE SET last_success_at = EXCLUDED.last_success_at";
-    Change { sql: SQL, values: vec![account.into(), network.into(), now.0.into()], rows: Rows::Any, announces: false }
+    let [first, second] = accounts.map(Value::from);
+    let values = vec![first, second, network.into(), now.0.into()];
+    Change { sql: SQL, values, rows: Rows::Any, announces: false }
 }

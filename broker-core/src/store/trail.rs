@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sqlx::FromRow;
 
-use super::change::{BeginWrite, Value};
+use super::change::{BeginWrite, Keeps, Value};
 use super::heard::heard;
 use super::link::{NotALink, Place, Row, TrailLink, as_far, link, ours};
 use super::{Change, Page, Rows, Store, StoreError, on, readable};
@@ -69,7 +69,7 @@ impl Store {
                            VALUES ($1, $1, 0, 0, '', '', '', $2, $3)";
         on!(&self.pool, pool => {
             let mut connection = pool.acquire().await?;
-            let mut transaction = connection.begin_write().await?;
+            let mut transaction = connection.begin_write(Keeps::All).await?;
             let probe = sqlx::query(SQL).bind("probe").bind("as long as a record ".repeat(200)).bind(vec![0_u8; 32]);
             probe.execute(&mut *transaction).await?;
             transaction.rollback().await?;

@@ -1,11 +1,11 @@
-//! A process that has a store of its own accord: `storekeeper open|record|serve FILE`, for stories of many processes.
+//! A process that has a store of its own accord: `storekeeper open|count|record|serve FILE`, for stories of many processes.
 
 #![expect(clippy::print_stdout, reason = "a program for tests: it tells what it did, or fails")]
 
 use std::sync::Arc;
 
-use broker_core::clock::SystemClock;
-use broker_core::store::{Location, Store};
+use broker_core::clock::{Millis, SystemClock};
+use broker_core::store::{CountedAttempt, Failures, Location, Store};
 use broker_core::trail::{Action, Trail};
 use broker_core::vault::Purpose;
 use tests::stores::{entry, master_key};
@@ -29,6 +29,11 @@ async fn main() {
     println!("opened {:?}", opened.store.seals().mac(Purpose::Token, &[b"the same for all of one installation"]));
     match command.as_str() {
         "open" => {}
+        "count" => {
+            let now = Failures { count: 1, last: Some(Millis(1)) };
+            let attempt = CountedAttempt { subject: "ada", before: Failures::default(), now };
+            println!("counted: {:?}", opened.store.count_attempts(&[attempt]).await);
+        }
         "record" => {
             let trail = Trail::start(opened.store.clone(), Arc::new(SystemClock), "node-1");
             match trail.record(entry(Action::Vend), "credentials").await {

@@ -10,6 +10,7 @@ use broker_core::vault::Purpose;
 use tests::stores::{Hands, Storehouse};
 use tests::where_others_reach_in;
 
+use crate::throttles::is_familiar;
 use crate::{Desk, logged, service_tokens, sessions};
 
 pub(crate) fn administration(desk: &Desk, house: &Storehouse) -> Administration {
@@ -91,7 +92,7 @@ where_others_reach_in! {
         assert_eq!(desk.store.epoch().await.unwrap(), begun.epoch);
         assert_eq!(desk.store.session(ada.id).await.unwrap(), None);
         assert_eq!(desk.store.session_by_token(&ada_token).await.unwrap(), None);
-        assert!(!desk.store.is_familiar("account", "192.0.2.1", now).await.unwrap());
+        assert!(!is_familiar(&desk.store, "account", "192.0.2.1", now).await);
         assert!(desk.store.service_token(&ci_hash).await.unwrap().unwrap().awaits_confirmation);
 
         let confirmed = administration.confirm_service_tokens(&[ci.id], &by()).await.unwrap();

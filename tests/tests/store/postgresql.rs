@@ -11,6 +11,7 @@ use tests::patience::soon;
 use tests::postgres::{self, Postgres, psql};
 use tests::stores::{Hands, Storehouse, entry};
 
+use crate::throttles::failures;
 use crate::{Desk, epochs, service_tokens, sessions};
 
 #[tokio::test]
@@ -79,8 +80,8 @@ async fn whole_life(house: &Storehouse) {
     desk.store.forgive_attempt(second).await.unwrap();
     desk.store.forgive("ada").await.unwrap();
     desk.store.note_familiar("ada", "192.0.2.0/24", Millis(2)).await.unwrap();
-    let accounts = [ProvedAccount { account: "ada", counter: "ada" }];
-    desk.store.attempt_was_right(&accounts, "192.0.2.0/24", first, Millis(3)).await.unwrap();
+    let typed = ProvedAccount { account: "ada", counter: "ada" };
+    desk.store.attempt_was_right(typed, None, "192.0.2.0/24", first, Millis(3)).await.unwrap();
     let (session, hash) = sessions::session(&desk.store, "ada");
     desk.commit(vec![desk.store.add_session(&session, &hash).unwrap()]).await.unwrap();
     desk.store.refresh_session(&session, &hash, &session).await.unwrap();
@@ -105,7 +106,7 @@ async fn whole_life(house: &Storehouse) {
 }
 
 #[tokio::test]
-async fn a_commit_is_durable_though_the_servers_default_is_not() {
+async fn a_commit_is_durable_though_the_servers_default_is_not_and_a_count_is_not_though_it_is() {
     let house = Storehouse::on_postgres("durable");
     let role = house.url().username().to_owned();
     house.hands().await.run(&format!("ALTER ROLE \"{role}\" SET synchronous_commit = off")).await;
@@ -123,6 +124,16 @@ async fn a_commit_is_durable_though_the_servers_default_is_not() {
     desk.trail.record(entry(Action::Vend), "credentials").await.unwrap();
     desk.connector("deploy").await;
     assert_eq!(hands.text("SELECT string_agg(setting, ',') FROM seen").await, "on,on");
+    // What attempts are counted in waits for no disk, whatever the server's default is.
+    hands.run("DELETE FROM seen").await;
+    hands.run(&format!("ALTER ROLE \"{role}\" SET synchronous_commit = on")).await;
+    hands.run("CREATE TRIGGER look BEFORE INSERT ON throttles FOR EACH ROW EXECUTE FUNCTION look()").await;
+    let desk = Desk::open(&house).await;
+    let now = Failures { count: 1, last: Some(Millis(1)) };
+    let attempt = CountedAttempt { subject: "ada", before: Failures::default(), now };
+    assert!(desk.store.count_attempts(&[attempt]).await.unwrap());
+    desk.trail.record(entry(Action::Vend), "credentials").await.unwrap();
+    assert_eq!(hands.text("SELECT string_agg(setting, ',') FROM seen").await, "off,on");
 }
 
 #[tokio::test]
@@ -169,7 +180,7 @@ async fn connections_that_hang_do_not_use_up_the_store() {
     let asking: Vec<_> = (0..16)
         .map(|_| {
             let store = desk.store.clone();
-            tokio::spawn(async move { store.failures("ada").await.map(drop) })
+            tokio::spawn(async move { store.standing(["ada"], "ada", "", Millis(0)).await.map(drop) })
         })
         .collect();
     let mut hands = house.hands().await;
@@ -228,9 +239,8 @@ async fn whoever_asks_by_a_connection_that_hangs_has_an_answer_by_another() {
     assert_eq!(asking.await.unwrap().unwrap(), Some(ada));
 
     // Those that are back in the pool it asks whether they are well, for a moment only.
-    let resting =
-        "FROM pg_stat_activity WHERE usename = current_user AND state = 'idle' AND query LIKE 'SELECT failures%'";
-    desk.store.failures("ada").await.unwrap();
+    let resting = "FROM pg_stat_activity WHERE usename = current_user AND state = 'idle' AND query LIKE 'SELECT subject, failures%'";
+    failures(&desk.store, "ada").await;
     while hands.number(&format!("SELECT count(*) {resting}")).await == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -238,7 +248,7 @@ async fn whoever_asks_by_a_connection_that_hangs_has_an_answer_by_another() {
     for pid in &idle {
         kill_process(*pid, Signal::STOP).unwrap();
     }
-    desk.store.failures("ada").await.unwrap();
+    failures(&desk.store, "ada").await;
     for pid in stopped.into_iter().chain(idle) {
         kill_process(pid, Signal::CONT).unwrap();
     }

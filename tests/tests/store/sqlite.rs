@@ -15,6 +15,7 @@ use tests::stores::{Storehouse, entry};
 use tests::{environment, installed};
 
 use crate::Desk;
+use crate::throttles::failures;
 
 fn storekeeper(command: &str, file: &Path) -> Command {
     let mut program = environment::command(env!("CARGO_BIN_EXE_storekeeper"));
@@ -148,7 +149,7 @@ async fn a_database_that_another_program_keeps_locked_is_an_error_and_nothing_is
 
     hands.run("ROLLBACK").await;
     desk.trail.record(entry(Action::Vend), "credentials").await.unwrap();
-    assert_eq!(desk.store.failures("ada").await.unwrap().count, 0);
+    assert_eq!(failures(&desk.store, "ada").await.count, 0);
     let report = broker_core::trail::verify(&desk.store).await.unwrap();
     assert_eq!((report.records, report.breaks), (3, vec![]));
 }
