@@ -2,10 +2,14 @@
 //! network where the account is at home there.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -25,6 +29,8 @@ pub struct Throttle {
     clock: Arc<dyn Clock>,
     /// By which directories lock accounts themselves: wrong passwords of theirs stay below it.
     lockouts: Arc<HashMap<DirectoryName, Lockout>>,
+    /// Of networks: see [`Throttle::turn`].
+    turns: Arc<[Mutex<()>; TURNS]>,
 }
 
 /// An attempt that has been counted. Tell it how it ended; dropping it lets it count as a failure.
@@ -82,7 +88,8 @@ pub enum HeldBack {
 impl Throttle {
     /// `lockouts` are the rules by which directories lock accounts by themselves: wrong passwords of theirs stay below them.
     pub fn new(store: Store, clock: Arc<dyn Clock>, lockouts: HashMap<DirectoryName, Lockout>) -> Self {
-        Self { store, clock, lockouts: Arc::new(lockouts) }
+        let turns = Arc::new(std::array::from_fn(|_| Mutex::default()));
+        Self { store, clock, lockouts: Arc::new(lockouts), turns }
     }
 
     /// A keyed hash of a typed name, whether anybody has it or not. What was typed is kept nowhere: it may be a password.
@@ -101,6 +108,7 @@ impl Throttle {
         let (name, network) = (format!("name:{mark}"), Network::of(address).to_string());
         let pair = pair(&name, &network);
         let (address, home) = (format!("address:{network}"), format!("home:{network}"));
+        let _turn = self.turn(&network).await;
         for _ in 0..MAX_RACES {
             let seen =
                 self.store.standing([&name, &pair, &address, &home], &name, &network, familiar_since(now)).await?;
@@ -118,6 +126,15 @@ impl Throttle {
             }
         }
         Err(ThrottleError::TooMany { seconds: 1 })
+    }
+
+    /// To count for a network. All who are there move the same counter: of many at once each would find it moved, again and again, until
+    /// they were told that there are too many. Whoever waits for long goes without: the store may be what is slow.
+    async fn turn(&self, network: &str) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        network.hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default();
+        timeout(LONGEST_TURN, self.turns.get(place)?.lock()).await.ok()
     }
 
     /// Counts an attempt by whose it is, once that is known and before the secret is tried: somebody with several names is one.
@@ -341,6 +358,8 @@ fn ago(now: Timestamp, seconds: u32) -> Timestamp {
 const FORGET_SECONDS: u32 = 5 * 60 * 60;
 const FAMILIAR_SECONDS: u32 = 30 * 24 * 60 * 60;
 const MAX_RACES: usize = 32;
+const TURNS: usize = 64;
+const LONGEST_TURN: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

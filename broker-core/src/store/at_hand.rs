@@ -1,5 +1,5 @@
 //! A connection that is kept while statements follow each other closely: to take one from the pool and to give it back costs three
-//! questions whether it is there.
+//! questions whether it is there, or one of SQLite.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{Connection, Database, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::at_hand::{AtHand, on_hand};
-use super::{Store, StoreError};
+use super::{Store, StoreError, gave_way};
 
 /// One statement, and how many rows it must change or the whole commit fails. Made by the store's own methods, committed by the trail.
 #[derive(Clone, Debug)]
@@ -72,12 +72,13 @@ pub(crate) struct Committer {
     keeps: Keeps,
 }
 
-/// What a machine that loses its power may lose of what was committed.
+/// What a machine that stops at once may lose of what was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeps {
     /// Nothing: it is on the disk before it is answered, whatever a server or a role was told to do by default.
     All,
-    /// The last moments. All see it at once nonetheless, and a process that ends loses nothing.
+    /// The last moments, until a commit that keeps all; at a server of databases also by a crash of that. All see it at once nonetheless,
+    /// and a daemon that ends loses nothing.
     AllButTheLastMoments,
 }
 
@@ -88,10 +89,14 @@ impl Store {
     }
 
     /// The same for what attempts are counted in, which nobody waits for a disk for: what failed has a record, and that one takes to the disk
-    /// with it what was written before.
+    /// with it what was written before. Once more where it gave way to a sweep.
     pub(super) async fn commit_counts(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let kept = AtHand::of(&self.counts);
-        Committer { store: self.clone(), kept, keeps: Keeps::AllButTheLastMoments }.commit(changes).await
+        let mut committer = Committer { store: self.clone(), kept, keeps: Keeps::AllButTheLastMoments };
+        match committer.commit(changes.clone()).await {
+            Err(StoreError::Database(error)) if gave_way(&error) => committer.commit(changes).await,
+            done => done,
+        }
     }
 
     /// For whoever commits often.

@@ -122,7 +122,7 @@ async fn postgres(options: PgConnectOptions) -> sqlx::Result<sqlx::PgPool> {
         .max_connections(warm::CONNECTIONS)
         .min_connections(warm::CONNECTIONS)
         .acquire_timeout(ACQUIRE)
-        .after_connect(|connection, _| Box::pin(async { connection.execute(LOCK_TIMEOUT).await.map(drop) }))
+        .after_connect(|connection, _| Box::pin(async { connection.execute(TIMEOUTS).await.map(drop) }))
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(answers(connection, ANSWERS)))
         .after_release(|connection, _| Box::pin(answers(connection, ACQUIRE)));
@@ -144,7 +144,7 @@ async fn answers(connection: &mut PgConnection, within: Duration) -> sqlx::Resul
 /// A file that is there: nobody makes another one in its place.
 fn sqlite_file(keeps: Keeps, place: &Arc<StorePlace>) -> SqlitePoolOptions {
     // A commit is on the disk before it is answered, else the trail would promise too much; or it is in the log, and comes to the disk
-    // with whatever is committed next.
+    // with the next one that is.
     let synchronous = match keeps {
         Keeps::All => "PRAGMA synchronous = FULL",
         Keeps::AllButTheLastMoments => "PRAGMA synchronous = NORMAL",
@@ -164,7 +164,7 @@ fn sqlite_file(keeps: Keeps, place: &Arc<StorePlace>) -> SqlitePoolOptions {
                 sqlx::query(synchronous).execute(connection).await.map(drop)
             })
         })
-        // Whoever gave it back has had its answer, and nobody else has it since.
+        // The library asks whoever is given back, and nobody else has it since.
         .test_before_acquire(false)
         // On a full disk SQLite rolls back by itself. The library's own rollback fails then, and it takes the transaction for open ever
         // after: such a connection goes. An answer to a ping comes after what was waiting, a rollback among it; where no transaction is
@@ -189,8 +189,9 @@ fn sqlite_options() -> SqliteConnectOptions {
     SqliteConnectOptions::new().busy_timeout(BUSY).foreign_keys(true).statement_cache_capacity(STATEMENTS)
 }
 
-/// Who waits for somebody else's lock is told so, rather than left waiting; and by the server, before a commit's own time is over.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '9s'";
+/// Who waits for somebody else's lock is told so, rather than left waiting; and by the server, before a commit's own time is over. A node that
+/// freezes in the middle of a commit, or loses its network, does not keep its locks until TCP gives it up.
+const TIMEOUTS: &str = "SET lock_timeout = '9s'; SET idle_in_transaction_session_timeout = '15s'";
 /// All that there are, those of the trail for each number of rows among them, stay prepared.
 const STATEMENTS: usize = 256;
 /// To an SQLite file.

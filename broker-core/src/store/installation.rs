@@ -44,6 +44,7 @@ impl Store {
             sqlx::query(SQL).execute(&mut *transaction).await?;
             transaction.rollback().await?;
         });
+        on!(&self.counts, pool => drop(pool.acquire().await?));
         match &self.place {
             Some(place) => Ok(place.probe_writing().await?),
             None => Ok(()),

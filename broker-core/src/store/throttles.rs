@@ -84,7 +84,7 @@ impl Store {
 
     /// Forgets all failures of a subject: it proved itself.
     pub async fn forgive(&self, subject: &str) -> Result<(), StoreError> {
-        self.commit_counts(vec![forgiven([subject, subject])]).await
+        self.commit_counts(vec![forgiven(subject)]).await
     }
 
     /// Writes down in one commit that an attempt was right: neither what was typed nor whose it was has failures any more in the counter that goes with
@@ -97,19 +97,17 @@ impl Store {
         shared: CountedAttempt<'_>,
         now: Millis,
     ) -> Result<(), StoreError> {
-        let accounts = [typed, person.unwrap_or(typed)];
-        // In the same order always, so that no two wait for each other; what all neighbours wait for comes last.
-        let changes = vec![
-            forgiven(accounts.map(|proved| proved.counter)),
-            familiar(accounts.map(|proved| proved.account), network, now),
-            shared.taken_back(),
-        ];
+        let accounts = || [Some(typed), person].into_iter().flatten();
+        // A row each and in the same order always, so that no two wait for each other; what all neighbours wait for comes last.
+        let mut changes: Vec<Change> = accounts().map(|proved| forgiven(proved.counter)).collect();
+        changes.extend(accounts().map(|proved| familiar(proved.account, network, now)));
+        changes.push(shared.taken_back());
         self.commit_counts(changes).await
     }
 
     /// Remembers that an account signed in from a network.
     pub async fn note_familiar(&self, account: &str, network: &str, now: Millis) -> Result<(), StoreError> {
-        self.commit_counts(vec![familiar([account, account], network, now)]).await
+        self.commit_counts(vec![familiar(account, network, now)]).await
     }
 
     /// Forgets what no longer counts.
@@ -165,17 +163,13 @@ impl Failures {
     }
 }
 
-fn forgiven(subjects: [&str; 2]) -> Change {
-    const SQL: &str = "DELETE FROM throttles WHERE subject IN ($1, $2)";
-    Change { sql: SQL, values: subjects.map(Value::from).into(), rows: Rows::Any, announces: false }
+fn forgiven(subject: &str) -> Change {
+    const SQL: &str = "DELETE FROM throttles WHERE subject = $1";
+    Change { sql: SQL, values: vec![subject.into()], rows: Rows::Any, announces: false }
 }
 
-/// One account where both are the same.
-fn familiar(accounts: [&str; 2], network: &str, now: Millis) -> Change {
-    const SQL: &str = "INSERT INTO familiar_networks (account, network, last_success_at)
-                       SELECT account, $3, $4 FROM (SELECT $1 AS account UNION SELECT $2) AS accounts WHERE TRUE
+fn familiar(account: &str, network: &str, now: Millis) -> Change {
+    const SQL: &str = "INSERT INTO familiar_networks (account, network, last_success_at) VALUES ($1, $2, $3)
                        ON CONFLICT (account, network) DO UPDATE SET last_success_at = EXCLUDED.last_success_at";
-    let [first, second] = accounts.map(Value::from);
-    let values = vec![first, second, network.into(), now.0.into()];
-    Change { sql: SQL, values, rows: Rows::Any, announces: false }
+    Change { sql: SQL, values: vec![account.into(), network.into(), now.0.into()], rows: Rows::Any, announces: false }
 }

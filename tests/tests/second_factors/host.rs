@@ -141,13 +141,13 @@ async fn of_a_passkey_its_site_is_told_and_of_what_does_not_open_that_it_is_out_
         let shown = here.run(&["second-factors", "list", "--json"], "").json();
         [0, 1].map(|person: usize| {
             let factor = shown[person]["factors"][0].clone();
-            (shown[person]["username"].clone(), factor["site"].clone(), factor["damaged"].clone())
+            (shown[person]["username"].clone(), factor["site"].clone(), factor["opens"].clone())
         })
     };
     let table = |here: &Installation| here.run(&["second-factors", "list"], "").succeeded();
     let here = timed.world.brokerd.stop();
-    let ada = (json!("ada"), json!("localhost"), json!(false));
-    assert_eq!(factors(&here), [ada.clone(), (json!("root"), Value::Null, json!(false))]);
+    let ada = (json!("ada"), json!("localhost"), json!(true));
+    assert_eq!(factors(&here), [ada.clone(), (json!("root"), Value::Null, json!(true))]);
     assert!(table(&here).contains("laptop (passkey of localhost)"), "{}", table(&here));
 
     // Of the authenticator comes back what the old master key sealed, which nobody has any more.
@@ -165,7 +165,7 @@ async fn of_a_passkey_its_site_is_told_and_of_what_does_not_open_that_it_is_out_
     hands.run("DROP TABLE kept").await;
     here.edit("brokerd.toml", &old, "");
 
-    assert_eq!(factors(&here), [ada, (json!("root"), Value::Null, json!(true))]);
+    assert_eq!(factors(&here), [ada, (json!("root"), Value::Null, json!(false))]);
     let shown = table(&here);
     assert!(shown.contains("phone (totp) OUT OF SERVICE") && shown.matches("OUT OF SERVICE").count() == 1, "{shown}");
     let asked = here.run(&["second-factors", "reset", "corp/root", "--dry-run"], "").succeeded();

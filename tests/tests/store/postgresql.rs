@@ -137,6 +137,28 @@ async fn a_commit_is_durable_though_the_servers_default_is_not_and_a_count_is_no
 }
 
 #[tokio::test]
+async fn the_server_gives_up_who_freezes_in_the_middle_of_a_commit_so_that_others_do_not_wait_for_its_locks() {
+    let house = Storehouse::on_postgres("frozen");
+    let desk = Desk::open(&house).await;
+    let mut hands = house.hands().await;
+    hands.run("CREATE TABLE seen (setting TEXT)").await;
+    hands
+        .run(
+            "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS
+              $$ BEGIN
+                   INSERT INTO seen SELECT current_setting('lock_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout');
+                   RETURN NEW;
+                 END $$",
+        )
+        .await;
+    hands.run("CREATE TRIGGER look BEFORE INSERT ON throttles FOR EACH ROW EXECUTE FUNCTION look()").await;
+    let now = Failures { count: 1, last: Some(Millis(1)) };
+    let attempt = CountedAttempt { subject: "ada", before: Failures::default(), now };
+    assert!(desk.store.count_attempts(&[attempt]).await.unwrap());
+    assert_eq!(hands.text("SELECT setting FROM seen").await, "9s 15s");
+}
+
+#[tokio::test]
 async fn connections_that_the_server_ends_are_made_anew() {
     let house = Storehouse::on_postgres("ended");
     let desk = Desk::with_a_key(&house).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use broker_core::caller::Subject;
 use broker_core::directory::NotAdmitted;
@@ -127,6 +128,22 @@ on_every_engine! {
             admitted += u8::from(guess.await.unwrap());
         }
         assert_eq!(admitted, FREE);
+    }
+
+    async fn an_office_that_comes_in_at_once_is_counted_and_nobody_of_it_is_kept_waiting(house: Storehouse) {
+        let desk = Arc::new(Counter::open(&house).await);
+        let office = (0..48).map(|number| {
+            let desk = Arc::clone(&desk);
+            tokio::spawn(async move { drop(desk.typed(&format!("p{number}"), network(7)).await) })
+        });
+        for one in office.collect::<Vec<_>>() {
+            one.await.unwrap();
+        }
+        // Each was counted: of fifty that cost nothing two are left.
+        for name in ["late", "last"] {
+            desk.typed(name, network(7)).await;
+        }
+        assert_eq!(desk.wait("too late", network(7)).await, 1);
     }
 
     async fn asking_in_vain_washes_nothing_off_the_address(house: Storehouse) {

@@ -47,8 +47,8 @@ struct Factor {
     last_used_at: Option<String>,
     /// Of a passkey: the host that it was made for. At another one nobody is asked for it.
     site: Option<String>,
-    /// It does not open with the master keys of the configuration: out of service.
-    damaged: bool,
+    /// It opens with the master keys of the configuration.
+    opens: bool,
     /// As the table has it.
     #[serde(skip)]
     told: String,
@@ -110,7 +110,7 @@ impl Factor {
             created_at: time(factor.created_at),
             last_used_at: factor.last_used_at.map(time),
             told: told(factor, &site),
-            damaged: site.is_err(),
+            opens: site.is_ok(),
             site: site.unwrap_or_default(),
         }
     }
