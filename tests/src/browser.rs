@@ -59,15 +59,24 @@ impl Browser {
 
     /// Waits until the page shows this.
     pub async fn wait_for(&self, text: &str) {
+        self.wait_until(&format!("no `{text}`"), |shown| shown.contains(text)).await;
+    }
+
+    /// Waits until the page shows this no more: for the next one that looks alike.
+    pub async fn wait_until_gone(&self, text: &str) {
+        self.wait_until(&format!("`{text}`"), |shown| !shown.contains(text)).await;
+    }
+
+    async fn wait_until(&self, otherwise: &str, is_so: impl Fn(&str) -> bool) {
         let started = Instant::now();
         loop {
             let shown = self.text().await;
-            if shown.contains(text) {
+            if is_so(&shown) {
                 return;
             }
             assert!(
                 started.elapsed() < PATIENCE,
-                "no `{text}` on {}:\n{shown}\n{:?}",
+                "{otherwise} on {}:\n{shown}\n{:?}",
                 self.url().await,
                 self.console().await
             );

@@ -50,7 +50,12 @@ impl Proxy {
         self.port
     }
 
-    /// What it says of the connections that have ended.
+    /// What it says of the connections that have ended, once it says this.
+    pub fn log_with(&self, text: &str) -> String {
+        self.process.wait_for(&format!("say `{text}`"), || Some(self.log()).filter(|log| log.contains(text)))
+    }
+
+    /// What it has said so far of the connections that have ended.
     pub fn log(&self) -> String {
         self.process.stderr()
     }

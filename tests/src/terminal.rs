@@ -51,6 +51,15 @@ impl Terminal {
     }
 
     pub fn typed(&self, keys: &str) {
+        self.sent(keys);
+    }
+
+    /// Typed once the terminal shows no keys, which a program sees to after it has asked.
+    pub fn typed_unseen(&self, keys: &str) {
+        self.sent(&format!("\0{keys}"));
+    }
+
+    fn sent(&self, keys: &str) {
         let mut pipe = File::options().write(true).open(self.0.folder().join(KEYS)).unwrap();
         pipe.write_all(keys.as_bytes()).unwrap();
     }

@@ -44,18 +44,18 @@ async fn the_client_s_own_retries_get_over_it() {
 #[tokio::test]
 async fn answers_come_late() {
     let sim = start(world()).await;
-    sim.faults().latency(Duration::from_millis(60));
-    sim.faults().once(Calls::any(), Fault::Stall(Duration::from_millis(120)));
+    sim.faults().latency(Duration::from_secs(1));
+    sim.faults().once(Calls::any(), Fault::Stall(Duration::from_secs(3)));
     let before = Instant::now();
     sts(&sim).get_caller_identity().send().await.unwrap();
-    assert!(before.elapsed() >= Duration::from_millis(180));
+    assert!(before.elapsed() >= Duration::from_secs(4));
     let before = Instant::now();
     sts(&sim).get_caller_identity().send().await.unwrap();
-    assert!(before.elapsed() >= Duration::from_millis(60) && before.elapsed() < Duration::from_millis(180));
+    assert!(before.elapsed() >= Duration::from_secs(1) && before.elapsed() < Duration::from_secs(4));
     sim.faults().clear();
     let before = Instant::now();
     sts(&sim).get_caller_identity().send().await.unwrap();
-    assert!(before.elapsed() < Duration::from_millis(60));
+    assert!(before.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test]

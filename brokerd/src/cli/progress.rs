@@ -70,7 +70,8 @@ mod tests {
         let (to, mut told) = mpsc::unbounded_channel();
         let progress = Progress::under_way("reading");
         progress.tell(Duration::from_millis(1), move |line| to.send(line.to_owned()).unwrap());
-        assert_eq!(told.recv().await.unwrap(), "reading (0 s)");
+        let first = told.recv().await.unwrap();
+        assert!(first.starts_with("reading (") && first.ends_with(" s)"), "{first}");
         progress.at("moved 1 of 2".to_owned());
         while !told.recv().await.unwrap().starts_with("moved 1 of 2 (") {}
         drop(progress);

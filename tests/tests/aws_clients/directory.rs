@@ -41,7 +41,7 @@ async fn whose_account_is_disabled_is_told_so_once_and_then_to_sign_in() {
     let said = fetched(&client).unwrap_err();
     assert!(said.contains("aws sso login"), "{said}");
     let reason = "the account has been disabled or removed; its session is over";
-    let refused = world.trail().into_iter().find(|it| it["reason"] == reason).unwrap();
+    let refused = soon("its record", async || world.trail().into_iter().find(|it| it["reason"] == reason)).await;
     assert_eq!((&refused["actor"], &refused["action"]), (&json!("person:corp/ada"), &json!("token_refused")));
 }
 

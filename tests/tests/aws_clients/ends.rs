@@ -140,7 +140,7 @@ async fn registrations_and_tokens_outlive_a_restart_and_a_change_of_master_keys(
 async fn a_client_that_leaves_while_aws_is_asked_gets_nothing() {
     let world = World::open().await;
     let (program, tokens) = Program::signed_in(&world, "ada").await;
-    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_secs(5)));
     let (waiting, token) = (program.clone(), tokens.access.clone());
     let waiting = tokio::spawn(async move { waiting.credentials(&token, "deploy").await });
     soon("the call", async || (world.sim.faults().pending() == 0).then_some(())).await;

@@ -105,7 +105,7 @@ async fn another_account_than_the_connectors_is_refused_to_whoever_is_known_and_
 async fn a_connector_that_moves_to_another_account_while_aws_is_asked_lends_nothing_for_the_old_one() {
     let world = World::open().await;
     let (program, tokens) = Program::signed_in(&world, "ada").await;
-    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(2_500)));
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_secs(8)));
     let (waiting, token) = (program.clone(), tokens.access.clone());
     let waiting = tokio::spawn(async move { waiting.credentials(&token, "deploy").await });
     soon("the call", async || (world.sim.faults().pending() == 0).then_some(())).await;

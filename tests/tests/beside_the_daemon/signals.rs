@@ -125,7 +125,7 @@ async fn sigterm_finishes_what_is_in_flight_and_takes_nothing_new() {
     let mut broker = stage.on_sqlite().serve();
     let door = Door::of(&broker.url());
     let ada = door.sign_in("ada", stage.password_of("ada")).await;
-    stage.sim.faults().latency(Duration::from_secs(1));
+    stage.sim.faults().latency(Duration::from_secs(5));
     let mut asking = JoinSet::new();
     for _ in 0..FLIGHT {
         let (door, ada) = (door.clone(), ada.clone());

@@ -186,6 +186,7 @@ async fn aws_clients_fetch_from_it_for_every_connector() {
     }
     let of_machine = tests::python::Client::at(&world.sim.endpoint())
         .with("AWS_EC2_METADATA_DISABLED", "false")
+        .with("AWS_METADATA_SERVICE_TIMEOUT", PATIENCE)
         .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{}", serving.port));
     let identity = of_machine.aws(&["sts", "get-caller-identity"]).json();
     assert!(identity["Arn"].as_str().unwrap().ends_with(":assumed-role/deploy/ada"), "{identity}");
@@ -222,6 +223,7 @@ async fn several_connectors_are_played_each_at_a_port_of_its_own() {
     for (port, connector, arn) in played {
         let client = tests::python::Client::at(&world.sim.endpoint())
             .with("AWS_EC2_METADATA_DISABLED", "false")
+            .with("AWS_METADATA_SERVICE_TIMEOUT", PATIENCE)
             .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{port}"));
         let identity = client.aws(&["sts", "get-caller-identity"]).json();
         assert!(identity["Arn"].as_str().unwrap().ends_with(arn), "{connector}: {identity}");
@@ -276,3 +278,6 @@ async fn several_connectors_are_played_each_at_a_port_of_its_own() {
     let tokens = tokens.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "token"));
     assert_eq!(tokens.count(), 1, "what does not begin leaves no token behind");
 }
+
+/// In seconds: the client's own is one, and on a busy machine the first credentials may take longer.
+const PATIENCE: &str = "20";

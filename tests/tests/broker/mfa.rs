@@ -36,7 +36,7 @@ async fn at_a_terminal_the_code_is_asked_for_and_programs_go_on_with_what_came_o
     let line = "credentials=$(broker creds tried) && eval \"$credentials\"; echo \"<$? $AWS_SESSION_TOKEN>\"";
     let mut terminal = machine.sit_down(&["sh", "-c", line]);
     terminal.wait_for("MFA code:");
-    terminal.typed(&format!("{}\r", MFA_CODES[0]));
+    terminal.typed_unseen(&format!("{}\r", MFA_CODES[0]));
     assert!(terminal.ended().success());
     let shown = terminal.shown();
     assert!(shown.contains("<0 I") && shown.contains(MFA_SERIAL), "{shown}");
@@ -53,7 +53,7 @@ async fn at_a_terminal_the_code_is_asked_for_and_programs_go_on_with_what_came_o
     assert_eq!(terminal.ended().code(), Some(2), "{}", terminal.shown());
     let mut terminal = machine.sit_down(&["broker", "process", "tried", "--fresh", "--mfa-code"]);
     terminal.wait_for("MFA code:");
-    terminal.typed(&format!("{}\r", MFA_CODES[1]));
+    terminal.typed_unseen(&format!("{}\r", MFA_CODES[1]));
     assert!(terminal.ended().success(), "{}", terminal.shown());
 }
 
@@ -149,7 +149,7 @@ async fn a_password_for_docker_is_had_with_a_code_that_is_typed_or_piped_in() {
         machine.sign_in("ada").succeeded();
         let mut terminal = machine.sit_down(&[&["broker"], words(more).as_slice()].concat());
         terminal.wait_for("MFA code:");
-        terminal.typed(&format!("{code}\r"));
+        terminal.typed_unseen(&format!("{code}\r"));
         assert!(terminal.ended().success() && terminal.shown().contains("lives until"), "{}", terminal.shown());
         assert!(!terminal.shown().contains(code), "it is typed unseen");
     }
@@ -166,7 +166,7 @@ async fn exec_asks_once_before_the_program_begins() {
     let words = ["broker", "exec", "tried", "--", "aws", "sts", "get-caller-identity", "--output", "text"];
     let mut terminal = machine.sit_down(&words);
     terminal.wait_for("MFA code:");
-    terminal.typed(&format!("{}\r", MFA_CODES[0]));
+    terminal.typed_unseen(&format!("{}\r", MFA_CODES[0]));
     assert!(terminal.ended().success(), "{}", terminal.shown());
     assert!(terminal.shown().contains("assumed-role/tried/"), "{}", terminal.shown());
     let again = machine.run(&["exec", "tried", "--", "aws", "sts", "get-caller-identity"]).succeeded();
@@ -195,7 +195,7 @@ async fn while_a_program_has_the_terminal_nobody_is_asked_and_what_came_of_the_c
         terminal.wait_for(&format!("<{number}>"));
     };
     terminal.wait_for("MFA code:");
-    terminal.typed(&format!("{}\r", MFA_CODES[0]));
+    terminal.typed_unseen(&format!("{}\r", MFA_CODES[0]));
     terminal.wait_for("<0>");
     // Others are given again while a quarter of an hour is left of them, since there are next ones.
     minutes_later(55);

@@ -61,6 +61,11 @@ impl Scene {
         refused.map(|it| it["reason"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// The same once there are so many: they are written while the answers are on their way.
+    async fn so_many_reasons(&self, count: usize) -> Vec<String> {
+        soon("all refusals", async || Some(self.reasons()).filter(|reasons| reasons.len() >= count)).await
+    }
+
     /// Waits for the record of a refusal: it is written while the answer is on its way.
     async fn has_refused(&self, why: &str) {
         soon(why, async || self.reasons().pop().filter(|reason| reason.contains(why)).map(drop)).await;

@@ -98,14 +98,14 @@ async fn while_an_outage_is_known_one_at_a_time_finds_out_whether_it_is_over() {
 
 #[tokio::test]
 async fn the_deadline_is_for_all_attempts_together() {
-    let hung = [Played::that_hangs(), Played::that_hangs(), Played::that_hangs()].map(|server| server.url());
+    let hung = std::array::from_fn::<_, 8, _>(|_| Played::that_hangs()).map(|server| server.url());
     let mut config = Config::plain(&hung.each_ref().map(String::as_str));
     config.more.push_str("\noperation_timeout_seconds = 1\ndeadline_seconds = 2");
     let directory = config.open();
     let started = Instant::now();
     let outage = outage(&directory, "ada", "ada secret").await;
     assert!(outage.contains("within 2 seconds"), "{outage}");
-    assert!(started.elapsed() < Duration::from_millis(2_900), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn whoever_wants_a_console_without_the_second_factor_sets_one_up_and_goes_
         browser.wait_for(&format!("The console of {name} wants a second factor: set one up.")).await;
     }
     browser.click("form:has(input[value=begin]) button").await;
-    browser.wait_for("Set up an authenticator").await;
+    browser.wait_for("Point your authenticator's camera").await;
     let seed = Seed::read(SecretString::from(said(&browser, "#secret").await)).unwrap();
     browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
     browser.click("form:has(input[value=add]) button").await;
@@ -55,7 +55,7 @@ async fn an_authenticator_is_set_up_and_from_then_on_asked_for() {
     browser.wait_for("your password alone lets you in").await;
 
     browser.click("form:has(input[value=begin]) button").await;
-    browser.wait_for("Set up an authenticator").await;
+    browser.wait_for("Point your authenticator's camera").await;
     let drawn = "return document.querySelector('svg path').getBoundingClientRect().width";
     assert!(browser.script(drawn, &[]).await.as_f64().is_some_and(|width| width > 100.0), "the picture is there");
     let seed = Seed::read(SecretString::from(said(&browser, "#secret").await)).unwrap();
@@ -68,6 +68,7 @@ async fn an_authenticator_is_set_up_and_from_then_on_asked_for() {
     browser.wait_for("Your recovery codes").await;
     let code = said(&browser, "#recovery-codes li code").await;
     browser.click("a.button[href='/account']").await;
+    browser.wait_until_gone("I have written them down").await;
     browser.wait_for("10 recovery codes are left").await;
     assert!(!browser.text().await.contains(&code), "shown once");
 
@@ -88,6 +89,7 @@ async fn an_authenticator_is_set_up_and_from_then_on_asked_for() {
     browser.wait_for("Your recovery codes").await;
     assert_ne!(said(&browser, "#recovery-codes li code").await, code);
     browser.click("a.button[href='/account']").await;
+    browser.wait_until_gone("I have written them down").await;
     browser.click("form:has(input[value=remove]) button").await;
     browser.wait_for("your password alone lets you in").await;
     quiet(&browser, &["400", "401"]).await;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tests::browser::Browser;
 use tests::house::{House, password_of};
+use tests::patience::soon;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -151,9 +152,9 @@ async fn the_reference_of_the_api_is_read_without_a_script() {
     let dead = "return [...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.hash.slice(1)).filter(id => !document.getElementById(id))";
     assert_eq!(browser.script(dead, &[]).await, json!([]));
     browser.click("a[href='#vend_credentials']").await;
-    assert!(browser.url().await.ends_with("/docs#vend_credentials"));
+    soon("the call's place", async || browser.url().await.ends_with("/docs#vend_credentials").then_some(())).await;
     browser.click("#vend_credentials a[href='#type-CredentialsRequest']").await;
-    assert!(browser.url().await.ends_with("#type-CredentialsRequest"));
+    soon("the type's place", async || browser.url().await.ends_with("#type-CredentialsRequest").then_some(())).await;
     let narrow = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
     browser.tools("Emulation.setDeviceMetricsOverride", narrow).await;
     for scheme in ["light", "dark"] {
