@@ -9,6 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
+use crate::brokerd::free_port;
+
 /// Open until it is shut. Dropped, it is gone, with all that went through it.
 #[derive(Debug)]
 pub struct Barrier {
@@ -36,7 +38,7 @@ impl Barrier {
 
     /// The same before a server elsewhere.
     pub async fn before_address(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, free_port())).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut barrier = Self { address, server, manner: Arc::default(), keeper: None };
         barrier.keep(listener);

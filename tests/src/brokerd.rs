@@ -1,10 +1,12 @@
 //! brokerd as a process: an installation in a folder of its own, the daemon on a free port, and subcommands beside it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -186,8 +188,13 @@ pub fn program(name: &str) -> PathBuf {
 
 /// Chosen before it is used, so from below those that the system gives to clients and to whoever asks for port 0.
 pub fn free_port() -> u16 {
+    // Somebody else here may have been given one, and not have come to use it.
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let chosen = |_| 10_000 + u16::try_from(uuid::Uuid::new_v4().as_u128() % 20_000).unwrap();
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let is_free = |port: &u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+            && GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(*port)
+    };
     (0..100).map(chosen).find(is_free).expect("no port is free")
 }
 

@@ -168,7 +168,7 @@ async fn a_token_whose_time_has_come_is_unauthenticated() {
     let new = NewServiceToken {
         name: "brief".to_owned().try_into().unwrap(),
         connectors: ["ci".to_owned().try_into().unwrap()].into(),
-        expires_at: Some(after(now(), 3)),
+        expires_at: Some(after(now(), 10)),
         networks: Vec::new(),
     };
     let administration = Administration::new(store, vault, trail, clock);
@@ -251,7 +251,7 @@ async fn two_tokens_never_share_credentials() {
 async fn a_token_that_is_revoked_while_aws_is_asked_brings_nothing() {
     let world = World::open().await;
     let job = job(&world, "nightly", &["--connector", "ci"]);
-    let stall = aws_sim::Fault::Stall(std::time::Duration::from_secs(3));
+    let stall = aws_sim::Fault::Stall(std::time::Duration::from_secs(6));
     world.sim.faults().once(aws_sim::Calls::of("AssumeRole"), stall);
     let asking = job.clone();
     let waiting = tokio::spawn(async move { asking.vend("ci", &json!({})).await });

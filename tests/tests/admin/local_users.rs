@@ -274,7 +274,7 @@ async fn whoever_leaves_a_group_while_aws_is_asked_gets_nothing_by_it() {
     let group = json!({ "name": "release", "members": ["lena"] });
     assert_eq!(otto.post("/v1/admin/groups", &group).await.status, 201);
     let lena = world.stranger().signed_in_with("lena", PASSWORD).await;
-    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_secs(4)));
     let asking = tokio::spawn(async move { lena.vend("deploy", &json!({})).await });
     soon("the call", async || (world.sim.faults().pending() == 0).then_some(())).await;
     assert_eq!(otto.put("/v1/admin/groups/release", &json!({ "members": [] })).await.status, 200);

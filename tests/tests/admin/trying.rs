@@ -87,7 +87,7 @@ async fn a_connector_that_wants_to_know_why_wants_it_of_administrators_too() {
 async fn whoever_has_left_by_the_time_that_aws_answers_is_told_nothing() {
     let world = World::open().await;
     let root = world.person("root").await;
-    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_secs(4)));
     let trying = {
         let root = root.clone();
         tokio::spawn(async move { root.post("/v1/admin/connectors/deploy/try", &json!({})).await })

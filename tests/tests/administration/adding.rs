@@ -46,7 +46,7 @@ tests::where_others_reach_in! {
     async fn what_aws_refuses_leaves_nothing_behind(house: Storehouse) {
         let office = Office::open(&house).await;
         let refused = async |id: &str, secret: &str| {
-            let proof = Proof::Required(office.sts.as_ref(), Instant::now() + Duration::from_secs(2));
+            let proof = Proof::Required(office.sts.as_ref(), Instant::now() + Duration::from_secs(5));
             match office.administration.add_access_key(new_key("main", id, secret), proof, &by()).await.unwrap_err() {
                 AccessKeyError::NotProved(error) => error,
                 other => panic!("{other:?}"),

@@ -60,7 +60,7 @@ impl Office {
 
     /// Asks AWS, for a while.
     fn required(&self) -> Proof<'_> {
-        Proof::Required(self.sts.as_ref(), Instant::now() + Duration::from_secs(10))
+        Proof::Required(self.sts.as_ref(), Instant::now() + Duration::from_secs(30))
     }
 
     async fn key(&self, name: &str) -> Option<AccessKey> {

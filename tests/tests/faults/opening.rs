@@ -2,10 +2,9 @@
 //! touched.
 
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 
-use tests::brokerd::Installation;
+use tests::brokerd::{Installation, free_port};
 use tests::postgres;
 use tests::world::World;
 
@@ -84,7 +83,7 @@ async fn a_file_that_is_no_store_is_told_with_what_to_do_and_left_as_it_is() {
 async fn a_server_that_is_not_there_or_lets_nobody_in_is_told_with_what_to_do() {
     let url: url::Url = postgres::database("lets_nobody_in").parse().unwrap();
     let (user, port) = (url.username().to_owned(), url.port().unwrap());
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let free = free_port();
     let with = |change: &dyn Fn(&mut url::Url)| {
         let mut url = url.clone();
         change(&mut url);

@@ -41,7 +41,7 @@ async fn whatever_passes_is_tried_again_and_nobody_hears_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_pass_is_told_at_the_deadline_and_over_as_soon_as_it_passes() {
-    let patience = "retries = 7, attempt_timeout_seconds = 1, interactive_deadline_seconds = 2, deadline_seconds = 2";
+    let patience = "retries = 7, attempt_timeout_seconds = 1, interactive_deadline_seconds = 4, deadline_seconds = 4";
     let world = World::prepare().await.configured("retries = 2", patience).serve();
     let ada = world.person("ada").await;
     for fault in passing() {
@@ -109,7 +109,9 @@ async fn what_is_meant_for_aws_follows_no_redirect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_account_holds_up_nobody_who_uses_another() {
-    let world = World::open().await;
+    // So long that none of them ends, on whatever machine.
+    let patience = "retries = 2, attempt_timeout_seconds = 60, interactive_deadline_seconds = 60";
+    let world = World::prepare().await.configured("retries = 2", patience).serve();
     let ada = world.person("ada").await;
     world.sim.faults().always(Calls::any().by(KEY), Fault::Stall(FOR_EVER));
     let mut hanging = JoinSet::new();

@@ -1,7 +1,7 @@
 //! TLS by the daemon itself: whom it serves, which certificates it refuses, and how one is replaced while it serves.
 
 use std::fs::Permissions;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version};
-use tests::brokerd::{Brokerd, Installation};
+use tests::brokerd::{Brokerd, Installation, free_port};
 use tests::certificates::{Authority, Signed};
 use tests::process::Signal;
 
@@ -89,7 +89,7 @@ fn beyond_this_machine_operators_are_spoken_to_by_tls_as_well() {
     let authority = Authority::new();
     for (operations, by_tls) in [("0.0.0.0", true), ("127.0.0.1", false)] {
         let here = with(&authority.sign("127.0.0.1"), "head_seconds = 2");
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let own =
             format!("operations = {{ address = \"{operations}:{port}\", token = {{ file = \"metrics.token\" }} }}");
         here.write("metrics.token", "0123456789abcdef0123456789abcdef");

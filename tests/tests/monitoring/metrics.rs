@@ -50,6 +50,13 @@ async fn busy(world: &World) -> Answer {
     let invented = ada.request(Method::from_bytes(b"INVENTED").unwrap(), "/v1/session");
     assert_eq!(Answer::of(invented).await.status, 405);
     assert_eq!(root.get("/readyz").await.status, 200);
+    // What the daemon writes down of its keys must not come now.
+    soon("the keys to be proved", async || {
+        let keys = root.get("/v1/admin/access-keys").await.good();
+        let keys = keys["items"].as_array().unwrap();
+        (keys.len() == 2 && keys.iter().all(|key| key["state"] == "proved")).then_some(())
+    })
+    .await;
     below(world, "ALTER TABLE trail RENAME TO hidden").await;
     assert_eq!(ada.vend("deploy", &json!({})).await.status, 503);
     below(world, "ALTER TABLE hidden RENAME TO trail").await;

@@ -147,7 +147,7 @@ mod others_changes {
 }
 
 /// It looks four times a second; the rest is for machines that do much else meanwhile.
-const A_SECOND_ON_A_BUSY_MACHINE: Duration = Duration::from_secs(3);
+const A_SECOND_ON_A_BUSY_MACHINE: Duration = Duration::from_secs(10);
 /// It looks each half a minute.
 const HALF_A_MINUTE_ON_A_BUSY_MACHINE: Duration = Duration::from_mins(3);
 

@@ -83,7 +83,7 @@ async fn one_callers_short_patience_is_not_the_others() {
 async fn who_signs_out_while_aws_is_asked_gets_nothing() {
     let world = World::open().await;
     let ada = world.person("ada").await;
-    stall(&world, 1_500);
+    stall(&world, 4_000);
     let waiting = asking(&ada, "deploy");
     under_way(&world).await;
     assert_eq!(ada.delete("/v1/session").await.status, 204);
@@ -97,7 +97,7 @@ async fn who_signs_out_while_aws_is_asked_gets_nothing() {
 async fn who_loses_the_connector_while_aws_is_asked_gets_nothing() {
     let world = World::open().await;
     let ada = world.person("ada").await;
-    stall(&world, 4_000);
+    stall(&world, 6_000);
     let waiting = asking(&ada, "deploy");
     under_way(&world).await;
     // The first connector of the file.
@@ -119,7 +119,7 @@ async fn whoever_signs_out_or_loses_the_grant_while_aws_makes_a_link_gets_none_a
         ] {
             let world = World::open().await;
             let ada = world.person("ada").await;
-            let fault = Fault::Stall(Duration::from_secs(if code == "unauthenticated" { 2 } else { 6 }));
+            let fault = Fault::Stall(Duration::from_secs(if code == "unauthenticated" { 4 } else { 6 }));
             // The daemon asks by itself whose each of the two keys is, and must not get what is for ada.
             soon("the keys' owners", async || (world.calls("GetCallerIdentity").len() >= 2).then_some(())).await;
             world.sim.faults().once(Calls::of(last), fault);

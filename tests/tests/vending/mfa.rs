@@ -203,7 +203,7 @@ async fn a_code_is_shown_to_aws_once_though_the_caller_must_be_read_again() {
     let world = World::prepare().await.connectors(TRIED).with("sessions = { recheck_seconds = 1 }").serve();
     let ada = world.person("ada").await;
     // By the time that AWS answers, what was read of her is too old to count.
-    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_secs(4)));
     let vended = ada.vended("tried", &code(0)).await;
     assert_eq!(vended["reused"], false);
     let tried = world.calls("AssumeRole").into_iter().filter(|call| call.parameters["RoleArn"].ends_with("role/tried"));
@@ -229,7 +229,7 @@ async fn a_code_whose_answer_was_lost_is_not_shown_again_and_not_called_wrong() 
 async fn who_may_not_any_more_by_the_time_that_aws_answers_gets_nothing_of_a_code() {
     let world = world().await;
     let (ada, root) = (world.person("ada").await, world.person("root").await);
-    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(1_500)));
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_secs(4)));
     let asking = {
         let ada = ada.clone();
         tokio::spawn(async move { ada.vend("tried", &code(0)).await })
@@ -243,7 +243,7 @@ async fn who_may_not_any_more_by_the_time_that_aws_answers_gets_nothing_of_a_cod
 async fn a_connector_that_changes_while_aws_looks_at_a_code_lends_nothing_and_shows_it_no_second_time() {
     let world = world().await;
     let ada = world.person("ada").await;
-    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_millis(2_500)));
+    world.sim.faults().once(Calls::of("AssumeRole"), Fault::Stall(Duration::from_secs(6)));
     let asking = {
         let ada = ada.clone();
         tokio::spawn(async move { ada.vend("tried", &code(0)).await })
