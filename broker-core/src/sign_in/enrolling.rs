@@ -89,7 +89,7 @@ impl SignIn {
 
     /// Begins to enrol an authenticator. Nothing is kept: it counts once a code of it has come back.
     pub async fn begin_enrolment(&self, person: &PersonCaller) -> Result<Made, FactorError> {
-        self.may_change(person, &self.second_factors_of(person).await?)?;
+        self.may_add(person, &self.second_factors_of(person).await?)?;
         let (subject, now) = (&person.person.subject, self.0.clock.now());
         let begun = Beginning::new(Seed::generate()?, now);
         let uri = begun.seed.uri(&self.0.second_factors.issuer, &person.person.username);
@@ -108,8 +108,8 @@ impl SignIn {
         Ok(Made { enrolment, secret, uri: uri.map_err(|_| SealBroken::Damaged)? })
     }
 
-    /// Enrols an authenticator that shows the right code. All other sessions of its owner end, and what came of them; this one counts as proved by
-    /// it. With the first one come recovery codes.
+    /// Enrols an authenticator that shows the right code. All other sessions of its owner end, and whatever clients got by any of them; this one
+    /// counts as proved by it. With the first one come recovery codes.
     pub async fn add_second_factor(
         &self,
         person: &PersonCaller,
@@ -150,7 +150,7 @@ impl SignIn {
         if !codes.is_empty() {
             changes.extend(self.0.store.replace_recovery_codes(subject, &codes, now.into()));
         }
-        changes.push(Store::end_sessions_but(subject, Some(person.session)));
+        changes.extend(ended_by_a_change(person));
         let mut facts = facts(&factor);
         facts["ended_sessions"] = json!(self.others_of(person).await?);
         let entry = did(person, Action::SecondFactorAdded, origin).changes(facts);
@@ -181,8 +181,8 @@ impl SignIn {
         Ok(renamed)
     }
 
-    /// Takes something away that somebody has enrolled; with the last of them their recovery codes. All their other sessions end, and what came of
-    /// them.
+    /// Takes something away that somebody has enrolled; with the last of them their recovery codes, and what this session counts as proved by. All
+    /// their other sessions end, and whatever clients got by any of them.
     pub async fn remove_second_factor(
         &self,
         person: &PersonCaller,
@@ -191,7 +191,7 @@ impl SignIn {
         origin: &Origin,
     ) -> Result<(), FactorError> {
         // Of two removals at once, each of which would leave the other's, one is made: whatever is not seen below has changed the session since.
-        let alone = self.touched(person, shown).await?.ok_or(FactorError::SessionOver)?;
+        let seen = self.own_session(person, shown).await?.ok_or(FactorError::SessionOver)?;
         let enrolled = self.second_factors_of(person).await?;
         self.may_change(person, &enrolled)?;
         let (vault, site) = (self.0.second_factors.vault()?, self.0.second_factors.passkeys.as_ref());
@@ -203,11 +203,12 @@ impl SignIn {
             return Err(FactorError::LastOne);
         }
         let subject = &person.person.subject;
-        let mut changes = vec![Store::remove_second_factor(subject, id), alone];
+        let proved = seen.second_factor.filter(|_| !is_last);
+        let mut changes = vec![Store::remove_second_factor(subject, id), self.touched(&seen, shown, proved)?];
         if is_last {
             changes.push(Store::drop_recovery_codes(subject));
         }
-        changes.push(Store::end_sessions_but(subject, Some(person.session)));
+        changes.extend(ended_by_a_change(person));
         let mut facts = facts(&factor);
         facts["ended_sessions"] = json!(self.others_of(person).await?);
         self.committed(changes, did(person, Action::SecondFactorRemoved, origin).changes(facts)).await
@@ -248,8 +249,12 @@ impl SignIn {
             let is_fresh = person.assurance.proved.is_some_and(|proved| proved.is_fresh(now));
             return if is_fresh { Ok(()) } else { Err(FactorError::OldProof) };
         }
-        let is_fresh = (0..FRESH_SECONDS).contains(&seconds_between(person.signed_in_at, now));
-        if is_fresh { Ok(()) } else { Err(FactorError::OldSignIn) }
+        if self.signed_in_lately(person) { Ok(()) } else { Err(FactorError::OldSignIn) }
+    }
+
+    /// Whether somebody has proved their password within a quarter of an hour.
+    pub fn signed_in_lately(&self, person: &PersonCaller) -> bool {
+        (0..FRESH_SECONDS).contains(&seconds_between(person.signed_in_at, self.0.clock.now()))
     }
 
     fn read_beginning(&self, person: &PersonCaller, enrolment: &SecretString) -> Result<Beginning, NotBegun> {
@@ -276,6 +281,13 @@ impl SignIn {
 
 fn one_of(enrolled: Enrolled, id: SecondFactorId) -> Result<SecondFactor, FactorError> {
     enrolled.factors.into_iter().find(|factor| factor.id == id).ok_or(FactorError::NoSuchFactor)
+}
+
+/// What a change of somebody's second factors ends: their other sessions, and what clients were let in for by a session that goes on, or they would
+/// count as proved by what was not there then.
+fn ended_by_a_change(person: &PersonCaller) -> [Change; 2] {
+    let others = Store::end_sessions_but(&person.person.subject, Some(person.session));
+    [others, Store::end_authorizations_of(person.session)]
 }
 
 fn new_codes() -> Result<Vec<RecoveryCode>, SealBroken> {

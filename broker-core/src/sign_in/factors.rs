@@ -354,8 +354,7 @@ impl SignIn {
             Err(ThrottleError::Store(error)) => return Err(Unproved::by_the_store(mark, error)),
         };
         if throttle.admit_whose(&attempt, subject, break_glass).await.is_err() {
-            let overdue = attempt.overdue().unwrap_or(HELD_BACK_SECONDS);
-            return Err(too_many(mark, overdue));
+            return Err(too_many(mark, attempt.waits().unwrap_or(HELD_BACK_SECONDS)));
         }
         let enrolled = match self.0.store.enrolled(subject).await {
             Ok(enrolled) => enrolled,
@@ -379,5 +378,5 @@ const TOO_MANY: &str = "too many attempts";
 const HALF_WAY_SECONDS: i64 = 5 * 60;
 /// Two nodes' clocks are not the same.
 const CLOCKS_DIFFER: i64 = 60;
-/// Where nobody says for how long.
+/// Where the store cannot say for how long.
 const HELD_BACK_SECONDS: u64 = 60;

@@ -306,7 +306,7 @@ impl SignIn {
         kind: SessionKind,
         begun: Begun,
         factor: Option<Accepted>,
-        origin: &Origin,
+        (origin, started): (&Origin, Instant),
     ) -> Result<SignedIn, SignInError> {
         let now = self.0.clock.now();
         let token = new_token(kind.prefix())?;
@@ -317,7 +317,7 @@ impl SignIn {
             person: attested.person,
             created_at: begun.proved_at(now),
             expires_at: after(now, self.0.settings.absolute_seconds),
-            checked_at: now,
+            checked_at: at_the_latest(now, started),
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
             second_factor: factor.as_ref().map(|accepted| ProvedFactor { by: accepted.by, at: now }),
@@ -375,6 +375,11 @@ impl SignIn {
             as_read,
         }
     }
+}
+
+/// When a directory was asked, at the latest: what it said may be as old as the sign-in is long, and no older by what is re-read.
+fn at_the_latest(now: Timestamp, started: Instant) -> Timestamp {
+    SignedDuration::try_from(started.elapsed()).ok().and_then(|since| now.checked_sub(since).ok()).unwrap_or(now)
 }
 
 /// The limit on a sign-in, however many directories are asked in a row: a little more than one of them may take, so that each says itself what

@@ -147,10 +147,10 @@ impl SignIn {
     }
 
     /// Who somebody is by their password alone, for callers who write down themselves what came of it, and keep the reason from whoever must not
-    /// know it. Nobody is let in by this.
+    /// know it. Nobody is let in by this, so that it takes no count back but its own, and makes nobody at home anywhere.
     pub(super) async fn try_password(&self, credentials: &Credentials<'_>, by: Instant) -> Result<Attested, Unproved> {
         let (attested, attempt, mark) = self.password(credentials, by).await?;
-        self.0.throttle.succeeded(&attempt).await.map_err(|error| Unproved::by_the_store(mark, error))?;
+        self.0.throttle.undecided(&attempt).await.map_err(|error| Unproved::by_the_store(mark, error))?;
         Ok(attested)
     }
 
@@ -204,7 +204,8 @@ impl SignIn {
         let (subject, by) = (attested.person.subject.clone(), factor.as_ref().map(|accepted| accepted.by));
         let break_glass = attempt.is_break_glass();
         let half_way = self.half_way(&attested, mark.clone(), break_glass);
-        let begun = self.begin_session(attested, kind, Begun::ByPassword { break_glass }, factor, origin).await;
+        let begun =
+            self.begin_session(attested, kind, Begun::ByPassword { break_glass }, factor, (origin, started)).await;
         let signed_in = match (begun, by) {
             (
                 Err(SignInError::Trail(TrailError::Change(error @ (StoreError::Stale | StoreError::Taken)))),

@@ -30,7 +30,8 @@ impl SignIn {
         address: IpAddr,
         origin: &Origin,
     ) -> Result<Option<SignedIn>, SignInError> {
-        let by = Instant::now() + self.0.settings.sign_in_within;
+        let started = Instant::now();
+        let by = started + self.0.settings.sign_in_within;
         for (directory, vouching) in self.vouching() {
             let late = || Unavailable { directory: directory.name().clone(), source: Box::new(TooLate) };
             let asked = async {
@@ -60,7 +61,7 @@ impl SignIn {
                         return Ok(None);
                     }
                     let (kind, begun) = (SessionKind::Browser, Begun::Vouched { since });
-                    let signed_in = self.begin_session(*attested, kind, begun, None, origin).await?;
+                    let signed_in = self.begin_session(*attested, kind, begun, None, (origin, started)).await?;
                     let is_over = self.is_ended_by_enrolling(&signed_in, origin).await?;
                     return Ok(Some(signed_in).filter(|_| !is_over));
                 }

@@ -175,15 +175,27 @@ impl SignIn {
         }
     }
 
-    /// Writes to the session by which somebody changes what they have enrolled, so that of two changes at once the later one is `Stale`; nothing
-    /// where it is over.
-    pub(super) async fn touched(&self, person: &PersonCaller, shown: &Shown) -> Result<Option<Change>, StoreError> {
+    /// The session by which somebody changes what they have enrolled; nothing where it is over.
+    pub(super) async fn own_session(
+        &self,
+        person: &PersonCaller,
+        shown: &Shown,
+    ) -> Result<Option<Session>, StoreError> {
+        let session = self.0.store.session_by_token(&self.hash_of(shown)).await?;
+        Ok(session.filter(|session| session.id == person.session))
+    }
+
+    /// Writes to that session, as it was seen, by what it counts as proved from now on: of two changes at once the later one is `Stale`.
+    pub(super) fn touched(
+        &self,
+        seen: &Session,
+        shown: &Shown,
+        proved: Option<ProvedFactor>,
+    ) -> Result<Change, StoreError> {
         let token = self.hash_of(shown);
-        let seen = self.0.store.session_by_token(&token).await?.filter(|seen| seen.id == person.session);
-        let Some(seen) = seen else { return Ok(None) };
-        let second_factor = seen.second_factor.map(|proved| ProvedFactor { at: just_after(proved.at), ..proved });
+        let second_factor = proved.map(|proved| ProvedFactor { at: just_after(proved.at), ..proved });
         let touched = Session { second_factor, ..seen.clone() };
-        self.0.store.rewrite_session(&seen, &token, &touched, &token).map(Some)
+        self.0.store.rewrite_session(seen, &token, &touched, &token)
     }
 
     async fn step_up_refused(

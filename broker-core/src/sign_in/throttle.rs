@@ -78,7 +78,7 @@ pub enum ThrottleError {
 #[derive(Debug, thiserror::Error)]
 pub enum HeldBack {
     #[error("too many attempts on this account, by whatever name")]
-    TooMany,
+    TooMany { seconds: u64 },
     #[error("too many attempts on this name, and its owner is not at home on this network")]
     NotAtHome,
     #[error(transparent)]
@@ -227,7 +227,7 @@ impl Throttle {
             };
             let next = match next {
                 Ok(next) => next,
-                Err(ThrottleError::TooMany { .. }) => return Err((at_home, HeldBack::TooMany)),
+                Err(ThrottleError::TooMany { seconds }) => return Err((at_home, HeldBack::TooMany { seconds })),
                 Err(ThrottleError::Store(error)) => return Err((at_home, error.into())),
             };
             match self.store.count_attempts(&[next.attempt()]).await {
@@ -236,7 +236,7 @@ impl Throttle {
                 Err(error) => return Err((at_home, error.into())),
             }
         }
-        Err((at_home, HeldBack::TooMany))
+        Err((at_home, HeldBack::TooMany { seconds: 1 }))
     }
 
     /// What a directory may count, too: it has one count for what comes from wherever, and forgets it after a pause in all of it.
@@ -321,6 +321,15 @@ impl Attempt {
     /// Whether its secret was shown to nobody, though the directory knew whose it would be.
     pub(super) fn is_held_back(&self) -> bool {
         self.known.get().is_some_and(|known| known.counted.is_err())
+    }
+
+    /// For how many seconds its owner has no attempt left. For those alone who have proved to be the owner.
+    pub(super) fn waits(&self) -> Option<u64> {
+        match self.known.get()?.counted {
+            Err(HeldBack::TooMany { seconds }) => Some(seconds),
+            Err(HeldBack::NotAtHome) => self.name_is_over,
+            Ok(_) | Err(HeldBack::Store(_)) => None,
+        }
     }
 
     /// Why the password was not tried, if the directory knew whose it would be.

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::prove::{Proved, tell_break_glass};
-use super::{Credentials, Leaving, SignIn, SignInError};
+use super::{Credentials, Leaving, SignIn, SignInError, at_the_latest};
 use crate::caller::{Person, PersonCaller, Subject};
 use crate::clock::after;
 use crate::directory::Attested;
@@ -24,6 +24,8 @@ pub(super) struct Visits(Places<Subject>);
 #[derive(Debug)]
 pub struct Visitor {
     attested: Attested,
+    /// Before their directory was asked.
+    started: Instant,
     /// By an account that is for emergencies.
     break_glass: bool,
 }
@@ -64,9 +66,10 @@ impl Visitor {
 impl SignIn {
     /// Who it is; counted, recorded and answered as every sign-in where that fails. Whoever has enrolled a second factor cannot show it so.
     pub async fn prove_visitor(&self, credentials: Credentials<'_>) -> Result<Visitor, SignInError> {
-        let Proved { attested, attempt, .. } = self.prove(&credentials, None, Instant::now()).await?;
+        let started = Instant::now();
+        let Proved { attested, attempt, .. } = self.prove(&credentials, None, started).await?;
         self.0.throttle.succeeded(&attempt).await?;
-        Ok(Visitor { attested, break_glass: attempt.is_break_glass() })
+        Ok(Visitor { attested, started, break_glass: attempt.is_break_glass() })
     }
 
     /// Lets somebody in for `longest` at most, whatever becomes of this process. No other session of theirs makes room for it, and none
@@ -81,7 +84,7 @@ impl SignIn {
 
     async fn begin_visit(
         &self,
-        Visitor { attested, break_glass }: Visitor,
+        Visitor { attested, started, break_glass }: Visitor,
         longest: Duration,
         origin: Origin,
         place: Place,
@@ -96,7 +99,7 @@ impl SignIn {
             person: attested.person,
             created_at: now,
             expires_at: after(now, u32::try_from(longest.as_secs()).unwrap_or(u32::MAX)),
-            checked_at: now,
+            checked_at: at_the_latest(now, started),
             last_seen_at: now,
             epoch: self.0.store.epoch().await?,
             second_factor: None,
@@ -107,7 +110,8 @@ impl SignIn {
         if break_glass {
             tell_break_glass(&session.person, &origin);
         }
-        let (leaving, caller) = (Leaving(session.clone()), self.caller(session, now));
+        let asked_at = session.checked_at;
+        let (leaving, caller) = (Leaving(session.clone()), self.caller(session, asked_at));
         Ok(Visit { caller, sign_in: self.clone(), leaving, origin, place: Some(place) })
     }
 }

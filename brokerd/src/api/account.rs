@@ -85,7 +85,7 @@ async fn begin(
     tag = "Account",
     operation_id = "add_second_factor",
     summary = "Enrol an authenticator by its first code",
-    description = "All one's other sessions end, and what AWS's own clients had from them; this one counts as proved by it, in a browser under another cookie.",
+    description = "All one's other sessions end, and what AWS's own clients had from any of them, this one too; this one counts as proved by it, in a browser under another cookie.",
     request_body(content = AddSecondFactor),
     responses(
         (status = 201, description = "Enrolled. Recovery codes come with the first one, and are shown here alone", body = AddedSecondFactor),
@@ -138,7 +138,7 @@ async fn rename(
     tag = "Account",
     operation_id = "remove_second_factor",
     summary = "Take a second factor away",
-    description = "A second factor shown less than 15 minutes ago. All one's other sessions end. With the last one the recovery codes go. Whose groups may do nothing without one keeps the last.",
+    description = "A second factor shown less than 15 minutes ago. All one's other sessions end, and what AWS's own clients had from any of them, this one too. With the last one the recovery codes go, and this session counts as one without a second factor. Whose groups may do nothing without one keeps the last.",
     params(("id" = String, Path, description = "Of the second factor")),
     responses(
         (status = 204, description = "Gone"),

@@ -178,7 +178,7 @@ impl Code {
             Self::NotFound => "There is no such thing, or not for you",
             Self::MethodNotAllowed => "This route does not take that method",
             Self::Conflict => "It does not fit with what is there",
-            Self::ReadOnly => "The connectors file owns it",
+            Self::ReadOnly => "It is kept elsewhere, and changed there",
             Self::PreconditionFailed => "Somebody else was faster",
             Self::TooLarge => "The request is too large",
             Self::HeadTooLarge => "The request has too large a head",
@@ -252,7 +252,9 @@ impl Code {
             Self::Conflict => {
                 "A name is taken, or something is still in use: `detail` says which. Choose another name, or free what is in use first."
             }
-            Self::ReadOnly => "Change it in the connectors file, then run `brokerd apply` or send the daemon SIGHUP.",
+            Self::ReadOnly => {
+                "`detail` says where. In the connectors file: change it there, then run `brokerd apply` or send the daemon SIGHUP. In the configuration: change it there, then restart the daemon. In a directory: there."
+            }
             Self::PreconditionFailed => "It is not any more what `If-Match` names. Read it again, and decide again.",
             Self::TooLarge => "Send a body of at most 64 KiB.",
             Self::HeadTooLarge => {

@@ -85,6 +85,11 @@ impl Next {
         format!("/sign-in?{NEXT}={}", utf8_percent_encode(&self.to_string(), IN_QUERY))
     }
 
+    /// The same for somebody who is signed in, and must have signed in just now.
+    pub(crate) fn sign_in_page_anew(&self) -> String {
+        format!("{}&{ANEW}=yes", self.sign_in_page())
+    }
+
     /// The same, with the proof that the person asked for this one.
     pub(crate) fn sign_in_page_once_asked(&self, proof: &str) -> String {
         format!("{}&{ASKED}={proof}", self.sign_in_page())
@@ -194,6 +199,8 @@ const MAX: usize = 2_048;
 pub(crate) const NEXT: &str = "next";
 /// In a query: show where it goes first.
 pub(crate) const ASK: &str = "ask";
+/// In the sign-in page's query: show its form to somebody who is signed in, too.
+pub(crate) const ANEW: &str = "anew";
 /// In the sign-in page's query and form: the proof that the person asked for the next page.
 pub(crate) const ASKED: &str = "asked";
 

@@ -11,7 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
 use super::form::{Fields, OwnForm};
-use super::next::{ASKED, Next};
+use super::next::{ANEW, ASKED, Next};
 use super::page::{FormsLead, instead_of, page, see_other};
 use super::pre_session;
 use super::second_factor;
@@ -77,6 +77,7 @@ struct Refused {
     params(
         ("next" = Option<String>, Query, description = "Where to go on afterwards, on this host"),
         ("single_sign_on" = Option<String>, Query, description = "`yes`: by the directory's own session in this browser, also after signing out here"),
+        ("anew" = Option<String>, Query, description = "`yes`: the form, for somebody who is signed in and must have signed in just now"),
         ("asked" = Option<String>, Query, description = "The proof that the person had asked for that page, in this very browser"),
     ),
     responses(
@@ -93,11 +94,14 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
-    let (wanted, way) = (fields.take_given(SINGLE_SIGN_ON).is_some(), Way::take(&mut fields));
+    let (wanted, anew) = (fields.take_given(SINGLE_SIGN_ON).is_some(), fields.take_given(ANEW).is_some());
+    let way = Way::take(&mut fields);
     match visitor {
         // Codes of other machines are compared by somebody who has just signed in; they may have to do so once more.
         Ok(Some(visitor))
-            if !matches!(way.next, Next::Device { .. }) || app.clients.may_allow_devices(&visitor.person).is_ok() =>
+            if !anew
+                && (!matches!(way.next, Next::Device { .. })
+                    || app.clients.may_allow_devices(&visitor.person).is_ok()) =>
         {
             Ok(see_other(&way.next.after_sign_in()))
         }

@@ -92,3 +92,23 @@ async fn guesses_are_counted_with_those_at_the_front_door() {
     // What needs no password is told all the same.
     assert_eq!(test(&root, &json!({ "username": "ada" })).await["found"], "one");
 }
+
+#[tokio::test]
+async fn a_right_password_takes_no_guess_back_and_makes_nobody_at_home() {
+    let world = World::open().await;
+    let (root, stranger) = (world.person("root").await, world.stranger());
+    let (guess, right) = (
+        json!({ "username": "ada", "password": "guess" }),
+        json!({ "username": "ada", "password": password_of("ada") }),
+    );
+    for _ in 0..3 {
+        stranger.sign_in(&guess).await.problem("401 invalid_credentials");
+    }
+    assert_eq!(test(&root, &right).await["password"]["outcome"], "accepted");
+    // Seven are four seconds to wait, and four none.
+    let mut more = 0;
+    while more < 4 {
+        more += usize::from(stranger.sign_in(&guess).await.status == 401);
+    }
+    stranger.sign_in(&right).await.problem("429 too_many_attempts");
+}

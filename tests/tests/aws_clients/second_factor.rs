@@ -1,9 +1,12 @@
 //! A connector that wants a second factor, before AWS's own clients: they cannot show one, so that what their person showed at the broker counts.
 
+use broker_core::second_factor::Seed;
+use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tests::phone::Phone;
 use tests::python::Client;
-use tests::world::{Answer, Asker, World, password_of, soon};
+use tests::world::{Answer, Asker, World, now, password_of, soon};
 
 use crate::login::{self, FORBIDDEN, Got, Login};
 use crate::program::{ACCOUNT, Program, Tokens, refused};
@@ -124,3 +127,55 @@ async fn a_connector_that_wants_one_from_now_on_ends_what_was_let_in_without() {
 
 const OPEN: &str = "name = \"deploy\"\n";
 const GUARDED: &str = "name = \"deploy\"\nrequire_second_factor = true\n";
+
+/// A browser's session, by which somebody changes their second factors.
+struct Tab<'a> {
+    program: &'a Program,
+    cookie: String,
+}
+
+impl Tab<'_> {
+    async fn sends(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let csrf = self.program.page(&self.cookie, &self.program.query()).await.field("csrf");
+        let request = self.program.http.request(method, path).header("cookie", &self.cookie);
+        let request = request.header("origin", &self.program.url).header("x-csrf-token", csrf);
+        Answer::of(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        })
+        .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_changes_a_second_factor_stays_signed_in_and_no_client_or_other_session_of_theirs_does() {
+    let world = world().await;
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let (program, tokens) = Program::signed_in_by(&world, &cookie).await;
+    let mut tab = Tab { program: &program, cookie };
+    let begun = tab.sends(Method::POST, "/v1/account/enrolments", Some(json!({}))).await.good();
+    let seed = Seed::read(SecretString::from(begun["secret"].as_str().unwrap())).unwrap();
+    let body = json!({ "enrolment": begun["enrolment"], "otp": seed.code_at(now()).unwrap(), "label": "phone" });
+    let added = tab.sends(Method::POST, "/v1/account/second-factors", Some(body)).await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    // Let in by the password alone, it must not count as proved by what came after it.
+    refused(&program.credentials(&tokens.access, "deploy").await, "401 UnauthorizedException");
+    refused(&program.refresh(&tokens.refresh).await, "400 InvalidGrantException");
+    tab.cookie = added.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let (_, tokens) = Program::signed_in_by(&world, &tab.cookie).await;
+    assert_eq!(program.credentials(&tokens.access, "deploy").await.status, 200);
+
+    let added = added.json();
+    let code = added["recovery_codes"][0].as_str().unwrap();
+    let elsewhere = world.stranger().cookie_with("ada", &password_of("ada"), code).await;
+    assert_eq!(program.page(&elsewhere, &program.query()).await.status, 200);
+    let path = format!("/v1/account/second-factors/{}", added["second_factor"]["id"].as_str().unwrap());
+    let removed = tab.sends(Method::DELETE, &path, None).await;
+    assert_eq!(removed.status, 204, "{}", removed.text);
+    refused(&program.credentials(&tokens.access, "deploy").await, "401 UnauthorizedException");
+    refused(&program.refresh(&tokens.refresh).await, "400 InvalidGrantException");
+    assert_eq!(program.page(&elsewhere, &program.query()).await.status, 303, "the other session is over");
+    // Nor does the one that goes on count as proved by what is no more.
+    let vend = tab.sends(Method::POST, "/v1/connectors/deploy/credentials", Some(json!({}))).await;
+    vend.problem("403 second_factor_required");
+}

@@ -278,6 +278,39 @@ async fn rubbish_and_accounts_that_are_switched_off_open_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_it_lets_in_signs_in_by_password_before_they_set_anything_up() {
+    let scene = Scene::set(ON).await;
+    let mut ada = Browser::with(&scene, &scene.crowd.session_of("ada", HERE, long_ago()));
+    assert!(ada.is_let_in().await);
+    let page = ada.get("/account").await;
+    assert!(!page.text.contains("Set up an authenticator"), "{}", page.text);
+    let (_, link) = page.text.split_once("class=\"button\" href=\"/sign-in").expect("a link to sign in by");
+    let link = format!("/sign-in{}", link.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&"));
+    let form = ada.get(&link).await;
+    assert_eq!(form.status, 200, "the form, though somebody is signed in: {}", form.text);
+    let fields =
+        [("username", "ada"), ("password", "ada secret"), ("csrf", &form.field("csrf")), ("next", &form.field("next"))];
+    let url = scene.brokerd.url();
+    let signed_in = ada.goes(Method::POST, "/sign-in", &[("origin", url.as_str())], &fields).await;
+    assert_eq!((signed_in.status, signed_in.header("location")), (303, Some("/account")), "{}", signed_in.text);
+    assert!(ada.get("/account").await.text.contains("Set up an authenticator"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_open_the_page_one_waits_for_a_crowd_that_hangs() {
+    let quick = "connect_timeout_seconds = 1\noperation_timeout_seconds = 2\ndeadline_seconds = 2";
+    let scene = Scene::set(&format!("{ON}\n{quick}")).await;
+    let token = scene.crowd.session_of("ada", HERE, long_ago());
+    scene.crowd.does("config/cookie", Deed::Hangs);
+    assert!(!Browser::with(&scene, &token).is_let_in().await);
+    let asked = scene.crowd.asked();
+    for _ in 0..5 {
+        assert!(!Browser::with(&scene, &token).is_let_in().await);
+    }
+    assert_eq!(scene.crowd.asked(), asked, "nobody else waits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_that_fails_or_lies_leaves_the_form() {
     let scene = Scene::set(ON).await;
     let token = scene.crowd.session_of("ada", HERE, long_ago());

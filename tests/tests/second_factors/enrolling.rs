@@ -102,3 +102,14 @@ async fn no_job_and_no_service_token_has_an_account() {
     }
     world.stranger().get("/v1/account/second-factors").await.problem("401 unauthenticated");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_begins_what_they_have_no_room_for() {
+    let timed = Timed::open().await;
+    let ada = timed.world.person("ada").await;
+    for _ in 0..10 {
+        timed.enrol(&ada).await;
+    }
+    let full = ada.post("/v1/account/enrolments", &json!({})).await.problem("409 conflict");
+    assert!(full["detail"].as_str().unwrap().contains("you have 10 second factors"), "{full}");
+}

@@ -95,6 +95,26 @@ async fn whoever_knows_a_password_guesses_no_code_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nor_does_whoever_has_a_session_or_is_half_way_in() {
+    let timed = Timed::open().await;
+    let ada = timed.world.person("ada").await;
+    let phone = timed.enrol(&ada).await;
+    let (guess, right) = (json!({ "otp": "000000" }), json!({ "otp": timed.code(&phone) }));
+    let mut answers = Vec::new();
+    while answers.len() < 12 && answers.last().is_none_or(|answer: &tests::world::Answer| answer.status != 429) {
+        answers.push(ada.post("/v1/session/second-factor", &guess).await);
+    }
+    let told = answers.pop().unwrap();
+    told.problem("429 too_many_attempts");
+    assert!(told.header("retry-after").unwrap().parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    assert!(answers.len() >= 5, "people mistype");
+    for answer in answers {
+        answer.problem("401 invalid_credentials");
+    }
+    ada.post("/v1/session/second-factor", &right).await.problem("429 too_many_attempts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_with_each_request_is_no_way_around_it() {
     let timed = Timed::open().await;
     let ada = timed.world.person("ada").await;

@@ -1,12 +1,12 @@
 //! Crowd's single sign-on: whose session a browser's token is, and in which cookie browsers have it.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::said::{No, Reason, Said};
@@ -16,7 +16,19 @@ use crate::directory::{Refusal, SingleSignOn, SsoToken, Unavailable, Vouched};
 
 /// The cookie's name, as Crowd said it the last time.
 #[derive(Debug, Default)]
-pub(super) struct Cookie(Mutex<Option<(Instant, String)>>);
+pub(super) struct Cookie(Mutex<Known>);
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    name: Option<String>,
+    /// From then on it is asked again.
+    good_until: Option<Instant>,
+}
+
+/// Nobody waits for what hung just now.
+#[derive(Debug, thiserror::Error)]
+#[error("it did not say the name of its cookie when it was asked less than {} seconds ago", ASKED_AGAIN.as_secs())]
+struct NotSaid;
 
 /// What Crowd says of the cookie for all its applications.
 #[derive(Deserialize)]
@@ -113,16 +125,21 @@ fn not_vouched(no: No) -> Result<Vouched, Trouble> {
 #[async_trait]
 impl SingleSignOn for CrowdDirectory {
     async fn cookie(&self) -> Result<Option<String>, Unavailable> {
-        let mut kept = self.cookie.0.lock().await;
-        match &*kept {
-            Some((asked, name)) if asked.elapsed() < GOOD_FOR => Ok(Some(name.clone())),
-            _ => {
-                let asked = async { self.ask_cookie().await.map_err(|trouble| self.unavailable(trouble)) };
-                let name = self.in_time(asked, |late| late).await?;
-                *kept = Some((Instant::now(), name.clone()));
-                Ok(Some(name))
-            }
+        let known = self.cookie.known();
+        if known.good_until.is_some_and(|until| Instant::now() < until) {
+            let not_said = || Unavailable { directory: self.name.clone(), source: Box::new(NotSaid) };
+            return known.name.map(Some).ok_or_else(not_said);
         }
+        let began = Instant::now();
+        let asked = async { self.ask_cookie().await.map_err(|trouble| self.unavailable(trouble)) };
+        let said = self.in_time(asked, |late| late).await;
+        match &said {
+            Ok(name) => self.cookie.keep(Some(name.clone()), GOOD_FOR),
+            Err(_) if began.elapsed() >= SLOW => self.cookie.keep(known.name.clone(), ASKED_AGAIN),
+            Err(_) => {}
+        }
+        // It is hardly another one now; Crowd is asked about whatever stands in it.
+        said.or_else(|error| known.name.ok_or(error)).map(Some)
     }
 
     async fn vouch(&self, token: &SsoToken, address: IpAddr) -> Result<Vouched, Unavailable> {
@@ -131,5 +148,19 @@ impl SingleSignOn for CrowdDirectory {
     }
 }
 
+impl Cookie {
+    fn known(&self) -> Known {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, name: Option<String>, good_for: Duration) {
+        let known = Known { name, good_until: Some(Instant::now() + good_for) };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+}
+
 /// Nobody renames the cookie of all a company's applications more often.
 const GOOD_FOR: Duration = Duration::from_mins(5);
+/// Whoever opens the sign-in page must not wait so long for an answer that does not come.
+const SLOW: Duration = Duration::from_secs(1);
+const ASKED_AGAIN: Duration = Duration::from_secs(15);

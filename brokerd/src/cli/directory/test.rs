@@ -44,7 +44,7 @@ pub(in crate::cli) struct Test {
 /// A directory as the daemon has it.
 enum Opened {
     Ldap(Box<LdapDirectory>),
-    Crowd(CrowdDirectory),
+    Crowd(Box<CrowdDirectory>),
     Local(LocalDirectory),
 }
 
@@ -99,14 +99,14 @@ impl Opened {
             Backend::Ldap(settings) => {
                 Self::Ldap(Box::new(LdapDirectory::watched(name, *settings, clock, watch.clone())))
             }
-            Backend::Crowd(settings) => Self::Crowd(CrowdDirectory::watched(name, *settings, watch)?),
+            Backend::Crowd(settings) => Self::Crowd(Box::new(CrowdDirectory::watched(name, *settings, watch)?)),
         })
     }
 
     fn directory(&self) -> &dyn Directory {
         match self {
             Self::Ldap(directory) => directory.as_ref(),
-            Self::Crowd(directory) => directory,
+            Self::Crowd(directory) => directory.as_ref(),
             Self::Local(directory) => directory,
         }
     }
@@ -167,7 +167,7 @@ impl Teller {
             }
             Opened::Crowd(crowd) => {
                 self.report.part("The server, and the broker's own name and password")?;
-                self.probed(crowd).await
+                self.probed(crowd.as_ref()).await
             }
             Opened::Local(_) => {
                 self.report.part("The people of the configuration")?;

@@ -28,6 +28,8 @@ struct AccountPage<'a> {
     required: bool,
     /// Where nothing may be changed before the second factor is shown once more.
     proves_first: bool,
+    /// Where somebody signs in once more, who may set nothing up before.
+    signs_in_first: Option<String>,
     /// What may be typed then.
     typed: &'static str,
     passkey: Option<Asked>,
@@ -92,6 +94,8 @@ pub(super) async fn shown(app: &App, visitor: &Visitor, beside: Beside) -> Resul
     };
     let is_fresh = visitor.person.assurance.proved.is_some_and(|proved| proved.is_fresh(app.clock.now()));
     let proves_first = enrolled.is_enrolled() && !is_fresh;
+    let signs_in_first = !enrolled.is_enrolled() && !app.sign_in.signed_in_lately(&visitor.person);
+    let signs_in_first = signs_in_first.then(|| onward.as_ref().unwrap_or(&Next::Account).sign_in_page_anew());
     let passkey = if proves_first { app.sign_in.ways_of(&visitor.person).await?.passkey } else { ByPasskey::None };
     let passkey = passkey.asked();
     let has_script = passkey.is_some() || new_passkey.is_some();
@@ -101,6 +105,7 @@ pub(super) async fn shown(app: &App, visitor: &Visitor, beside: Beside) -> Resul
         trouble: trouble.map(|problem| problem.detail().to_owned()),
         onward: onward.as_ref().and_then(Onward::of),
         proves_first,
+        signs_in_first,
         typed: if enrolled.has(FactorKind::Totp) { "Code, or a recovery code" } else { "Recovery code" },
         passkey,
         damaged: enrolled.damaged,
