@@ -45,7 +45,7 @@ pub(in crate::cli) struct Test {
 enum Opened {
     Ldap(Box<LdapDirectory>),
     Crowd(Box<CrowdDirectory>),
-    Local(LocalDirectory),
+    Local(Box<LocalDirectory>),
 }
 
 /// Lets the password out to whoever is found: the operator has been told that it counts.
@@ -95,7 +95,9 @@ impl Opened {
     fn new(DirectoryConfig { name, backend, .. }: DirectoryConfig, watch: &Watch) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(match backend {
-            Backend::Local(people) => Self::Local(LocalDirectory::new(name, people, Arc::new(Semaphore::new(1)))?),
+            Backend::Local(people) => {
+                Self::Local(Box::new(LocalDirectory::new(name, people, Arc::new(Semaphore::new(1)))?))
+            }
             Backend::Ldap(settings) => {
                 Self::Ldap(Box::new(LdapDirectory::watched(name, *settings, clock, watch.clone())))
             }
@@ -107,7 +109,7 @@ impl Opened {
         match self {
             Self::Ldap(directory) => directory.as_ref(),
             Self::Crowd(directory) => directory.as_ref(),
-            Self::Local(directory) => directory,
+            Self::Local(directory) => directory.as_ref(),
         }
     }
 
