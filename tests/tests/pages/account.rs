@@ -27,6 +27,7 @@ async fn whoever_wants_a_console_without_the_second_factor_sets_one_up_and_goes_
     browser.go(&house.url("/console/twofold")).await;
     browser.wait_for("Password").await;
     sign_in(&browser, "ada", &password_of("ada")).await;
+    browser.wait_for("The console of twofold wants a second factor: set one up.").await;
     // Also where the page would have asked before.
     for (path, name) in [("explained", "explained"), ("twofold?ask=yes", "twofold"), ("twofold", "twofold")] {
         browser.go(&house.url(&format!("/console/{path}"))).await;
