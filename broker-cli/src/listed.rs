@@ -23,6 +23,7 @@ pub(crate) struct Listed {
     pub(crate) default_duration_seconds: u32,
     pub(crate) console: bool,
     pub(crate) require_reason: bool,
+    pub(crate) require_second_factor: bool,
     pub(crate) mfa_serial: Option<Text>,
 }
 
@@ -43,6 +44,7 @@ impl TryFrom<broker_api::Connector> for Listed {
             default_duration_seconds: told.default_duration_seconds,
             console: told.console,
             require_reason: told.require_reason,
+            require_second_factor: told.require_second_factor,
             mfa_serial: told.mfa_serial.as_deref().map(Text::of),
         })
     }

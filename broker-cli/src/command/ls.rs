@@ -36,11 +36,12 @@ impl Ls {
             };
             return Err(Failure::new(Next::AskFor, said, advice));
         }
-        out::table(["NAME", "ACCOUNT", "ACTS AS", "CONSOLE", "DESCRIPTION"], &found.iter().map(row).collect::<Vec<_>>())
+        let heads = ["NAME", "ACCOUNT", "ACTS AS", "CONSOLE", "WANTS", "DESCRIPTION"];
+        out::table(heads, &found.iter().map(row).collect::<Vec<_>>())
     }
 }
 
-fn row(one: &Listed) -> [String; 5] {
+fn row(one: &Listed) -> [String; 6] {
     let acts_as = match one.principal {
         PrincipalType::AssumeRole => "role",
         PrincipalType::FederatedUser => "federated user",
@@ -51,8 +52,20 @@ fn row(one: &Listed) -> [String; 5] {
         one.account_id.as_ref().map_or("-", AccountId::as_str).to_owned(),
         acts_as.to_owned(),
         if one.console { "yes" } else { "-" }.to_owned(),
+        wants(one),
         one.description.to_string(),
     ]
+}
+
+/// What whoever asks must give or have shown, beside being granted it.
+fn wants(one: &Listed) -> String {
+    let wanted = [
+        (one.require_reason, "reason"),
+        (one.require_second_factor, "second factor"),
+        (one.mfa_serial.is_some(), "MFA code"),
+    ];
+    let words: Vec<&str> = wanted.into_iter().filter_map(|(is_wanted, word)| is_wanted.then_some(word)).collect();
+    if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
 
 const EXAMPLES: &str = r"Examples:

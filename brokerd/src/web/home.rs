@@ -35,6 +35,7 @@ pub(crate) struct Shown {
     pub(crate) acts_as: String,
     pub(crate) console: bool,
     pub(crate) require_reason: bool,
+    pub(crate) require_second_factor: bool,
     /// The MFA device whose code it wants, where it wants one.
     pub(crate) mfa_serial: Option<String>,
 }
@@ -81,8 +82,20 @@ impl Shown {
             },
             console: connector.spec.has_console(),
             require_reason: connector.spec.require_reason(),
+            require_second_factor: connector.spec.require_second_factor(),
             mfa_serial: connector.spec.mfa_serial().map(|serial| serial.as_str().to_owned()),
         }
+    }
+
+    /// What whoever asks must give or have shown, beside being granted it; empty where that is nothing.
+    pub(crate) fn wants(&self) -> String {
+        let wanted = [
+            (self.require_reason, "a reason"),
+            (self.require_second_factor, "a second factor"),
+            (self.mfa_serial.is_some(), "a code of an MFA device"),
+        ];
+        let words: Vec<&str> = wanted.into_iter().filter_map(|(is_wanted, words)| is_wanted.then_some(words)).collect();
+        words.join(", ")
     }
 }
 

@@ -68,6 +68,7 @@ async fn each_subcommand_answers_in_the_shape_that_is_documented() {
         ("scope", json!("user")),
         ("console", json!(true)),
         ("require_reason", json!(false)),
+        ("require_second_factor", json!(false)),
     ] {
         assert_eq!(deploy[field], value, "{field}");
     }

@@ -14,11 +14,12 @@ async fn a_list_shows_what_somebody_may_use_and_a_few_letters_find_it() {
     let mut lines = table.lines();
     assert_eq!(
         lines.next().unwrap().split_whitespace().collect::<Vec<_>>(),
-        ["NAME", "ACCOUNT", "ACTS", "AS", "CONSOLE", "DESCRIPTION"]
+        ["NAME", "ACCOUNT", "ACTS", "AS", "CONSOLE", "WANTS", "DESCRIPTION"]
     );
     let deploy = lines.find(|line| line.starts_with("deploy ")).unwrap();
     assert!(deploy.contains("111111111111") && deploy.ends_with("Deploys to production"), "{deploy}");
     assert!(!table.contains("treasury") && !table.contains('\u{1b}'), "{table}");
+    assert_eq!(deploy.split_whitespace().nth(4), Some("-"), "{deploy}");
     let found = ada.run(&["ls", "dply", "--json"]).json();
     assert_eq!(found["connectors"][0]["name"], "deploy");
     assert_eq!(refused(&ada.run(&["ls", "zzzz"])).0, 4);
@@ -31,6 +32,39 @@ async fn a_list_shows_what_somebody_may_use_and_a_few_letters_find_it() {
     let mut terminal = ada.on_terminal("ls");
     assert!(terminal.wait().success());
     assert!(terminal.stdout().contains("\u{1b}[1mNAME"), "bold on a terminal: {}", terminal.stdout());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_what_a_connector_wants_of_whoever_asks() {
+    let connector = |name: &str, more: &str, of_role: &str| {
+        format!(
+            "\n[[connector]]\nname = '{name}'\naccess_key = 'main'\ngroups = ['corp/release']\n{more}\n\
+             [connector.principal.assume_role]\nrole_arn = 'arn:aws:iam::111111111111:role/brief'\n{of_role}\n"
+        )
+    };
+    let both = "require_reason = true\nrequire_second_factor = true";
+    let device = "mfa_serial = 'arn:aws:iam::111111111111:mfa/broker'";
+    let more = [
+        connector("twofold", "require_second_factor = true", ""),
+        connector("all", both, device),
+        connector("tried", "", device),
+    ];
+    let world = World::prepare().await.connectors(&more.concat()).serve();
+    let ada = Machine::of(&world, "ada");
+    let table = ada.run(&["ls"]).succeeded();
+    let place = table.find("WANTS").unwrap();
+    let wants = |name: &str| {
+        let line = table.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        line.get(place..).unwrap().trim_end().to_owned()
+    };
+    assert_eq!(wants("twofold"), "second factor");
+    assert_eq!(wants("all"), "reason, second factor, MFA code");
+    assert_eq!(wants("tried"), "MFA code");
+    let listed = ada.run(&["ls", "--json"]).json();
+    for (name, wanted) in [("twofold", true), ("all", true), ("deploy", false)] {
+        let one = listed["connectors"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+        assert_eq!(one["require_second_factor"], wanted, "{one}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -217,6 +217,30 @@ async fn a_connector_that_wants_to_know_why_asks_in_its_form() {
 }
 
 #[tokio::test]
+async fn the_list_says_what_a_connector_wants_of_whoever_asks() {
+    let house = House::build().await;
+    let spec = |of_role: serde_json::Value, more: serde_json::Value| {
+        let mut spec =
+            json!({ "access_key": "main", "groups": ["corp/release"], "principal": { "assume_role": of_role } });
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    let role = || json!({ "role_arn": "arn:aws:iam::111111111111:role/deploy" });
+    let mut ada = Tab::of(&house, "ada").await;
+    assert!(!ada.go("/").await.body.contains("<dt>Wants</dt>"), "none wants anything");
+    house.connector("twofold", spec(role(), json!({ "require_second_factor": true }))).await;
+    let tried = json!({ "role_arn": "arn:aws:iam::111111111111:role/deploy", "mfa_serial": MFA_SERIAL });
+    let both = json!({ "require_reason": true, "require_second_factor": true });
+    house.connector("all", spec(tried, both)).await;
+    let page = ada.go("/").await.body;
+    let of =
+        |name: &str| page.split_once(&format!("<h2>{name}</h2>")).unwrap().1.split_once("</li>").unwrap().0.to_owned();
+    assert!(of("twofold").contains("<dt>Wants</dt><dd>a second factor</dd>"), "{page}");
+    assert!(of("all").contains("<dt>Wants</dt><dd>a reason, a second factor, a code of an MFA device</dd>"), "{page}");
+    assert!(!of("deploy").contains("Wants"), "{page}");
+}
+
+#[tokio::test]
 async fn a_connector_with_an_mfa_device_asks_for_its_code_in_its_form() {
     let house = House::build().await;
     let role = json!({ "role_arn": "arn:aws:iam::111111111111:role/deploy", "mfa_serial": MFA_SERIAL });
