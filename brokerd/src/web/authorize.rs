@@ -12,7 +12,7 @@ use url::Url;
 use super::form::{Fields, SessionForm};
 use super::next::{ClientAsks, Door, Next};
 use super::page::{FormsLead, page, see_other, sign_in_first};
-use super::visitor::Visitor;
+use super::visitor::{FactorFirst, Visitor};
 use crate::app::App;
 use crate::aws::scopes_are_known;
 use crate::caller::csrf_token;
@@ -27,6 +27,7 @@ struct AuthorizePage<'a> {
     identity: String,
     until_shown: String,
     connectors: usize,
+    factor_first: Option<FactorFirst>,
     csrf: String,
     fields: &'a [(&'static str, String)],
 }
@@ -62,14 +63,17 @@ pub(crate) async fn show(
     let asks = ClientAsks::take(Door::Sso, &mut Fields::parse(query.unwrap_or_default().as_bytes())?);
     let asked = asked(&app, &asks, &meta.origin)?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Authorize(asks))) };
+    let usable = app.broker.usable_by(&visitor.as_client());
+    let fields = asks.fields();
     let template = AuthorizePage {
         client: &asked.client().name,
         listens: asked.callback().origin(),
         identity: visitor.identity(),
         until_shown: visitor.person.expires_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-        connectors: app.broker.usable_by(&visitor.as_client()).len(),
+        connectors: usable.len(),
+        factor_first: visitor.factor_first(&usable, &Next::Authorize(asks)),
         csrf: csrf_token(&app, &visitor.person),
-        fields: &asks.fields(),
+        fields: &fields,
     };
     page(&template, &FormsLead::to_callback(asked.callback()))
 }

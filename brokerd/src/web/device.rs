@@ -11,7 +11,7 @@ use super::form::{Fields, SessionForm};
 use super::meant::{is_meant, sign_in_once_asked};
 use super::next::Next;
 use super::page::{FormsLead, instead_of, page};
-use super::visitor::Visitor;
+use super::visitor::{FactorFirst, Visitor};
 use crate::app::App;
 use crate::caller::csrf_token;
 use crate::problem::{Code, Problem};
@@ -36,6 +36,7 @@ enum Sheet<'a> {
         client: String,
         address: String,
         connectors: usize,
+        factor_first: Option<FactorFirst>,
     },
     Done {
         allowed: bool,
@@ -85,9 +86,11 @@ pub(crate) async fn show(
     };
     match found {
         Ok((code, found)) => {
-            let connectors = app.broker.usable_by(&visitor.as_client()).len();
+            let usable = app.broker.usable_by(&visitor.as_client());
+            let factor_first = visitor.factor_first(&usable, &Next::Device { code: None });
+            let connectors = usable.len();
             let (client, address) = (found.client.name, found.client.address);
-            sheet(&app, &visitor, Sheet::Compare { code: code.to_string(), client, address, connectors })
+            sheet(&app, &visitor, Sheet::Compare { code: code.to_string(), client, address, connectors, factor_first })
         }
         Err(DeviceError::NoSuchCode) => {
             let trouble = DeviceError::NoSuchCode.to_string();

@@ -69,10 +69,10 @@ impl Next {
         }
     }
 
-    /// The way to a console, out of a query or a form; other pages want no second factor.
+    /// The way on from *My account*, out of a query or a form: to a console, or where a program signs in. Other pages want no second factor.
     pub(crate) fn onward(fields: &mut Fields) -> Option<Self> {
         let next = Self::parse(&fields.take_given(NEXT)?);
-        matches!(next, Self::Console { .. }).then_some(next)
+        (!matches!(next, Self::Home | Self::Account)).then_some(next)
     }
 
     /// The page where somebody shows a second factor before this one, or sets one up.

@@ -1,12 +1,16 @@
 //! Who looks at a page: somebody whom the browser's cookie signs in, or nobody yet.
 
+use std::sync::Arc;
+
 use axum::extract::{MatchedPath, OptionalFromRequestParts};
 use axum::http::{Method, request::Parts};
 use broker_core::caller::{Caller, PersonCaller};
+use broker_core::connector::Connector;
 use broker_core::sign_in::AuthenticateError;
 use broker_core::trail::Origin;
 use tokio::time::Instant;
 
+use super::next::Next;
 use crate::access::{Cookie, takes};
 use crate::app::App;
 use crate::caller::from_own_page;
@@ -20,6 +24,14 @@ pub(crate) struct Visitor {
     pub(crate) person: PersonCaller,
     pub(crate) origin: Origin,
     pub(crate) deadline: Instant,
+}
+
+/// What a page tells whoever is about to let in a program that would be refused some of its connectors.
+#[derive(Debug)]
+pub(crate) struct FactorFirst {
+    /// Of the connectors.
+    pub(crate) wanting: usize,
+    pub(crate) link: String,
 }
 
 impl Visitor {
@@ -59,6 +71,14 @@ impl Visitor {
     /// As whom a client would ask in their place: with their groups, and without their role.
     pub(crate) fn as_client(&self) -> Caller {
         Caller::Person(PersonCaller { role: None, ..self.person.clone() })
+    }
+
+    /// For the page where a program is let in that gets these connectors: that some of them want a second factor which this session has
+    /// not shown, and where to show it first. Nothing, where none does.
+    pub(crate) fn factor_first(&self, usable: &[Arc<Connector>], here: &Next) -> Option<FactorFirst> {
+        let assurance = self.person.assurance;
+        let wanting = usable.iter().filter(|it| assurance.falls_short_of(it.spec.require_second_factor())).count();
+        (wanting > 0).then(|| FactorFirst { wanting, link: here.account_first() })
     }
 
     pub(crate) fn caller(&self) -> Caller {

@@ -8,6 +8,7 @@ use tests::phone::Phone;
 use tests::python::Client;
 use tests::world::{Answer, Asker, World, now, password_of, soon};
 
+use crate::devices::Device;
 use crate::login::{self, FORBIDDEN, Got, Login};
 use crate::program::{ACCOUNT, Program, Tokens, refused};
 
@@ -64,9 +65,12 @@ async fn whoever_has_shown_none_is_refused_by_each_way_and_told_the_page() {
     assert!(names_the_page(&said), "{said}");
 
     let login = Login::begin(&world);
-    let page = login.decide(&cookie, &[("connector", "deploy"), ("decision", "allow")]).await;
-    assert_eq!((page.status, page.header("location")), (403, None), "{}", page.text);
-    assert!(names_the_page(&page.text) && page.text.contains("name=\"csrf\""), "{}", page.text);
+    let led = login.decide(&cookie, &[("connector", "deploy"), ("decision", "allow")]).await;
+    let place = led.header("location").unwrap_or_default().to_owned();
+    assert!(led.status == 303 && place.starts_with("/account?next=/v1/authorize%3F"), "{} {place}", led.status);
+    let page = Answer::of(login.http.request(Method::GET, &place).header("cookie", &cookie)).await;
+    assert!(page.text.contains("The connector for <code>aws login</code> wants a second factor: set one up."));
+    assert!(page.field("next").starts_with("/v1/authorize?response_type=code"), "and back from there");
     assert!(world.calls("AssumeRole").is_empty());
     soon("each in the trail", async || {
         let trail = world.trail();
@@ -76,6 +80,36 @@ async fn whoever_has_shown_none_is_refused_by_each_way_and_told_the_page() {
         (refusals.len() >= 6).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lets_in_a_program_hears_before_how_many_connectors_it_would_be_refused() {
+    const MORE: &str = "\n[[connector]]\nname = 'twofold'\naccess_key = 'main'\ngroups = ['corp/release']\n\
+                        require_second_factor = true\n[connector.principal.assume_role]\n\
+                        role_arn = 'arn:aws:iam::111111111111:role/brief'\n";
+    let devices = "aws_clients = { device_groups = [\"corp/release\"] }";
+    let world = World::prepare().await.with(devices).connectors(MORE).serve();
+    let cookie = world.stranger().cookie("ada", &password_of("ada")).await;
+    let program = Program::registered(&world).await;
+    let device = Device::waiting(&world).await;
+    let here = [("sec-fetch-site", "none")];
+    let told = "a second factor, which you have not shown: the program would be refused there.";
+    let one = format!("One connector of yours wants {told}");
+    let page = program.page(&cookie, &program.query()).await.text;
+    assert!(page.contains(&one) && page.contains("href=\"/account?next=/authorize%3Fresponse_type"), "{page}");
+    let page = device.page_by(&cookie, &here).await.text;
+    assert!(page.contains(&one) && page.contains("href=\"/account?next=/device\""), "{page}");
+    assert!(page.contains(&device.user_code));
+
+    wants(&world, OPEN, GUARDED);
+    let two = format!("2 connectors of yours want {told}");
+    soon("both", async || program.page(&cookie, &program.query()).await.text.contains(&two).then_some(())).await;
+    let ada = world.person("ada").await;
+    let phone = Phone::enrol(&ada).await;
+    let cookie = world.stranger().cookie_with("ada", &password_of("ada"), &phone.recovery_codes[0]).await;
+    for page in [program.page(&cookie, &program.query()).await, device.page_by(&cookie, &here).await] {
+        assert!(page.status == 200 && !page.text.contains("second factor"), "{}", page.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

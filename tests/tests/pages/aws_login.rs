@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use broker_core::second_factor::Seed;
+use secrecy::SecretString;
 use serde_json::json;
 use tests::browser::Browser;
 use tests::house::{House, password_of};
@@ -9,6 +11,7 @@ use tests::installed;
 use tests::patience::soon;
 use tests::process::Process;
 use tests::python::Client;
+use tests::world::now;
 
 use crate::chromium::{looks_right, quiet, sign_in, site};
 
@@ -49,6 +52,49 @@ async fn somebody_picks_a_connector_and_the_cli_that_listens_has_its_credentials
     // The CLI listens for one answer alone, and not for its page's icon.
     let said = browser.console().await;
     assert!(!said.iter().any(|line| line.contains("Content Security Policy")), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_picks_a_connector_that_wants_a_second_factor_sets_one_up_and_comes_back_to_the_choice() {
+    let (house, browser) = (House::build().await, Browser::open().await);
+    let spec = json!({
+        "description": "Wants two", "access_key": "main", "groups": ["corp/release"], "require_second_factor": true,
+        "principal": { "assume_role": { "role_arn": "arn:aws:iam::111111111111:role/deploy" } },
+    });
+    house.connector("twofold", spec).await;
+    let machine = machine(&house);
+    let address = machine.home().join("address");
+    let notes = format!("/bin/sh -c 'echo \"$0\" > {}' %s &", address.display());
+    let mut command = machine.command(&installed::aws());
+    command.args(["login", "--profile", "work"]).env("BROWSER", notes);
+    let mut login = Process::start("aws", command);
+    let address = soon("the address", async || read_line(&address)).await;
+
+    scripts(&browser, false).await;
+    browser.go(&address).await;
+    sign_in(&browser, "ada", &password_of("ada")).await;
+    let shown = shows(&browser, "Wants two").await;
+    assert!(shown.contains("role/deploy; wants a second factor"), "{shown}");
+    browser.click("#pick-twofold").await;
+    browser.click("button[value=allow]").await;
+    shows(&browser, "The connector for aws login wants a second factor: set one up.").await;
+    fits_a_narrow_window(&browser, "aws-login-second-factor").await;
+    assert_eq!(house.sim.count("AssumeRole"), 0);
+    browser.click("form:has(input[value=begin]) button").await;
+    shows(&browser, "Point your authenticator's camera").await;
+    let secret = with_scripts(&browser, "return document.querySelector('#secret').innerText").await;
+    let seed = Seed::read(SecretString::from(secret.as_str().unwrap())).unwrap();
+    browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
+    browser.click("form:has(input[value=add]) button").await;
+    shows(&browser, "Your recovery codes").await;
+    browser.click("#recovery-codes ~ p a.button").await;
+    shows(&browser, "Credentials for aws login").await;
+    quiet(&browser, &[]).await;
+    browser.click("#pick-twofold").await;
+    browser.click("button[value=allow]").await;
+    assert!(login.wait().success(), "{}", login.stderr());
+    let identity = machine.aws(&["sts", "get-caller-identity", "--profile", "work"]).json();
+    assert_eq!(identity["Arn"], "arn:aws:sts::111111111111:assumed-role/deploy/ada");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +193,7 @@ pub(crate) async fn shows(browser: &Browser, expected: &str) -> String {
     .await
 }
 
-async fn with_scripts(browser: &Browser, script: &str) -> serde_json::Value {
+pub(crate) async fn with_scripts(browser: &Browser, script: &str) -> serde_json::Value {
     scripts(browser, true).await;
     let said = browser.script(script, &[]).await;
     scripts(browser, false).await;

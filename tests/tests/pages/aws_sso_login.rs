@@ -1,6 +1,8 @@
 //! `aws sso login` by the AWS CLI as it comes, and the pages that it leads to in a real browser: on this computer and with a code from another,
 //! without scripts and with them, and what is shown to whoever is refused.
 
+use broker_core::second_factor::Seed;
+use secrecy::SecretString;
 use serde_json::json;
 use tests::browser::Browser;
 use tests::house::{House, password_of};
@@ -8,8 +10,9 @@ use tests::installed;
 use tests::patience::soon;
 use tests::process::Process;
 use tests::python::Client;
+use tests::world::now;
 
-use crate::aws_login::{fits_a_narrow_window, lets_in_nothing_of_others, read_line, scripts, shows};
+use crate::aws_login::{fits_a_narrow_window, lets_in_nothing_of_others, read_line, scripts, shows, with_scripts};
 use crate::chromium::{quiet, sign_in};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,6 +116,39 @@ async fn a_program_on_another_machine_is_let_in_or_refused_with_scripts_and_with
     let shown = shows(&browser, "What to do").await;
     assert!(shown.contains("403") && shown.contains("aws_clients.device_groups"), "{shown}");
     quiet(&browser, &["403"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_would_let_in_a_program_in_vain_sets_up_a_second_factor_first_and_comes_back() {
+    let (house, browser) = (House::build().await, Browser::open().await);
+    let spec = json!({
+        "access_key": "main", "groups": ["corp/release"], "require_second_factor": true,
+        "principal": { "assume_role": { "role_arn": "arn:aws:iam::111111111111:role/deploy" } },
+    });
+    house.connector("twofold", spec).await;
+    let mut cli = Cli::begin(&house, &[]);
+    open(&browser, &cli.address().await, false).await;
+    shows(&browser, "One connector of yours wants a second factor, which you have not shown").await;
+    fits_a_narrow_window(&browser, "authorize-second-factor").await;
+    browser.click("#factor-first a").await;
+    shows(&browser, "A connector for the program that signs in wants a second factor: set one up.").await;
+    browser.click("form:has(input[value=begin]) button").await;
+    shows(&browser, "Point your authenticator's camera").await;
+    let secret = with_scripts(&browser, "return document.querySelector('#secret').innerText").await;
+    let seed = Seed::read(SecretString::from(secret.as_str().unwrap())).unwrap();
+    browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
+    browser.click("form:has(input[value=add]) button").await;
+    shows(&browser, "Your recovery codes").await;
+    browser.click("#recovery-codes ~ p a.button").await;
+    let shown = shows(&browser, "Let a program sign in as you?").await;
+    assert!(!shown.contains("a second factor"), "{shown}");
+    quiet(&browser, &[]).await;
+    browser.click("button[value=allow]").await;
+    assert!(cli.login.wait().success(), "{}", cli.login.stderr());
+    let config = cli.machine.home().join("config");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("sso_role_name = deploy", "sso_role_name = twofold")).unwrap();
+    cli.is_ada();
 }
 
 /// A run of `aws sso login`, on the machine of somebody whose only browser writes down where it was sent.

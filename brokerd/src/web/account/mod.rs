@@ -41,7 +41,7 @@ struct Desk<'a> {
     summary = "One's own second factors, as a page",
     description = "",
     params(
-        ("next" = Option<String>, Query, description = "The way to a console that wants a second factor, on this host"),
+        ("next" = Option<String>, Query, description = "The way to a console, or to where a program signs in, that wants a second factor; on this host"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),

@@ -10,7 +10,7 @@ use super::picture::Picture;
 use crate::app::App;
 use crate::caller::csrf_token;
 use crate::problem::Problem;
-use crate::web::next::Next;
+use crate::web::next::{ClientAsks, Door, Next};
 use crate::web::page::{FormsLead, page, page_with_script};
 use crate::web::visitor::Visitor;
 
@@ -51,11 +51,21 @@ struct Offers {
 
 /// A page that somebody goes on to.
 struct Onward {
-    connector: String,
+    what: Wanting,
     /// As forms carry it.
     path: String,
     /// Reached through this page, so that it asks once.
     link: String,
+}
+
+/// What somebody was about to use, that wants a second factor.
+enum Wanting {
+    /// The console of this connector.
+    Console(String),
+    /// A connector that they picked for `aws login`.
+    Login,
+    /// A connector of those that a program gets.
+    Program,
 }
 
 /// Something enrolled, in words.
@@ -126,8 +136,13 @@ pub(super) async fn shown(app: &App, visitor: &Visitor, beside: Beside) -> Resul
 
 impl Onward {
     fn of(next: &Next) -> Option<Self> {
-        let Next::Console { name, .. } = next else { return None };
-        Some(Self { connector: name.to_string(), path: next.to_string(), link: next.after_sign_in() })
+        let what = match next {
+            Next::Home | Next::Account => return None,
+            Next::Console { name, .. } => Wanting::Console(name.to_string()),
+            Next::Authorize(ClientAsks { door: Door::Login, .. }) => Wanting::Login,
+            Next::Authorize(ClientAsks { door: Door::Sso, .. }) | Next::Device { .. } => Wanting::Program,
+        };
+        Some(Self { what, path: next.to_string(), link: next.after_sign_in() })
     }
 }
 

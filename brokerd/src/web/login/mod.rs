@@ -22,7 +22,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::aws::login_must_be_on;
 use crate::caller::csrf_token;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::request::Meta;
 
 #[derive(Template)]
@@ -102,7 +102,7 @@ pub(crate) async fn show(
     summary = "What that page sends",
     description = "A form of the page's own, with its token.",
     responses(
-        (status = 303, description = "Back to the client, or to the page that shows the code, which holds for a minute; or with `access_denied`"),
+        (status = 303, description = "Back to the client, or to the page that shows the code, which holds for a minute; or with `access_denied`; or to *My account*, where the connector wants a second factor that was not shown"),
     ),
 )]
 pub(crate) async fn submit(
@@ -125,6 +125,10 @@ pub(crate) async fn submit(
             Ok((entitlement, reason)) => {
                 let allowed = app.clients.authorize_login(&visitor.person, &asked, &entitlement, reason, &meta.origin);
                 back(&redirect, "code", allowed.await?.into_value().0.expose_secret(), &asks.state)?
+            }
+            // Whoever comes in with a second factor alone is led to where they show theirs, or set one up, and back to the choice.
+            Err(problem) if problem.code() == Code::SecondFactorRequired => {
+                return Ok(see_other(&Next::Authorize(asks).account_first()));
             }
             Err(problem) => {
                 let again = shown(&app, &visitor, &asks, &asked, &given, Some(problem.detail()))?;
