@@ -78,6 +78,26 @@ fn a_user_comes_gets_a_group_changes_and_goes() {
 }
 
 #[test]
+fn members_come_and_go_by_name_and_by_id() {
+    let here = installation();
+    let id = |name: &str| {
+        let added = here.run(&["user", "add", name, "--json"], PASSWORD).json();
+        added["id"].as_str().unwrap().to_owned()
+    };
+    let (ada, bob) = (id("ada"), id("bob"));
+    here.run(&["group", "add", "staff", "--member", &ada], "").succeeded();
+    let members = |arguments: &[&str]| here.run(&[&["group", "members", "staff"], arguments].concat(), "");
+    let of_staff = || listed(&here, "group")[0]["members"].clone();
+    let said = members(&["--remove", &bob]).failed();
+    assert!(said.contains("is not in the group") && said.contains(&bob), "{said}");
+    assert_eq!(of_staff(), json!(["ada"]));
+    members(&["--add", &bob, "--remove", &ada]).succeeded();
+    assert_eq!(of_staff(), json!(["bob"]));
+    members(&["--add", "ada", "--remove", &bob]).succeeded();
+    assert_eq!(of_staff(), json!(["ada"]));
+}
+
+#[test]
 fn what_is_known_of_a_user_is_changed_a_part_at_a_time() {
     let here = installation();
     here.run(&["group", "add", "staff"], "").succeeded();

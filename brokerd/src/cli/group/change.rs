@@ -19,8 +19,8 @@ pub(in crate::cli) struct Add {
     /// The group's name, without the directory's
     #[arg(value_parser = group_name)]
     name: LocalGroupName,
-    /// A user who is to be in it; may be repeated
-    #[arg(long, value_name = "USER")]
+    /// A user who is to be in it, by name or id; may be repeated
+    #[arg(long, value_name = "NAME|ID")]
     member: Vec<String>,
     /// The local directory [default: the only one]
     #[arg(long, value_name = "NAME")]
@@ -34,11 +34,11 @@ pub(in crate::cli) struct Members {
     /// The group's name or id, as `brokerd group list` shows them
     #[arg(value_name = "NAME|ID")]
     group: String,
-    /// A user who comes into it; may be repeated
-    #[arg(long, value_name = "USER", required_unless_present = "remove")]
+    /// A user who comes into it, by name or id; may be repeated
+    #[arg(long, value_name = "NAME|ID", required_unless_present = "remove")]
     add: Vec<String>,
-    /// A user who goes; may be repeated
-    #[arg(long, value_name = "USER")]
+    /// A user who goes, by name or id; may be repeated
+    #[arg(long, value_name = "NAME|ID")]
     remove: Vec<String>,
 }
 
@@ -69,10 +69,16 @@ impl Add {
 impl Members {
     pub(super) async fn run(self, opened: &Opened) -> anyhow::Result<()> {
         let (listed, seen) = stored(opened, &self.group).await?;
+        let users = opened.users()?.users(&operator::may::<Administrator>()).await?;
+        let by_id = |text: &str| {
+            let mut of_here = users.iter().filter(|user| user.person.subject.directory == listed.group.directory);
+            of_here.find(|user| user.stored.as_ref().is_some_and(|user| user.id.to_string() == text))
+        };
         let mut members = listed.members;
-        for name in &self.remove {
-            let found = members.iter().find(|member| member.to_lowercase() == name.to_lowercase()).cloned();
-            members.remove(&found.with_context(|| format!("`{}` is not in the group", name.escape_debug()))?);
+        for text in &self.remove {
+            let name = by_id(text).map_or(text, |user| &user.person.username).to_lowercase();
+            let found = members.iter().find(|member| member.to_lowercase() == name).cloned();
+            members.remove(&found.with_context(|| format!("`{}` is not in the group", text.escape_debug()))?);
         }
         members.extend(self.add);
         let changed = opened.users()?.change_group(seen.id, &members, Some(seen), &operator::may()).await;
