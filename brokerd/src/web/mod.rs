@@ -6,6 +6,7 @@ pub(crate) mod authorize;
 pub(crate) mod console;
 pub(crate) mod docs;
 pub(crate) mod device;
+mod done;
 mod form;
 pub(crate) mod home;
 pub(crate) mod login;

@@ -257,6 +257,13 @@ async fn the_code_for_another_machine_is_shown_to_whoever_said_yes_until_it_is_u
     let path = no.header("location").unwrap().strip_prefix(&login.url).unwrap().to_owned();
     let no = show(&cookie, &path).await;
     assert!(no.status == 200 && no.text.contains("It was refused"), "{}", no.text);
+    // Nobody is told so by what somebody else wrote into an address.
+    let proof = path.rsplit_once("&refused=").unwrap().1;
+    assert_eq!(show(&eve, &path).await.status, 404, "of another session");
+    for forged in ["", "&refused=yes", &format!("&refused=1{proof}")] {
+        let path = format!("/v1/sessions/confirmation?error=access_denied&state={STATE}{forged}");
+        assert_eq!(show(&cookie, &path).await.status, 404, "{forged}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

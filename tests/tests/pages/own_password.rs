@@ -45,6 +45,17 @@ async fn who_is_kept_by_the_broker_changes_the_password_and_every_other_session_
     elsewhere.get("/v1/session").await.good();
     types(&browser, [BEFORE, AFTER, AFTER]).await;
     browser.wait_for("Your password is changed").await;
+    let told = browser.url().await;
+    browser.go(&told).await;
+    browser.wait_for("Your password is changed").await;
+    // A link that somebody else wrote says nothing, and neither does that of another session.
+    let other = stranger_who_changed(&world).await;
+    for link in ["yes", "1.00", &other] {
+        browser.go(&format!("{}/account/password?changed={link}", world.brokerd.url())).await;
+        browser.wait_for("12 characters at least").await;
+        assert!(!browser.text().await.contains("is changed"), "{link}");
+    }
+    browser.go(&told).await;
     elsewhere.get("/v1/session").await.problem("401 unauthenticated");
     world
         .stranger()
@@ -55,6 +66,23 @@ async fn who_is_kept_by_the_broker_changes_the_password_and_every_other_session_
     browser.click("a[href='/account']").await;
     browser.wait_for("Second factors").await;
     quiet(&browser, &["400", "401"]).await;
+}
+
+/// What the page was told of somebody else's new password.
+async fn stranger_who_changed(world: &World) -> String {
+    let root = world.person("root").await;
+    assert_eq!(root.post("/v1/admin/users", &json!({ "name": "eve-of-here", "password": BEFORE })).await.status, 201);
+    let stranger = world.stranger();
+    let cookie = stranger.cookie("eve-of-here", BEFORE).await;
+    let with = |method| {
+        let request = stranger.request(method, "/account/password").header("cookie", &cookie);
+        request.header("origin", world.brokerd.url())
+    };
+    let csrf = Answer::of(with(Method::GET)).await.field("csrf");
+    let typed =
+        [("csrf", csrf.as_str()), ("current_password", BEFORE), ("new_password", AFTER), ("new_password_again", AFTER)];
+    let changed = Answer::of(with(Method::POST).form(&typed)).await;
+    changed.header("location").unwrap().strip_prefix("/account/password?changed=").unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@ use crate::caller::csrf_token;
 use crate::cookie;
 use crate::problem::{Code, Problem};
 use crate::request::Meta;
+use crate::web::done::Done;
 use crate::web::form::{Fields, SessionForm};
 use crate::web::next::Next;
 use crate::web::page::{FormsLead, instead_of, page, see_other, sign_in_first};
@@ -56,6 +57,9 @@ struct Typed {
     operation_id = "password_page",
     summary = "Where somebody changes their own password, as a page",
     description = "For users whom the broker itself keeps.",
+    params(
+        ("changed" = Option<String>, Query, description = "The proof that it was changed just now, in this very session"),
+    ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
         (status = 303, description = "To the sign-in page"),
@@ -67,17 +71,18 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
-    let changed = fields.take_given(CHANGED).is_some();
+    let changed = fields.take_given(CHANGED);
     fields.nothing_left()?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Account)) };
     if !app.users.keeps_password_of(&visitor.person).await? {
         return Err(OwnPasswordError::KeptElsewhere(visitor.person.person.subject.directory.to_string()).into());
     }
-    let proved = visitor.person.assurance.proved;
-    let is_fresh = proved.is_some_and(|proved| proved.is_fresh(app.clock.now()));
-    if changed {
+    // Whoever follows a link that somebody else wrote is not told so.
+    if changed.is_some_and(|proof| Done::PasswordChanged.is_proved(&app, visitor.person.session, &proof)) {
         return shown(&app, &visitor, None, State::Changed);
     }
+    let proved = visitor.person.assurance.proved;
+    let is_fresh = proved.is_some_and(|proved| proved.is_fresh(app.clock.now()));
     let proves_first = !is_fresh && app.sign_in.second_factors_of(&visitor.person).await?.is_enrolled();
     shown(&app, &visitor, None, if proves_first { State::ProvesFirst } else { State::Asked })
 }
@@ -116,7 +121,10 @@ pub(crate) async fn submit(
     // Whoever loads the page again sends nothing again.
     let (problem, state) = match changed {
         Ok(token) => {
-            let mut response = see_other(&format!("/account/password?{CHANGED}=yes"));
+            let mut response = see_other(&format!(
+                "/account/password?{CHANGED}={}",
+                Done::PasswordChanged.proof(&app, visitor.person.session)
+            ));
             let token = token.and_then(|token| cookie::begin_session(&token, &app.settings.public_url));
             cookie::attach(response.headers_mut(), token);
             return Ok(response);
@@ -165,5 +173,5 @@ impl Typed {
     }
 }
 
-/// In the query of the page that says so.
+/// In the query of the page that says so: the proof that it is so.
 const CHANGED: &str = "changed";

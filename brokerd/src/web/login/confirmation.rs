@@ -12,6 +12,7 @@ use url::form_urlencoded::Serializer;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::request::Meta;
+use crate::web::done::Done;
 use crate::web::form::Fields;
 use crate::web::next::Next;
 use crate::web::page::{FormsLead, page, sign_in_first};
@@ -37,6 +38,7 @@ struct ConfirmationPage {
         ("code" = Option<String>, Query, description = "The code"),
         ("state" = Option<String>, Query, description = "What the client asked with"),
         ("error" = Option<String>, Query, description = "`access_denied`, where the person said no"),
+        ("refused" = Option<String>, Query, description = "The proof of that, from this very session just now"),
     ),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
@@ -50,11 +52,15 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::parse(query.unwrap_or_default().as_bytes())?;
-    let (code, state, error) = (fields.take_given("code"), fields.take_given("state"), fields.take_given("error"));
+    let (code, state) = (fields.take_given("code"), fields.take_given("state"));
+    // What programs are told; it proves nothing.
+    fields.take_given("error");
+    let refused = fields.take_given(REFUSED);
     fields.nothing_left()?;
     let Some(visitor) = visitor else { return Ok(sign_in_first(&Next::Home)) };
     let identity = visitor.identity();
-    if error.is_some() {
+    // Nobody is told that a program got nothing by an address that somebody else wrote.
+    if refused.is_some_and(|proof| Done::ProgramRefused.is_proved(&app, visitor.person.session, &proof)) {
         return page(&ConfirmationPage { code: None, identity }, &FormsLead::home());
     }
     let (code, state) = (code.unwrap_or_default(), state.unwrap_or_default());
@@ -70,4 +76,6 @@ pub(crate) async fn show(
     page(&ConfirmationPage { code: Some(STANDARD.encode(pasted)), identity }, &FormsLead::home())
 }
 
+/// In the query: the proof that the person said no.
+pub(super) const REFUSED: &str = "refused";
 pub(super) const PATH: &str = "/v1/sessions/confirmation";

@@ -14,6 +14,7 @@ use broker_core::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind};
 use secrecy::ExposeSecret;
 
 use super::authorize::back;
+use super::done::Done;
 use super::form::{Fields, SessionForm};
 use super::home::Shown;
 use super::next::{ClientAsks, Door, Next};
@@ -137,7 +138,12 @@ pub(crate) async fn submit(
         },
         "deny" => {
             app.clients.decline_login(&visitor.person, &asked, &meta.origin);
-            back(&redirect, "error", "access_denied", &asks.state)?
+            let mut answer = back(&redirect, "error", "access_denied", &asks.state)?;
+            if let LoginRedirect::Confirmation(_) = asked.redirect() {
+                let proof = Done::ProgramRefused.proof(&app, visitor.person.session);
+                answer.query_pairs_mut().append_pair(confirmation::REFUSED, &proof);
+            }
+            answer
         }
         _ => return Err(Problem::field("decision", "the page's own buttons say `allow` or `deny`")),
     };
