@@ -6,20 +6,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use broker_core::directory::{AuthenticateError, Directory};
+use ldap3_proto::proto::LdapOp;
 use tests::elsewhere::Elsewhere;
-use tests::slapd::{SERVICE, USERS};
+use tests::slapd::USERS;
 
-use crate::played::{BIND, Played, SEARCH, contains, element, found, message, reference, referral, result};
+use crate::played::{
+    Played, bind_elsewhere, bound, done, extended, farewell, found, is_ours, message, message_with, policy_of,
+    reference, search_elsewhere,
+};
 use crate::{Config, outage, sign_in, told, welcome};
 
-type Answer = fn(u32, &mut TcpStream) -> std::io::Result<()>;
+type Answer = fn(i32, &mut TcpStream) -> std::io::Result<()>;
 
 #[tokio::test]
 async fn one_that_hangs_up_once_it_has_let_us_in_is_passed_over() {
     let hangs_up = || {
-        Played::by(|id, operation, _, stream| {
-            if operation == BIND {
-                stream.write_all(&message(id, &result(0x61, 0)))?;
+        Played::by(|id, asked, stream| {
+            if matches!(asked, LdapOp::BindRequest(_)) {
+                stream.write_all(&message(id, bound(0)))?;
             }
             stream.shutdown(Shutdown::Both)
         })
@@ -47,7 +51,7 @@ async fn one_that_hangs_up_once_it_has_let_us_in_is_passed_over() {
 #[tokio::test]
 async fn one_that_hangs_up_once_it_has_let_somebody_in_has_let_them_in() {
     let server = Played::that_answers_a_password(|id, stream| {
-        stream.write_all(&message(id, &result(0x61, 0)))?;
+        stream.write_all(&message(id, bound(0)))?;
         stream.shutdown(Shutdown::Both)
     });
     assert_eq!(welcome(&Config::plain(&[&server.url()]).quick().open(), "ada").await.username, "ada");
@@ -61,23 +65,19 @@ async fn a_password_that_was_not_answered_for_is_shown_to_no_other_server() {
         (
             "half of it, and its end",
             |id, stream| {
-                stream.write_all(&message(id, &result(0x61, 0))[..9])?;
+                stream.write_all(&message(id, bound(0))[..9])?;
                 stream.shutdown(Shutdown::Both)
             },
             "closed",
         ),
-        ("a farewell", |_, stream| stream.write_all(&message(0, &result(0x78, 52))), "closed"),
-        ("yes to another question", |id, stream| stream.write_all(&message(id + 1, &result(0x61, 0))), "not asked"),
-        ("yes to the question before", |_, stream| stream.write_all(&message(7, &result(0x61, 0))), "not asked"),
-        ("the end of a search", |id, stream| stream.write_all(&message(id, &result(0x65, 0))), "something else"),
-        ("yes of another kind", |id, stream| stream.write_all(&message(id, &result(0x78, 0))), "something else"),
-        ("busy", |id, stream| stream.write_all(&message(id, &result(0x61, 51))), "code 51"),
-        ("unavailable", |id, stream| stream.write_all(&message(id, &result(0x61, 52))), "code 52"),
-        (
-            "something else that is no verdict",
-            |id, stream| stream.write_all(&message(id, &result(0x61, 80))),
-            "code 80",
-        ),
+        ("a farewell", |_, stream| stream.write_all(&farewell()), "closed"),
+        ("yes to another question", |id, stream| stream.write_all(&message(id + 1, bound(0))), "not asked"),
+        ("yes to the question before", |_, stream| stream.write_all(&message(7, bound(0))), "not asked"),
+        ("the end of a search", |id, stream| stream.write_all(&message(id, done(0))), "something else"),
+        ("yes of another kind", |id, stream| stream.write_all(&message(id, extended(0))), "something else"),
+        ("busy", |id, stream| stream.write_all(&message(id, bound(51))), "code 51"),
+        ("unavailable", |id, stream| stream.write_all(&message(id, bound(52))), "code 52"),
+        ("something else that is no verdict", |id, stream| stream.write_all(&message(id, bound(80))), "code 80"),
     ];
     for (what, answer, why) in answers {
         let (server, other) = (Played::that_answers_a_password(answer), Played::that_lets_in());
@@ -95,12 +95,12 @@ async fn a_password_that_was_not_answered_for_is_shown_to_no_other_server() {
 
 #[tokio::test]
 async fn yes_to_a_question_that_was_not_asked_does_not_let_us_in() {
-    for number in [2, 7, 0x7fff_ffff] {
+    for number in [2, 7, i32::MAX] {
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
-        let server = Played::by(move |_, _, _, stream| {
+        let server = Played::by(move |_, _, stream| {
             counted.fetch_add(1, Ordering::SeqCst);
-            stream.write_all(&message(number, &result(0x61, 0)))
+            stream.write_all(&message(number, bound(0)))
         });
         let directory = Config::plain(&[&server.url()]).quick().open();
         let outage = outage(&directory, "ada", "ada secret").await;
@@ -118,7 +118,7 @@ async fn yes_to_a_question_that_was_not_asked_does_not_let_us_in() {
 enum At {
     OurBind,
     TheirBind,
-    TheEnd(u8),
+    TheEnd(i64),
     Entries,
 }
 
@@ -137,18 +137,14 @@ async fn nobody_goes_where_a_server_says_to_ask_whatever_it_was_asked() {
             let (itself, address) = (Arc::clone(&itself), elsewhere.address());
             move || [format!("ldap://{address}/{USERS}"), format!("{}/{USERS}??sub", itself.wait())]
         };
-        let server = Played::by(move |id, operation, request, stream| {
-            let answer = match (operation, at) {
-                (BIND, At::OurBind) if contains(request, SERVICE.as_bytes()) => {
-                    message(id, &referral(0x61, 10, &urls()))
-                }
-                (BIND, At::TheirBind) if !contains(request, SERVICE.as_bytes()) => {
-                    message(id, &referral(0x61, 10, &urls()))
-                }
-                (BIND, _) => message(id, &result(0x61, 0)),
-                (SEARCH, At::TheEnd(code)) => message(id, &referral(0x65, code, &urls())),
-                (SEARCH, At::Entries) => [message(id, &reference(&urls())), found(id)].concat(),
-                (SEARCH, _) => found(id),
+        let server = Played::by(move |id, asked, stream| {
+            let answer = match (asked, at) {
+                (LdapOp::BindRequest(bind), At::OurBind) if is_ours(bind) => message(id, bind_elsewhere(&urls())),
+                (LdapOp::BindRequest(bind), At::TheirBind) if !is_ours(bind) => message(id, bind_elsewhere(&urls())),
+                (LdapOp::BindRequest(_), _) => message(id, bound(0)),
+                (LdapOp::SearchRequest(_), At::TheEnd(code)) => message(id, search_elsewhere(code, &urls())),
+                (LdapOp::SearchRequest(_), At::Entries) => [message(id, reference(&urls())), found(id)].concat(),
+                (LdapOp::SearchRequest(_), _) => found(id),
                 _ => return Ok(()),
             };
             stream.write_all(&answer)
@@ -170,11 +166,10 @@ async fn nobody_goes_where_a_server_says_to_ask_whatever_it_was_asked() {
 /// A verdict with something beside it that cannot be read is no verdict.
 #[tokio::test]
 async fn a_verdict_with_rubbish_beside_it_is_none() {
-    let policy = element(4, b"1.3.6.1.4.1.42.2.27.8.5.1");
     for rubbish in [&[0xff, 0xff][..], &[0x30, 0x05, 0xa1], &[0x30, 0x03, 0x81, 0x01]] {
-        let control = element(0x30, &[policy.clone(), element(4, rubbish)].concat());
-        let answer = [result(0x61, 0), element(0xa0, &control)].concat();
-        let server = Played::that_answers_a_password(move |id, stream| stream.write_all(&message(id, &answer)));
+        let server = Played::that_answers_a_password(move |id, stream| {
+            stream.write_all(&message_with(id, bound(0), policy_of(rubbish)))
+        });
         let answered = sign_in(&Config::plain(&[&server.url()]).quick().open(), "ada", "ada secret").await;
         assert!(matches!(answered, Err(AuthenticateError::Unanswered(_))), "{rubbish:x?}: {answered:?}");
     }

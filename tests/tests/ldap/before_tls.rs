@@ -6,7 +6,7 @@ use std::thread;
 
 use tests::slapd::Slapd;
 
-use crate::played::{message, result};
+use crate::played::{bound, done, message};
 use crate::{Config, outage, welcome};
 
 /// What they send in the place of the answer to StartTLS, at once.
@@ -64,15 +64,10 @@ async fn whatever_is_put_before_tls_ends_the_conversation() {
         Config { urls: vec![url], ..Config::of(&server) }.starttls().quick().open()
     };
     let changes: [(&str, Answer, More, &str); 9] = [
-        (
-            "a forged bind",
-            |answer| [answer, message(1, &result(0x61, 0))].concat(),
-            NOTHING,
-            "something else, or with more",
-        ),
-        ("a forged search", |answer| [answer, message(2, &result(0x65, 0))].concat(), NOTHING, "or with more"),
+        ("a forged bind", |answer| [answer, message(1, bound(0))].concat(), NOTHING, "something else, or with more"),
+        ("a forged search", |answer| [answer, message(2, done(0))].concat(), NOTHING, "or with more"),
         ("one byte", |answer| [answer, vec![0x30]].concat(), NOTHING, "or with more"),
-        ("a forged bind before the server's TLS", |answer| answer, || message(1, &result(0x61, 0)), "no TLS"),
+        ("a forged bind before the server's TLS", |answer| answer, || message(1, bound(0)), "no TLS"),
         ("another number", |answer| with(answer, 4, 1, 2), NOTHING, "not asked"),
         ("the result of a bind", |answer| with(answer, 5, 0x78, 0x61), NOTHING, "something else"),
         ("the end of a search", |answer| with(answer, 5, 0x78, 0x65), NOTHING, "something else"),

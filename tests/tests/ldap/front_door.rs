@@ -5,16 +5,18 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ldap3_proto::proto::LdapOp;
 use serde_json::json;
 use tests::brokerd::Brokerd;
 use tests::elsewhere::Elsewhere;
-use tests::slapd::{GROUPS, SERVICE};
+use tests::slapd::GROUPS;
 use tests::world::{Answer, Asker, soon, trail};
 
 use crate::Config;
 use crate::daemon::serve;
 use crate::played::{
-    BIND, Played, SEARCH, contains, deep, element, entry, message, more_to_come, reference, referral, result,
+    Played, bind_elsewhere, bound, cut_within, deep, done, entry, farewell, is_ours, message, message_with,
+    more_to_come, of_length, only, policy_of, reference, search_elsewhere,
 };
 
 /// What a server does at one place of the conversation; everywhere else it is as it should be.
@@ -25,7 +27,7 @@ struct Deed {
     then: Then,
 }
 
-type Says = fn(u32, &Person) -> Vec<u8>;
+type Says = fn(i32, &Person) -> Vec<u8>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
@@ -51,11 +53,11 @@ struct Person {
 }
 
 impl Person {
-    fn entry(&self) -> Vec<u8> {
+    fn entry(&self) -> LdapOp {
         self.entry_with(&[])
     }
 
-    fn entry_with(&self, more: &[(&str, &str)]) -> Vec<u8> {
+    fn entry_with(&self, more: &[(&str, &str)]) -> LdapOp {
         let attributes = [&[("uid", self.name.as_str()), ("entryUUID", self.name.as_str())], more].concat();
         entry(&format!("uid={},ou=people", self.name), &attributes)
     }
@@ -65,33 +67,23 @@ impl Person {
     }
 }
 
-fn done(id: u32) -> Vec<u8> {
-    message(id, &result(0x65, 0))
+fn end(id: i32) -> Vec<u8> {
+    message(id, done(0))
 }
 
-fn yes(id: u32) -> Vec<u8> {
-    message(id, &result(0x61, 0))
-}
-
-/// An entry and the end of the search.
-fn only(id: u32, entry: &[u8]) -> Vec<u8> {
-    [message(id, entry), done(id)].concat()
+fn yes(id: i32) -> Vec<u8> {
+    message(id, bound(0))
 }
 
 impl Deed {
     const NONE: Self = Self { at: At::Nowhere, says: |_, _| Vec::new(), then: Then::GoesOn };
 
-    fn play(
-        &self,
-        person: &Person,
-        (id, operation, request): (u32, u8, &[u8]),
-        stream: &mut TcpStream,
-    ) -> std::io::Result<()> {
-        let at = match operation {
-            BIND if contains(request, SERVICE.as_bytes()) => At::OurBind,
-            BIND => At::TheirBind,
-            SEARCH if contains(request, GROUPS.as_bytes()) => At::Groups,
-            SEARCH => At::People,
+    fn play(&self, person: &Person, (id, asked): (i32, &LdapOp), stream: &mut TcpStream) -> std::io::Result<()> {
+        let at = match asked {
+            LdapOp::BindRequest(bind) if is_ours(bind) => At::OurBind,
+            LdapOp::BindRequest(_) => At::TheirBind,
+            LdapOp::SearchRequest(search) if search.base == GROUPS => At::Groups,
+            LdapOp::SearchRequest(_) => At::People,
             _ => return Ok(()),
         };
         // On a connection that was kept nobody binds.
@@ -100,8 +92,8 @@ impl Deed {
         }
         if at != self.at {
             return stream.write_all(&match at {
-                At::People => only(id, &person.entry()),
-                At::Groups => done(id),
+                At::People => only(id, person.entry()),
+                At::Groups => end(id),
                 At::OurBind | At::TheirBind | At::Nowhere => yes(id),
             });
         }
@@ -130,9 +122,9 @@ impl Scene {
         let nobody = Person { name: String::new(), elsewhere: elsewhere.address().to_string() };
         let now = Arc::new(Mutex::new((Deed::NONE, nobody)));
         let does = Arc::clone(&now);
-        let server = Played::by(move |id, operation, request, stream| {
+        let server = Played::by(move |id, asked, stream| {
             let (deed, person) = does.lock().unwrap().clone();
-            deed.play(&person, (id, operation, request), stream)
+            deed.play(&person, (id, asked), stream)
         });
         let config = Config::plain(&[&server.url()]).quick().groups(groups);
         Self { brokerd: serve(&config.locks_after(1_000)), now, elsewhere, tried: 0 }
@@ -203,51 +195,54 @@ const OUTAGES: &[Row] = &[
     (OurBind, HangsUp, "closed|broke", |id, _| yes(id)),
     (People, HangsUp, "closed", |_, _| vec![]),
     (TheirBind, HangsUp, "closed", |_, _| vec![]),
-    (People, HangsUp, "closed", |id, it| message(id, &it.entry())[..20].to_vec()),
-    (People, GoesOn, "in time", |id, it| message(id, &it.entry())[..20].to_vec()),
+    (People, HangsUp, "closed", |id, it| message(id, it.entry())[..20].to_vec()),
+    (People, GoesOn, "in time", |id, it| message(id, it.entry())[..20].to_vec()),
     (TheirBind, HangsUp, "closed", |id, _| yes(id)[..9].to_vec()),
-    (People, GoesOn, "closed", |_, _| message(0, &result(0x78, 52))),
+    (People, GoesOn, "closed", |_, _| farewell()),
     // What is no LDAP.
     (OurBind, GoesOn, "LDAP", |_, _| b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
     (OurBind, GoesOn, "LDAP", |_, _| vec![0; 64]),
     (OurBind, GoesOn, "LDAP", |_, _| vec![0x30, 0]),
     (People, GoesOn, "LDAP", |_, _| vec![0xff; 64]),
     (TheirBind, GoesOn, "LDAP", |_, _| vec![0xff; 64]),
-    (TheirBind, GoesOn, "LDAP", |id, _| message(id, &[result(0x61, 0), rubbish()].concat())),
+    (OurBind, GoesOn, "LDAP", |id, _| cut_within(yes(id), 9)),
+    (People, GoesOn, "LDAP", |id, _| cut_within(end(id), 9)),
+    (TheirBind, GoesOn, "LDAP", |id, _| cut_within(yes(id), 9)),
+    (TheirBind, GoesOn, "LDAP", |id, _| message_with(id, bound(0), policy_of(&[0xff, 0xff]))),
     // What was not asked.
     (OurBind, GoesOn, "not asked", |id, _| yes(id + 1)),
-    (People, GoesOn, "not asked", |id, it| only(id + 1, &it.entry())),
+    (People, GoesOn, "not asked", |id, it| only(id + 1, it.entry())),
     (TheirBind, GoesOn, "not asked", |id, _| yes(id + 1)),
-    (OurBind, GoesOn, "something else", |id, _| done(id)),
+    (OurBind, GoesOn, "something else", |id, _| end(id)),
     (People, GoesOn, "something else", |id, _| yes(id)),
-    (TheirBind, GoesOn, "something else", |id, it| message(id, &it.entry())),
+    (TheirBind, GoesOn, "something else", |id, it| message(id, it.entry())),
     // Too much.
-    (People, GoesOn, "more than", |_, _| vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 2, 1]),
-    (TheirBind, Repeats, "more than", |_, _| vec![0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]),
-    (People, GoesOn, "LDAP", |id, _| message(id, &deep())),
-    (TheirBind, GoesOn, "more than", |id, _| message(id, &deep())),
-    (People, GoesOn, "more than", |id, it| message(id, &it.entry_with(&[("cn", &"x".repeat(2_000_000))]))),
-    (People, Repeats, "the two entries", |id, it| message(id, &it.entry())),
-    (People, Repeats, "more than|in time", |id, it| message(id, &reference(&it.urls()))),
+    (People, GoesOn, "more than", |id, _| of_length(&yes(id), u32::MAX)),
+    (TheirBind, Repeats, "more than", |id, _| of_length(&yes(id), 0x7fff_ffff)),
+    (People, GoesOn, "LDAP", |id, _| deep(id)),
+    (TheirBind, GoesOn, "more than", |id, _| deep(id)),
+    (People, GoesOn, "more than", |id, it| message(id, it.entry_with(&[("cn", &"x".repeat(2_000_000))]))),
+    (People, Repeats, "the two entries", |id, it| message(id, it.entry())),
+    (People, Repeats, "more than|in time", |id, it| message(id, reference(&it.urls()))),
     // Elsewhere, not now, and a part.
-    (OurBind, GoesOn, "code 10", |id, it| message(id, &referral(0x61, 10, &it.urls()))),
-    (People, GoesOn, "code 10", |id, it| message(id, &referral(0x65, 10, &it.urls()))),
-    (People, GoesOn, "code 54", |id, it| message(id, &referral(0x65, 54, &it.urls()))),
-    (TheirBind, GoesOn, "code 10", |id, it| message(id, &referral(0x61, 10, &it.urls()))),
-    (OurBind, GoesOn, "code 51", |id, _| message(id, &result(0x61, 51))),
-    (OurBind, GoesOn, "our own credential", |id, _| message(id, &result(0x61, 49))),
-    (People, GoesOn, "code 4", |id, it| [message(id, &it.entry()), message(id, &result(0x65, 4))].concat()),
-    (People, GoesOn, "in parts", |id, it| only(id, &it.entry_with(&[("memberOf;range=0-1499", "cn=a")]))),
-    (People, GoesOn, "without a name", |id, _| only(id, &entry("", &[]))),
+    (OurBind, GoesOn, "code 10", |id, it| message(id, bind_elsewhere(&it.urls()))),
+    (People, GoesOn, "code 10", |id, it| message(id, search_elsewhere(10, &it.urls()))),
+    (People, GoesOn, "code 54", |id, it| message(id, search_elsewhere(54, &it.urls()))),
+    (TheirBind, GoesOn, "code 10", |id, it| message(id, bind_elsewhere(&it.urls()))),
+    (OurBind, GoesOn, "code 51", |id, _| message(id, bound(51))),
+    (OurBind, GoesOn, "our own credential", |id, _| message(id, bound(49))),
+    (People, GoesOn, "code 4", |id, it| [message(id, it.entry()), message(id, done(4))].concat()),
+    (People, GoesOn, "in parts", |id, it| only(id, it.entry_with(&[("memberOf;range=0-1499", "cn=a")]))),
+    (People, GoesOn, "without a name", |id, _| only(id, entry("", &[]))),
 ];
 
 const REFUSALS: &[Row] = &[
-    (TheirBind, GoesOn, "wrong password", |id, _| message(id, &result(0x61, 49))),
-    (People, GoesOn, "no directory knows", |id, it| [message(id, &reference(&it.urls())), done(id)].concat()),
-    (People, GoesOn, "immutable id", |id, it| only(id, &entry("uid=x", &[("uid", &it.name)]))),
-    (People, GoesOn, "immutable id", |id, it| only(id, &it.entry_with(&[("entryUUID", "b")]))),
-    (People, GoesOn, "name", |id, _| only(id, &entry("uid=x", &[("uid", "a\u{7}"), ("entryUUID", "a")]))),
-    (People, GoesOn, "groups", |id, it| only(id, &it.entry_with(&[("memberOf", "staff")]))),
+    (TheirBind, GoesOn, "wrong password", |id, _| message(id, bound(49))),
+    (People, GoesOn, "no directory knows", |id, it| [message(id, reference(&it.urls())), end(id)].concat()),
+    (People, GoesOn, "immutable id", |id, it| only(id, entry("uid=x", &[("uid", &it.name)]))),
+    (People, GoesOn, "immutable id", |id, it| only(id, it.entry_with(&[("entryUUID", "b")]))),
+    (People, GoesOn, "name", |id, _| only(id, entry("uid=x", &[("uid", "a\u{7}"), ("entryUUID", "a")]))),
+    (People, GoesOn, "groups", |id, it| only(id, it.entry_with(&[("memberOf", "staff")]))),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,18 +262,12 @@ async fn groups_without_end_let_nobody_in_either() {
     let mut scene = Scene::set(&format!("search = {{ base = '{GROUPS}' }}"));
     let outages: [Row; 3] = [
         (Groups, GoesOn, "pages|in time|within", |id, _| more_to_come(id)),
-        (Groups, GoesOn, "code 3", |id, _| message(id, &result(0x65, 3))),
+        (Groups, GoesOn, "code 3", |id, _| message(id, done(3))),
         (Groups, HangsUp, "closed", |_, _| vec![]),
     ];
     for row in outages {
         scene.outage(row).await;
     }
-    let more: Says = |id, _| message(id, &entry("cn=a,ou=groups,dc=corp,dc=example", &[]));
+    let more: Says = |id, _| message(id, entry("cn=a,ou=groups,dc=corp,dc=example", &[]));
     scene.refusal((Groups, Repeats, "groups", more)).await;
-}
-
-/// What the password policy says, if that were it.
-fn rubbish() -> Vec<u8> {
-    let control = element(0x30, &[element(4, b"1.3.6.1.4.1.42.2.27.8.5.1"), element(4, &[0xff, 0xff])].concat());
-    element(0xa0, &control)
 }

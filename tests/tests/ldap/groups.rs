@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use broker_core::directory::{AuthenticateError, Refusal};
+use ldap3_proto::proto::{LdapFilter, LdapOp, LdapSearchRequest};
 use tests::slapd::{GROUPS, Members, Options, SERVICE, SUFFIX, Slapd, USERS};
 
-use crate::played::{BIND, Played, SEARCH, ada, contains, entry, entry_of, message, result};
+use crate::played::{Played, ada, asks_for, bound, done, entry, entry_of, message, only};
 use crate::{Config, group_names, outage, refusal, sign_in, standing, welcome};
 
 #[tokio::test]
@@ -186,17 +187,12 @@ async fn groups_that_the_service_may_not_read_are_no_groups_but_a_missing_base_i
 
 #[tokio::test]
 async fn a_server_that_tells_no_token_groups_is_an_outage_and_not_somebody_without_groups() {
-    let server = Played::by(|id, operation, request, stream| match operation {
-        BIND => stream.write_all(&message(id, &result(0x61, 0))),
-        SEARCH => {
-            let found = if contains(request, b"supportedCapabilities") {
-                entry("", &[("supportedCapabilities", "1.2.840.113556.1.4.800")])
-            } else {
-                ada()
-            };
-            stream.write_all(&message(id, &found))?;
-            stream.write_all(&message(id, &result(0x65, 0)))
+    let server = Played::by(|id, asked, stream| match asked {
+        LdapOp::BindRequest(_) => stream.write_all(&message(id, bound(0))),
+        LdapOp::SearchRequest(search) if asks_for(search, "supportedCapabilities") => {
+            stream.write_all(&only(id, entry("", &[("supportedCapabilities", "1.2.840.113556.1.4.800")])))
         }
+        LdapOp::SearchRequest(_) => stream.write_all(&only(id, ada())),
         _ => Ok(()),
     });
     let directory = Config::plain(&[&server.url()]).groups(&format!("token_groups = {{ base = '{GROUPS}' }}")).open();
@@ -208,8 +204,8 @@ async fn a_server_that_tells_no_token_groups_is_an_outage_and_not_somebody_witho
 async fn token_groups_are_asked_about_to_the_last_however_many_there_are() {
     // Of one question there are four hundred at most.
     for count in [1, 400, 401, 801] {
-        let server = active_directory(vec![("tokenGroups", (0..count).map(sid).collect())], move |request, found| {
-            let asked = (0..count).filter(|number| contains(request, &sid(*number)));
+        let server = active_directory(vec![("tokenGroups", (0..count).map(sid).collect())], move |search, found| {
+            let asked = (0..count).filter(|number| asks_about(&search.filter, &sid(*number)));
             found.extend(asked.map(|number| {
                 let name = format!("group-{number}");
                 entry(&format!("cn={name},{GROUPS}"), &[("sAMAccountName", name.as_str())])
@@ -254,31 +250,41 @@ async fn a_primary_group_that_cannot_be_read_is_a_refusal_and_not_a_shorter_list
 /// question about them.
 fn active_directory(
     person: Vec<(&'static str, Vec<Vec<u8>>)>,
-    groups: impl Fn(&[u8], &mut Vec<Vec<u8>>) -> u8 + Send + Sync + 'static,
+    groups: impl Fn(&LdapSearchRequest, &mut Vec<LdapOp>) -> i64 + Send + Sync + 'static,
 ) -> Played {
-    Played::by(move |id, operation, request, stream| {
+    Played::by(move |id, asked, stream| {
         let (mut found, mut code) = (Vec::new(), 0);
-        match operation {
-            BIND => return stream.write_all(&message(id, &result(0x61, 0))),
-            SEARCH if contains(request, b"supportedCapabilities") => {
+        match asked {
+            LdapOp::BindRequest(_) => return stream.write_all(&message(id, bound(0))),
+            LdapOp::SearchRequest(search) if asks_for(search, "supportedCapabilities") => {
                 found.push(entry("", &[("supportedCapabilities", "1.2.840.113556.1.4.800")]));
             }
             // By name, or by their distinguished name.
-            SEARCH if contains(request, b"entryUUID") || contains(request, b"tokenGroups") => {
+            LdapOp::SearchRequest(search) if asks_for(search, "entryUUID") || asks_for(search, "tokenGroups") => {
                 let own = [("uid", vec![b"ada".to_vec()]), ("entryUUID", vec![b"a-a-a".to_vec()])];
                 found.push(entry_of("uid=ada,ou=people", &[&own[..], &person[..]].concat()));
             }
-            SEARCH => code = groups(request, &mut found),
+            LdapOp::SearchRequest(search) => code = groups(search, &mut found),
             _ => return Ok(()),
         }
-        let found: Vec<u8> = found.iter().flat_map(|entry| message(id, entry)).collect();
-        stream.write_all(&[found, message(id, &result(0x65, code))].concat())
+        let found: Vec<u8> = found.into_iter().flat_map(|entry| message(id, entry)).collect();
+        stream.write_all(&[found, message(id, done(code))].concat())
     })
 }
 
-/// An account or a group of the one domain that there is.
+/// Whether the entry with this identifier, among others, is looked for.
+fn asks_about(filter: &LdapFilter, sid: &[u8]) -> bool {
+    match filter {
+        LdapFilter::Or(any) => any.iter().any(|filter| asks_about(filter, sid)),
+        LdapFilter::Equality(attribute, value) => attribute == "objectSid" && value.as_bytes() == sid,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An account or a group of the one domain that there is. Of bytes that are text, since the other codec has values in filters as text alone.
 fn sid(number: u32) -> Vec<u8> {
-    [&[1, 2, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0][..], &(100_000 + number).to_le_bytes()].concat()
+    let parts = [7, 0].map(|shift| u8::try_from(number >> shift & 0x7f).unwrap());
+    [&[1, 2, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 1][..], &parts].concat()
 }
 
 /// 122 groups of Ada's, beside the two that she has.

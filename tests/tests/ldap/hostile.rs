@@ -1,14 +1,20 @@
 //! Servers that hang, lie and flood: each is an outage, after bounded time and bounded bytes.
+//!
+//! Six kinds stand first, by their names: slow bytes, endless answers, wrong message ids, truncated BER, a referral loop, and closing after the bind.
 
 use std::io::Write;
-use std::net::TcpStream;
-use std::sync::Arc;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use broker_core::directory::{Directory, Refusal};
+use ldap3_proto::proto::LdapOp;
 
-use crate::played::{Played, ada, deep, element, entry, message, more_to_come, result};
+use crate::played::{
+    Played, ada, bound, cut_within, deep, done, entry, extended, farewell, found, message, more_to_come, of_length,
+    only, reference, search_elsewhere,
+};
 use crate::{Config, outage, refusal, told};
 
 /// Signs in at a played server; answers the outage that must come of it, in time.
@@ -24,12 +30,12 @@ async fn outage_at(server: &Played) -> String {
 }
 
 /// A server that answers each search with these bytes.
-fn searches_give(bytes: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Played {
+fn searches_give(bytes: impl Fn(i32) -> Vec<u8> + Send + Sync + 'static) -> Played {
     Played::that_answers_searches(move |id, stream| stream.write_all(&bytes(id)))
 }
 
 /// A server that answers a search with the same bytes until it is cut off, and counts them.
-fn floods_with(bytes: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Played, Arc<AtomicUsize>) {
+fn floods_with(bytes: impl Fn(i32) -> Vec<u8> + Send + Sync + 'static) -> (Played, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = sent.clone();
     let server = Played::that_answers_searches(move |id, stream| {
@@ -43,87 +49,176 @@ fn floods_with(bytes: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Playe
 }
 
 #[tokio::test]
+async fn one_that_sends_slow_bytes() {
+    let drips = Played::that_answers_searches(|id, stream: &mut TcpStream| {
+        for byte in message(id, ada()) {
+            stream.write_all(&[byte])?;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    });
+    assert!(outage_at(&drips).await.contains("in time"));
+}
+
+#[tokio::test]
+async fn one_whose_answer_is_endless() {
+    let (entries, sent) = floods_with(|id| message(id, ada()));
+    assert!(outage_at(&entries).await.contains("the two entries"));
+    assert!(sent.load(Ordering::SeqCst) < MUCH, "{}", sent.load(Ordering::SeqCst));
+    let (elsewhere, sent) = floods_with(|id| message(id, reference(&["ldap://127.0.0.1/".to_owned()])));
+    // A busy machine reads that much slower than it may take.
+    let outage = outage_at(&elsewhere).await;
+    assert!(outage.contains("more than") || outage.contains("in time"), "{outage}");
+    assert!(sent.load(Ordering::SeqCst) < 2 * MUCH, "{}", sent.load(Ordering::SeqCst));
+    let (fat, sent) = floods_with(|id| message(id, entry("uid=ada", &[("uid", &"x".repeat(900_000))])));
+    assert!(outage_at(&fat).await.contains("more than"));
+    assert!(sent.load(Ordering::SeqCst) < 2 * MUCH, "{}", sent.load(Ordering::SeqCst));
+    let huge = searches_give(|id| message(id, entry("uid=ada", &[("uid", &"x".repeat(2_000_000))])));
+    assert!(outage_at(&huge).await.contains("more than"));
+}
+
+#[tokio::test]
+async fn one_whose_answers_have_wrong_message_ids() {
+    for wrong in [|id| id + 1, |id| id - 1, |_| i32::MAX] {
+        let entries = searches_give(move |id| message(wrong(id), ada()));
+        assert!(outage_at(&entries).await.contains("not asked"));
+        let ends = searches_give(move |id| [message(id, ada()), message(wrong(id), done(0))].concat());
+        assert!(outage_at(&ends).await.contains("not asked"));
+        let binds = Played::by(move |id, _, stream| stream.write_all(&message(id + 1, bound(0))));
+        assert!(outage_at(&binds).await.contains("not asked"));
+    }
+}
+
+#[tokio::test]
+async fn one_that_sends_truncated_ber() {
+    let whole = message(2, ada()).len();
+    for length in [1, 2, 20, whole - 1] {
+        let waits = searches_give(move |id| message(id, ada())[..length].to_vec());
+        assert!(outage_at(&waits).await.contains("in time"), "{length} bytes of an entry that never ends");
+        let closes = Played::that_answers_searches(move |id, stream| {
+            stream.write_all(&message(id, ada())[..length])?;
+            stream.shutdown(Shutdown::Both)
+        });
+        assert!(outage_at(&closes).await.contains("closed"), "{length} bytes");
+    }
+    // Whole by their length, and cut within: in an entry, and in what ends an operation.
+    for length in 1..whole - 2 {
+        let entries = searches_give(move |id| [cut_within(message(id, ada()), length), message(id, done(0))].concat());
+        assert!(outage_at(&entries).await.contains("does not speak LDAP"), "{length} bytes of an entry");
+    }
+    for length in 1..message(1, bound(0)).len() - 2 {
+        let binds = Played::by(move |id, _, stream| stream.write_all(&cut_within(message(id, bound(0)), length)));
+        assert!(outage_at(&binds).await.contains("does not speak LDAP"), "{length} bytes of a bind's end");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_part_of_a_referral_loop() {
+    for (in_entries, code) in [(false, 10), (false, 54), (true, 0)] {
+        let (first, other) = (Arc::new(OnceLock::<String>::new()), Arc::new(OnceLock::<String>::new()));
+        let loops = |to: &Arc<OnceLock<String>>| {
+            let to = Arc::clone(to);
+            searches_give(move |id| {
+                let urls = [format!("{}/ou=people??sub", to.wait())];
+                let before = if in_entries { message(id, reference(&urls)) } else { Vec::new() };
+                let end = if in_entries { done(10) } else { search_elsewhere(code, &urls) };
+                [before, message(id, end)].concat()
+            })
+        };
+        let servers = [loops(&other), loops(&first)];
+        first.set(servers[0].url()).unwrap();
+        other.set(servers[1].url()).unwrap();
+        let outage = outage_at(&servers[0]).await;
+        let code = if in_entries { 10 } else { code };
+        assert!(outage.contains(&format!("code {code}")), "{outage}");
+        assert_eq!(servers.each_ref().map(Played::connections), [2, 0], "a sign-in, a probe, and not one step around");
+    }
+}
+
+#[tokio::test]
+async fn one_that_closes_after_the_bind() {
+    let closes = Played::by(|id, asked, stream| {
+        if matches!(asked, LdapOp::BindRequest(_)) {
+            stream.write_all(&message(id, bound(0)))?;
+        }
+        stream.shutdown(Shutdown::Both)
+    });
+    let outage = outage_at(&closes).await;
+    assert!(outage.contains("closed") || outage.contains("broke"), "{outage}");
+    let says_goodbye = Played::by(|id, asked, stream| match asked {
+        LdapOp::BindRequest(_) => stream.write_all(&[message(id, bound(0)), farewell()].concat()),
+        _ => Ok(()),
+    });
+    assert!(outage_at(&says_goodbye).await.contains("closed"));
+}
+
+#[tokio::test]
 async fn one_that_never_says_anything() {
     assert!(outage_at(&Played::that_hangs()).await.contains("in time"));
 }
 
 #[tokio::test]
 async fn one_that_hangs_up() {
-    let hangs_up = Played::by(|_, _, _, stream| stream.shutdown(std::net::Shutdown::Both));
+    let hangs_up = Played::by(|_, _, stream| stream.shutdown(Shutdown::Both));
     outage_at(&hangs_up).await;
-    let mid_word = searches_give(|id| message(id, &ada())[..20].to_vec());
-    assert!(outage_at(&mid_word).await.contains("in time"), "an entry that never ends");
-    let cut = Played::that_answers_searches(|id, stream| {
-        stream.write_all(&message(id, &ada())[..20])?;
-        stream.shutdown(std::net::Shutdown::Both)
-    });
-    assert!(outage_at(&cut).await.contains("closed"));
 }
 
 #[tokio::test]
 async fn one_that_says_goodbye() {
-    let goodbye = |_| message(0, &[result(0x78, 52), element(0x8a, b"1.3.6.1.4.1.1466.20036")].concat());
-    assert!(outage_at(&searches_give(goodbye)).await.contains("closed"));
+    assert!(outage_at(&searches_give(|_| farewell())).await.contains("closed"));
 }
 
 #[tokio::test]
 async fn one_that_speaks_something_else() {
+    let bind = message(1, bound(0));
+    // A message of nothing, one of a number alone, one that does not say how long it is, and a code without a byte.
+    let (nothing, number_alone, mut unmeasured) = (vec![bind[0], 0], cut_within(bind.clone(), 3), bind.clone());
+    unmeasured[1] = 0x80;
+    let mut no_code = cut_within(bind, 7);
+    (no_code[6], no_code[8]) = (2, 0);
     for words in [
-        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-        b"SSH-2.0-OpenSSH_9.2p1\r\n",
-        &[0xff; 64],
-        &[0; 64],
-        &[0x30, 0x00],
-        &[0x30, 0x03, 0x02, 0x01, 0x01],
-        &[0x30, 0x80, 0x02, 0x01, 0x01],
-        // Numbers and texts that are cut or are not text.
-        &[0x30, 0x07, 0x02, 0x01, 0x02, 0x61, 0x02, 0x0a, 0x00],
-        &[0x30, 0x0c, 0x02, 0x01, 0x02, 0x61, 0x07, 0x0a, 0x01, 0x00, 0x04, 0x01, 0xff, 0x04],
+        b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec(),
+        vec![0xff; 64],
+        vec![0; 64],
+        nothing,
+        number_alone,
+        unmeasured,
+        no_code,
     ] {
-        let words = words.to_vec();
-        let babbles = Played::by(move |_, _, _, stream| stream.write_all(&words));
+        let babbles = Played::by(move |_, _, stream| stream.write_all(&words));
         let outage = outage_at(&babbles).await;
         assert!(outage.contains("LDAP") || outage.contains("more than"), "{outage}");
     }
+    let not_text = searches_give(|id| {
+        let mut entry = message(id, ada());
+        let name = entry.windows(7).position(|bytes| bytes == b"uid=ada").unwrap();
+        entry[name] = 0xff;
+        entry
+    });
+    assert!(outage_at(&not_text).await.contains("does not speak LDAP"));
 }
 
 #[tokio::test]
-async fn one_that_answers_what_was_not_asked() {
-    assert!(outage_at(&searches_give(|id| message(id + 1, &ada()))).await.contains("not asked"));
-    assert!(outage_at(&searches_give(|id| message(id, &result(0x61, 0)))).await.contains("something else"));
-    let searched = Played::by(|id, _, _, stream| stream.write_all(&message(id, &result(0x65, 0))));
+async fn one_that_answers_with_something_else() {
+    assert!(outage_at(&searches_give(|id| message(id, bound(0)))).await.contains("something else"));
+    assert!(outage_at(&searches_give(|id| message(id, extended(0)))).await.contains("something else"));
+    let searched = Played::by(|id, _, stream| stream.write_all(&message(id, done(0))));
     assert!(outage_at(&searched).await.contains("something else"));
 }
 
 #[tokio::test]
 async fn one_that_promises_four_gigabytes() {
-    let promise = searches_give(|_| vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0x02, 0x01]);
+    let promise = searches_give(|id| [of_length(&message(id, ada()), u32::MAX), vec![2, 1]].concat());
     assert!(outage_at(&promise).await.contains("more than"));
-    let (flood, sent) = floods_with(|_| vec![0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]);
+    let (flood, sent) = floods_with(|id| of_length(&message(id, ada()), 0x7fff_ffff));
     assert!(outage_at(&flood).await.contains("more than"));
     assert!(sent.load(Ordering::SeqCst) < MUCH, "{}", sent.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
 async fn one_that_nests_a_hundred_thousand_levels() {
-    assert!(outage_at(&searches_give(|id| message(id, &deep()))).await.contains("does not speak LDAP"));
-}
-
-#[tokio::test]
-async fn one_whose_answer_never_ends() {
-    let (entries, sent) = floods_with(|id| message(id, &ada()));
-    assert!(outage_at(&entries).await.contains("the two entries"));
-    assert!(sent.load(Ordering::SeqCst) < MUCH, "{}", sent.load(Ordering::SeqCst));
-    let (elsewhere, sent) = floods_with(|id| message(id, &element(0x73, &element(4, b"ldap://127.0.0.1/"))));
-    // A busy machine reads that much slower than it may take.
-    let outage = outage_at(&elsewhere).await;
-    assert!(outage.contains("more than") || outage.contains("in time"), "{outage}");
-    assert!(sent.load(Ordering::SeqCst) < 2 * MUCH, "{}", sent.load(Ordering::SeqCst));
-    let (fat, sent) = floods_with(|id| message(id, &entry("uid=ada", &[("uid", &"x".repeat(900_000))])));
-    assert!(outage_at(&fat).await.contains("more than"));
-    assert!(sent.load(Ordering::SeqCst) < 2 * MUCH, "{}", sent.load(Ordering::SeqCst));
-    let huge = searches_give(|id| message(id, &entry("uid=ada", &[("uid", &"x".repeat(2_000_000))])));
-    assert!(outage_at(&huge).await.contains("more than"));
+    assert!(outage_at(&searches_give(deep)).await.contains("does not speak LDAP"));
 }
 
 #[tokio::test]
@@ -133,8 +228,7 @@ async fn one_that_always_has_another_page() {
     let pages = Played::that_answers_searches(move |id, stream| {
         // First the person, then pages of groups without end.
         if counted.fetch_add(1, Ordering::SeqCst) == 0 {
-            stream.write_all(&message(id, &ada()))?;
-            stream.write_all(&message(id, &result(0x65, 0)))
+            stream.write_all(&found(id))
         } else {
             stream.write_all(&more_to_come(id))
         }
@@ -147,25 +241,14 @@ async fn one_that_always_has_another_page() {
 }
 
 #[tokio::test]
-async fn one_that_refers_to_itself() {
-    for code in [10, 54] {
-        assert!(
-            outage_at(&searches_give(move |id| message(id, &result(0x65, code))))
-                .await
-                .contains(&format!("code {code}"))
-        );
-    }
-}
-
-#[tokio::test]
 async fn one_that_gives_a_part_and_says_so() {
     for code in [3, 4, 11] {
-        let partial = searches_give(move |id| [message(id, &ada()), message(id, &result(0x65, code))].concat());
+        let partial = searches_give(move |id| [message(id, ada()), message(id, done(code))].concat());
         assert!(outage_at(&partial).await.contains(&format!("code {code}")));
     }
     let ranged = searches_give(|id| {
         let attributes = [("uid", "ada"), ("entryUUID", "a"), ("memberOf;range=0-1499", "cn=staff")];
-        [message(id, &entry("uid=ada", &attributes)), message(id, &result(0x65, 0))].concat()
+        only(id, entry("uid=ada", &attributes))
     });
     let directory = Config::plain(&[&ranged.url()]).quick().open();
     let outage = outage(&directory, "ada", "ada secret").await;
@@ -186,7 +269,7 @@ async fn one_whose_entries_are_not_fit_for_us() {
         (&[("uid", "ada"), ("entryUUID", "a"), ("memberOf", "cn=a\\07,ou=groups,dc=corp,dc=example")], "groups"),
     ] {
         let found = entry("uid=x,dc=corp", attributes);
-        let server = searches_give(move |id| [message(id, &found), message(id, &result(0x65, 0))].concat());
+        let server = searches_give(move |id| only(id, found.clone()));
         let directory = Config::plain(&[&server.url()]).quick().open();
         match refusal(&directory, "ada", "ada secret").await {
             Refusal::UnusableEntry(reason) => assert!(reason.contains(why), "{reason}"),
@@ -194,32 +277,20 @@ async fn one_whose_entries_are_not_fit_for_us() {
         }
         assert!(directory.look_up("a").await.is_err(), "{attributes:?}");
     }
-    let nameless = searches_give(|id| [message(id, &entry("", &[])), message(id, &result(0x65, 0))].concat());
+    let nameless = searches_give(|id| only(id, entry("", &[])));
     assert!(outage_at(&nameless).await.contains("without a name"), "an empty name would bind anonymously");
 }
 
 #[tokio::test]
 async fn one_that_answers_for_somebody_else() {
-    let server = searches_give(|id| [message(id, &ada()), message(id, &result(0x65, 0))].concat());
+    let server = searches_give(found);
     let directory = Config::plain(&[&server.url()]).quick().open();
     assert!(directory.look_up("a-a-a").await.is_ok());
     let error = told(&directory.look_up("b-b-b").await.unwrap_err());
     assert!(error.contains("answers with another"), "{error}");
-    let two = searches_give(|id| [message(id, &ada()), message(id, &ada()), message(id, &result(0x65, 0))].concat());
+    let two = searches_give(|id| [message(id, ada()), found(id)].concat());
     let error = told(&Config::plain(&[&two.url()]).quick().open().look_up("a-a-a").await.unwrap_err());
     assert!(error.contains("several entries have the same immutable id"), "{error}");
-}
-
-#[tokio::test]
-async fn one_that_drips() {
-    let drips = Played::that_answers_searches(|id, stream: &mut TcpStream| {
-        for byte in message(id, &ada()) {
-            stream.write_all(&[byte])?;
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Ok(())
-    });
-    assert!(outage_at(&drips).await.contains("in time"));
 }
 
 /// What may be on its way before a server notices that nobody listens, sockets' buffers included.

@@ -1,4 +1,6 @@
-//! A server that is played: it says, byte by byte, what no real one would.
+//! A server that is played: it says what no real one would, and all that is LDAP in it in the words of another codec than ours.
+//!
+//! That codec is `ldap3_proto`'s, which also reads what brokerd asks. What no codec says is made of what it said: cut, or written over.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,19 +8,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use bytes::BytesMut;
+use ldap3_proto::control::LdapControl;
+use ldap3_proto::proto::{
+    LdapBindRequest, LdapBindResponse, LdapExtendedResponse, LdapMsg, LdapOp, LdapPartialAttribute, LdapResult,
+    LdapResultCode, LdapSearchRequest, LdapSearchResultEntry, LdapSearchResultReference,
+};
+use ldap3_proto::{DisconnectionNotice, LdapCodec};
 use tests::slapd::SERVICE;
+use tokio_util::codec::{Decoder, Encoder};
 
-/// What a played server does with a request, given its number, its operation's tag, all of it, and the connection to answer on.
-pub(crate) type Play = dyn Fn(u32, u8, &[u8], &mut TcpStream) -> std::io::Result<()> + Send + Sync;
+/// What a played server does with a request, given its number, what it asks, and the connection to answer on.
+pub(crate) type Play = dyn Fn(i32, &LdapOp, &mut TcpStream) -> std::io::Result<()> + Send + Sync;
 
 #[derive(Debug)]
 pub(crate) struct Played {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
-
-pub(crate) const BIND: u8 = 0x60;
-pub(crate) const SEARCH: u8 = 0x63;
 
 impl Played {
     /// Takes connections and says nothing.
@@ -28,11 +35,11 @@ impl Played {
 
     /// Lets the service in, and answers each search as said.
     pub(crate) fn that_answers_searches(
-        answer: impl Fn(u32, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+        answer: impl Fn(i32, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self::by(move |id, operation, _, stream| match operation {
-            BIND => stream.write_all(&message(id, &result(0x61, 0))),
-            SEARCH => answer(id, stream),
+        Self::by(move |id, asked, stream| match asked {
+            LdapOp::BindRequest(_) => stream.write_all(&message(id, bound(0))),
+            LdapOp::SearchRequest(_) => answer(id, stream),
             _ => Ok(()),
         })
     }
@@ -43,24 +50,24 @@ impl Played {
 
     /// Lets the service in and finds Ada whoever is looked for; answers each other bind as said.
     pub(crate) fn that_answers_a_password(
-        answer: impl Fn(u32, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+        answer: impl Fn(i32, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self::by(move |id, operation, request, stream| match operation {
-            BIND if !contains(request, SERVICE.as_bytes()) => answer(id, stream),
-            BIND => stream.write_all(&message(id, &result(0x61, 0))),
-            SEARCH => stream.write_all(&found(id)),
+        Self::by(move |id, asked, stream| match asked {
+            LdapOp::BindRequest(bind) if is_ours(bind) => stream.write_all(&message(id, bound(0))),
+            LdapOp::BindRequest(_) => answer(id, stream),
+            LdapOp::SearchRequest(_) => stream.write_all(&found(id)),
             _ => Ok(()),
         })
     }
 
     /// Lets everybody in, and finds Ada whoever is looked for.
     pub(crate) fn that_lets_in() -> Self {
-        Self::that_answers_a_password(|id, stream| stream.write_all(&message(id, &result(0x61, 0))))
+        Self::that_answers_a_password(|id, stream| stream.write_all(&message(id, bound(0))))
     }
 
     /// Answers each request as said.
     pub(crate) fn by(
-        play: impl Fn(u32, u8, &[u8], &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+        play: impl Fn(i32, &LdapOp, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         Self::serving(move |stream| serve(stream, &play))
     }
@@ -90,16 +97,14 @@ impl Played {
     }
 }
 
-/// Reads requests as brokerd writes them: no longer than a long name makes them.
+/// Reads requests by the other codec: what it cannot read is a mistake of ours.
 fn serve(mut stream: TcpStream, play: &Play) {
-    let mut received = Vec::new();
+    let mut codec = LdapCodec::new(Some(LONGEST_REQUEST), None);
+    let mut received = BytesMut::new();
     let mut chunk = [0; 4096];
     loop {
-        while let Some((length, header)) = length_of(&received).filter(|(length, _)| *length <= received.len()) {
-            let message: Vec<_> = received.drain(..length).collect();
-            let (number, request) = message[header + 2..].split_at(usize::from(message[header + 1]));
-            let id = number.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
-            if play(id, request[0], request, &mut stream).is_err() {
+        while let Some(LdapMsg { msgid, op, .. }) = codec.decode(&mut received).unwrap() {
+            if play(msgid, &op, &mut stream).is_err() {
                 return;
             }
         }
@@ -110,83 +115,153 @@ fn serve(mut stream: TcpStream, play: &Play) {
     }
 }
 
-/// The length of a whole message and of its header.
-fn length_of(bytes: &[u8]) -> Option<(usize, usize)> {
-    match *bytes.get(1)? {
-        short @ 0..=127 => Some((usize::from(short) + 2, 2)),
-        0x81 => Some((usize::from(*bytes.get(2)?) + 3, 3)),
-        0x82 => Some((usize::from(*bytes.get(2)?) * 256 + usize::from(*bytes.get(3)?) + 4, 4)),
-        other => panic!("a request longer than expected: {other:#x}"),
-    }
+/// Whether brokerd shows its own password, and nobody else's.
+pub(crate) fn is_ours(bind: &LdapBindRequest) -> bool {
+    bind.dn == SERVICE
 }
 
-/// An element.
-pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
-    [&[tag, 0x84], &length[..], content].concat()
+/// Whether an attribute is asked for.
+pub(crate) fn asks_for(search: &LdapSearchRequest, attribute: &str) -> bool {
+    search.attrs.iter().any(|asked| asked == attribute)
 }
 
-pub(crate) fn message(id: u32, operation: &[u8]) -> Vec<u8> {
-    element(0x30, &[&[2, 4], &id.to_be_bytes()[..], operation].concat())
+pub(crate) fn message(id: i32, operation: LdapOp) -> Vec<u8> {
+    encoded(LdapMsg::new(id, operation))
 }
 
-/// The result of an operation.
-pub(crate) fn result(tag: u8, code: u8) -> Vec<u8> {
-    element(tag, &[10, 1, code, 4, 0, 4, 0])
+/// A message with something beside what it says.
+pub(crate) fn message_with(id: i32, operation: LdapOp, control: LdapControl) -> Vec<u8> {
+    encoded(LdapMsg::new_with_ctrls(id, operation, vec![control]))
 }
 
-/// A result that says to ask elsewhere.
-pub(crate) fn referral(tag: u8, code: u8, urls: &[String]) -> Vec<u8> {
-    let urls = urls.iter().map(|url| element(4, url.as_bytes())).collect::<Vec<_>>().concat();
-    element(tag, &[&[10, 1, code, 4, 0, 4, 0][..], &element(0xa3, &urls)].concat())
+fn encoded(message: LdapMsg) -> Vec<u8> {
+    let mut bytes = BytesMut::new();
+    LdapCodec::default().encode(message, &mut bytes).unwrap();
+    bytes.to_vec()
+}
+
+/// How a bind ended.
+pub(crate) fn bound(code: i64) -> LdapOp {
+    bound_saying(code, "")
+}
+
+pub(crate) fn bound_saying(code: i64, said: &str) -> LdapOp {
+    let res = LdapResult { message: said.to_owned(), ..result(code, &[]) };
+    LdapOp::BindResponse(LdapBindResponse { res, saslcreds: None })
+}
+
+/// How a search ended.
+pub(crate) fn done(code: i64) -> LdapOp {
+    LdapOp::SearchResultDone(result(code, &[]))
+}
+
+/// The end of an operation of another kind.
+pub(crate) fn extended(code: i64) -> LdapOp {
+    LdapOp::ExtendedResponse(LdapExtendedResponse { res: result(code, &[]), name: None, value: None })
+}
+
+/// A bind's end that says to ask elsewhere.
+pub(crate) fn bind_elsewhere(urls: &[String]) -> LdapOp {
+    LdapOp::BindResponse(LdapBindResponse { res: result(10, urls), saslcreds: None })
+}
+
+/// A search's end that says to ask elsewhere.
+pub(crate) fn search_elsewhere(code: i64, urls: &[String]) -> LdapOp {
+    LdapOp::SearchResultDone(result(code, urls))
 }
 
 /// Something in a search's place, that is to be looked for elsewhere.
-pub(crate) fn reference(urls: &[String]) -> Vec<u8> {
-    element(0x73, &urls.iter().map(|url| element(4, url.as_bytes())).collect::<Vec<_>>().concat())
+pub(crate) fn reference(urls: &[String]) -> LdapOp {
+    LdapOp::SearchResultReference(LdapSearchResultReference { uris: urls.to_vec() })
 }
 
-/// An entry of a hundred thousand levels.
-pub(crate) fn deep() -> Vec<u8> {
-    let mut levels = [0x30, 0x84, 0, 0, 0, 0].repeat(100_000);
-    let total = levels.len();
-    for (level, header) in levels.chunks_mut(6).enumerate() {
-        header[2..].copy_from_slice(&u32::try_from(total - (level + 1) * 6).unwrap().to_be_bytes());
-    }
-    element(0x64, &levels)
+fn result(code: i64, urls: &[String]) -> LdapResult {
+    let code = LdapResultCode::try_from(code).unwrap();
+    LdapResult { code, matcheddn: String::new(), message: String::new(), referral: urls.to_vec() }
+}
+
+/// The same answer with a code that the codec has no name for, in the place of `other` (80).
+pub(crate) fn with_nameless_code(mut answer: Vec<u8>, code: u8) -> Vec<u8> {
+    let place = answer.windows(3).position(|bytes| bytes == [10, 1, 80]).unwrap();
+    answer[place + 2] = code;
+    answer
+}
+
+/// A server's farewell.
+pub(crate) fn farewell() -> Vec<u8> {
+    encoded(DisconnectionNotice::gen_response(LdapResultCode::Unavailable, ""))
 }
 
 /// A search's end on a page that is not the last one.
-pub(crate) fn more_to_come(id: u32) -> Vec<u8> {
-    let value = element(0x30, &[2, 1, 0, 4, 1, b'x']);
-    let control = element(0x30, &[element(4, b"1.2.840.113556.1.4.319"), element(4, &value)].concat());
-    message(id, &[result(0x65, 0), element(0xa0, &control)].concat())
+pub(crate) fn more_to_come(id: i32) -> Vec<u8> {
+    message_with(id, done(0), LdapControl::SimplePagedResults { size: 0, cookie: b"x".to_vec() })
+}
+
+/// What the password policy says, if that were it.
+pub(crate) fn policy_of(value: &[u8]) -> LdapControl {
+    let oid = "1.3.6.1.4.1.42.2.27.8.5.1".to_owned();
+    LdapControl::Unknown { oid, criticality: false, value: Some(value.to_vec()) }
 }
 
 /// All that a search for Ada gives.
-pub(crate) fn found(id: u32) -> Vec<u8> {
-    [message(id, &ada()), message(id, &result(0x65, 0))].concat()
+pub(crate) fn found(id: i32) -> Vec<u8> {
+    only(id, ada())
 }
 
-pub(crate) fn ada() -> Vec<u8> {
+/// An entry and the end of the search.
+pub(crate) fn only(id: i32, entry: LdapOp) -> Vec<u8> {
+    [message(id, entry), message(id, done(0))].concat()
+}
+
+pub(crate) fn ada() -> LdapOp {
     entry("uid=ada,ou=people", &[("uid", "ada"), ("entryUUID", "a-a-a")])
 }
 
-pub(crate) fn entry(dn: &str, attributes: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn entry(dn: &str, attributes: &[(&str, &str)]) -> LdapOp {
     let attributes: Vec<_> = attributes.iter().map(|(name, value)| (*name, vec![value.as_bytes().to_vec()])).collect();
     entry_of(dn, &attributes)
 }
 
 /// The same with attributes of any number of values, which need not be text.
-pub(crate) fn entry_of(dn: &str, attributes: &[(&str, Vec<Vec<u8>>)]) -> Vec<u8> {
-    let attributes = attributes.iter().map(|(name, values)| {
-        let values: Vec<_> = values.iter().map(|value| element(4, value)).collect();
-        element(0x30, &[element(4, name.as_bytes()), element(0x31, &values.concat())].concat())
-    });
-    let attributes = attributes.collect::<Vec<_>>().concat();
-    element(0x64, &[element(4, dn.as_bytes()), element(0x30, &attributes)].concat())
+pub(crate) fn entry_of(dn: &str, attributes: &[(&str, Vec<Vec<u8>>)]) -> LdapOp {
+    let attributes = attributes.iter();
+    let attributes =
+        attributes.map(|(name, vals)| LdapPartialAttribute { atype: (*name).to_owned(), vals: vals.clone() });
+    LdapOp::SearchResultEntry(LdapSearchResultEntry { dn: dn.to_owned(), attributes: attributes.collect() })
 }
 
-pub(crate) fn contains(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
+/// An entry of a hundred thousand levels: they are written over its name.
+pub(crate) fn deep(id: i32) -> Vec<u8> {
+    let mut levels = [0x30, 0x84, 0, 0, 0, 0].repeat(100_000);
+    let total = levels.len();
+    for (level, header) in levels.chunks_mut(6).enumerate() {
+        header[2..].copy_from_slice(&u32::try_from(total - (level + 1) * 6).unwrap().to_be_bytes());
+    }
+    let name = "x".repeat(total);
+    let mut entry = message(id, entry(&name, &[]));
+    let place = entry.windows(total).position(|bytes| bytes == name.as_bytes()).unwrap();
+    entry[place..place + total].copy_from_slice(&levels);
+    // Four bytes of length stand between it and its tag, which says from now on that there is something in it.
+    assert_eq!(entry[place - 5], 0x04);
+    entry[place - 5] = 0x30;
+    entry
 }
+
+/// A message that is whole by its length, and of which only so many bytes are there.
+pub(crate) fn cut_within(mut message: Vec<u8>, length: usize) -> Vec<u8> {
+    assert!(
+        usize::from(message[1]) == message.len() - 2 && length < message.len() - 2,
+        "a short message, and less of it"
+    );
+    message.truncate(length + 2);
+    message[1] = u8::try_from(length).unwrap();
+    message
+}
+
+/// The beginning of a message that is to be so long, if one believes it.
+pub(crate) fn of_length(message: &[u8], length: u32) -> Vec<u8> {
+    [&[message[0], 0x84], &length.to_be_bytes()[..]].concat()
+}
+
+/// The most that brokerd asks in one message, and more.
+const LONGEST_REQUEST: usize = 1024 * 1024;

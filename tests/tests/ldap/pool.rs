@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use broker_core::directory::Directory;
+use ldap3_proto::proto::LdapOp;
 use tests::process::Signal;
 use tests::relay::{Operation, Relay};
 use tests::slapd::{GROUPS, Options, Slapd};
 use tokio::task::JoinSet;
 
-use crate::played::{BIND, Played, SEARCH, ada, message, result};
+use crate::played::{Played, bound, found, message};
 use crate::{Config, outage, welcome};
 
 const BY_THE_SERVICE: &str = " BIND dn=\"cn=brokerd,ou=services,dc=corp,dc=example\" method=";
@@ -39,12 +40,9 @@ async fn a_storm_of_two_hundred_gets_by_with_the_connections_that_there_are() {
 #[tokio::test]
 async fn who_finds_no_free_connection_in_time_is_told_so() {
     // Each search takes longer than anybody waits.
-    let server = Played::by(|id, operation, _, stream| {
-        if operation == SEARCH {
-            std::thread::sleep(Duration::from_secs(4));
-            stream.write_all(&message(id, &ada()))?;
-        }
-        stream.write_all(&message(id, &result(if operation == BIND { 0x61 } else { 0x65 }, 0)))
+    let server = Played::that_answers_searches(|id, stream| {
+        std::thread::sleep(Duration::from_secs(4));
+        stream.write_all(&found(id))
     });
     let mut config = Config::plain(&[&server.url()]);
     config.more.push_str("\npool = { size = 1, wait_seconds = 1 }");
@@ -61,14 +59,9 @@ async fn who_finds_no_free_connection_in_time_is_told_so() {
 async fn a_question_that_was_given_up_leaves_no_answer_to_whoever_comes_next() {
     let searches = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&searches);
-    let server = Played::by(move |id, operation, _, stream| match operation {
-        BIND => stream.write_all(&message(id, &result(0x61, 0))),
-        SEARCH if asked.fetch_add(1, Ordering::SeqCst) == 0 => Ok(()),
-        SEARCH => {
-            stream.write_all(&message(id, &ada()))?;
-            stream.write_all(&message(id, &result(0x65, 0)))
-        }
-        _ => Ok(()),
+    let server = Played::that_answers_searches(move |id, stream| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Ok(()),
+        _ => stream.write_all(&found(id)),
     });
     let mut config = Config::plain(&[&server.url()]).groups("member_of = { name_attribute = 'dn' }");
     config.more.push_str("\ndeadline_seconds = 1");
@@ -143,22 +136,20 @@ async fn when_a_server_stops_or_hangs_the_other_one_goes_on() {
 async fn a_server_that_hangs_is_waited_for_once_however_many_connections_there_are_to_it() {
     let (hangs, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let (is_hanging, in_vain) = (Arc::clone(&hangs), Arc::clone(&asked));
-    let first = Played::by(move |id, operation, _, stream| match operation {
-        SEARCH if is_hanging.load(Ordering::SeqCst) => {
+    let first = Played::by(move |id, asked, stream| match asked {
+        LdapOp::SearchRequest(_) if is_hanging.load(Ordering::SeqCst) => {
             in_vain.fetch_add(1, Ordering::SeqCst);
             Ok(())
         }
-        SEARCH => {
+        LdapOp::SearchRequest(_) => {
             // So long that all ask at once.
             std::thread::sleep(Duration::from_millis(300));
-            stream.write_all(&[message(id, &ada()), message(id, &result(0x65, 0))].concat())
+            stream.write_all(&found(id))
         }
-        BIND => stream.write_all(&message(id, &result(0x61, 0))),
+        LdapOp::BindRequest(_) => stream.write_all(&message(id, bound(0))),
         _ => Ok(()),
     });
-    let other = Played::that_answers_searches(|id, stream| {
-        stream.write_all(&[message(id, &ada()), message(id, &result(0x65, 0))].concat())
-    });
+    let other = Played::that_answers_searches(|id, stream| stream.write_all(&found(id)));
     let directory = Config::plain(&[&first.url(), &other.url()]).quick().open();
     let look_up = async || directory.look_up("a-a-a").await.unwrap();
     tokio::join!(look_up(), look_up(), look_up(), look_up());

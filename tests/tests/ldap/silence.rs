@@ -11,14 +11,14 @@ use broker_core::directory::Directory;
 use broker_core::id::RequestId;
 use broker_core::sign_in::{Credentials, LONGEST_SIGN_IN, SessionKind, Settings, SignIn, SignInError, Throttle};
 use broker_core::trail::Origin;
+use ldap3_proto::proto::{LdapFilter, LdapOp};
 use secrecy::SecretString;
-use tests::slapd::SERVICE;
 use tests::stores::Storehouse;
 
 use crate::Config;
-use crate::played::{BIND, Played, SEARCH, ada, contains, message, result};
+use crate::played::{Played, ada, bound, done, is_ours, message};
 
-type Answer = fn(u32, &mut TcpStream) -> std::io::Result<()>;
+type Answer = fn(i32, &mut TcpStream) -> std::io::Result<()>;
 
 struct Desk {
     sign_in: SignIn,
@@ -65,16 +65,16 @@ impl Desk {
 async fn who_was_not_answered_has_guessed_and_an_unknown_name_sounds_alike() {
     let silence: Answer = |_, _| Ok(());
     let its_end: Answer = |_, stream| stream.shutdown(Shutdown::Both);
-    let no_verdict: Answer = |id, stream| stream.write_all(&message(id, &result(0x61, 52)));
+    let no_verdict: Answer = |id, stream| stream.write_all(&message(id, bound(52)));
     for (what, answer) in [("silence", silence), ("its end", its_end), ("no verdict", no_verdict)] {
-        let server = Played::by(move |id, operation, request, stream| match operation {
-            BIND if contains(request, SERVICE.as_bytes()) => stream.write_all(&message(id, &result(0x61, 0))),
-            BIND => answer(id, stream),
-            SEARCH => {
-                if contains(request, b"ada") {
-                    stream.write_all(&message(id, &ada()))?;
+        let server = Played::by(move |id, asked, stream| match asked {
+            LdapOp::BindRequest(bind) if is_ours(bind) => stream.write_all(&message(id, bound(0))),
+            LdapOp::BindRequest(_) => answer(id, stream),
+            LdapOp::SearchRequest(search) => {
+                if search.filter == LdapFilter::Equality("uid".to_owned(), "ada".to_owned()) {
+                    stream.write_all(&message(id, ada()))?;
                 }
-                stream.write_all(&message(id, &result(0x65, 0)))
+                stream.write_all(&message(id, done(0)))
             }
             _ => Ok(()),
         });
@@ -86,7 +86,7 @@ async fn who_was_not_answered_has_guessed_and_an_unknown_name_sounds_alike() {
 
 #[tokio::test]
 async fn a_directory_that_was_not_reached_has_counted_nothing() {
-    let desk = Desk::before(&Played::by(|_, _, _, _| Err(std::io::ErrorKind::ConnectionReset.into()))).await;
+    let desk = Desk::before(&Played::by(|_, _, _| Err(std::io::ErrorKind::ConnectionReset.into()))).await;
     assert_eq!(desk.wait_after_outages("ada").await, None);
 }
 

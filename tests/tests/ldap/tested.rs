@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use broker_core::caller::Person;
+use ldap3_proto::proto::LdapOp;
 use serde_json::Value;
 use tests::brokerd::Installation;
 use tests::certificates::Authority;
@@ -11,7 +12,7 @@ use tests::ended::Ended;
 use tests::slapd::{GROUPS, Options, SERVICE, SERVICE_PASSWORD, Slapd, USERS};
 
 use crate::groups::chain;
-use crate::played::{BIND, Played, element, message};
+use crate::played::{Played, bound_saying, message};
 use crate::servers::closed_port;
 use crate::{Config, welcome};
 
@@ -191,13 +192,8 @@ fn a_server_that_hangs_is_given_up_in_the_daemons_time_and_the_step_is_told() {
 
 #[test]
 fn what_a_server_says_drives_no_terminal() {
-    let rude = Played::by(|id, operation, _, stream| match operation {
-        BIND => {
-            let said = "\u{1b}[2J\u{202e}no".as_bytes();
-            let length = u8::try_from(said.len()).unwrap();
-            let refused = element(0x61, &[&[10, 1, 49, 4, 0, 4, length], said].concat());
-            stream.write_all(&message(id, &refused))
-        }
+    let rude = Played::by(|id, asked, stream| match asked {
+        LdapOp::BindRequest(_) => stream.write_all(&message(id, bound_saying(49, "\u{1b}[2J\u{202e}no"))),
         _ => Ok(()),
     });
     let text = failed(&Config::plain(&[&rude.url()]).quick(), &[], "");

@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use broker_core::directory::Directory;
+use ldap3_proto::proto::LdapOp;
 use tests::certificates::Authority;
 use tests::process::new_folder;
 use tests::slapd::{Options, Slapd};
 
-use crate::played::{BIND, Played, message, result};
+use crate::played::{Played, bound, done, message};
 use crate::{Config, outage, told, welcome};
 
 #[tokio::test]
@@ -104,10 +105,10 @@ async fn starttls_refused_is_an_error_and_nothing_is_said_in_plain_text() {
 #[tokio::test]
 async fn whoever_reads_of_a_server_that_wants_more_than_plain_text_is_told_what_to_do() {
     let confidential = Slapd::start();
-    let sasl = Played::that_answers_searches(|id, stream| stream.write_all(&message(id, &result(0x65, 8))));
+    let sasl = Played::that_answers_searches(|id, stream| stream.write_all(&message(id, done(8))));
     let bind = |code| {
-        Played::by(move |id, operation, _, stream| match operation {
-            BIND => stream.write_all(&message(id, &result(0x61, code))),
+        Played::by(move |id, asked, stream| match asked {
+            LdapOp::BindRequest(_) => stream.write_all(&message(id, bound(code))),
             _ => Ok(()),
         })
     };
