@@ -1,18 +1,17 @@
 //! One connection to one server, with one operation at a time. Whoever fails on it drops it.
 
-use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::answer::{Answer, Entry, Outcome};
 use super::ber::Malformed;
+use super::dial::dial;
 use super::filter::Filter;
 use super::password_policy;
 use super::receive::{Budget, LARGE, SMALL, receive};
@@ -48,13 +47,17 @@ impl Connection {
         watch: Watch,
     ) -> Result<Self, Trouble> {
         // Large, and seldom.
-        timeout(connect_timeout, Box::pin(Self::connect(server, tls, operation_timeout, watch)))
-            .await
-            .map_err(|_| Trouble::ConnectTimeout)?
+        let connected = Box::pin(Self::connect(server, tls, (connect_timeout, operation_timeout), watch));
+        timeout(connect_timeout, connected).await.map_err(|_| Trouble::ConnectTimeout)?
     }
 
-    async fn connect(server: &Server, tls: &Tls, operation_timeout: Duration, watch: Watch) -> Result<Self, Trouble> {
-        let tcp = tcp(server, &watch).await?;
+    async fn connect(
+        server: &Server,
+        tls: &Tls,
+        (connect_timeout, operation_timeout): (Duration, Duration),
+        watch: Watch,
+    ) -> Result<Self, Trouble> {
+        let tcp = dial(server, connect_timeout, &watch).await?;
         let stream: Pin<Box<dyn Stream>> = match &server.security {
             Security::Plain => Box::pin(tcp),
             Security::Tls(name) => Box::pin(tls.connect(name, tcp, &watch).await?),
@@ -208,25 +211,6 @@ impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").finish_non_exhaustive()
     }
-}
-
-/// A connection to the first of the name's addresses that takes one.
-async fn tcp(server: &Server, watch: &Watch) -> Result<TcpStream, Trouble> {
-    let looked_up = async {
-        let found = lookup_host((server.host.as_str(), server.port)).await.map_err(Trouble::Name)?;
-        let found: Vec<SocketAddr> = found.collect();
-        if found.is_empty() { Err(Trouble::Name(io::ErrorKind::NotFound.into())) } else { Ok(found) }
-    };
-    let resolve = || Step::Resolve { host: server.host.clone() };
-    let addresses = |found: &Vec<SocketAddr>| Told::Addresses(found.iter().map(SocketAddr::ip).collect());
-    let found = watch.doing(resolve, looked_up, addresses).await?;
-    let connected = async {
-        let tcp = TcpStream::connect(found.as_slice()).await.map_err(Trouble::Connect)?;
-        tcp.set_nodelay(true).map_err(Trouble::Connect)?;
-        Ok::<_, Trouble>((tcp.peer_addr().map_err(Trouble::Connect)?, tcp))
-    };
-    let (_, tcp) = watch.doing(|| Step::Connect, connected, |(address, _)| Told::Connected(*address)).await?;
-    Ok(tcp)
 }
 
 fn step(search: &Search) -> Step {

@@ -11,6 +11,7 @@ mod answer;
 mod ber;
 mod config;
 mod connection;
+mod dial;
 mod dn;
 mod filter;
 mod group_name;
