@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use broker_core::directory::Directory;
 use ldap3_proto::proto::LdapOp;
+use tests::patience::soon;
 use tests::process::Signal;
 use tests::relay::{Operation, Relay};
 use tests::slapd::{GROUPS, Options, Slapd};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::played::{Played, bound, found, message};
@@ -99,6 +101,40 @@ async fn an_idle_and_an_old_connection_are_replaced() {
         welcome(&directory, "ada").await;
         assert_eq!(server.logged_when(2, BY_THE_SERVICE), 2, "{limit}");
     }
+}
+
+#[tokio::test]
+async fn an_idle_and_an_old_connection_are_closed_though_nobody_asks_for_one() {
+    for limit in ["idle_seconds = 1", "age_seconds = 1", "idle_seconds = 2, age_seconds = 86400"] {
+        let server = plain_slapd();
+        let mut config = Config::plain(&[&server.ldap_url()]);
+        config.more = format!("{}\npool = {{ {limit} }}", config.more);
+        let directory = config.open();
+        let counted = ["UNBIND", "closed"].map(|text| (text, server.logged(text)));
+        // Each takes another one.
+        let look_up = async || drop(directory.look_up("00000000-0000-0000-0000-000000000000").await.unwrap());
+        tokio::join!(look_up(), look_up(), look_up());
+        assert_eq!(server.logged(BY_THE_SERVICE), 3, "{limit}: {}", server.log());
+        for (text, before) in counted {
+            soon(text, async || (server.logged(text) == before + 3).then_some(())).await;
+        }
+        assert_eq!(server.logged(BY_THE_SERVICE), 3, "{limit}: nobody came in their place");
+        welcome(&directory, "ada").await;
+        assert_eq!(server.logged_when(4, BY_THE_SERVICE), 4, "{limit}: until somebody asks");
+    }
+}
+
+#[tokio::test]
+async fn whatever_looks_after_the_connections_is_gone_with_the_directory() {
+    let server = plain_slapd();
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let directory = Config::plain(&[&server.ldap_url()]).open();
+    assert_eq!(tasks(), before, "nothing to look after yet");
+    welcome(&directory, "ada").await;
+    assert_eq!(tasks(), before + 1);
+    drop(directory);
+    soon("it has ended", async || (tasks() == before).then_some(())).await;
 }
 
 #[tokio::test]
