@@ -6,6 +6,7 @@ mod accounts;
 mod cut_off;
 mod groups;
 mod injected;
+mod parts;
 mod people;
 mod starttls;
 mod tested;

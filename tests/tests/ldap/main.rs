@@ -15,6 +15,7 @@ mod groups;
 mod hostile;
 mod injected;
 mod names;
+mod parts;
 mod played;
 mod pool;
 mod same_time;

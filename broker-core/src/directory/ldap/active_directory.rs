@@ -8,7 +8,8 @@ use super::answer::Entry;
 use super::filter::{self, Filter};
 use super::group_name::Naming;
 use super::group_search::{CHUNK, Found, GroupSearch};
-use super::groups::{GroupsError, MAX_GROUPS, TOO_MANY};
+use super::groups::GroupsError;
+use super::parts;
 use super::person::Unusable;
 use super::request::{Amount, Scope, Search};
 use super::service::Service;
@@ -66,13 +67,10 @@ pub(super) async fn by_token(search: &GroupSearch<'_>, person: &Entry) -> Result
         amount: Amount::One,
     };
     let [own] = <[Entry; 1]>::try_from(search.service.search(&own).await?).map_err(|_| GroupsError::NoTokenGroups)?;
-    let sids = own.all_bytes(TOKEN_GROUPS).map_err(|_| GroupsError::Unreadable)?;
+    let sids = parts::all_values(search.service, &own, TOKEN_GROUPS).await?;
     // Everybody has one at least, the primary group.
     if sids.is_empty() {
         return Err(GroupsError::NoTokenGroups);
-    }
-    if sids.len() > MAX_GROUPS {
-        return Err(TOO_MANY.into());
     }
     let mut found = Found::default();
     let filters = sids.iter().map(|sid| filter::equals(OBJECT_SID, sid)).collect::<Vec<_>>();

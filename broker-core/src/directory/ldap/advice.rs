@@ -24,9 +24,6 @@ impl From<&Failure> for Failed {
             Failure::Unusable(_) | Failure::AmbiguousId | Failure::AnotherId => {
                 "mend the entry, or name other attributes under `users`"
             }
-            Failure::UnreadableGroups => {
-                "use `search`, or for Active Directory `token_groups`, in the place of `member_of`"
-            }
             Failure::NoTokenGroups => "make the service account a member of Windows Authorization Access Group",
             Failure::NoBase => "write `users.base` as the directory has it, and let the service account read it",
         };

@@ -38,13 +38,27 @@ pub(super) enum Answer {
     Intermediate,
 }
 
-/// What an entry does not have in a usable form.
+/// What an entry has of an attribute's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    /// The server gives the values in parts (`member;range=0-1499`), and this is one of them.
-    Partial,
-    NotText,
+pub(super) enum Values<'a> {
+    All(&'a [Vec<u8>]),
+    /// The server gives them in parts, and this is one of them.
+    Part(Part<'a>),
 }
+
+/// So much of an attribute's values as Active Directory gives at once: `memberOf;range=0-1499`, in the end `memberOf;range=1500-*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part<'a> {
+    /// The place of the first one, counted from 0.
+    pub(super) first: usize,
+    /// The place of the last one; nothing where there are no more.
+    pub(super) last: Option<usize>,
+    pub(super) values: &'a [Vec<u8>],
+}
+
+/// An attribute that an entry does not have in a usable form: not whole, not as text, or in parts that say what cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable;
 
 impl Entry {
     /// The raw values of an attribute; options such as `;binary` are not asked for and do not count.
@@ -54,17 +68,24 @@ impl Entry {
 
     /// All values of an attribute as text.
     pub(super) fn texts(&self, attribute: &str) -> Result<Vec<&str>, Unreadable> {
-        let values = self.all_bytes(attribute)?;
-        values.iter().map(|value| str::from_utf8(value).map_err(|_| Unreadable::NotText)).collect()
+        match self.values(attribute)? {
+            Values::All(values) => values.iter().map(|value| str::from_utf8(value).map_err(|_| Unreadable)).collect(),
+            Values::Part(_) => Err(Unreadable),
+        }
     }
 
-    /// All raw values of an attribute that may have many.
-    pub(super) fn all_bytes(&self, attribute: &str) -> Result<&[Vec<u8>], Unreadable> {
-        let part = format!("{};range=", attribute.to_ascii_lowercase());
-        if self.attributes.range(part.clone()..).next().is_some_and(|(name, _)| name.starts_with(&part)) {
-            return Err(Unreadable::Partial);
+    /// The raw values of an attribute that may have many. Where they come in parts, the attribute itself may be there as well, without any.
+    pub(super) fn values(&self, attribute: &str) -> Result<Values<'_>, Unreadable> {
+        let range = format!("{};range=", attribute.to_ascii_lowercase());
+        let mut parts = self
+            .attributes
+            .range(range.clone()..)
+            .map_while(|(name, values)| Some((name.strip_prefix(&range)?, values)));
+        match (parts.next(), parts.next()) {
+            (None, _) => Ok(Values::All(self.bytes(attribute))),
+            (Some((range, values)), None) => Part::of(range, values).map(Values::Part).ok_or(Unreadable),
+            (Some(_), Some(_)) => Err(Unreadable),
         }
-        Ok(self.bytes(attribute))
     }
 
     /// The attributes as people read them, and the entry's name as `dn`: what is not text, or not fit for a terminal, in hexadecimal.
@@ -99,6 +120,19 @@ impl Entry {
             }
         }
         Ok(Self { dn, attributes })
+    }
+}
+
+impl<'a> Part<'a> {
+    /// As many values as the range says (`0-1499`), where it says how many.
+    fn of(range: &str, values: &'a [Vec<u8>]) -> Option<Self> {
+        let (first, last) = range.split_once('-')?;
+        let first = first.parse().ok()?;
+        let last = if last == "*" { None } else { Some(last.parse().ok()?) };
+        let fits = last.is_none_or(|last: usize| {
+            last.checked_sub(first).and_then(|more| more.checked_add(1)) == Some(values.len())
+        });
+        fits.then_some(Self { first, last, values })
     }
 }
 
@@ -197,10 +231,32 @@ mod tests {
 
     #[test]
     fn one_part_of_the_values_is_not_taken_for_all() {
-        let attributes = [("memberof;range=0-1499".to_owned(), vec![b"cn=a".to_vec()])].into();
-        let entry = Entry { dn: "uid=ada".to_owned(), attributes };
-        assert_eq!(entry.texts("memberOf"), Err(Unreadable::Partial));
+        let entry = Entry::of("uid=ada", [("memberOf;range=0-0", &[&b"cn=a"[..]][..]), ("memberOf", &[])]);
+        assert_eq!(entry.texts("memberOf"), Err(Unreadable));
         assert_eq!(entry.texts("member"), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_part_says_where_it_begins_and_ends_and_has_as_many_values() {
+        let two = [&b"cn=a"[..], b"cn=b"];
+        let part = |range: &str| {
+            let entry = Entry::of("uid=ada", [(format!("memberOf;range={range}").as_str(), &two[..])]);
+            match entry.values("MemberOf") {
+                Ok(Values::Part(Part { first, last, values })) => Some((first, last, values.len())),
+                other => {
+                    assert_eq!(other, Err(Unreadable));
+                    None
+                }
+            }
+        };
+        assert_eq!(part("0-1"), Some((0, Some(1), 2)));
+        assert_eq!(part("1500-*"), Some((1500, None, 2)));
+        for wrong in ["0-2", "0-0", "1-0", "2-1", "0", "-", "0-", "-1", "*-*", "a-b", "-1-0", "0-18446744073709551615"]
+        {
+            assert_eq!(part(wrong), None, "{wrong}");
+        }
+        let both = Entry::of("uid=ada", [("memberOf;range=0-1", &two[..]), ("memberOf;range=2-*", &two[..])]);
+        assert_eq!(both.values("memberOf"), Err(Unreadable));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::active_directory;
 use super::answer::Entry;
 use super::group_name::Naming;
 use super::group_search::GroupSearch;
+use super::parts;
 use super::person::Unusable;
 use super::servers::ServerTrouble;
 use super::service::Service;
@@ -18,8 +19,6 @@ pub(super) enum GroupsError {
     Unusable(#[from] Unusable),
     #[error(transparent)]
     Trouble(#[from] ServerTrouble),
-    #[error("the entry's groups come in parts, or are not text")]
-    Unreadable,
     #[error("the entry has no tokenGroups: our credential may not read them")]
     NoTokenGroups,
 }
@@ -51,7 +50,7 @@ pub(super) fn way(groups: &Groups) -> &'static str {
 pub(super) async fn of(service: &Service, entry: &Entry, username: &str) -> Result<BTreeSet<String>, GroupsError> {
     match &service.settings().groups {
         Groups::MemberOf { attribute, naming, primary } => {
-            let mut names = named_by_entry(entry, attribute, naming)?;
+            let mut names = named_by_entry(&parts::all_values(service, entry, attribute).await?, naming)?;
             if *primary {
                 let group = active_directory::primary_group(service, entry, naming).await?;
                 names.extend(naming.of(&group)?.map(|(_, name)| name));
@@ -75,12 +74,11 @@ pub(super) async fn of(service: &Service, entry: &Entry, username: &str) -> Resu
     }
 }
 
-fn named_by_entry(entry: &Entry, attribute: &str, naming: &Naming) -> Result<BTreeSet<String>, GroupsError> {
-    let values = entry.texts(attribute).map_err(|_| GroupsError::Unreadable)?;
-    if values.len() > MAX_GROUPS {
-        return Err(TOO_MANY.into());
-    }
-    let names = values.into_iter().map(|value| Ok(naming.of_dn(value)?.map(|(_, name)| name)));
+fn named_by_entry(values: &[Vec<u8>], naming: &Naming) -> Result<BTreeSet<String>, GroupsError> {
+    let names = values.iter().map(|value| {
+        let dn = str::from_utf8(value).map_err(|_| NOT_TEXT)?;
+        Ok(naming.of_dn(dn)?.map(|(_, name)| name))
+    });
     names.filter_map(Result::transpose).collect()
 }
 
@@ -88,3 +86,5 @@ fn named_by_entry(entry: &Entry, attribute: &str, naming: &Naming) -> Result<BTr
 pub(super) const MAX_GROUPS: usize = 2_000;
 
 pub(super) const TOO_MANY: Unusable = Unusable("it is in too many groups");
+
+const NOT_TEXT: Unusable = Unusable("its groups are not text");

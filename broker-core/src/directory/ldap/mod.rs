@@ -19,6 +19,7 @@ mod group_search;
 mod groups;
 mod identity;
 mod moment;
+mod parts;
 mod password_policy;
 mod person;
 mod pool;
@@ -89,8 +90,6 @@ enum Failure {
     Deadline(u64),
     #[error("the entry cannot be used: {0}")]
     Unusable(#[from] Unusable),
-    #[error("the entry's groups come in parts, or are not text")]
-    UnreadableGroups,
     #[error("the entry has no tokenGroups: our credential may not read them")]
     NoTokenGroups,
     #[error("the base of the users does not exist, or our credential may not read it")]
@@ -254,7 +253,6 @@ impl LdapDirectory {
         let names = groups::of(&self.service, entry, &profile.username).await.map_err(|error| match error {
             GroupsError::Unusable(unusable) => Failure::Unusable(unusable),
             GroupsError::Trouble(trouble) => Failure::Trouble(trouble),
-            GroupsError::Unreadable => Failure::UnreadableGroups,
             GroupsError::NoTokenGroups => Failure::NoTokenGroups,
         });
         doing.ended(&names, |names| Told::Groups(names.len()));
