@@ -21,13 +21,39 @@ impl Lockout {
     /// An account is locked by so many wrong passwords, if none of them is older than the window (OpenLDAP) or no pause between them
     /// was as long as that (Active Directory).
     pub fn new(failures: u32, window_seconds: u32) -> Result<Self, NotALockout> {
-        if !(3..=1_000).contains(&failures) {
+        if !(MIN_FAILURES..=MAX_FAILURES).contains(&failures) {
             return Err(NotALockout::Failures);
         }
-        if !(60..=14_400).contains(&window_seconds) {
+        if !(MIN_WINDOW..=MAX_WINDOW).contains(&window_seconds) {
             return Err(NotALockout::Window);
         }
         Ok(Self { failures, window_seconds })
+    }
+
+    /// What is to be written down of a directory that says of itself that it locks accounts after so many wrong passwords, and forgets them
+    /// after so many seconds, or only by a right one; nothing where there is no room below that.
+    pub fn told(failures: u32, window_seconds: Option<u64>) -> Option<Self> {
+        let window_seconds = window_seconds.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(MAX_WINDOW);
+        Self::new(failures.min(MAX_FAILURES), window_seconds.clamp(MIN_WINDOW, MAX_WINDOW)).ok()
+    }
+
+    /// Whether guesses that stay below this rule stay below another one as well.
+    pub fn is_below(self, other: Self) -> bool {
+        self.failures <= other.failures && self.window_seconds >= other.window_seconds
+    }
+
+    /// The rule that is below both.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        Self {
+            failures: self.failures.min(other.failures),
+            window_seconds: self.window_seconds.max(other.window_seconds),
+        }
+    }
+
+    /// So many wrong passwords lock an account.
+    pub fn failures(self) -> u32 {
+        self.failures
     }
 
     /// How many wrong passwords from places where the person has never signed in.
@@ -46,6 +72,12 @@ impl Lockout {
     }
 }
 
+const MIN_FAILURES: u32 = 3;
+const MAX_FAILURES: u32 = 1_000;
+/// Seconds.
+const MIN_WINDOW: u32 = 60;
+const MAX_WINDOW: u32 = 14_400;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +88,28 @@ mod tests {
             let lockout = Lockout::new(failures, 1_800).unwrap();
             assert_eq!(lockout.of_strangers() + lockout.at_home(), failures - 1);
             assert!(lockout.of_strangers() >= 1 && lockout.at_home() >= lockout.of_strangers(), "{lockout:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_directory_says_is_written_down_as_far_as_that_goes() {
+        let rule = |failures, window_seconds| Some(Lockout { failures, window_seconds });
+        assert_eq!(Lockout::told(5, Some(900)), rule(5, 900));
+        assert_eq!(Lockout::told(5, None), rule(5, 14_400), "until a right one comes: as long as can be");
+        assert_eq!(Lockout::told(65_535, Some(u64::MAX)), rule(1_000, 14_400));
+        assert_eq!(Lockout::told(5, Some(0)), rule(5, 60));
+        assert_eq!(Lockout::told(2, Some(900)), None, "there is no room below");
+    }
+
+    #[test]
+    fn a_rule_is_below_another_by_both_of_its_numbers() {
+        let rule = |failures, window_seconds| Lockout { failures, window_seconds };
+        let theirs = rule(5, 900);
+        assert!(rule(5, 900).is_below(theirs) && rule(3, 1_800).is_below(theirs));
+        assert!(!rule(6, 900).is_below(theirs) && !rule(5, 899).is_below(theirs));
+        for ours in [rule(10, 1_800), rule(3, 60), theirs] {
+            let both = ours.strictest(theirs);
+            assert!(both.is_below(ours) && both.is_below(theirs), "{ours:?}");
         }
     }
 

@@ -27,6 +27,7 @@ impl Check {
             Ok(config) => {
                 found.warn(&config.warnings)?;
                 break_glass(&config)?;
+                lockouts(&config)?;
                 if let Some(files) = &config.listen.tls {
                     found.certificate(&path, files)?;
                 }
@@ -70,6 +71,20 @@ fn break_glass(config: &Config) -> std::io::Result<()> {
         return Ok(());
     }
     output::line(&format!("break-glass accounts of the configuration: {}", names.join(", ")))
+}
+
+/// Says of which directories the lockout is not written down; it asks none of them.
+fn lockouts(config: &Config) -> std::io::Result<()> {
+    for directory in &config.directories {
+        let Backend::Ldap(settings) = &directory.backend else { continue };
+        if let Some(lockout) = settings.assumed_lockout() {
+            let (name, failures, seconds) = (&directory.name, lockout.failures(), lockout.window_seconds());
+            output::line(&format!(
+                "directory `{name}` has no `lockout`, so that it is taken to lock an account after {failures} wrong passwords within {seconds} s: where it does so after fewer, guesses at brokerd lock people out of it; `brokerd directory test {name}` compares"
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// How much has been told.

@@ -3,7 +3,7 @@
 use tests::brokerd::Installation;
 use tests::ended::Ended;
 use tests::relay::{Operation, Relay};
-use tests::samba::{GROUPS, SERVICE, SERVICE_PASSWORD, Samba};
+use tests::samba::{GROUPS, SERVICE, SERVICE_PASSWORD, SUFFIX, Samba};
 
 use crate::Config;
 
@@ -69,6 +69,44 @@ fn a_domain_controller_says_what_it_is_and_each_way_to_the_groups_how_many_searc
 }
 
 #[test]
+fn a_domain_that_locks_sooner_than_was_written_down_is_a_warning_that_says_what_to_write() {
+    let samba = Samba::start();
+    let mut config = Config::new();
+    let urls = format!("plain_text_on_loopback = true\nurls = ['{}']", samba.ldap_url());
+    let mut told = |more: &str| {
+        config.urls = format!("{urls}\n{more}");
+        test(&config, &["--user", "ada"], "").succeeded()
+    };
+    let locks_after = |failures: u8| {
+        samba.modify(&format!(
+            "dn: {SUFFIX}\nchangetype: modify\nreplace: lockoutThreshold\nlockoutThreshold: {failures}\n"
+        ));
+    };
+    locks_after(0);
+    has(&told(""), &["by what can be read of `DC=ad,DC=corp,DC=example`, no account is ever locked"]);
+    locks_after(5);
+    let rule = "`DC=ad,DC=corp,DC=example` locks an account after 5 wrong passwords, and forgets them after 1800 s; brokerd stops at";
+    let text = told("");
+    has(&text, &[&format!("{rule} 9"), "WARN", "all steps are good; 1 warning"]);
+    has(
+        &text,
+        &["-> set `lockout = { failures = 5, window_seconds = 1800 }` of this directory: brokerd stops at 4 then"],
+    );
+    let text = told("lockout = { failures = 5, window_seconds = 1800 }");
+    has(&text, &[&format!("{rule} 4"), "all steps are good"]);
+    assert!(!text.contains("WARN") && !text.contains("->"), "{text}");
+    // Half an hour, in steps of 100 ns, and one more.
+    samba.modify(&format!(
+        "dn: {SUFFIX}\nchangetype: modify\nreplace: lockOutObservationWindow\nlockOutObservationWindow: -18000000001\n"
+    ));
+    let text = told("lockout = { failures = 5, window_seconds = 1800 }");
+    has(
+        &text,
+        &["forgets them after 1801 s; brokerd stops at 4 and forgets them after 1800 s", "window_seconds = 1801"],
+    );
+}
+
+#[test]
 fn a_wrong_password_and_a_disabled_account_are_told_in_the_servers_words_and_in_ours() {
     let text = test(&Config::new(), &["--user", "ada", "--sign-in"], "ada Secret 1\n").succeeded();
     has(&text, &["it says code 0", "right: this lets the person in"]);
@@ -84,7 +122,10 @@ fn a_wrong_password_and_a_disabled_account_are_told_in_the_servers_words_and_in_
 fn it_asks_what_the_daemon_asks_and_nothing_else() {
     let relay = Relay::before(Samba::shared().address());
     test(&Config::new().by(&relay.url()), &["--user", "ada"], "").succeeded();
-    // Each server by itself: our bind, whether it is Active Directory, what else it is. Then the daemon's way to ada.
+    // Each server by itself: our bind, whether it is Active Directory, what else it is. Then the daemon's way to ada. Then the domain's lockout.
     let (bind, search) = (Operation::Bind, Operation::Search);
-    assert_eq!(relay.take(), [bind, search, search, bind, search, search, search, search]);
+    assert_eq!(
+        relay.take(),
+        [bind, search, search, bind, search, search, search, search, bind, search, search, search]
+    );
 }

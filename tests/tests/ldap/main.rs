@@ -15,6 +15,7 @@ mod groups;
 mod hostile;
 mod injected;
 mod names;
+mod own_lockout;
 mod parts;
 mod played;
 mod pool;

@@ -122,8 +122,13 @@ async fn it_finds_whom_the_daemon_finds_and_says_so_as_json() {
     let way = ["resolve", "connect", "tls", "service_bind"];
     assert_eq!(
         words,
-        [&way[..], &["root"], &way, &["search", "groups", "account", "identity", "group_names", "role", "connectors"]]
-            .concat()
+        [
+            &way[..],
+            &["root"],
+            &way,
+            &["search", "groups", "account", "identity", "group_names", "role", "connectors", "lockout"]
+        ]
+        .concat()
     );
     assert!(
         steps.iter().take(5).all(|step| step["server"] == server.ldaps_url() && step["microseconds"].is_u64()),

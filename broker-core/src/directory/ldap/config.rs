@@ -63,8 +63,7 @@ pub struct LdapConfig<Secret> {
     pub rest_seconds: u64,
     #[serde(default)]
     pub pool: PoolConfig,
-    #[serde(default)]
-    pub lockout: LockoutConfig,
+    pub lockout: Option<LockoutConfig>,
 }
 
 /// Which server is asked first; one that failed lately comes last either way.

@@ -19,6 +19,7 @@ mod group_search;
 mod groups;
 mod identity;
 mod moment;
+mod own_lockout;
 mod parts;
 mod password_policy;
 mod person;
@@ -67,6 +68,7 @@ pub use self::config::{
     MemberOfConfig, Order, PoolConfig, TokenGroupsConfig, UsersConfig, UsersScope,
 };
 pub use self::filter::FilterError;
+pub use self::own_lockout::OwnLockout;
 pub use self::preset::{Preset, PresetUsers};
 pub use self::server::UrlError;
 pub use self::settings::{LdapSettings, LdapSettingsError, Referenced, SettingsProblem};

@@ -1,6 +1,7 @@
 //! `brokerd directory`: what a directory answers, step by step.
 
 mod grants;
+mod lockout;
 mod report;
 mod steps;
 mod test;

@@ -51,6 +51,8 @@ pub(super) struct Line {
 enum State {
     Good,
     Failed,
+    /// Works, and may harm.
+    Warning,
     /// Worth knowing.
     Note,
 }
@@ -78,6 +80,10 @@ impl Line {
         Self::new(step, State::Note, said, "")
     }
 
+    pub(super) fn warning(step: &'static str, said: &str, advice: &str) -> Self {
+        Self::new(step, State::Warning, said, advice)
+    }
+
     pub(super) fn bad(step: &'static str, said: &str, advice: &str) -> Self {
         Self::new(step, State::Failed, said, advice)
     }
@@ -100,6 +106,7 @@ impl Line {
         let state = match self.state {
             State::Good => "ok",
             State::Failed => "FAILED",
+            State::Warning => "WARN",
             State::Note => "",
         };
         let took = self.microseconds.map_or_else(String::new, |took| {
@@ -199,11 +206,16 @@ impl Report {
         if self.json {
             output::json(&self)?;
         } else {
-            let failed = self.steps.iter().filter(|line| line.state == State::Failed).count();
-            output::line(&match failed {
+            let count = |state| self.steps.iter().filter(|line| line.state == state).count();
+            let ended = match count(State::Failed) {
                 0 => "all steps are good".to_owned(),
                 1 => "1 step failed".to_owned(),
                 failed => format!("{failed} steps failed"),
+            };
+            output::line(&match count(State::Warning) {
+                0 => ended,
+                1 => format!("{ended}; 1 warning"),
+                warnings => format!("{ended}; {warnings} warnings"),
             })?;
         }
         Ok(if self.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -20,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use super::grants::Grants;
+use super::lockout;
 use super::report::{Line, Report};
 use crate::cli::site::Site;
 use crate::cli::{failure, terminal};
@@ -78,6 +79,7 @@ impl Test {
         if username.is_none() {
             teller.readiness(&opened).await?;
         }
+        let is_reached = teller.report.is_good();
         if let Some(username) = username {
             let person = teller.person(&opened, &username).await?;
             if let Some(person) = &person {
@@ -86,6 +88,9 @@ impl Test {
             if self.sign_in {
                 teller.password(&opened, &username, person.is_some()).await?;
             }
+        }
+        if is_reached {
+            teller.lockout(&opened).await?;
         }
         teller.report.end()
     }
@@ -188,6 +193,14 @@ impl Teller {
             // Of Crowd it is what was asked above; of a list nothing is.
             Opened::Ldap(_) | Opened::Crowd(_) | Opened::Local(_) => Ok(()),
         }
+    }
+
+    /// What the directory says of its own lockout, where ours is to stay below it.
+    async fn lockout(&mut self, opened: &Opened) -> anyhow::Result<()> {
+        let (Opened::Ldap(ldap), Some(ours)) = (opened, opened.directory().lockout()) else { return Ok(()) };
+        self.report.part("When the directory locks accounts, and when `lockout` says that it does")?;
+        let theirs = ldap.own_lockouts().await;
+        lockout::compared(ours, theirs).into_iter().try_for_each(|line| self.report.line(line))
     }
 
     async fn probed(&mut self, directory: &dyn Directory) -> anyhow::Result<()> {

@@ -35,6 +35,7 @@ pub struct LdapSettings {
     pub(super) email_trusted: bool,
     pub(super) deadline: Duration,
     pub(super) lockout: Lockout,
+    lockout_is_assumed: bool,
 }
 
 /// What the settings name by where it is.
@@ -59,6 +60,7 @@ impl LdapSettings {
         let Referenced { ca_pem, bind_password, client_certificate } = referenced;
         let (servers, tls) = servers(&config, ca_pem.as_deref(), client_certificate.as_ref())?;
         let groups = groups(config.preset, config.groups)?;
+        let lockout = config.lockout.unwrap_or_default();
         let access = Access {
             servers,
             order: config.order,
@@ -76,8 +78,14 @@ impl LdapSettings {
             groups,
             email_trusted: config.trusted_attributes.contains(&TrustedAttribute::Email),
             deadline: seconds("deadline_seconds", config.deadline_seconds, LONGEST_ANSWER.as_secs())?,
-            lockout: config.lockout.checked().map_err(|(key, problem)| LdapSettingsError::at(key, problem))?,
+            lockout: lockout.checked().map_err(|(key, problem)| LdapSettingsError::at(key, problem))?,
+            lockout_is_assumed: config.lockout.is_none(),
         })
+    }
+
+    /// The usual rule, where nobody wrote down the directory's own.
+    pub fn assumed_lockout(&self) -> Option<Lockout> {
+        self.lockout_is_assumed.then_some(self.lockout)
     }
 }
 
