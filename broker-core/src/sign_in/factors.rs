@@ -315,7 +315,8 @@ impl SignIn {
         };
         match standing {
             Ok(Standing::Good(attested)) if self.mark_of(&attested) == password => {
-                Ok(Proved { attested, attempt, mark, factor: Some(factor) })
+                let newcomer = self.newcomer(&subject).await.map_err(failed)?;
+                Ok(Proved { attested, attempt, mark, newcomer, factor: Some(factor) })
             }
             Ok(Standing::Good(_)) => {
                 throttle.undecided(&attempt).await.map_err(failed)?;

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 use crate::as_read::AsRead;
 use crate::assurance::{Assurance, ProvedFactor};
-use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller};
+use crate::caller::{AdminGroups, AdminRole, Person, PersonCaller, Subject};
 use crate::clock::{Clock, Millis, after};
 use crate::directory::{Attested, Directory, LONGEST_ANSWER, Unavailable};
 use crate::id::SessionId;
@@ -38,7 +38,7 @@ use crate::network::Network;
 use crate::permission::FRESH_SECONDS;
 use crate::places::Places;
 use crate::session::Session;
-use crate::store::{Store, StoreError};
+use crate::store::{Newcomer, Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, Trail, TrailError, Vec1};
 use crate::vault::{Purpose, SealBroken, new_token};
 use crate::workload::Workloads;
@@ -299,12 +299,19 @@ impl SignIn {
         Millis(now.0.saturating_sub(i64::from(self.0.settings.idle_seconds).saturating_mul(1_000)))
     }
 
+    /// What there is of somebody who is about to come in.
+    async fn newcomer(&self, subject: &Subject) -> Result<Newcomer, StoreError> {
+        let (before, now) = (self.0.settings.sessions_per_person.get() - 1, Millis::from(self.0.clock.now()));
+        self.0.store.newcomer(subject, before, now, self.idle_since(now)).await
+    }
+
     /// Begins a session, and takes the code that it was proved by in the same commit: `Stale` where somebody was faster with that.
     async fn begin_session(
         &self,
         attested: Attested,
         kind: SessionKind,
         begun: Begun,
+        Newcomer { epoch, beyond, .. }: Newcomer,
         factor: Option<Accepted>,
         (origin, started): (&Origin, Instant),
     ) -> Result<SignedIn, SignInError> {
@@ -319,7 +326,7 @@ impl SignIn {
             expires_at: after(now, self.0.settings.absolute_seconds),
             checked_at: at_the_latest(now, started),
             last_seen_at: now,
-            epoch: self.0.store.epoch().await?,
+            epoch,
             second_factor: factor.as_ref().map(|accepted| ProvedFactor { by: accepted.by, at: now }),
             password_mark,
         };
@@ -333,14 +340,10 @@ impl SignIn {
             facts.extend(accepted.facts);
             changes.extend(accepted.take);
         }
-        let before = self.0.settings.sessions_per_person.get() - 1;
-        let (subject, now) = (&session.person.subject, Millis::from(now));
-        let idle_since = self.idle_since(now);
         // Two who sign in at once may both find room; the next one puts that right.
-        let oldest = self.0.store.sessions_beyond(before, subject, session.epoch, now, idle_since).await?;
-        if !oldest.is_empty() {
-            facts.insert("ended_sessions".to_owned(), json!(oldest));
-            changes.extend(oldest.into_iter().map(Store::make_room));
+        if !beyond.is_empty() {
+            facts.insert("ended_sessions".to_owned(), json!(beyond));
+            changes.extend(beyond.into_iter().map(Store::make_room));
         }
         if !facts.is_empty() {
             entry = entry.changes(facts.into());

@@ -10,7 +10,7 @@ use super::{Begun, Credentials, HalfWay, SessionKind, SignIn, SignInError, Signe
 use crate::caller::{Person, Subject};
 use crate::directory::{Attested, AuthenticateError, Gate, NotAdmitted, Password, TypedName, Unavailable, Untypable};
 use crate::second_factor::{Enrolled, FactorKind};
-use crate::store::{Store, StoreError};
+use crate::store::{Newcomer, Store, StoreError};
 use crate::trail::{Action, Actor, Entry, Origin, Outcome, RefusalKind, TrailError, Vec1};
 
 /// Lets a password out to a directory once the attempt has been counted against whose it would be.
@@ -75,6 +75,7 @@ pub(super) struct Proved {
     /// Not told yet how it ended.
     pub(super) attempt: Attempt,
     pub(super) mark: String,
+    pub(super) newcomer: Newcomer,
     pub(super) factor: Option<Accepted>,
 }
 
@@ -165,13 +166,13 @@ impl SignIn {
         let (attested, attempt, mark) = self.password(credentials, by).await?;
         let failed = |error: StoreError| Unproved::by_the_store(mark.clone(), error);
         let subject = &attested.person.subject;
-        let is_enrolled = self.0.store.is_enrolled(subject).await.map_err(failed)?;
-        let (reason, told) = match (is_enrolled, otp) {
-            (false, None) => return Ok(Proved { attested, attempt, mark, factor: None }),
+        let newcomer = self.newcomer(subject).await.map_err(failed)?;
+        let (reason, told) = match (newcomer.is_enrolled, otp) {
+            (false, None) => return Ok(Proved { attested, attempt, mark, newcomer, factor: None }),
             (true, Some(code)) => {
                 let enrolled = self.0.store.enrolled(subject).await.map_err(failed)?;
                 return match self.accepted(&enrolled, subject, Showing::Code(code)).await {
-                    Ok(factor) => Ok(Proved { attested, attempt, mark, factor: Some(factor) }),
+                    Ok(factor) => Ok(Proved { attested, attempt, mark, newcomer, factor: Some(factor) }),
                     Err(wrong) => Err(wrong.told(mark, Some(subject.clone()), &attempt)),
                 };
             }
@@ -200,12 +201,12 @@ impl SignIn {
         kind: SessionKind,
         (origin, started): (&Origin, Instant),
     ) -> Result<SignedIn, SignInError> {
-        let Proved { attested, attempt, mark, factor } = proved;
+        let Proved { attested, attempt, mark, newcomer, factor } = proved;
         let (subject, by) = (attested.person.subject.clone(), factor.as_ref().map(|accepted| accepted.by));
         let break_glass = attempt.is_break_glass();
         let half_way = self.half_way(&attested, mark.clone(), break_glass);
-        let begun =
-            self.begin_session(attested, kind, Begun::ByPassword { break_glass }, factor, (origin, started)).await;
+        let begun = Begun::ByPassword { break_glass };
+        let begun = self.begin_session(attested, kind, begun, newcomer, factor, (origin, started)).await;
         let signed_in = match (begun, by) {
             (
                 Err(SignInError::Trail(TrailError::Change(error @ (StoreError::Stale | StoreError::Taken)))),

@@ -56,12 +56,14 @@ impl SignIn {
                 }
                 Ok(Some(Vouched::Somebody { attested, since })) => {
                     // What the directory has seen of them is no second factor of ours: they show it after their password.
-                    if self.0.store.is_enrolled(&attested.person.subject).await? {
+                    let newcomer = self.newcomer(&attested.person.subject).await?;
+                    if newcomer.is_enrolled {
                         refused(Outcome::Refused, &SECOND_FACTOR);
                         return Ok(None);
                     }
                     let (kind, begun) = (SessionKind::Browser, Begun::Vouched { since });
-                    let signed_in = self.begin_session(*attested, kind, begun, None, (origin, started)).await?;
+                    let signed_in =
+                        self.begin_session(*attested, kind, begun, newcomer, None, (origin, started)).await?;
                     let is_over = self.is_ended_by_enrolling(&signed_in, origin).await?;
                     return Ok(Some(signed_in).filter(|_| !is_over));
                 }

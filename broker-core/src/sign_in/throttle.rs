@@ -41,6 +41,8 @@ pub struct Attempt {
     /// The typed name, and what it is counted in.
     name: String,
     by_name: Counted,
+    /// When it was last noted that the name is at home on this network.
+    name_familiar_at: Option<Millis>,
     /// The name has used up its attempts, so many seconds from now it has another: until then, only whoever turns out to be at
     /// home on this network gets any further.
     name_is_over: Option<u64>,
@@ -52,7 +54,8 @@ pub struct Attempt {
 struct Known {
     subject: Subject,
     account: String,
-    at_home: bool,
+    /// When it was last noted that they are at home on this network.
+    familiar_at: Option<Millis>,
     break_glass: bool,
     counted: Result<Counted, HeldBack>,
 }
@@ -115,14 +118,15 @@ impl Throttle {
             // Strangers' guesses must not lock out somebody who is at home on this network: that pair has a counter of its own, and
             // so has the address for all who are at home there.
             let (by_address, of_address) =
-                if seen.is_familiar { (&home, ADDRESS_AT_HOME) } else { (&address, ADDRESS) };
-            let counters: &[&str] = if seen.is_familiar { &[&pair] } else { &[&name, &pair] };
+                if seen.is_familiar() { (&home, ADDRESS_AT_HOME) } else { (&address, ADDRESS) };
+            let counters: &[&str] = if seen.is_familiar() { &[&pair] } else { &[&name, &pair] };
             // Before anything is written: whoever asks in vain costs the store nothing.
             let (by_name, name_is_over) = first_open(&seen, counters, now)?;
             let by_address = Counted::next(&seen, by_address, of_address, now)?;
             // What all neighbours are counted in comes last: nobody else waits for it longer than they must.
-            if self.store.count_attempts(&[by_name.attempt(), by_address.attempt()]).await? {
-                return Ok(Attempt { network, by_address, name, by_name, name_is_over, known: OnceLock::new() });
+            if self.store.count_in_both([by_name.attempt(), by_address.attempt()]).await? {
+                let (name_familiar_at, known) = (seen.familiar_at, OnceLock::new());
+                return Ok(Attempt { network, by_address, name, by_name, name_familiar_at, name_is_over, known });
             }
         }
         Err(ThrottleError::TooMany { seconds: 1 })
@@ -160,25 +164,30 @@ impl Throttle {
     async fn admit_by(&self, limit: Limit, attempt: &Attempt, subject: &Subject) -> Result<(), NotAdmitted> {
         let parts = [subject.directory.as_str().as_bytes(), subject.id.as_bytes()];
         let account = format!("subject:{}", hex::encode(self.store.seals().mac(Purpose::Subject, &parts)));
-        let (at_home, counted) = match self.count_subject(limit, attempt, subject, &account).await {
-            Ok((at_home, counted)) => (at_home, Ok(counted)),
-            Err((at_home, held_back)) => (at_home, Err(held_back)),
+        let (familiar_at, counted) = match self.count_subject(limit, attempt, subject, &account).await {
+            Ok((familiar_at, counted)) => (familiar_at, Ok(counted)),
+            Err((familiar_at, held_back)) => (familiar_at, Err(held_back)),
         };
         let admitted = counted.is_ok();
         let break_glass = limit == BREAK_GLASS;
-        let known = Known { subject: subject.clone(), account, at_home, break_glass, counted };
+        let known = Known { subject: subject.clone(), account, familiar_at, break_glass, counted };
         // An attempt is about one person: a second one is none.
         if attempt.known.set(known).is_ok() && admitted { Ok(()) } else { Err(NotAdmitted) }
     }
 
     /// The secret was right: what was counted against the account is forgotten, and the network becomes familiar.
     pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        let typed = ProvedAccount { account: &attempt.name, counter: &attempt.by_name.key };
+        let now = self.clock.now();
+        let is_noted = |familiar_at: Option<Millis>| familiar_at.is_some_and(|at| at > ago(now, NOTED_SECONDS).into());
+        let Attempt { name, by_name, name_familiar_at, .. } = attempt;
+        let typed = ProvedAccount { account: name, counter: &by_name.key, is_noted: is_noted(*name_familiar_at) };
         let person = match attempt.known.get() {
-            Some(Known { account, counted: Ok(counted), .. }) => Some(ProvedAccount { account, counter: &counted.key }),
+            Some(Known { account, familiar_at, counted: Ok(counted), .. }) => {
+                Some(ProvedAccount { account, counter: &counted.key, is_noted: is_noted(*familiar_at) })
+            }
             _ => None,
         };
-        let (by_address, now) = (attempt.by_address.attempt(), self.clock.now().into());
+        let (by_address, now) = (attempt.by_address.attempt(), now.into());
         self.store.attempt_was_right(typed, person, &attempt.network, by_address, now).await
     }
 
@@ -209,34 +218,34 @@ impl Throttle {
         attempt: &Attempt,
         subject: &Subject,
         account: &str,
-    ) -> Result<(bool, Counted), (bool, HeldBack)> {
+    ) -> Result<(Option<Millis>, Counted), (Option<Millis>, HeldBack)> {
         let now = self.clock.now();
         let (pair, homes) = (pair(account, &attempt.network), format!("homes:{account}"));
-        let mut at_home = false;
+        let mut familiar_at = None;
         for _ in 0..MAX_RACES {
             let counters = [account, &pair, &homes];
             let seen = self.store.standing(counters, account, &attempt.network, familiar_since(now)).await;
-            let seen = seen.map_err(|error| (at_home, error.into()))?;
-            at_home = seen.is_familiar;
-            if !at_home && attempt.name_is_over.is_some() {
-                return Err((false, HeldBack::NotAtHome));
+            let seen = seen.map_err(|error| (familiar_at, error.into()))?;
+            familiar_at = seen.familiar_at;
+            if familiar_at.is_none() && attempt.name_is_over.is_some() {
+                return Err((None, HeldBack::NotAtHome));
             }
             let next = match self.lockouts.get(&subject.directory) {
                 Some(lockout) => self.next_below(*lockout, &seen, account, &homes, now).await,
-                None => Counted::next(&seen, if at_home { &pair } else { account }, limit, now),
+                None => Counted::next(&seen, if seen.is_familiar() { &pair } else { account }, limit, now),
             };
             let next = match next {
                 Ok(next) => next,
-                Err(ThrottleError::TooMany { seconds }) => return Err((at_home, HeldBack::TooMany { seconds })),
-                Err(ThrottleError::Store(error)) => return Err((at_home, error.into())),
+                Err(ThrottleError::TooMany { seconds }) => return Err((familiar_at, HeldBack::TooMany { seconds })),
+                Err(ThrottleError::Store(error)) => return Err((familiar_at, error.into())),
             };
-            match self.store.count_attempts(&[next.attempt()]).await {
-                Ok(true) => return Ok((at_home, next)),
+            match self.store.count_attempt(next.attempt()).await {
+                Ok(true) => return Ok((familiar_at, next)),
                 Ok(false) => {}
-                Err(error) => return Err((at_home, error.into())),
+                Err(error) => return Err((familiar_at, error.into())),
             }
         }
-        Err((at_home, HeldBack::TooMany { seconds: 1 }))
+        Err((familiar_at, HeldBack::TooMany { seconds: 1 }))
     }
 
     /// What a directory may count, too: it has one count for what comes from wherever, and forgets it after a pause in all of it.
@@ -248,7 +257,7 @@ impl Throttle {
         homes: &str,
         now: Timestamp,
     ) -> Result<Counted, ThrottleError> {
-        let (key, other, most) = if seen.is_familiar {
+        let (key, other, most) = if seen.is_familiar() {
             (homes, strangers, lockout.at_home())
         } else {
             (strangers, homes, lockout.of_strangers())
@@ -339,7 +348,7 @@ impl Attempt {
 
     /// How many seconds to wait, where the name has used up its attempts and nobody who is at home here was found by it.
     pub fn overdue(&self) -> Option<u64> {
-        let at_home = self.known.get().is_some_and(|known| known.at_home);
+        let at_home = self.known.get().is_some_and(|known| known.familiar_at.is_some());
         self.name_is_over.filter(|_| !at_home)
     }
 }
@@ -366,6 +375,8 @@ fn ago(now: Timestamp, seconds: u32) -> Timestamp {
 /// Longer than the longest window of a lockout.
 const FORGET_SECONDS: u32 = 5 * 60 * 60;
 const FAMILIAR_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// It is noted once a day that somebody still is at home: of their month that is little, and of a sign-in's writes two.
+const NOTED_SECONDS: u32 = 24 * 60 * 60;
 const MAX_RACES: usize = 32;
 const TURNS: usize = 64;
 const LONGEST_TURN: Duration = Duration::from_secs(2);

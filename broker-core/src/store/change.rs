@@ -21,6 +21,8 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
     One,
+    /// So many, by a statement that touches none where it cannot touch all of them, unless another transaction comes between.
+    AllOrNone(u64),
     /// Those that it inserts, which no other statement can have touched.
     Inserted(u64),
     /// What there is, if anything.
@@ -55,7 +57,7 @@ macro_rules! run {
         };
         let as_meant = match rows {
             Rows::One => touched == 1,
-            Rows::Inserted(rows) => touched == rows,
+            Rows::AllOrNone(rows) | Rows::Inserted(rows) => touched == rows,
             Rows::Any => true,
         };
         if !as_meant {
@@ -151,11 +153,11 @@ impl Committer {
 
 impl Keeps {
     /// Whether a statement that does not do what was meant has done nothing, so that there is nothing to take back. Those that count are about
-    /// one row by its key.
+    /// one row by its key, and nothing comes between where a statement may be alone.
     fn may_be_alone(self, change: &Change) -> bool {
         let whole = match change.rows {
             Rows::Inserted(_) | Rows::Any => true,
-            Rows::One => self == Self::AllButTheLastMoments,
+            Rows::One | Rows::AllOrNone(_) => self == Self::AllButTheLastMoments,
         };
         whole && !change.announces
     }

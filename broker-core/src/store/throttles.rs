@@ -18,8 +18,8 @@ pub struct Failures {
 #[derive(Debug, Default)]
 pub struct Standing {
     counts: HashMap<String, Failures>,
-    /// Whether they are at home where they are.
-    pub is_familiar: bool,
+    /// When they last proved, as far as that was noted, that they are at home where they are.
+    pub familiar_at: Option<Millis>,
 }
 
 /// An attempt in one counter: what was seen there before, and what stands there with it.
@@ -35,6 +35,8 @@ pub struct CountedAttempt<'a> {
 pub struct ProvedAccount<'a> {
     pub account: &'a str,
     pub counter: &'a str,
+    /// That it is at home on this network has been noted lately.
+    pub is_noted: bool,
 }
 
 impl Store {
@@ -61,16 +63,25 @@ impl Store {
         for (counter, count, last) in rows {
             match counter {
                 Some(counter) => drop(standing.counts.insert(counter, Failures { count, last: Some(Millis(last)) })),
-                None => standing.is_familiar = true,
+                None => standing.familiar_at = Some(Millis(last)),
             }
         }
         Ok(standing)
     }
 
-    /// Counts one more attempt in each of these counters, in one commit, unless another came in between what was seen and now in any of them: then it
-    /// counts nothing and says no, and the caller looks again. So a thousand guesses at once are counted one by one.
-    pub async fn count_attempts(&self, attempts: &[CountedAttempt<'_>]) -> Result<bool, StoreError> {
-        match self.commit_counts(attempts.iter().map(|attempt| attempt.counted()).collect()).await {
+    /// Counts one more attempt, unless another came in between what was seen and now: then it counts nothing and says no, and the caller looks
+    /// again. So a thousand guesses at once are counted one by one.
+    pub async fn count_attempt(&self, attempt: CountedAttempt<'_>) -> Result<bool, StoreError> {
+        self.is_counted(attempt.counted()).await
+    }
+
+    /// The same in two counters, in both or in none. What more others wait for comes last.
+    pub async fn count_in_both(&self, attempts: [CountedAttempt<'_>; 2]) -> Result<bool, StoreError> {
+        self.is_counted(counted_in_both(attempts)).await
+    }
+
+    async fn is_counted(&self, change: Change) -> Result<bool, StoreError> {
+        match self.commit_counts(vec![change]).await {
             Ok(()) => Ok(true),
             Err(StoreError::Stale) => Ok(false),
             Err(error) => Err(error),
@@ -84,11 +95,12 @@ impl Store {
 
     /// Forgets all failures of a subject: it proved itself.
     pub async fn forgive(&self, subject: &str) -> Result<(), StoreError> {
-        self.commit_counts(vec![forgiven(subject)]).await
+        self.commit_counts(vec![forgiven([subject, subject])]).await
     }
 
-    /// Writes down in one commit that an attempt was right: neither what was typed nor whose it was has failures any more in the counter that goes with
-    /// it, and each is familiar with the network; of the counter that strangers share, this attempt alone is taken back.
+    /// Writes down that an attempt was right: neither what was typed nor whose it was has failures any more in the counter that goes with it, and each is
+    /// familiar with the network; of the counter that strangers share, this attempt alone is taken back. Not in one commit: each by itself is
+    /// no less than what somebody has proved.
     pub async fn attempt_was_right(
         &self,
         typed: ProvedAccount<'_>,
@@ -98,11 +110,13 @@ impl Store {
         now: Millis,
     ) -> Result<(), StoreError> {
         let accounts = || [Some(typed), person].into_iter().flatten();
-        // A row each and in the same order always, so that no two wait for each other; what all neighbours wait for comes last.
-        let mut changes: Vec<Change> = accounts().map(|proved| forgiven(proved.counter)).collect();
-        changes.extend(accounts().map(|proved| familiar(proved.account, network, now)));
-        changes.push(shared.taken_back());
-        self.commit_counts(changes).await
+        let news = accounts().filter(|proved| !proved.is_noted).map(|proved| familiar(proved.account, network, now));
+        let counters = [typed.counter, person.map_or(typed.counter, |person| person.counter)];
+        // What all neighbours wait for comes last.
+        for change in [forgiven(counters)].into_iter().chain(news).chain([shared.taken_back()]) {
+            self.commit_counts(vec![change]).await?;
+        }
+        Ok(())
     }
 
     /// Remembers that an account signed in from a network.
@@ -122,6 +136,11 @@ impl Store {
 }
 
 impl Standing {
+    /// Whether they are at home where they are.
+    pub fn is_familiar(&self) -> bool {
+        self.familiar_at.is_some()
+    }
+
     /// What is counted in a counter that was asked for.
     pub fn failures(&self, counter: &str) -> Failures {
         self.counts.get(counter).copied().unwrap_or_default()
@@ -163,9 +182,33 @@ impl Failures {
     }
 }
 
-fn forgiven(subject: &str) -> Change {
-    const SQL: &str = "DELETE FROM throttles WHERE subject = $1";
-    Change { sql: SQL, values: vec![subject.into()], rows: Rows::Any, announces: false }
+/// Counts in two counters by one statement, which SQLite needs no transaction for: where either is not as it was seen, it finds nothing to
+/// write; and where a server's other transaction changes one at this very moment, fewer rows are written than are meant, and none stays.
+fn counted_in_both([first, second]: [CountedAttempt<'_>; 2]) -> Change {
+    const SQL: &str = "
+        INSERT INTO throttles (subject, failures, last_failed_at)
+        SELECT subject, failures, at
+        FROM (SELECT CAST($1 AS TEXT) AS subject, CAST($2 AS BIGINT) AS failures, CAST($3 AS BIGINT) AS at
+              UNION ALL SELECT CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($8 AS BIGINT)) AS attempts
+        WHERE (SELECT count(*) FROM throttles WHERE subject IN ($1, $6)) = $11
+          AND (SELECT count(*) FROM throttles WHERE (subject = $1 AND failures = $4 AND last_failed_at = $5)
+                                                 OR (subject = $6 AND failures = $9 AND last_failed_at = $10)) = $11
+        ON CONFLICT (subject) DO UPDATE SET failures = EXCLUDED.failures, last_failed_at = EXCLUDED.last_failed_at
+        WHERE (throttles.subject = $1 AND throttles.failures = $4 AND throttles.last_failed_at = $5)
+           OR (throttles.subject = $6 AND throttles.failures = $9 AND throttles.last_failed_at = $10)";
+    let mut values = Vec::with_capacity(11);
+    for CountedAttempt { subject, before, now } in [first, second] {
+        values.extend([subject.into(), now.count.into(), now.millis().into()]);
+        values.extend([before.count.into(), before.millis().into()]);
+    }
+    let were_there = [first, second].iter().filter(|attempt| attempt.before.last.is_some()).count();
+    values.push(i64::try_from(were_there).unwrap_or(i64::MAX).into());
+    Change { sql: SQL, values, rows: Rows::AllOrNone(2), announces: false }
+}
+
+fn forgiven(counters: [&str; 2]) -> Change {
+    const SQL: &str = "DELETE FROM throttles WHERE subject IN ($1, $2)";
+    Change { sql: SQL, values: counters.map(Value::from).into(), rows: Rows::Any, announces: false }
 }
 
 fn familiar(account: &str, network: &str, now: Millis) -> Change {

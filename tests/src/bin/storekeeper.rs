@@ -32,7 +32,7 @@ async fn main() {
         "count" => {
             let now = Failures { count: 1, last: Some(Millis(1)) };
             let attempt = CountedAttempt { subject: "ada", before: Failures::default(), now };
-            println!("counted: {:?}", opened.store.count_attempts(&[attempt]).await);
+            println!("counted: {:?}", opened.store.count_attempt(attempt).await);
         }
         "record" => {
             let trail = Trail::start(opened.store.clone(), Arc::new(SystemClock), "node-1");

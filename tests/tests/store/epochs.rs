@@ -227,6 +227,7 @@ where_others_reach_in! {
                 desk.store.service_token(&ci_hash).await.map(drop),
                 desk.store.service_tokens().await.map(drop),
                 desk.store.epoch().await.map(drop),
+                desk.store.newcomer(&ada.person.subject, 1, Millis(0), Millis(0)).await.map(drop),
             ] {
                 assert!(matches!(refused, Err(StoreError::Forged { table: "installation", .. })), "{forged}: {refused:?}");
             }

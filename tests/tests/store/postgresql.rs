@@ -74,13 +74,13 @@ async fn whole_life(house: &Storehouse) {
     // Somebody signs in at the second attempt, vends, and goes.
     let failed = |count| Failures { count, last: Some(Millis(count)) };
     let first = CountedAttempt { subject: "ada", before: Failures::default(), now: failed(1) };
-    assert!(desk.store.count_attempts(&[first]).await.unwrap());
+    assert!(desk.store.count_attempt(first).await.unwrap());
     let second = CountedAttempt { subject: "ada", before: failed(1), now: failed(2) };
-    assert!(desk.store.count_attempts(&[second]).await.unwrap());
+    assert!(desk.store.count_attempt(second).await.unwrap());
     desk.store.forgive_attempt(second).await.unwrap();
     desk.store.forgive("ada").await.unwrap();
     desk.store.note_familiar("ada", "192.0.2.0/24", Millis(2)).await.unwrap();
-    let typed = ProvedAccount { account: "ada", counter: "ada" };
+    let typed = ProvedAccount { account: "ada", counter: "ada", is_noted: false };
     desk.store.attempt_was_right(typed, None, "192.0.2.0/24", first, Millis(3)).await.unwrap();
     let (session, hash) = sessions::session(&desk.store, "ada");
     desk.commit(vec![desk.store.add_session(&session, &hash).unwrap()]).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_commit_is_durable_though_the_servers_default_is_not_and_a_count_is_no
     let desk = Desk::open(&house).await;
     let now = Failures { count: 1, last: Some(Millis(1)) };
     let attempt = CountedAttempt { subject: "ada", before: Failures::default(), now };
-    assert!(desk.store.count_attempts(&[attempt]).await.unwrap());
+    assert!(desk.store.count_attempt(attempt).await.unwrap());
     desk.trail.record(entry(Action::Vend), "credentials").await.unwrap();
     assert_eq!(hands.text("SELECT string_agg(setting, ',') FROM seen").await, "off,on");
 }
@@ -154,7 +154,7 @@ async fn the_server_gives_up_who_freezes_in_the_middle_of_a_commit_so_that_other
     hands.run("CREATE TRIGGER look BEFORE INSERT ON throttles FOR EACH ROW EXECUTE FUNCTION look()").await;
     let now = Failures { count: 1, last: Some(Millis(1)) };
     let attempt = CountedAttempt { subject: "ada", before: Failures::default(), now };
-    assert!(desk.store.count_attempts(&[attempt]).await.unwrap());
+    assert!(desk.store.count_attempt(attempt).await.unwrap());
     assert_eq!(hands.text("SELECT setting FROM seen").await, "9s 15s");
 }
 

@@ -4,7 +4,7 @@ use broker_core::clock::Millis;
 use broker_core::epoch::Epoch;
 use broker_core::id::SessionId;
 use broker_core::session::Session;
-use broker_core::store::{Store, StoreError};
+use broker_core::store::{Newcomer, Store, StoreError};
 use broker_core::vault::{Mac, Purpose};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -186,6 +186,47 @@ mod with_hands {
     use super::*;
 
     where_others_reach_in! {
+        async fn of_a_newcomer_one_read_tells_the_epoch_what_is_enrolled_and_which_sessions_are_beyond(house: Storehouse) {
+            let desk = Desk::open(&house).await;
+            let mut of_ada = Vec::new();
+            for number in 0..4_i64 {
+                let (mut ada, _) = session(&desk.store, "ada");
+                if number == 0 {
+                    ada.epoch = Epoch::FIRST.next(ada.created_at);
+                }
+                let token = desk.store.seals().mac(Purpose::Token, &[b"of ada", &number.to_be_bytes()]);
+                desk.commit(vec![desk.store.add_session(&ada, &token).unwrap()]).await.unwrap();
+                of_ada.push(ada);
+            }
+            signed_in(&desk, "bob").await;
+            let (subject, began, ends) = (&of_ada[1].person.subject, of_ada[1].last_seen_at, of_ada[1].expires_at);
+            let newcomer = async |keep: u32, now: Timestamp, idle: Timestamp| {
+                desk.store.newcomer(subject, keep, now.into(), idle.into()).await.unwrap()
+            };
+            let long_ago = later(began, -100);
+            let beyond = [of_ada[2].id, of_ada[1].id].to_vec();
+            let expected = Newcomer { epoch: Epoch::FIRST, is_enrolled: false, beyond };
+            assert_eq!(newcomer(1, began, long_ago).await, expected, "not the one of another epoch");
+            assert_eq!(newcomer(3, began, long_ago).await.beyond, []);
+            assert_eq!(newcomer(0, ends, long_ago).await.beyond, [], "all are over");
+            assert_eq!(newcomer(0, began, began).await.beyond, [], "nobody used them for long");
+
+            // Also by a row that is not ours: it opens nothing, and it protects.
+            let enrol = |directory: &str| {
+                format!(
+                    "INSERT INTO second_factors (id, subject, kind, label, sealed, created_at, last_step, mac)
+                     VALUES ('{directory}', '{}', 'totp', 'phone', '', 0, 0, {})",
+                    subject.to_string().replacen("corp", directory, 1),
+                    if house.is_sqlite() { "x'00'" } else { "'\\x00'" }
+                )
+            };
+            let mut hands = house.hands().await;
+            hands.run(&enrol("else")).await;
+            assert!(!newcomer(0, began, long_ago).await.is_enrolled, "somebody else's");
+            hands.run(&enrol("corp")).await;
+            assert!(newcomer(0, began, long_ago).await.is_enrolled);
+        }
+
         async fn a_password_mark_is_proved_with_its_row_and_so_is_that_there_is_none(house: Storehouse) {
             let desk = Desk::open(&house).await;
             let (ada, token) = signed_in(&desk, "ada").await;

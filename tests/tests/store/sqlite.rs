@@ -132,10 +132,10 @@ async fn a_database_that_another_program_keeps_locked_is_an_error_and_nothing_is
     hands.run("BEGIN EXCLUSIVE").await;
 
     let (before, now) = (Failures::default(), Failures { count: 1, last: Some(Millis(1)) });
-    let attempt = [CountedAttempt { subject: "ada", before, now }];
+    let attempt = CountedAttempt { subject: "ada", before, now };
     let (written, counted, ended) = tokio::join!(
         desk.trail.record(entry(Action::Vend), "credentials"),
-        desk.store.count_attempts(&attempt),
+        desk.store.count_attempt(attempt),
         desk.trail.take_away(
             vec![Store::end_session(broker_core::id::SessionId::random())],
             Vec1::new(entry(Action::SignOut))

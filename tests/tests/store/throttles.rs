@@ -13,7 +13,7 @@ use crate::Desk;
 async fn attempt(store: &Store, subject: &str, now: Millis) -> i64 {
     loop {
         let seen = failures(store, subject).await;
-        if store.count_attempts(&[another(subject, seen, now)]).await.unwrap() {
+        if store.count_attempt(another(subject, seen, now)).await.unwrap() {
             return seen.count + 1;
         }
     }
@@ -24,7 +24,7 @@ pub(crate) async fn failures(store: &Store, subject: &str) -> Failures {
 }
 
 pub(crate) async fn is_familiar(store: &Store, account: &str, network: &str, since: Millis) -> bool {
-    store.standing([], account, network, since).await.unwrap().is_familiar
+    store.standing([], account, network, since).await.unwrap().is_familiar()
 }
 
 /// One more than was seen.
@@ -54,7 +54,7 @@ on_every_engine! {
         let desk = Desk::open(&house).await;
         let count = async |before, count, now| {
             let now = Failures { count, last: Some(Millis(now)) };
-            desk.store.count_attempts(&[CountedAttempt { subject: "ada", before, now }]).await.unwrap()
+            desk.store.count_attempt(CountedAttempt { subject: "ada", before, now }).await.unwrap()
         };
         let never = Failures::default();
         assert!(count(never, 1, 1_000).await);
@@ -91,14 +91,37 @@ on_every_engine! {
         let desk = Desk::open(&house).await;
         let never = Failures::default();
         let both = [another("name", never, Millis(1_000)), another("address", never, Millis(1_000))];
-        assert!(desk.store.count_attempts(&both).await.unwrap());
+        assert!(desk.store.count_in_both(both).await.unwrap());
         let once = Failures { count: 1, last: Some(Millis(1_000)) };
         for [name, address] in [[once, never], [never, once]] {
             let late = [another("name", name, Millis(2_000)), another("address", address, Millis(2_000))];
-            assert!(!desk.store.count_attempts(&late).await.unwrap(), "somebody else was counted in one of them meanwhile");
+            assert!(!desk.store.count_in_both(late).await.unwrap(), "somebody else was counted in one of them meanwhile");
             for counter in ["name", "address"] {
                 assert_eq!(failures(&desk.store, counter).await, once, "{counter}, seen as {late:?}");
             }
+        }
+    }
+
+    async fn fifty_attempts_at_once_are_counted_one_by_one_in_both_of_their_counters(house: Storehouse) {
+        let desk = Desk::open(&house).await;
+        // Half of them share one of two names, and all share the address.
+        let attempts = (0..50).map(|number| {
+            let (store, name) = (desk.store.clone(), ["ada", "bob"][number % 2]);
+            tokio::spawn(async move {
+                loop {
+                    let seen = store.standing([name, "address"], "", "", Millis(0)).await.unwrap();
+                    let both = [name, "address"].map(|counter| another(counter, seen.failures(counter), Millis(1_000)));
+                    if store.count_in_both(both).await.unwrap() {
+                        return;
+                    }
+                }
+            })
+        });
+        for attempt in attempts.collect::<Vec<_>>() {
+            attempt.await.unwrap();
+        }
+        for (counter, count) in [("ada", 25), ("bob", 25), ("address", 50)] {
+            assert_eq!(failures(&desk.store, counter).await.count, count, "{counter}");
         }
     }
 
@@ -109,7 +132,7 @@ on_every_engine! {
         }
         let once = Failures { count: 1, last: Some(Millis(1_000)) };
         let shared = another("address", once, Millis(1_000));
-        let accounts = [("ada", "name"), ("corp/ada", "person")].map(|(account, counter)| ProvedAccount { account, counter });
+        let accounts = [("ada", "name"), ("corp/ada", "person")].map(|(account, counter)| ProvedAccount { account, counter, is_noted: false });
         let [typed, person] = accounts;
         desk.store.attempt_was_right(typed, Some(person), "192.0.2.0/24", shared, Millis(2_000)).await.unwrap();
         for (counter, left) in [("name", Failures::default()), ("person", Failures::default()), ("address", once), ("bystander", once)] {
@@ -118,6 +141,13 @@ on_every_engine! {
         for (account, at_home) in [("ada", true), ("corp/ada", true), ("bystander", false)] {
             let familiar = is_familiar(&desk.store, account, "192.0.2.0/24", Millis(2_000)).await;
             assert_eq!(familiar, at_home, "{account}");
+        }
+        // Whoever was noted lately is not noted again.
+        let [typed, person] = [(typed, true), (person, false)].map(|(account, is_noted)| ProvedAccount { is_noted, ..account });
+        desk.store.attempt_was_right(typed, Some(person), "192.0.2.0/24", shared, Millis(3_000)).await.unwrap();
+        for (account, again) in [("ada", false), ("corp/ada", true)] {
+            let familiar = is_familiar(&desk.store, account, "192.0.2.0/24", Millis(3_000)).await;
+            assert_eq!(familiar, again, "{account}");
         }
     }
 
