@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ use tokio::sync::{Notify, Semaphore};
 struct Moody {
     people: LocalDirectory,
     mood: Mutex<Mood>,
+    /// How often somebody was looked up.
+    looked_up: AtomicUsize,
     /// Somebody is being looked up, slowly; until then.
     asked: Notify,
     go_on: Notify,
@@ -70,6 +73,7 @@ impl Directory for Moody {
 
     async fn look_up(&self, id: &str) -> Result<Standing, Unavailable> {
         let mood = *self.mood.lock().unwrap();
+        self.looked_up.fetch_add(1, Ordering::Relaxed);
         match mood {
             Mood::Well => self.people.look_up(id).await,
             Mood::Slow => {
@@ -101,8 +105,8 @@ impl Desk {
         let opened = house.open().await;
         let trail = house.trail(&opened);
         let people = ada_with("secret");
-        let directory =
-            Arc::new(Moody { people, mood: Mutex::new(Mood::Well), asked: Notify::new(), go_on: Notify::new() });
+        let (mood, looked_up) = (Mutex::new(Mood::Well), AtomicUsize::new(0));
+        let directory = Arc::new(Moody { people, mood, looked_up, asked: Notify::new(), go_on: Notify::new() });
         let directories: Vec<Arc<dyn Directory>> = vec![directory.clone()];
         let store = opened.store;
         let sign_in = SignIn::new(store.clone(), directories, trail.clone(), house.clock.clone(), settings());
@@ -200,6 +204,30 @@ async fn who_was_disabled_or_removed_loses_the_session_for_good_and_the_trail_sa
             "{mood:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn of_somebody_who_was_removed_all_sessions_end_by_one_question_and_a_later_one_asks_again() {
+    let desk = Desk::open(Storehouse::in_memory("cut-off")).await;
+    let mut theirs = Vec::new();
+    for _ in 0..3 {
+        theirs.push(desk.stale_session().await);
+    }
+    let before = desk.directory.looked_up.load(Ordering::Relaxed);
+    let ends = async |token: &SecretString| {
+        let answer = desk.shown(token).await;
+        assert!(matches!(answer, Err(AuthenticateError::AccountDisabled)), "{answer:?}");
+        assert_eq!(desk.directory.looked_up.load(Ordering::Relaxed) - before, 1);
+    };
+    desk.says(Mood::Disabled);
+    ends(&theirs[0]).await;
+    ends(&theirs[1]).await;
+    // Let in again within these seconds: what was said before is of no account for that session, and of the same for the others.
+    desk.says(Mood::Well);
+    let again = desk.stale_session().await;
+    ends(&theirs[2]).await;
+    desk.shown(&again).await.unwrap();
+    assert_eq!(desk.directory.looked_up.load(Ordering::Relaxed) - before, 2);
 }
 
 #[tokio::test]

@@ -286,7 +286,15 @@ impl SignIn {
         let directory = self.0.directories.iter().find(|directory| *directory.name() == subject.directory);
         // A directory that was taken out of the configuration vouches for nobody.
         let standing = match directory {
-            Some(directory) => directory.look_up(&subject.id).await,
+            Some(_) if self.0.cut_off.is(session) => Ok(Standing::Gone),
+            Some(directory) => {
+                let asked_at = self.0.clock.now();
+                let standing = directory.look_up(&subject.id).await;
+                if let Ok(Standing::Disabled | Standing::Gone) = standing {
+                    self.0.cut_off.note(subject, asked_at);
+                }
+                standing
+            }
             None => Ok(Standing::Gone),
         };
         let refused =

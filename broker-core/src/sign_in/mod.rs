@@ -1,6 +1,7 @@
 //! Name and password → person → session; and token → caller, with groups that are never older than the bound.
 
 mod callers;
+mod cut_off;
 mod directory_test;
 mod enrolling;
 mod factors;
@@ -72,6 +73,7 @@ struct Inner {
     /// How many questions each network has at this moment about sessions of directories' own.
     vouching: Places<Network>,
     remembered: remembered::Remembered,
+    cut_off: cut_off::CutOff,
     settings: Settings,
     workloads: Workloads,
     second_factors: SecondFactors,
@@ -218,7 +220,7 @@ impl SignIn {
             directories.iter().filter_map(|directory| Some((directory.name().clone(), directory.lockout()?)));
         let throttle = Throttle::new(store.clone(), Arc::clone(&clock), lockouts.collect());
         let (pad, visits) = (pad::Pad::of(directories.len()), visit::Visits::default());
-        let remembered = remembered::Remembered::default();
+        let (remembered, cut_off) = (remembered::Remembered::default(), cut_off::CutOff::default());
         Self(Arc::new(Inner {
             store,
             directories,
@@ -229,6 +231,7 @@ impl SignIn {
             visits,
             vouching: Places::new(single_sign_on::AT_ONCE),
             remembered,
+            cut_off,
             settings,
             workloads,
             second_factors,
