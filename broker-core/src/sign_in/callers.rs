@@ -285,10 +285,10 @@ impl SignIn {
         let subject = &session.person.subject;
         let directory = self.0.directories.iter().find(|directory| *directory.name() == subject.directory);
         // A directory that was taken out of the configuration vouches for nobody.
+        let asked_at = self.0.clock.now();
         let standing = match directory {
-            Some(_) if self.0.cut_off.is(session) => Ok(Standing::Gone),
+            Some(_) if self.0.cut_off.is(session, asked_at) => Ok(Standing::Gone),
             Some(directory) => {
-                let asked_at = self.0.clock.now();
                 let standing = directory.look_up(&subject.id).await;
                 if let Ok(Standing::Disabled | Standing::Gone) = standing {
                     self.0.cut_off.note(subject, asked_at);
@@ -374,9 +374,10 @@ impl SignIn {
             || seconds_between(session.last_seen_at, now) >= i64::from(self.0.settings.idle_seconds)
     }
 
-    /// Also when the clock went back: then the age is not known.
+    /// Also when the clock went back: then the age is not known. And where more is known of the owner by now than when it was looked at.
     fn is_stale(&self, session: &Session, now: Timestamp) -> bool {
         !(0..i64::from(self.0.settings.recheck_seconds)).contains(&seconds_between(session.checked_at, now))
+            || self.0.cut_off.is(session, now)
     }
 
     fn unknown_token(&self, origin: &Origin, reason: &str) -> AuthenticateError {

@@ -1,4 +1,4 @@
-//! People whom their directory has just called disabled or removed: it is not asked for each of their sessions, which all end at their next use.
+//! People whom their directory has just called disabled or removed: all of their sessions end at once, and it is not asked for each.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 
 use crate::caller::Subject;
+use crate::clock::seconds_between;
 use crate::session::Session;
 
 /// When they were looked up, on this node, in the last seconds.
@@ -14,7 +15,7 @@ pub(super) struct CutOff(Cache<Subject, Timestamp>);
 
 impl Default for CutOff {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST).time_to_live(BRIEFLY).build())
+        Self(Cache::builder().max_capacity(MOST).time_to_live(Duration::from_secs(SECONDS.into())).build())
     }
 }
 
@@ -25,11 +26,21 @@ impl CutOff {
     }
 
     /// Whether that was said of the owner after the session was last looked at. Whoever was let in again meanwhile has a session that is newer.
-    pub(super) fn is(&self, session: &Session) -> bool {
-        self.0.get(&session.person.subject).is_some_and(|asked_at| asked_at > session.checked_at)
+    pub(super) fn is(&self, session: &Session, now: Timestamp) -> bool {
+        self.last(&session.person.subject, now).is_some_and(|asked_at| asked_at > session.checked_at)
+    }
+
+    /// Whether it was said of them at all: whoever is remembered is to be read anew.
+    pub(super) fn has(&self, subject: &Subject, now: Timestamp) -> bool {
+        self.last(subject, now).is_some()
+    }
+
+    fn last(&self, subject: &Subject, now: Timestamp) -> Option<Timestamp> {
+        let is_of_now = |asked_at: &Timestamp| (0..i64::from(SECONDS)).contains(&seconds_between(*asked_at, now));
+        self.0.get(subject).filter(is_of_now)
     }
 }
 
 /// Long enough for all that somebody's scripts and browsers ask at once; far below the bound.
-const BRIEFLY: Duration = Duration::from_secs(5);
+const SECONDS: u32 = 5;
 const MOST: u64 = 10_000;

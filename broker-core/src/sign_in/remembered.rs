@@ -79,7 +79,12 @@ impl SignIn {
     fn recall(&self, known: &Known, from: IpAddr) -> Option<Caller> {
         let Seen { caller, from: last } = self.0.remembered.0.get(known)?;
         let is_of_now = caller.as_read().is_some_and(|as_read| as_read.epoch() >= self.0.store.known_epoch());
-        (last == from && is_of_now && self.is_as_known(&caller) && caller.counts_at(self.0.clock.now()))
+        let now = self.0.clock.now();
+        let is_cut_off = match &caller {
+            Caller::Person(caller) => self.0.cut_off.has(&caller.person.subject, now),
+            Caller::Service(_) | Caller::Workload(_) => false,
+        };
+        (last == from && is_of_now && !is_cut_off && self.is_as_known(&caller) && caller.counts_at(now))
             .then_some(caller)
     }
 
