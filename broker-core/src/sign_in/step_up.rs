@@ -185,7 +185,8 @@ impl SignIn {
         Ok(session.filter(|session| session.id == person.session))
     }
 
-    /// Writes to that session, as it was seen, by what it counts as proved from now on: of two changes at once the later one is `Stale`.
+    /// Writes to that session, as it was seen, by what it counts as proved from now on: of two changes at once the later one is `Stale`. By its time whoever
+    /// was read before is somebody else, on every node, also in the middle of a request.
     pub(super) fn touched(
         &self,
         seen: &Session,
@@ -194,7 +195,7 @@ impl SignIn {
     ) -> Result<Change, StoreError> {
         let token = self.hash_of(shown);
         let second_factor = proved.map(|proved| ProvedFactor { at: just_after(proved.at), ..proved });
-        let touched = Session { second_factor, ..seen.clone() };
+        let touched = Session { second_factor, checked_at: just_after(seen.checked_at), ..seen.clone() };
         self.0.store.rewrite_session(seen, &token, &touched, &token)
     }
 

@@ -149,9 +149,10 @@ impl Store {
         next: &Session,
         after: &Mac,
     ) -> Result<Change, StoreError> {
-        const SQL: &str = "UPDATE sessions SET token = $2, second_factor = $3, password_mark = $4, mac = $5
+        const SQL: &str =
+            "UPDATE sessions SET token = $2, second_factor = $3, password_mark = $4, mac = $5, checked_at = $7
                            WHERE id = $1 AND mac = $6";
-        let Written { id, second_factor, mac, .. } = self.written(next, after)?;
+        let Written { id, times: [_, _, checked_at], second_factor, mac, .. } = self.written(next, after)?;
         let seen = self.written(seen, before)?.mac;
         let values = vec![
             id.into(),
@@ -160,6 +161,7 @@ impl Store {
             next.password_mark.map(|mark| mark.to_vec()).into(),
             mac.as_slice().into(),
             seen.as_slice().into(),
+            checked_at.into(),
         ];
         Ok(Change { sql: SQL, values, rows: Rows::One, announces: false })
     }

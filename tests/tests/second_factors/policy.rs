@@ -38,10 +38,14 @@ async fn a_connector_that_wants_one_is_seen_by_its_people_and_used_with_one() {
         world.trail_of("twofold")
     );
 
-    timed.enrol(&ada).await;
+    let phone = timed.enrol(&ada).await;
     // A moment ago the very same token was refused, and is remembered.
     ada.vended("twofold", &json!({})).await;
     ada.get("/v1/connectors/twofold/caller-identity").await.good();
+    // Nor is it remembered as proved once nothing is enrolled any more.
+    let gone = ada.delete(&format!("/v1/account/second-factors/{}", phone.id.as_str().unwrap())).await;
+    assert_eq!(gone.status, 204, "{}", gone.text);
+    ada.vend("twofold", &json!({})).await.problem("403 second_factor_required");
 }
 
 /// What comes of each further way to what the connector lends: as IFAWS has them, and to registries' passwords.
