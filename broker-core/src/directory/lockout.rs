@@ -42,6 +42,12 @@ impl Lockout {
         self.failures <= other.failures && self.window_seconds >= other.window_seconds
     }
 
+    /// Whether guesses count here for as long as a directory remembers them, so many seconds or until a right one comes: else those that are far
+    /// apart add up there.
+    pub fn remembers_for(self, window_seconds: Option<u64>) -> bool {
+        window_seconds.is_some_and(|seconds| seconds <= self.window_seconds.into())
+    }
+
     /// The rule that is below both.
     #[must_use]
     pub fn strictest(self, other: Self) -> Self {
@@ -111,6 +117,8 @@ mod tests {
             let both = ours.strictest(theirs);
             assert!(both.is_below(ours) && both.is_below(theirs), "{ours:?}");
         }
+        assert!(theirs.remembers_for(Some(900)));
+        assert!(!theirs.remembers_for(Some(901)) && !theirs.remembers_for(None));
     }
 
     #[test]

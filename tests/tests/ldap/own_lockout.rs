@@ -36,12 +36,18 @@ fn a_policy_that_locks_sooner_than_was_written_down_is_a_warning_that_says_what_
         text.contains("WARN") && text.contains("-> set `lockout") && text.contains("all steps are good; 1 warning")
     );
 
-    // What it advises.
+    // What it advises. Who waits longer than brokerd remembers goes on where the directory never forgets.
     let more = config.more.clone();
     config.more = format!("{more}\nlockout = {{ failures = 3, window_seconds = 14400 }}");
     let [line] = &told(&config)[..] else { panic!("one policy locks") };
-    assert_eq!((&line["state"], line.get("advice")), (&"good".into(), None), "{line}");
-    assert!(line["said"].as_str().unwrap().contains("brokerd stops at 2"), "{line}");
+    assert_eq!(line["state"], "warning", "{line}");
+    assert!(line["said"].as_str().unwrap().contains("brokerd stops at 2 and forgets them after 14400 s"), "{line}");
+    assert!(line["advice"].as_str().unwrap().contains("within 14400 s"), "{line}");
+    for (seconds, state) in [(14_401, "warning"), (14_400, "good")] {
+        server.modify(&policy(&format!("replace: pwdFailureCountInterval\npwdFailureCountInterval: {seconds}\n")));
+        let [line] = &told(&config)[..] else { panic!("one policy locks") };
+        assert_eq!((&line["state"], line.get("advice").is_some()), (&state.into(), state == "warning"), "{line}");
+    }
 
     // They are forgotten later than brokerd forgets them.
     server.modify(&policy("replace: pwdFailureCountInterval\npwdFailureCountInterval: 900\n"));

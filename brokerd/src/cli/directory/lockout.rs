@@ -35,7 +35,18 @@ fn line(ours: Lockout, rule: &OwnLockout, failures: u32) -> Line {
     let says = format!("`{}` locks an account after {failures} wrong passwords, and {window}", rule.entry);
     let stops = |lockout: Lockout| lockout.of_strangers() + lockout.at_home();
     match Lockout::told(failures, rule.window_seconds) {
-        Some(told) if ours.is_below(told) => Line::good(STEP, &format!("{says}; brokerd stops at {}", stops(ours))),
+        Some(told) if ours.is_below(told) && ours.remembers_for(rule.window_seconds) => {
+            Line::good(STEP, &format!("{says}; brokerd stops at {}", stops(ours)))
+        }
+        Some(told) if ours.is_below(told) => Line::warning(
+            STEP,
+            &format!(
+                "{says}; brokerd stops at {} and forgets them after {} s: guesses that are so far apart add up there",
+                stops(ours),
+                ours.window_seconds()
+            ),
+            "let the directory forget wrong passwords within 14400 s, the longest that brokerd remembers them (`pwdFailureCountInterval` of OpenLDAP's policies, `lockOutObservationWindow` of Active Directory)",
+        ),
         Some(told) => {
             let better = ours.strictest(told);
             let said = format!(
