@@ -1,6 +1,7 @@
 //! Attributes of so many values that Active Directory gives them in parts: all of them, or an error ([MS-ADTS], 3.1.1.3.1.3.3).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::answer::{Entry, Part, Unreadable, Values};
 use super::filter::Filter;
@@ -22,7 +23,7 @@ pub(super) async fn all_values<'a>(
     };
     for _ in 0..MAX_PARTS {
         within_limit(values.len())?;
-        let Some(known) = last else { return Ok(values.into()) };
+        let Some(known) = last else { return once_each(values).map(Cow::Owned) };
         // The last one that is known is asked for again: whether it still stands there tells that none has gone before it, and thereby one after it unseen.
         let search = Search {
             base: entry.dn.clone(),
@@ -40,6 +41,12 @@ pub(super) async fn all_values<'a>(
         last = part.last;
     }
     Err(DISJOINT.into())
+}
+
+/// Another server may have the values in another order: then one of them comes twice where another is missing.
+fn once_each(values: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, GroupsError> {
+    let known: HashSet<&[u8]> = values.iter().map(Vec::as_slice).collect();
+    if known.len() == values.len() { Ok(values) } else { Err(DISJOINT.into()) }
 }
 
 fn within_limit(count: usize) -> Result<(), GroupsError> {
