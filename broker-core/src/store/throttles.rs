@@ -183,7 +183,8 @@ impl Failures {
 }
 
 /// Counts in two counters by one statement, which SQLite needs no transaction for: where either is not as it was seen, it finds nothing to
-/// write; and where a server's other transaction changes one at this very moment, fewer rows are written than are meant, and none stays.
+/// write; and where a server's other transaction changes one at this very moment, fewer rows are written than are meant, and none stays. One that
+/// is taken away at this very moment may come back with what was seen in it: more than should count, never less.
 fn counted_in_both([first, second]: [CountedAttempt<'_>; 2]) -> Change {
     const SQL: &str = "
         INSERT INTO throttles (subject, failures, last_failed_at)

@@ -135,11 +135,11 @@ impl SingleSignOn for CrowdDirectory {
         let said = self.in_time(asked, |late| late).await;
         match &said {
             Ok(name) => self.cookie.keep(Some(name.clone()), GOOD_FOR),
-            Err(_) if began.elapsed() >= SLOW => self.cookie.keep(known.name.clone(), ASKED_AGAIN),
+            Err(_) if began.elapsed() >= SLOW => self.cookie.rest(ASKED_AGAIN),
             Err(_) => {}
         }
         // It is hardly another one now; Crowd is asked about whatever stands in it.
-        said.or_else(|error| known.name.ok_or(error)).map(Some)
+        said.or_else(|error| self.cookie.known().name.ok_or(error)).map(Some)
     }
 
     async fn vouch(&self, token: &SsoToken, address: IpAddr) -> Result<Vouched, Unavailable> {
@@ -151,6 +151,14 @@ impl SingleSignOn for CrowdDirectory {
 impl Cookie {
     fn known(&self) -> Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Nobody asks for so long, unless somebody has just been told.
+    fn rest(&self, rest_for: Duration) {
+        let (mut known, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        if known.good_until.is_none_or(|until| until <= now) {
+            known.good_until = Some(now + rest_for);
+        }
     }
 
     fn keep(&self, name: Option<String>, good_for: Duration) {
