@@ -219,7 +219,7 @@ impl Code {
                 "Send `Authorization: Bearer TOKEN` with a token that is still good. Sign in again to get a new one; ask an administrator for a service token. A CI system's token must be for this broker (its audience), and its claims must fit a mapping."
             }
             Self::InvalidCredentials => {
-                "Check them all. A code is good once, and for half a minute: wait for the next one. If all are right, the account may be locked or disabled where it is kept: ask whoever runs that directory; or there were too many wrong passwords of late: wait half an hour."
+                "Check them all. A code is good once, and for half a minute: wait for the next one. If all are right, the account may be locked or disabled where it is kept: ask whoever runs that directory; or there were too many wrong passwords of late: wait as long as the directory's lockout lasts, which is half an hour where nobody set another."
             }
             Self::OtpRequired => {
                 "The password was right. Send the same request again with `otp`: the six digits that your authenticator shows now, or one of your recovery codes."
@@ -279,7 +279,7 @@ impl Code {
                 "AWS throttled, failed, was silent until the deadline, or answered what cannot be used. Wait as long as `Retry-After` says, then try again."
             }
             Self::DirectoryUnavailable => {
-                "Nobody is let in on guesses. Try again; if it stays, tell whoever runs the directory."
+                "Nobody is let in on guesses. Try again; if it stays, tell whoever runs the broker: its log, or `brokerd directory test`, says whether the directory is down or what of the broker's own it refuses."
             }
             Self::IssuerUnavailable => {
                 "Nobody can say whether the token is good. Wait as long as `Retry-After` says, then try again; if it stays, the operator finds the cause in the daemon's log."

@@ -113,6 +113,14 @@ fn a_wrong_password_and_a_disabled_account_are_told_in_the_servers_words_and_in_
     let ended = test(&Config::new(), &["--user", "ada", "--sign-in"], "not hers\n");
     assert_eq!(ended.status.code(), Some(1));
     has(&ended.stdout, &["data 52e", "which means: wrong password"]);
+    // Each state by the code that the server has for it: two of a kind mean the same to us, and not to whoever mends it.
+    for (name, code) in
+        [("off", "533"), ("gone", "701"), ("fresh", "773"), ("stale", "532"), ("night", "530"), ("desk", "531")]
+    {
+        let ended = test(&Config::new(), &["--user", name, "--sign-in"], &format!("{name} Secret 1\n"));
+        assert_eq!(ended.status.code(), Some(1), "{name}");
+        has(&ended.stdout, &[&format!("data {code}")]);
+    }
     let ended = test(&Config::new(), &["--user", "off"], "");
     assert_eq!(ended.status.code(), Some(1));
     has(&ended.stdout, &["FAILED", "the account is disabled or has expired"]);
