@@ -141,6 +141,25 @@ async fn groups_in_groups_are_followed_to_the_end_and_around_no_circle() {
 }
 
 #[tokio::test]
+async fn levels_are_looked_for_below_the_base_alone_as_the_manual_says() {
+    let elsewhere = format!("cn=elsewhere,ou=services,{SUFFIX}");
+    let through = format!("\ndn: {elsewhere}\nobjectClass: groupOfNames\ncn: elsewhere\nmember: uid=bob,{USERS}\n");
+    let server = Slapd::start_with(&Options { more: through + &group("beyond", &elsewhere), ..Options::default() });
+    for (base, found) in [(GROUPS, &["staff"][..]), (SUFFIX, &["beyond", "staff"])] {
+        let nested = Config::of(&server).groups(&format!("search = {{ base = '{base}', nested = true }}")).open();
+        let bob = welcome(&nested, "bob").await;
+        let names = group_names(&bob);
+        let in_groups: Vec<_> = names.iter().map(|name| first_part(name)).filter(|name| *name != "elsewhere").collect();
+        assert_eq!(in_groups, found, "{base}: {names:?}");
+    }
+}
+
+/// Of a group that is called by its whole distinguished name, what it would be called right below the base.
+fn first_part(name: &str) -> &str {
+    name.strip_prefix("cn=").and_then(|name| name.split(',').next()).unwrap_or(name)
+}
+
+#[tokio::test]
 async fn more_groups_of_one_level_than_fit_one_question_are_asked_about_to_the_last() {
     let above = |name: &str, below: u32| group(name, &format!("cn=many-{below:04},{GROUPS}"));
     let more = groups_of("bob", 450) + &above("above-the-first", 0) + &above("above-the-last", 449);

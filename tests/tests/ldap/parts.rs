@@ -88,6 +88,15 @@ async fn parts_that_do_not_fit_together_are_a_refusal_and_no_outage_for_anybody(
         ("from the first on", server(|_| part(0, 4, 4))),
         // One of those before was taken away in between, so that `group-0002` stands where `group-0001` did.
         ("moved by one", server(|_| vec![("memberOf;range=1-*".to_owned(), part(2, 4, 4).remove(1).1)])),
+        // Another server has them in another order, and so `group-0000` on both sides of the seam, and `group-0002` on neither.
+        (
+            "in another order",
+            server(|_| {
+                let mut others = part(1, 4, 4).remove(1).1;
+                others[1] = part(0, 1, 4).remove(1).1.remove(0);
+                vec![("memberOf;range=1-*".to_owned(), others)]
+            }),
+        ),
         ("fewer than it says", server(|_| vec![("memberOf;range=1-9".to_owned(), part(1, 3, 4).remove(1).1)])),
         ("two parts", server(|_| [part(1, 3, 4), part(3, 4, 4)].concat())),
         ("a part of nothing", server(|_| vec![("memberOf;range=1-*".to_owned(), Vec::new())])),
