@@ -1,5 +1,6 @@
 //! All that one run has found out, and the short form of it as JSON.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use crate::command::Processes;
 use crate::ldap::{SignedIn, Times, Way};
 use crate::load::Sample;
 use crate::machine::Machine;
+use crate::nested::Nested;
 use crate::work::Work;
 
 /// Everything.
@@ -32,6 +34,8 @@ pub(crate) struct Figures {
     pub(crate) ahead: Option<Ahead>,
     /// Of sign-ins by LDAP, where slapd is installed.
     pub(crate) ldap: Option<SignedIn>,
+    /// Of groups in groups in Active Directory, where Samba's domain controller can run.
+    pub(crate) nested: Vec<Nested>,
 }
 
 /// One kind of work at one latency of STS.
@@ -92,6 +96,8 @@ pub(crate) struct Summary {
     container_ahead_ms: Option<f64>,
     /// Of sign-ins by LDAP, for each hash that the server keeps; none where there is no server.
     ldap: Vec<ByLdap>,
+    /// How many searches beside the person's found 300 groups in groups; none where there is no Active Directory.
+    nested_searches: BTreeMap<&'static str, usize>,
 }
 
 /// One value for each latency: throughput of many at the same time, times of one after the other.
@@ -160,6 +166,7 @@ impl Figures {
             container_first_ms: self.ahead.as_ref().map(|it| tenths(milliseconds(it.first))),
             container_ahead_ms: self.ahead.as_ref().map(|it| tenths(milliseconds(it.again))),
             ldap: self.ldap.iter().flat_map(|ldap| &ldap.times).map(ByLdap::of).collect(),
+            nested_searches: self.nested.iter().map(|nested| (nested.way, nested.searches)).collect(),
         }
     }
 

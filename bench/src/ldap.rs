@@ -53,7 +53,7 @@ struct Asking {
 }
 
 /// Lets the password out to whoever is found.
-struct Open(Password);
+pub(crate) struct Open(pub(crate) Password);
 
 /// The same as a directory does, and nothing that it does to be safe.
 struct ByHand {

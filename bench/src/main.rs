@@ -13,9 +13,11 @@ mod job;
 mod ldap;
 mod load;
 mod machine;
+mod nested;
 mod part;
 mod plan;
 mod report;
+mod samba;
 mod sim;
 mod slapd;
 mod work;
@@ -107,7 +109,8 @@ fn plan(options: &Options) -> Plan {
     let (concurrency, brokerd, folder) = (*concurrency as usize, brokerd.clone(), folder.clone());
     let beside = || Some(std::env::current_exe().ok()?.with_file_name("broker")).filter(|path| path.exists());
     let broker = broker.clone().or_else(beside);
-    Plan { measured, rounds, starts, works, connectors, rest, concurrency, brokerd, broker, folder }
+    let nested = !*quick;
+    Plan { measured, rounds, starts, works, connectors, rest, concurrency, brokerd, broker, folder, nested }
 }
 
 /// What is going on, for whoever waits. Standard output is for the figures.

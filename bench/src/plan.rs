@@ -15,6 +15,8 @@ use crate::house::{self, House};
 use crate::ldap::{self, SignedIn};
 use crate::load::{self, Sample, Watched};
 use crate::machine::Machine;
+use crate::nested::{self, Nested};
+use crate::samba::Samba;
 use crate::say;
 use crate::sim::FarSim;
 use crate::slapd::Slapd;
@@ -37,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) brokerd: Option<PathBuf>,
     pub(crate) broker: Option<PathBuf>,
     pub(crate) folder: PathBuf,
+    /// Whether groups in groups are counted where they can be: their domain takes a minute to make.
+    pub(crate) nested: bool,
 }
 
 /// An installation that grows, served and signed in to.
@@ -77,6 +81,7 @@ impl Plan {
         sim.latency(Duration::ZERO)?;
         let command = self.command(&daemon)?;
         let ldap = self.ldap(&sim).await?;
+        let nested = self.nested().await?;
         let memory = Memory { idle, loaded: daemon.running().resident_mib()?, peak: daemon.running().peak_mib()? };
         say("brokerd stops; every link of its audit trail is proved");
         let records = daemon.stop()?.prove_trail()?;
@@ -98,6 +103,7 @@ impl Plan {
             command,
             ahead,
             ldap,
+            nested,
         })
     }
 
@@ -132,6 +138,21 @@ impl Plan {
         let house = self.house(FEW_CONNECTORS, sim)?;
         // A task like any other, which waits where all wait.
         tokio::spawn(ldap::measure(slapd, house, self.measured)).await?.map(Some)
+    }
+
+    /// Where sign-ins are measured at all.
+    async fn nested(&self) -> anyhow::Result<Vec<Nested>> {
+        if !self.works.contains(&Work::SignIn) || !self.nested {
+            return Ok(Vec::new());
+        }
+        say("three hundred groups in groups of an Active Directory, which is made first");
+        let folder = self.folder.clone();
+        let samba = tokio::task::spawn_blocking(move || Samba::start(&folder, NESTED)).await??;
+        let Some(samba) = samba else {
+            say("Samba's domain controller is not installed, or this is not root: they are not counted");
+            return Ok(Vec::new());
+        };
+        nested::measure(&samba, NESTED).await
     }
 
     fn house(&self, connectors: u32, sim: &FarSim) -> anyhow::Result<House> {
@@ -264,5 +285,7 @@ async fn prove_alike(daemon: &Daemon, tokens: &Tokens, direct: &Direct, sim: &mu
 }
 
 const LATENCIES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(20)];
+/// Groups in groups.
+const NESTED: usize = 300;
 const FEW_CONNECTORS: u32 = 10;
 const WARM: Duration = Duration::from_millis(100);

@@ -8,6 +8,7 @@ use crate::figures::{Compared, Figures, Growth, milliseconds};
 use crate::house::{FEW_GROUPS, MANY_GROUPS, PEOPLE};
 use crate::ldap::Way;
 use crate::load::Sample;
+use crate::nested::Nested;
 use crate::slapd::{Hash, Operations};
 use crate::work::Work;
 
@@ -127,6 +128,11 @@ fn aims(figures: &Figures) -> String {
             }
         }
     }
+    for Nested { way, searches } in &figures.nested {
+        let aim =
+            format!("300 groups in groups of Active Directory, by `{way}`: two searches beside the person's at most");
+        met(&mut text, aim, searches.to_string(), *searches <= 2);
+    }
     let idle = figures.memory.idle;
     met(&mut text, "less than 40 MiB resident, idle".to_owned(), format!("{idle:.1} MiB"), idle < 40.0);
     let first = milliseconds(figures.first_request());
@@ -173,6 +179,11 @@ fn by_ldap(figures: &Figures) -> String {
         "\nOperations, by the server's log: {} for a sign-in, {by_hand} by hand.",
         operations(ldap.operations)
     );
+    if figures.nested.is_empty() {
+        text.push_str(
+            "\nGroups in groups were not counted: Samba's domain controller is not installed, this is not root, or this was a quick run.\n",
+        );
+    }
     text
 }
 

@@ -34,6 +34,7 @@ fn the_bench_measures_everything_and_writes_it_down() {
         "the directory's part of it, 1.5 times a search and a bind by hand at most, passwords kept as SSHA",
         "the whole of it, by HTTP, 1.5 times a search and a bind by hand at most, passwords kept as SHA-512",
         "0 others) for a sign-in, 2 beside 1 bind (1 search, 1 unbind, 0 others) by hand.",
+        "Groups in groups were not counted",
         "\nStarts took ",
         "Resident under load: ",
     ] {
@@ -56,6 +57,7 @@ fn the_bench_measures_everything_and_writes_it_down() {
             "growth",
             "job_proved",
             "ldap",
+            "nested_searches",
             "rss_idle_mib",
             "rss_loaded_mib",
             "sign_in",
@@ -118,6 +120,22 @@ fn what_was_not_measured_is_not_told() {
     assert_eq!(to_direct, [Some("–"); 2], "{table}");
     assert!(table.contains("Sign-in by LDAP was not measured"), "{table}");
     assert!(!table.contains("NaN") && !table.contains("an uncached vend"), "{table}");
+}
+
+#[test]
+fn three_hundred_groups_in_groups_of_active_directory_are_found_by_two_searches() {
+    let folder = new_folder();
+    let mut command = environment::command(program("bench"));
+    command.args(["--only", "sign-in", "--seconds", "1", "--concurrency", "2", "--folder"]).arg(folder.path());
+    // It makes a domain, which may take minutes where others compute.
+    let output = command.output().unwrap();
+    let (table, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{table}\n{said}");
+    for way in ["token_groups", "in_chain"] {
+        let row = format!("by `{way}`: two searches beside the person's at most | 2 | met");
+        assert!(table.contains(&row), "{row} is not in\n{table}\n{said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
 
 fn numbers(list: &Value) -> impl Iterator<Item = f64> {
