@@ -23,10 +23,10 @@ for name in ("brokerd", "ada"):
     db.add({"dn": dn, "objectClass": "user", "sAMAccountName": name})
     db.setpassword(f"(sAMAccountName={name})", sys.argv[3], False)
     db.modify_ldif(f"dn: {dn}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: {NORMAL | PASSWORD_STAYS}\n")
-# Each in the next one of its ten, three deep and wide.
+# Six hold the person, and each of those after them one of those before: four deep.
 below = [f"CN=ada,{people}"]
 for number in range(int(sys.argv[2])):
     dn = f"CN=nested-{number:03},{groups}"
-    db.add({"dn": dn, "objectClass": "group", "sAMAccountName": f"nested-{number:03}", "member": below[number // 17]})
+    db.add({"dn": dn, "objectClass": "group", "sAMAccountName": f"nested-{number:03}", "member": below[number // 6]})
     below.append(dn)
 db.transaction_commit()
