@@ -284,8 +284,8 @@ impl SignIn {
     async fn look_up(&self, session: &Session, origin: &Origin, errand: Errand) -> Result<Person, AuthenticateError> {
         let subject = &session.person.subject;
         let directory = self.0.directories.iter().find(|directory| *directory.name() == subject.directory);
-        // A directory that was taken out of the configuration vouches for nobody.
         let asked_at = self.0.clock.now();
+        // A directory that was taken out of the configuration vouches for nobody.
         let standing = match directory {
             Some(_) if self.0.cut_off.is(session, asked_at) => Ok(Standing::Gone),
             Some(directory) => {

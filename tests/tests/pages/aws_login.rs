@@ -15,17 +15,22 @@ use tests::world::now;
 
 use crate::chromium::{looks_right, quiet, sign_in, site};
 
+/// The CLI, and the address that it has sent the browser to.
+async fn waiting(machine: &Client) -> (Process, String) {
+    let address = machine.home().join("address");
+    // The only browser that it knows writes down where it was sent.
+    let notes = format!("/bin/sh -c 'echo \"$0\" > {}' %s &", address.display());
+    let mut command = machine.command(&installed::aws());
+    command.args(["login", "--profile", "work"]).env("BROWSER", notes);
+    let login = Process::start("aws", command);
+    (login, soon("the address", async || read_line(&address)).await)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_picks_a_connector_and_the_cli_that_listens_has_its_credentials() {
     let (house, browser) = (House::build().await, Browser::open().await);
     let machine = machine(&house);
-    let address = machine.home().join("address");
-    // The only browser that the CLI knows writes down where it was sent.
-    let notes = format!("/bin/sh -c 'echo \"$0\" > {}' %s &", address.display());
-    let mut command = machine.command(&installed::aws());
-    command.args(["login", "--profile", "work"]).env("BROWSER", notes);
-    let mut login = Process::start("aws", command);
-    let address = soon("the address", async || read_line(&address)).await;
+    let (mut login, address) = waiting(&machine).await;
 
     scripts(&browser, false).await;
     browser.go(&address).await;
@@ -63,12 +68,7 @@ async fn whoever_picks_a_connector_that_wants_a_second_factor_sets_one_up_and_co
     });
     house.connector("twofold", spec).await;
     let machine = machine(&house);
-    let address = machine.home().join("address");
-    let notes = format!("/bin/sh -c 'echo \"$0\" > {}' %s &", address.display());
-    let mut command = machine.command(&installed::aws());
-    command.args(["login", "--profile", "work"]).env("BROWSER", notes);
-    let mut login = Process::start("aws", command);
-    let address = soon("the address", async || read_line(&address)).await;
+    let (mut login, address) = waiting(&machine).await;
 
     scripts(&browser, false).await;
     browser.go(&address).await;
@@ -80,14 +80,7 @@ async fn whoever_picks_a_connector_that_wants_a_second_factor_sets_one_up_and_co
     shows(&browser, "The connector for aws login wants a second factor: set one up.").await;
     fits_a_narrow_window(&browser, "aws-login-second-factor").await;
     assert_eq!(house.sim.count("AssumeRole"), 0);
-    browser.click("form:has(input[value=begin]) button").await;
-    shows(&browser, "Point your authenticator's camera").await;
-    let secret = with_scripts(&browser, "return document.querySelector('#secret').innerText").await;
-    let seed = Seed::read(SecretString::from(secret.as_str().unwrap())).unwrap();
-    browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
-    browser.click("form:has(input[value=add]) button").await;
-    shows(&browser, "Your recovery codes").await;
-    browser.click("#recovery-codes ~ p a.button").await;
+    sets_one_up(&browser).await;
     shows(&browser, "Credentials for aws login").await;
     quiet(&browser, &[]).await;
     browser.click("#pick-twofold").await;
@@ -191,6 +184,18 @@ pub(crate) async fn shows(browser: &Browser, expected: &str) -> String {
         shown.as_str().filter(|shown| shown.contains(expected)).map(str::to_owned)
     })
     .await
+}
+
+/// Sets up an authenticator on *My account*, and goes on to where they came from.
+pub(crate) async fn sets_one_up(browser: &Browser) {
+    browser.click("form:has(input[value=begin]) button").await;
+    shows(browser, "Point your authenticator's camera").await;
+    let secret = with_scripts(browser, "return document.querySelector('#secret').innerText").await;
+    let seed = Seed::read(SecretString::from(secret.as_str().unwrap())).unwrap();
+    browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
+    browser.click("form:has(input[value=add]) button").await;
+    shows(browser, "Your recovery codes").await;
+    browser.click("#recovery-codes ~ p a.button").await;
 }
 
 pub(crate) async fn with_scripts(browser: &Browser, script: &str) -> serde_json::Value {

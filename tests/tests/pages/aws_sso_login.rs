@@ -1,8 +1,6 @@
 //! `aws sso login` by the AWS CLI as it comes, and the pages that it leads to in a real browser: on this computer and with a code from another,
 //! without scripts and with them, and what is shown to whoever is refused.
 
-use broker_core::second_factor::Seed;
-use secrecy::SecretString;
 use serde_json::json;
 use tests::browser::Browser;
 use tests::house::{House, password_of};
@@ -10,9 +8,8 @@ use tests::installed;
 use tests::patience::soon;
 use tests::process::Process;
 use tests::python::Client;
-use tests::world::now;
 
-use crate::aws_login::{fits_a_narrow_window, lets_in_nothing_of_others, read_line, scripts, shows, with_scripts};
+use crate::aws_login::{fits_a_narrow_window, lets_in_nothing_of_others, read_line, scripts, sets_one_up, shows};
 use crate::chromium::{quiet, sign_in};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,14 +129,7 @@ async fn whoever_would_let_in_a_program_in_vain_sets_up_a_second_factor_first_an
     fits_a_narrow_window(&browser, "authorize-second-factor").await;
     browser.click("#factor-first a").await;
     shows(&browser, "A connector for the program that signs in wants a second factor: set one up.").await;
-    browser.click("form:has(input[value=begin]) button").await;
-    shows(&browser, "Point your authenticator's camera").await;
-    let secret = with_scripts(&browser, "return document.querySelector('#secret').innerText").await;
-    let seed = Seed::read(SecretString::from(secret.as_str().unwrap())).unwrap();
-    browser.fill("#otp", &seed.code_at(now()).unwrap()).await;
-    browser.click("form:has(input[value=add]) button").await;
-    shows(&browser, "Your recovery codes").await;
-    browser.click("#recovery-codes ~ p a.button").await;
+    sets_one_up(&browser).await;
     let shown = shows(&browser, "Let a program sign in as you?").await;
     assert!(!shown.contains("a second factor"), "{shown}");
     quiet(&browser, &[]).await;
